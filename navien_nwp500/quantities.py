@@ -1,0 +1,427 @@
+"""Integers that know what they mean.
+
+The wire carries nothing but integers. Each type here *is* the integer that was sent and adds its
+meaning as properties; the unit is a constant of the type, never a setting. Source of the scales:
+the conversions table of the protocol (half a degree, tenths, 4 Wh a count).
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Any, ClassVar, TypeVar
+
+Q = TypeVar("Q", bound="Quantity")
+T = TypeVar("T", bound="Temperature")
+
+
+class Quantity(int):
+    """A number as sent. ``physical`` is its value in ``unit``."""
+
+    unit: ClassVar[str] = ""
+    #: Raw values met in practice, for documents and tests; others are kept as they come.
+    usual: ClassVar[tuple[int, int]] = (0, 2**31 - 1)
+    __slots__ = ()
+
+    @property
+    def physical(self) -> float:
+        """The value in ``unit``."""
+        return int(self)
+
+    @property
+    def reading(self) -> Any:
+        """What it means, in plain JSON types."""
+        return self.physical if not self.unit else {self.unit: self.physical}
+
+    @property
+    def text(self) -> str:
+        """What it means, for a person."""
+        return f"{self.physical:g} {self.unit}".rstrip()
+
+
+class Code(Quantity):
+    """A number whose meaning is not known, or not numeric."""
+
+    usual = (0, 0x7FFFFFFF)
+    __slots__ = ()
+
+
+class Bits(Code):
+    """A register of bits."""
+
+    __slots__ = ()
+
+    @property
+    def text(self) -> str:
+        return f"0x{int(self):X}"
+
+
+class ErrorCode(Code):
+    """A fault number without the E of the panel; 0 is no fault."""
+
+    usual = (0, 999)
+    __slots__ = ()
+
+    @property
+    def active(self) -> bool:
+        return int(self) != 0
+
+    @property
+    def text(self) -> str:
+        return f"E{int(self):03d}" if self else "none"
+
+
+class Percent(Quantity):
+    unit = "%"
+    usual = (0, 100)
+    __slots__ = ()
+
+
+class Watts(Quantity):
+    unit = "W"
+    usual = (0, 6000)
+    __slots__ = ()
+
+    @property
+    def watts(self) -> int:
+        return int(self)
+
+
+class Days(Quantity):
+    unit = "d"
+    usual = (0, 99)
+    __slots__ = ()
+
+
+class Hours(Quantity):
+    unit = "h"
+    usual = (0, 200_000)
+    __slots__ = ()
+
+
+class Rpm(Quantity):
+    unit = "rpm"
+    usual = (0, 2000)
+    __slots__ = ()
+
+
+class Steps(Quantity):
+    unit = "steps"
+    usual = (0, 480)
+    __slots__ = ()
+
+
+class Litres(Quantity):
+    unit = "L"
+    usual = (0, 10_000_000)
+    __slots__ = ()
+
+
+class DeciLitresPerMinute(Quantity):
+    """Flow in tenths of a litre per minute."""
+
+    unit = "L/min"
+    usual = (0, 400)
+    __slots__ = ()
+
+    @property
+    def physical(self) -> float:
+        return int(self) / 10
+
+
+class SignalStrength(Quantity):
+    """Wi-Fi signal, sent as the positive magnitude of a negative dBm."""
+
+    unit = "dBm"
+    usual = (0, 127)
+    __slots__ = ()
+
+    @property
+    def physical(self) -> float:
+        return -abs(int(self))
+
+    @property
+    def dbm(self) -> int:
+        return -abs(int(self))
+
+
+class EnergyCount(Quantity):
+    """Heat in counts of 4 Wh."""
+
+    unit = "Wh"
+    usual = (0, 4000)
+    __slots__ = ()
+
+    @property
+    def physical(self) -> float:
+        return self.watt_hours
+
+    @property
+    def watt_hours(self) -> int:
+        return int(self) * 4
+
+
+class Temperature(Quantity):
+    """A temperature in steps of ``1 / per_degree`` degree Celsius."""
+
+    unit = "degC"
+    per_degree: ClassVar[int]
+    __slots__ = ()
+
+    @classmethod
+    def from_celsius(cls: type[T], celsius: float) -> T:
+        """Make one from degrees Celsius, to the nearest step."""
+        return cls(round(celsius * cls.per_degree))
+
+    @classmethod
+    def from_fahrenheit(cls: type[T], fahrenheit: float) -> T:
+        """Make one from degrees Fahrenheit, to the nearest step."""
+        return cls.from_celsius((fahrenheit - 32) / 1.8)
+
+    @property
+    def physical(self) -> float:
+        return self.celsius
+
+    @property
+    def celsius(self) -> float:
+        return int(self) / self.per_degree
+
+    @property
+    def fahrenheit(self) -> float:
+        # Whole numbers to the end, so that 121 half degrees are 140.9 and not 140.90000000000001.
+        return (int(self) * 18 + 320 * self.per_degree) / (10 * self.per_degree)
+
+    @property
+    def reading(self) -> Any:
+        return {"celsius": self.celsius, "fahrenheit": self.fahrenheit}
+
+    @property
+    def text(self) -> str:
+        return f"{self.celsius:.1f} °C ({self.fahrenheit:.1f} °F)"
+
+
+class HalfCelsius(Temperature):
+    """Steps of 0.5 degC: 121 is 60.5 degC, 140.9 degF."""
+
+    per_degree = 2
+    usual = (-80, 260)
+    __slots__ = ()
+
+
+class DeciCelsius(Temperature):
+    """Steps of 0.1 degC: 605 is 60.5 degC, 140.9 degF."""
+
+    per_degree = 10
+    usual = (-400, 1300)
+    __slots__ = ()
+
+
+class DeciKelvin(Quantity):
+    """A difference of temperatures in tenths of a kelvin; in Fahrenheit it never gets the +32."""
+
+    unit = "K"
+    usual = (-1000, 1000)
+    __slots__ = ()
+
+    @property
+    def physical(self) -> float:
+        return self.kelvin
+
+    @property
+    def kelvin(self) -> float:
+        return int(self) / 10
+
+    @property
+    def fahrenheit_degrees(self) -> float:
+        """The same difference in Fahrenheit degrees."""
+        return int(self) * 18 / 100
+
+    @property
+    def reading(self) -> Any:
+        return {"kelvin": self.kelvin, "fahrenheit_degrees": self.fahrenheit_degrees}
+
+
+class Version(Quantity):
+    """A firmware version, four bytes packed into one number: 0x0B010000 is 11.1.0.0."""
+
+    usual = (0, 0x7FFFFFFF)
+    __slots__ = ()
+
+    @property
+    def text(self) -> str:
+        return ".".join(str(byte) for byte in (int(self) & 0xFFFFFFFF).to_bytes(4, "big"))
+
+    @property
+    def reading(self) -> Any:
+        return self.text
+
+
+class Choice(IntEnum):
+    """A code with names. A number without a name stays that number, named ``UNKNOWN_<n>``."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> Any:
+        if not isinstance(value, int):
+            return None
+        member = int.__new__(cls, value)
+        member._name_ = f"UNKNOWN_{value}"
+        member._value_ = value
+        return member
+
+    # One text on every Python: the number that was sent.
+    __str__ = int.__repr__
+    __format__ = int.__format__  # type: ignore[assignment]
+
+    @property
+    def known(self) -> bool:
+        """Whether this number has a name."""
+        return self._value_ in type(self)._value2member_map_
+
+    @property
+    def reading(self) -> Any:
+        return self.name.lower()
+
+    @property
+    def text(self) -> str:
+        return self.name.lower().replace("_", " ") if self.known else f"unknown ({int(self)})"
+
+
+class Flag(Choice):
+    """A status or capability flag: 1 is off or ready, 2 is on; 0 says nothing."""
+
+    UNKNOWN = 0
+    READY = 1
+    ACTIVE = 2
+
+    @property
+    def active(self) -> bool:
+        """True for 2 alone: 1 means off."""
+        return self._value_ == 2
+
+    @classmethod
+    def of(cls, on: bool) -> Flag:
+        """The flag that says so."""
+        return cls.ACTIVE if on else cls.READY
+
+
+class OperationMode(Choice):
+    """What heats right now: bit 32 the heat pump, bit 64 an element."""
+
+    STANDBY = 0
+    HEAT_PUMP = 32
+    ELECTRIC = 64
+    HYBRID = 96
+
+
+class DHWMode(Choice):
+    """The mode a person chose (``dhwOperationSetting``)."""
+
+    STANDBY = 0
+    HEAT_PUMP = 1
+    ELECTRIC = 2
+    ENERGY_SAVER = 3
+    HIGH_DEMAND = 4
+    VACATION = 5
+    POWER_OFF = 6
+
+
+class HeatSource(Choice):
+    """The source in demand (``currentHeatUse``); not a flag."""
+
+    NONE = 0
+    HEAT_PUMP = 1
+    ELEMENT = 2
+    HEAT_PUMP_AND_ELEMENT = 3
+
+
+class HeatPumpState(Choice):
+    """Where the heat-pump sequencer stands (``currentStatenum``)."""
+
+    IDLE = 20
+    PRE_RUN = 30
+    COMPRESSOR_START = 40
+    RUN = 50
+    FAN_RUN_ON = 60
+    LOCK_OUT = 70
+
+
+class TouStatus(Choice):
+    """Time of use: 0 off, else on; 1 to 3 fit the price period in force."""
+
+    OFF = 0
+    OFF_PEAK = 1
+    MID_PEAK = 2
+    ON_PEAK = 3
+
+
+class TouOverride(Choice):
+    """Whether the schedule is followed; means something only while time of use is on."""
+
+    UNKNOWN = 0
+    OVERRIDDEN = 1
+    FOLLOWED = 2
+
+
+class RecircMode(Choice):
+    """How recirculation runs, on units that have it."""
+
+    UNKNOWN = 0
+    ALWAYS = 1
+    WEEKLY = 2
+    HOT_BUTTON = 3
+    NONE = 4
+
+
+class DrEvent(Choice):
+    """Demand-response event from the CTA-2045 port."""
+
+    NONE = 0
+    RUN_NORMAL = 1
+    SHED = 2
+    LOAD_UP = 3
+    LOAD_UP_ADVANCED = 4
+    CRITICAL_PEAK = 5
+    GRID_EMERGENCY = 6
+
+
+class DhwControl(Choice):
+    """How finely the setpoint can be set (``dhwTemperatureSettingUse``); not a flag."""
+
+    UNKNOWN = 0
+    DISABLED = 1
+    HALF_DEGREE = 2
+    ONE_DEGREE = 3
+    THREE_STAGES = 4
+
+
+class TemperatureType(Choice):
+    """The heater's display preference; it never changes what is sent."""
+
+    CELSIUS = 1
+    FAHRENHEIT = 2
+
+
+class TempFormula(Choice):
+    """How the maker's app rounds Fahrenheit."""
+
+    ASYMMETRIC = 0
+    STANDARD = 1
+
+
+class UnitType(Choice):
+    """Product family."""
+
+    NPF = 513
+    NPF_SYSTEM = 514
+
+
+class Volume(Choice):
+    """Tank size."""
+
+    GALLONS_50 = 1
+    GALLONS_65 = 2
+    GALLONS_80 = 3
+
+    @property
+    def litres(self) -> float | None:
+        """Nominal volume; None when the code is unknown."""
+        return {1: 189.2, 2: 246.0, 3: 302.8}.get(self._value_)

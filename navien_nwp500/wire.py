@@ -1,0 +1,138 @@
+"""Rows: the one line that says how a field travels.
+
+A dataclass field made by :func:`row` carries its wire key, its number in the protocol's table and
+what is known of it; its annotation names the type of ``quantities`` that is its codec. Decoding,
+encoding, the binary layout, CSV columns and the generated documents all read the rows.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from functools import lru_cache
+from typing import Any, Mapping, NamedTuple, TypeVar
+
+from .exceptions import ProtocolError
+
+T = TypeVar("T")
+
+#: JSON knows no bound; a number no 64-bit register can hold is damage, not a reading.
+LIMIT = 2**63
+_PLAIN: dict[str, type[Any]] = {"int": int, "str": str}
+_ROW = "row"
+_ABSENT = object()
+
+
+class Row(NamedTuple):
+    """How one field travels."""
+
+    name: str
+    key: str
+    number: int
+    codec: type[Any]
+    required: bool
+    certainty: str
+    meaning: str
+    also: str | None
+
+
+def row(
+    number: int,
+    key: str,
+    certainty: str,
+    meaning: str,
+    *,
+    also: str | None = None,
+    required: bool = False,
+) -> Any:
+    """Declare a field: its number in the table, wire key, certainty (source/confidence), meaning.
+
+    ``also`` is a second spelling that is understood but never sent. A field that is not
+    ``required`` is None when it was not sent.
+    """
+    metadata = {_ROW: (number, key, certainty, meaning, also)}
+    if required:
+        return dataclasses.field(metadata=metadata)
+    return dataclasses.field(default=None, metadata=metadata)
+
+
+@lru_cache(maxsize=None)
+def rows(cls: type[Any]) -> tuple[Row, ...]:
+    """The rows of a message class, in the order of the protocol's table."""
+    found = []
+    for field in dataclasses.fields(cls):
+        if _ROW not in field.metadata:
+            continue
+        number, key, certainty, meaning, also = field.metadata[_ROW]
+        codec = _codec(cls, field.name, str(field.type))
+        required = field.default is dataclasses.MISSING
+        found.append(Row(field.name, key, number, codec, required, certainty, meaning, also))
+    return tuple(sorted(found, key=lambda found_row: found_row.number))
+
+
+def _codec(cls: type[Any], name: str, annotation: str) -> type[Any]:
+    owner = next(base for base in cls.__mro__ if name in vars(base).get("__annotations__", {}))
+    type_name = annotation.partition(" | ")[0]
+    if type_name in _PLAIN:
+        return _PLAIN[type_name]
+    codec: type[Any] = vars(sys.modules[owner.__module__])[type_name]
+    return codec
+
+
+def decode(cls: type[T], body: Mapping[str, Any], **added: Any) -> T:
+    """Make a message of ``cls`` from its JSON object.
+
+    A field that was not sent is None. Keys without a row, and values no row can hold, are kept
+    as they came in ``extra``: one bad field costs that field alone. ``added`` are fields the
+    receiver knows.
+
+    Raises ProtocolError when ``body`` is no object or a required field is missing or damaged.
+    """
+    if not isinstance(body, Mapping):
+        raise ProtocolError(f"{cls.__name__}: an object was expected, not {type(body).__name__}")
+    values: dict[str, Any] = dict(added)
+    taken = set()
+    for entry in rows(cls):
+        key = entry.key
+        raw = body.get(key, _ABSENT)
+        if raw is _ABSENT and entry.also is not None:
+            key = entry.also
+            raw = body.get(key, _ABSENT)
+        value = _value(entry.codec, raw)
+        if value is not None:
+            values[entry.name] = value
+            taken.add(key)
+        elif entry.required:
+            state = "is missing" if raw is _ABSENT else "holds no integer"
+            raise ProtocolError(f"{cls.__name__}: {entry.key} {state}")
+    values["extra"] = {key: value for key, value in body.items() if key not in taken}
+    return cls(**values)
+
+
+def _value(codec: type[Any], raw: Any) -> Any:
+    if codec is str:
+        return raw if isinstance(raw, str) else None
+    if type(raw) is int and -LIMIT <= raw < LIMIT:
+        return codec(raw)
+    return None
+
+
+def encode(message: Any) -> dict[str, Any]:
+    """The JSON object of a message: what was not sent is left out, what was unknown comes back."""
+    body: dict[str, Any] = {}
+    for entry in rows(type(message)):
+        value = getattr(message, entry.name)
+        if value is not None:
+            body[entry.key] = value if entry.codec is str else int(value)
+    body.update(message.extra)
+    return body
+
+
+def reading(message: Any) -> dict[str, Any]:
+    """What a message means, field by field, in plain JSON types; unsent fields are left out."""
+    result = {}
+    for entry in rows(type(message)):
+        value = getattr(message, entry.name)
+        if value is not None:
+            result[entry.name] = value if entry.codec in (int, str) else value.reading
+    return result

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from functools import lru_cache
 from typing import Any, Mapping, NamedTuple, TypeVar
 
 from .exceptions import ProtocolError
@@ -21,6 +20,7 @@ LIMIT = 2**63
 _PLAIN: dict[str, type[Any]] = {"int": int, "str": str}
 _ROW = "row"
 _ABSENT = object()
+_TABLES: dict[type[Any], tuple[Row, ...]] = {}
 
 
 class Row(NamedTuple):
@@ -56,18 +56,19 @@ def row(
     return dataclasses.field(default=None, metadata=metadata)
 
 
-@lru_cache(maxsize=None)
 def rows(cls: type[Any]) -> tuple[Row, ...]:
     """The rows of a message class, in the order of the protocol's table."""
-    found = []
-    for field in dataclasses.fields(cls):
-        if _ROW not in field.metadata:
-            continue
-        number, key, certainty, meaning, also = field.metadata[_ROW]
-        codec = _codec(cls, field.name, str(field.type))
-        required = field.default is dataclasses.MISSING
-        found.append(Row(field.name, key, number, codec, required, certainty, meaning, also))
-    return tuple(sorted(found, key=lambda found_row: found_row.number))
+    if cls not in _TABLES:
+        found = [_row(cls, entry) for entry in dataclasses.fields(cls) if _ROW in entry.metadata]
+        _TABLES[cls] = tuple(sorted(found, key=lambda entry: entry.number))
+    return _TABLES[cls]
+
+
+def _row(cls: type[Any], entry: dataclasses.Field[Any]) -> Row:
+    number, key, certainty, meaning, also = entry.metadata[_ROW]
+    codec = _codec(cls, entry.name, str(entry.type))
+    required = entry.default is dataclasses.MISSING
+    return Row(entry.name, key, number, codec, required, certainty, meaning, also)
 
 
 def _codec(cls: type[Any], name: str, annotation: str) -> type[Any]:

@@ -1,0 +1,218 @@
+"""Settings: given directly, or read from the environment and a ``.env`` file.
+
+The real environment wins over the file, and nothing here writes to it. Each setting has one row in
+``SETTINGS``: its variable, the field it fills and the check both ways share.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Callable, Mapping, NamedTuple
+from urllib.parse import urlsplit
+
+from .exceptions import ConfigurationError
+
+BASE_URL = "https://nlus.naviensmartcontrol.com/api/v2.1"
+#: The maker's own name for the broker, and the AWS name behind it (protocol 2.1).
+WEBSOCKET_URLS = (
+    "wss://nlus-iot.naviensmartcontrol.com/mqtt",
+    "wss://a1t30mldyslmuq-ats.iot.us-east-1.amazonaws.com/mqtt",
+)
+
+
+@dataclass(frozen=True)
+class ReconnectConfig:
+    """How a lost connection is sought again: exponential backoff with full jitter.
+
+    ``max_retries`` tries in a row (None: for ever), counted anew after each success; the n-th
+    waits up to ``initial_delay * 2**n`` seconds, never more than ``max_delay``. With ``jitter``
+    the wait is drawn evenly between 0 and that, so that many clients do not come back as one.
+    """
+
+    max_retries: int | None = 20
+    initial_delay: float = 2.0
+    max_delay: float = 120.0
+    jitter: bool = True
+
+    def __post_init__(self) -> None:
+        if self.max_retries is not None and self.max_retries < 0:
+            raise ConfigurationError(f"max_retries is {self.max_retries}; it may be 0 or more")
+        if not 0 < self.initial_delay <= self.max_delay:
+            raise ConfigurationError(
+                f"initial_delay is {self.initial_delay} and max_delay {self.max_delay} (seconds); "
+                "they must be above 0, the first not above the second"
+            )
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("text that is not empty")
+    return value
+
+
+def _one_of(*allowed: str) -> Callable[[Any], str]:
+    def check(value: Any) -> str:
+        if not isinstance(value, str) or value.strip().upper() not in (a.upper() for a in allowed):
+            raise ValueError("one of " + ", ".join(allowed))
+        return next(a for a in allowed if a.upper() == value.strip().upper())
+
+    return check
+
+
+def _url(scheme: str) -> Callable[[Any], str]:
+    def check(value: Any) -> str:
+        parts = urlsplit(value.strip()) if isinstance(value, str) else None
+        try:
+            usable = parts is not None and parts.scheme == scheme and bool(parts.hostname)
+            usable = usable and (parts is None or parts.port != 0)
+        except ValueError:
+            usable = False
+        if not usable:
+            raise ValueError(f"an address that begins with {scheme}://")
+        return str(value).strip().rstrip("/")
+
+    return check
+
+
+def _file(value: Any) -> Path:
+    path = Path(value).expanduser()
+    if not path.is_file():
+        raise ValueError("the path of a readable file")
+    return path
+
+
+def _mac(value: Any) -> str:
+    digits = re.sub(r"[:\-.\s]", "", str(value)).lower()
+    if not re.fullmatch(r"[0-9a-f]{12}", digits):
+        raise ValueError("12 hexadecimal digits")
+    return digits
+
+
+def _seconds(value: Any) -> float:
+    try:
+        seconds = float(value)
+    except (TypeError, ValueError):
+        seconds = 0.0
+    if not 0 < seconds <= 86400:
+        raise ValueError("seconds above 0, at most 86400")
+    return seconds
+
+
+class Setting(NamedTuple):
+    """One setting: the variable, the field it fills, its check and a line for people."""
+
+    variable: str
+    name: str
+    check: Callable[[Any], Any]
+    meaning: str
+
+
+SETTINGS = (
+    Setting("NAVILINK_EMAIL", "email", _text, "E-mail of your NaviLink account."),
+    Setting("NAVILINK_PASSWORD", "password", _text, "Its password."),
+    Setting(
+        "NAVILINK_LOG_LEVEL",
+        "log_level",
+        _one_of("DEBUG", "INFO", "WARNING", "ERROR"),
+        "How much the command line logs: DEBUG, INFO, WARNING or ERROR.",
+    ),
+    Setting(
+        "NAVILINK_MQTT_PROTOCOL",
+        "mqtt_protocol",
+        _one_of("MQTT3", "MQTT5"),
+        "MQTT3 (3.1.1) or MQTT5.",
+    ),
+    Setting("NAVILINK_BASE_URL", "base_url", _url("https"), "Address of the REST service."),
+    Setting("NAVILINK_WEBSOCKET_URL", "websocket_url", _url("wss"), "Address of the broker."),
+    Setting("NAVILINK_CA_FILE", "ca_file", _file, "Certificates to trust instead of the system's."),
+    Setting(
+        "NAVILINK_WIRE_FORMAT",
+        "wire_format",
+        _one_of("json", "binary"),
+        "json (what the live service speaks) or binary.",
+    ),
+    Setting("NAVILINK_DEVICE_MAC", "device_mac", _mac, "Which heater, when you have several."),
+    Setting("NAVILINK_POLLING_INTERVAL", "polling_interval", _seconds, "Seconds between polls."),
+)
+_BY_NAME = {setting.name: setting for setting in SETTINGS}
+
+
+@dataclass(frozen=True)
+class NaviLinkConfig:
+    """Everything a client can be told. All fields have defaults; credentials may come later.
+
+    ``websocket_url`` None means the maker's address, then the AWS address behind it.
+    ``polling_interval`` and the time-outs are seconds. Raises ConfigurationError naming the
+    field, what it holds and what it may hold.
+    """
+
+    email: str | None = None
+    password: str | None = field(default=None, repr=False)
+    log_level: str = "INFO"
+    mqtt_protocol: str = "MQTT3"
+    base_url: str = BASE_URL
+    websocket_url: str | None = None
+    ca_file: Path | None = None
+    wire_format: str = "json"
+    device_mac: str | None = field(default=None, repr=False)
+    polling_interval: float = 300.0
+    reconnect: ReconnectConfig = field(default_factory=ReconnectConfig)
+    #: The heater answers in 2 to 4 s, at first in up to 8 s (protocol 9.9).
+    answer_timeout: float = 15.0
+    rest_timeout: float = 30.0
+
+    def __post_init__(self) -> None:
+        for entry in fields(self):
+            value = getattr(self, entry.name)
+            if value is not None and entry.name in _BY_NAME:
+                checked = _checked(_BY_NAME[entry.name], entry.name, value)
+                object.__setattr__(self, entry.name, checked)
+        for name in ("answer_timeout", "rest_timeout"):
+            if not getattr(self, name) > 0:
+                raise ConfigurationError(f"{name} is {getattr(self, name)}; it must be above 0 s")
+
+    def __repr__(self) -> str:
+        return f"NaviLinkConfig(base_url={self.base_url!r}, mqtt_protocol={self.mqtt_protocol!r})"
+
+    @property
+    def websocket_urls(self) -> tuple[str, ...]:
+        """Where to seek the broker, in this order."""
+        return WEBSOCKET_URLS if self.websocket_url is None else (self.websocket_url,)
+
+    @classmethod
+    def from_environment(
+        cls, env_file: str | Path | None = None, **overrides: Any
+    ) -> NaviLinkConfig:
+        """Read the ``NAVILINK_…`` variables from the environment and a ``.env`` file.
+
+        ``env_file`` names the file; without it ``.env`` is sought from the current folder
+        upwards. The environment wins over the file, ``overrides`` over both; an empty value is
+        no value. Raises ConfigurationError naming the variable.
+        """
+        values = {**_read_env_file(env_file), **os.environ}
+        found = {
+            setting.name: _checked(setting, setting.variable, values[setting.variable])
+            for setting in SETTINGS
+            if values.get(setting.variable)
+        }
+        return cls(**{**found, **overrides})
+
+
+def _read_env_file(env_file: str | Path | None) -> Mapping[str, str | None]:
+    from dotenv import dotenv_values, find_dotenv
+
+    path = find_dotenv(usecwd=True) if env_file is None else str(env_file)
+    if env_file is not None and not Path(path).is_file():
+        raise ConfigurationError(f"env_file is {path!r}; it must be the path of a readable file")
+    return dotenv_values(path) if path else {}
+
+
+def _checked(setting: Setting, label: str, value: Any) -> Any:
+    try:
+        return setting.check(value)
+    except (ValueError, TypeError) as error:
+        held = "not usable" if setting.name == "password" else repr(value)
+        raise ConfigurationError(f"{label} is {held}; it may be {error}") from error

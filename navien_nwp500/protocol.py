@@ -11,11 +11,12 @@ import json
 import re
 import struct
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Mapping
 
 from . import wire
 from .exceptions import ProtocolError
-from .models import DeviceStatus
+from .models import DeviceFeatures, DeviceStatus
 
 DEVICE_TYPE = 52
 PROTOCOL_VERSION = 2
@@ -142,17 +143,20 @@ class Message:
     #: The code a binary frame answers; JSON answers are known by their session id.
     binary_code: int | None = None
 
-    @property
-    def status(self) -> Mapping[str, Any] | None:
-        """The status object, when this message carries one."""
-        found = self.body.get("status")
-        return found if isinstance(found, Mapping) else None
+    @cached_property
+    def status(self) -> DeviceStatus | None:
+        """Its status, decoded once for everybody; None when it carries none.
 
-    @property
-    def feature(self) -> Mapping[str, Any] | None:
-        """The feature object, when this message carries one."""
+        ``device_connected`` is 2: the heater has just answered over MQTT. Raises ProtocolError.
+        """
+        found = self.body.get("status")
+        return None if found is None else wire.decode(DeviceStatus, found, device_connected=2)
+
+    @cached_property
+    def features(self) -> DeviceFeatures | None:
+        """Its features, decoded; None when it carries none. Raises ProtocolError."""
         found = self.body.get("feature")
-        return found if isinstance(found, Mapping) else None
+        return None if found is None else wire.decode(DeviceFeatures, found)
 
 
 # JSON, as the live service speaks it
@@ -259,12 +263,12 @@ def parse_request(topic: str, payload: bytes) -> Request | None:
     body = envelope.get("request")
     if not isinstance(body, dict):
         return None
-    code = body.get("command")
-    if type(code) is not int:
+    command = body.get("command")
+    if type(command) is not int:
         raise ProtocolError("request names no command")
     return Request(
         topic,
-        code,
+        command,
         _text(body.get("macAddress")),
         _text(body.get("additionalValue")),
         _text(envelope.get("clientID")),

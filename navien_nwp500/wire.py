@@ -137,3 +137,26 @@ def reading(message: Any) -> dict[str, Any]:
         if value is not None:
             result[entry.name] = value if entry.codec in (int, str) else value.reading
     return result
+
+
+def integer(body: Mapping[str, Any], key: str, lowest: int, highest: int) -> int:
+    """The integer under ``key``. Raises ProtocolError when there is none within the range."""
+    value = body.get(key)
+    if type(value) is not int or not lowest <= value <= highest:
+        raise ProtocolError(f"{key} holds no integer from {lowest} to {highest}")
+    return value
+
+
+def items(body: Any, key: str) -> list[Any]:
+    """The list under ``key``. Raises ProtocolError when there is none."""
+    value = body.get(key) if isinstance(body, Mapping) else None
+    if not isinstance(value, list):
+        raise ProtocolError(f"{key} is not a list")
+    return value
+
+
+def mapping(value: Any, name: str) -> Mapping[str, Any]:
+    """The value as an object. Raises ProtocolError, naming it, when it is none."""
+    if not isinstance(value, Mapping):
+        raise ProtocolError(f"{name} is not an object")
+    return value

@@ -1,0 +1,36 @@
+# Words for people. Each makes what it needs; only Python 3.9 or newer and make are asked for.
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/installed
+
+.PHONY: help demo test check build clean
+
+help:  ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 12
+
+demo: $(INSTALLED)  ## watch a simulated heater for half a minute, a day of its own time
+	$(BIN)/navien-nwp500 monitor --simulate --speed 3000 --count 288 --csv demo.csv
+
+test: $(INSTALLED)  ## run every test
+	$(BIN)/python -m pytest
+
+check: $(INSTALLED)  ## format, import order, types
+	$(BIN)/black --check .
+	$(BIN)/isort --check .
+	$(BIN)/mypy
+
+build: $(INSTALLED)  ## make sdist and wheel, and try the wheel in an empty environment
+	rm -rf dist build/wheel-trial
+	$(BIN)/python -m build --outdir dist .
+	$(BIN)/python -m venv build/wheel-trial
+	build/wheel-trial/bin/pip install --quiet --disable-pip-version-check dist/*.whl
+	cd build && wheel-trial/bin/python -c "import navien_nwp500; print(navien_nwp500.__version__)"
+
+clean:  ## remove what the other words made
+	rm -rf .venv build dist demo.csv .pytest_cache .mypy_cache .hypothesis *.egg-info
+
+$(INSTALLED): pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[all]'
+	touch $@

@@ -1,0 +1,21 @@
+"""``python -m navien_nwp500``: the command line, or how to get it."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run the command line; without its packages say which extra brings them."""
+    try:
+        import click  # noqa: F401
+        import rich  # noqa: F401
+    except ModuleNotFoundError as error:
+        sys.exit(f"The command line needs {error.name}: pip install 'navien-nwp500[cli]'")
+    from .cli.app import navien_nwp500
+
+    navien_nwp500(prog_name="navien-nwp500")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""The commands and their options."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Callable
+
+import click
+
+from ..version import __version__
+from .running import run
+
+_SIMULATE = click.option("--simulate", is_flag=True, help="A heater of the simulator, not yours.")
+_JSON = click.option("--json", "as_json", is_flag=True, help="JSON, for a machine to read.")
+_DEVICE = click.option("--device", metavar="MAC", help="Which heater, when you have several.")
+
+
+def _speed(default: float) -> Callable[[Any], Any]:
+    return click.option(
+        "--speed",
+        type=click.FloatRange(min=0, min_open=True, max=86400),
+        default=default,
+        show_default=True,
+        help="Seconds of the simulated heater's time to one of yours.",
+    )
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80})
+@click.version_option(__version__, message="%(version)s")
+def navien_nwp500() -> None:
+    """See what a Navien NWP500 heat pump water heater is doing.
+
+    Your account is read from NAVILINK_EMAIL and NAVILINK_PASSWORD, in the environment or in a
+    .env file. With --simulate you need none.
+    """
+
+
+@navien_nwp500.command()
+@_SIMULATE
+@_speed(600)
+@click.option(
+    "--interval",
+    type=click.FloatRange(min=0, min_open=True, max=86400),
+    help="Seconds between polls, of the heater's time.  [default: 300]",
+)
+@click.option("--count", type=click.IntRange(min=1), help="End after so many statuses.")
+@click.option(
+    "--csv", "csv_file", type=click.Path(dir_okay=False, path_type=Path), help="Append to a CSV."
+)
+@_DEVICE
+@_JSON
+def monitor(**options: Any) -> None:
+    """Watch the heater live, until Ctrl-C.
+
+    A live view on a terminal, one line a status in a pipe, JSON lines with --json. Alerts: a
+    fault, charge below 20 %, power above 4000 W, heater offline, change of operation mode.
+
+    Example: navien-nwp500 monitor --simulate --csv tank.csv
+    """
+    from .monitor import monitor as command
+
+    run(command(**options))
+
+
+@navien_nwp500.command()
+@_SIMULATE
+@_speed(60)
+@_DEVICE
+@_JSON
+def status(**options: Any) -> None:
+    """Read the heater once.
+
+    Example: navien-nwp500 status --simulate --json
+    """
+    from .reading import status as command
+
+    run(command(**options))
+
+
+@navien_nwp500.command()
+@_SIMULATE
+@_JSON
+def devices(**options: Any) -> None:
+    """List the heaters of the account.
+
+    Example: navien-nwp500 devices
+    """
+    from .reading import devices as command
+
+    run(command(**options))
+
+
+@navien_nwp500.command()
+@_speed(60)
+@click.option(
+    "--heaters", type=click.IntRange(1, 10_000), default=1, show_default=True, help="How many."
+)
+@click.option(
+    "--env-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write there what a client needs to find it.",
+)
+def simulate(**options: Any) -> None:
+    """Serve a whole NaviLink cloud on this machine, until Ctrl-C.
+
+    Once ready it prints the variables any program of yours needs to use it.
+
+    Example: navien-nwp500 simulate --speed 600 --env-file sim.env
+    """
+    from .simulate import simulate as command
+
+    run(command(**options))

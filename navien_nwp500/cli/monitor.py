@@ -1,0 +1,199 @@
+"""``monitor``: the main job, live."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from contextlib import ExitStack
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import AsyncIterator, Protocol
+
+from ..device import NaviLinkDevice
+from ..exceptions import DeviceOfflineError
+from ..models import DeviceStatus
+from ..recording import CsvRecorder
+from ..reports import Alert, AlertWatch, Summary
+from .reading import document, line
+from .running import World, choose, world
+
+
+class Output(Protocol):
+    """Where statuses are shown, between entering and leaving."""
+
+    def __enter__(self) -> Output: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def show(self, status: DeviceStatus, when: datetime, alerts: list[Alert]) -> None: ...
+
+    def warn(self, when: datetime, alerts: list[Alert]) -> None: ...
+
+
+async def monitor(
+    simulate: bool,
+    speed: float,
+    interval: float | None,
+    count: int | None,
+    csv_file: Path | None,
+    device: str | None,
+    as_json: bool,
+) -> None:
+    """Watch one heater until stopped or ``count`` statuses have come; sum up at the end."""
+    with ExitStack() as files:
+        # The file first: what cannot be written is better known before hours of waiting.
+        recorder = files.enter_context(CsvRecorder(csv_file)) if csv_file is not None else None
+        async with world(simulate, speed) as here:
+            heater = await choose(here.client, device)
+            every = interval or here.client.config.polling_interval
+            summary = Summary(longest_hold=timedelta(seconds=max(3 * every, 900)))
+            output = files.enter_context(_output(heater, as_json))
+            try:
+                await _follow(here, heater, every, count, recorder, output, summary)
+            finally:
+                files.close()
+                _sum_up(summary, csv_file)
+
+
+async def _follow(
+    here: World,
+    heater: NaviLinkDevice,
+    every: float,
+    count: int | None,
+    recorder: CsvRecorder | None,
+    output: Output,
+    summary: Summary,
+) -> None:
+    loop = asyncio.get_running_loop()
+    alerts = AlertWatch()
+    patience = here.client.config.answer_timeout + 5
+    statuses = heater.watch(here.real(every))
+    async for status in _with_silence(statuses, here.real(every) + patience, patience):
+        when = here.now()
+        if status is None:
+            if not summary.statuses:
+                await _explain_silence(heater)
+            output.warn(when, alerts.silence())
+            continue
+        if recorder is not None:
+            await loop.run_in_executor(None, recorder.write, status, when)
+        summary.add(status, when)
+        found = alerts.check(status)
+        summary.alerts += sum(alert.active for alert in found)
+        output.show(status, when, found)
+        if count is not None and summary.statuses >= count:
+            return
+
+
+async def _with_silence(
+    statuses: AsyncIterator[DeviceStatus], limit: float, first_limit: float
+) -> AsyncIterator[DeviceStatus | None]:
+    """The statuses, and None for each ``limit`` seconds in which none came."""
+    pending: asyncio.Future[DeviceStatus] | None = None
+    patience = first_limit
+    try:
+        while True:
+            if pending is None:
+                pending = asyncio.ensure_future(_next(statuses))
+            done, _ = await asyncio.wait({pending}, timeout=patience)
+            if not done:
+                yield None
+                continue
+            status, pending, patience = pending.result(), None, limit
+            yield status
+    finally:
+        if pending is not None:
+            pending.cancel()
+            await asyncio.wait({pending})
+
+
+async def _next(statuses: AsyncIterator[DeviceStatus]) -> DeviceStatus:
+    return await statuses.__anext__()
+
+
+async def _explain_silence(heater: NaviLinkDevice) -> None:
+    info = await heater.get_info()
+    state = "is online but does not answer" if info.online else "is offline"
+    raise DeviceOfflineError(f"{heater.name} {state}. Check its power and its Wi-Fi")
+
+
+class _JsonLines:
+    """JSON lines on stdout, alerts within."""
+
+    def __init__(self, heater: NaviLinkDevice) -> None:
+        self._heater = heater
+
+    def __enter__(self) -> _JsonLines:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        sys.stdout.flush()
+
+    def show(self, status: DeviceStatus, when: datetime, alerts: list[Alert]) -> None:
+        self._print(when, alerts, document(self._heater, status))
+
+    def warn(self, when: datetime, alerts: list[Alert]) -> None:
+        if alerts:
+            self._print(when, alerts, {})
+
+    def _print(self, when: datetime, alerts: list[Alert], content: dict[str, object]) -> None:
+        said = [
+            {"kind": alert.kind, "text": alert.text, "active": alert.active} for alert in alerts
+        ]
+        stamp = when.isoformat(timespec="milliseconds")
+        print(json.dumps({"time": stamp, **content, "alerts": said}), flush=True)
+
+
+class _Lines:
+    """One line a status."""
+
+    def __enter__(self) -> _Lines:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        sys.stdout.flush()
+
+    def show(self, status: DeviceStatus, when: datetime, alerts: list[Alert]) -> None:
+        print(line(status, f"{when:%m-%d %H:%M:%S}", [alert.text for alert in alerts]), flush=True)
+
+    def warn(self, when: datetime, alerts: list[Alert]) -> None:
+        for alert in alerts:
+            print(f"{when:%m-%d %H:%M:%S}  ! {alert.text}", flush=True)
+
+
+def _output(heater: NaviLinkDevice, as_json: bool) -> Output:
+    if as_json:
+        return _JsonLines(heater)
+    if sys.stdout.isatty():
+        from .view import LiveView
+
+        return LiveView(heater.name)
+    return _Lines()
+
+
+def _sum_up(summary: Summary, csv_file: Path | None) -> None:
+    """Say on stderr what it all came to."""
+    if summary.first is None or summary.last is None:
+        print("No status was received.", file=sys.stderr)
+        return
+    span = summary.last - summary.first
+    lines = [
+        f"{summary.statuses} statuses over {_hours(span)} h"
+        + (f", {_hours(summary.gap_time)} h of it gaps" if summary.gap_time else ""),
+        f"energy        {summary.total_wh / 1000:.2f} kWh: heat pump "
+        f"{summary.heat_pump_wh / 1000:.2f}, element {summary.element_wh / 1000:.2f}, "
+        f"rest {summary.other_wh / 1000:.2f}",
+        f"running       heat pump {_hours(summary.heat_pump_time)} h, "
+        f"element {_hours(summary.element_time)} h, {summary.starts} compressor starts",
+        f"charge        lowest {summary.lowest_charge} %",
+        f"power         highest {summary.highest_power} W",
+        f"alerts        {summary.alerts}",
+    ]
+    if csv_file is not None:
+        lines.append(f"recorded in   {csv_file}")
+    print("\n".join(lines), file=sys.stderr)
+
+
+def _hours(span: timedelta) -> str:
+    return f"{span.total_seconds() / 3600:.1f}"

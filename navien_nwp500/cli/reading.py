@@ -1,0 +1,101 @@
+"""``status`` and ``devices``, and a status as JSON or in words."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from .. import wire
+from ..device import NaviLinkDevice
+from ..models import DeviceStatus
+from ..quantities import Temperature, TemperatureType
+from .running import answer, choose, world
+
+
+async def status(simulate: bool, speed: float, device: str | None, as_json: bool) -> None:
+    """Read one status and print it."""
+    async with world(simulate, speed) as here:
+        heater = await choose(here.client, device)
+        found: DeviceStatus = await answer(heater.get_status())
+        if as_json:
+            print(json.dumps(document(heater, found), indent=2))
+        else:
+            print("\n".join(words(heater, found)))
+
+
+async def devices(simulate: bool, as_json: bool) -> None:
+    """List the account's heaters."""
+    async with world(simulate) as here:
+        found = await here.client.get_devices()
+        if as_json:
+            print(json.dumps([identity(device) for device in found], indent=2))
+            return
+        for device in found:
+            state = "online" if device.info.online else "offline"
+            print(f"{device.mac_address}  {state:7}  {device.name}")
+
+
+def identity(device: NaviLinkDevice) -> dict[str, Any]:
+    """Which heater it is."""
+    return {
+        "name": device.name,
+        "mac_address": device.mac_address,
+        "device_type": device.device_type,
+        "connected": device.info.connected,
+    }
+
+
+def document(device: NaviLinkDevice, status: DeviceStatus) -> dict[str, Any]:
+    """A status for a machine: as sent, and what it means."""
+    reading = wire.reading(status)
+    reading["activity"] = status.activity.value
+    reading["heat_sources"] = list(status.heat_sources)
+    reading["error_text"] = status.error_text
+    reading["energy_to_setpoint_wh"] = status.energy_to_setpoint_wh
+    reading["usable_energy_wh"] = status.usable_energy_wh
+    reading["device_connected"] = status.device_connected
+    return {"device": identity(device), "status": wire.encode(status), "reading": reading}
+
+
+def degrees(value: Temperature | None, status: DeviceStatus) -> str:
+    """A temperature in the heater's own display unit."""
+    if value is None:
+        return "-"
+    if status.temperature_type == TemperatureType.CELSIUS:
+        return f"{value.celsius:.1f} °C"
+    return f"{value.fahrenheit:.1f} °F"
+
+
+def words(device: NaviLinkDevice, status: DeviceStatus) -> list[str]:
+    """A status for a person, a line a fact."""
+    sources = " and ".join(status.heat_sources) or "nothing"
+    facts = {
+        "heater": device.name,
+        "charge": f"{status.dhw_charge_percent} %",
+        "water": status.dhw_temperature.text,
+        "setpoint": status.dhw_temperature_setting.text,
+        "tank": f"{degrees(status.tank_upper_temperature, status)} above, "
+        f"{degrees(status.tank_lower_temperature, status)} below",
+        "mode": "-" if status.dhw_operation_setting is None else status.dhw_operation_setting.text,
+        "activity": f"{status.activity.value}, {status.current_inst_power} W ({sources} on)",
+        "hot water": "being drawn" if status.dhw_use.active else "not drawn",
+        "missing": _watt_hours(status.energy_to_setpoint_wh),
+        "usable": _watt_hours(status.usable_energy_wh),
+        "Wi-Fi": status.wifi_rssi.text,
+        "fault": status.error_text or "none",
+    }
+    return [f"{name:10} {value}" for name, value in facts.items()]
+
+
+def line(status: DeviceStatus, when: str, alerts: list[str]) -> str:
+    """A status in one line of at most 80 columns; alerts follow on their own."""
+    text = (
+        f"{when}  {status.dhw_charge_percent:3d} %  {degrees(status.dhw_temperature, status):>8}  "
+        f"{degrees(status.tank_lower_temperature, status):>8} below  "
+        f"{status.activity.value:9} {status.current_inst_power:5d} W"
+    )
+    return "\n".join([text, *(f"{when}  ! {alert}" for alert in alerts)])
+
+
+def _watt_hours(value: int | None) -> str:
+    return "-" if value is None else f"{value} Wh"

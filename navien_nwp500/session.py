@@ -1,0 +1,362 @@
+"""The session: one connection for all heaters of an account, kept for months.
+
+It opens the link, subscribes, matches answers to requests, hands every message to its heater's
+line, and seeks a lost link again. Each try is a new link with a new client id, keys renewed when
+they are old or refused, and every subscription anew. The first connect is loud; later ones are
+quiet and say so once each way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Mapping, Protocol
+
+from .auth import AwsKeys, NaviLinkAuth
+from .aws_iot_websocket import AwsIotWebSocket, HandshakeRefusedError
+from .config import NaviLinkConfig, ReconnectConfig
+from .exceptions import (
+    AuthenticationError,
+    CommunicationError,
+    ConfigurationError,
+    MQTTError,
+    NaviLinkError,
+    ProtocolError,
+    RequestTimeoutError,
+    WebSocketError,
+)
+from .protocol import (
+    STATUS,
+    Address,
+    Command,
+    Frame,
+    Message,
+    Requester,
+    binary_request,
+    parse_message,
+    request,
+)
+
+_LOGGER = logging.getLogger(__name__)
+
+#: So many tries in which the broker hung up over the push subscription show that the account may
+#: not have it (AWS closes without a word, protocol 2.3); polling alone must then do.
+PUSH_TRIES = 2
+
+
+class Line(Protocol):
+    """One heater's end of the session."""
+
+    @property
+    def address(self) -> Address: ...
+
+    def deliver(self, message: Message) -> None:
+        """Take news of the heater: an answer or a push."""
+
+
+class _PushesRefusedError(WebSocketError):
+    """The line dropped over the push subscription."""
+
+
+class Session:
+    """One connection of one account. ``connect`` starts it, ``close`` ends it."""
+
+    def __init__(self, auth: NaviLinkAuth, config: NaviLinkConfig) -> None:
+        self._auth = auth
+        self._config = config
+        self._urls = config.websocket_urls
+        self.reconnect: ReconnectConfig = config.reconnect
+        self._lines: dict[str, Line] = {}
+        self._answers: dict[tuple[str, str], list[asyncio.Future[Message]]] = {}
+        self._link: AwsIotWebSocket | None = None
+        self._keeper: asyncio.Task[None] | None = None
+        self._changed: set[asyncio.Future[None]] = set()
+        self._pushes_refused = 0
+        self._last_session_id = 0
+        #: When the present link came up, on the steady clock.
+        self.connected_at = 0.0
+        #: Messages that could not be understood.
+        self.bad_messages = 0
+        #: Times a lost link was found again.
+        self.reconnects = 0
+
+    def __repr__(self) -> str:
+        return f"Session(connected={self.connected}, heaters={len(self._lines)})"
+
+    @property
+    def connected(self) -> bool:
+        return self._link is not None and self._link.up
+
+    async def connect(self) -> None:
+        """Open the link unless it is open or sought already.
+
+        Raises AuthenticationError, WebSocketError, RequestTimeoutError, or what else ends the
+        first try; a link lost later is sought quietly.
+        """
+        async with self._lock:
+            if self._keeper is None or self._keeper.done():
+                link = await self._open()
+                self._use(link)
+                keeping = self._keep(link)
+                self._keeper = asyncio.get_running_loop().create_task(keeping, name="navilink-keep")
+
+    async def attach(self, line: Line) -> None:
+        """Send this heater's news to ``line`` from now on, on every link to come."""
+        mac = line.address.mac_address
+        if self._lines.get(mac) is line:
+            return
+        self._lines[mac] = line
+        if self.connected:
+            assert self._link is not None
+            try:
+                await self._subscribe(self._link, line)
+            except _PushesRefusedError:
+                await self.wait_connected()
+
+    def detach(self, line: Line) -> None:
+        """Stop sending news to ``line``."""
+        if self._lines.get(line.address.mac_address) is line:
+            del self._lines[line.address.mac_address]
+
+    async def request(
+        self, address: Address, command: Command, body: Mapping[str, Any] | None = None
+    ) -> Message:
+        """Send a command and return the heater's own answer to it.
+
+        Nothing is queued: without a link it raises MQTTError at once, and a link that drops while
+        waiting ends the wait with WebSocketError. Raises RequestTimeoutError when the heater does
+        not answer within the configured time.
+        """
+        link = self._link
+        if link is None or not link.up:
+            raise MQTTError("not connected to the broker; the command was not sent")
+        frame, key = self._wrap(link, address, command, body)
+        answer: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        self._answers.setdefault(key, []).append(answer)
+        limit = self._config.answer_timeout
+        try:
+            await link.publish(frame)
+            return await asyncio.wait_for(answer, limit)
+        except asyncio.TimeoutError as error:
+            raise RequestTimeoutError(
+                f"{address}: no answer to {command.name} within {limit:g} s; the heater may be "
+                "offline"
+            ) from error
+        finally:
+            self._forget(key, answer)
+
+    async def wait_connected(self) -> None:
+        """Wait until the link is up.
+
+        Raises what ended the search when it was given up, MQTTError when nobody seeks.
+        """
+        while not self.connected:
+            keeper = self._keeper
+            if keeper is None:
+                raise MQTTError("not connected; call connect() first")
+            if keeper.done():
+                self._raise_end(keeper)
+            changed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._changed.add(changed)
+            try:
+                await changed
+            finally:
+                self._changed.discard(changed)
+
+    async def close(self) -> None:
+        """End the session: no task, link or waiter is left."""
+        keeper, self._keeper = self._keeper, None
+        if keeper is not None:
+            keeper.cancel()
+            await asyncio.wait([keeper])
+            if not keeper.cancelled() and keeper.exception() is not None:
+                _LOGGER.debug("the session had ended: %s", keeper.exception())
+        self._tell()
+
+    # The keeper: one task owns the link from its opening to its end
+
+    async def _keep(self, link: AwsIotWebSocket) -> None:
+        try:
+            while True:
+                await self._serve(link)
+                _LOGGER.warning("connection to the cloud lost, seeking it again")
+                link = await self._seek()
+                self.reconnects += 1
+                self._use(link)
+                _LOGGER.warning("connection to the cloud is back")
+        finally:
+            self._link = None
+            self._fail_answers("the session ended")
+            await link.close()
+            self._tell()
+
+    async def _serve(self, link: AwsIotWebSocket) -> None:
+        """Read until the line drops."""
+        while True:
+            frame = await link.receive()
+            if frame is None:
+                break
+            self._dispatch(frame, link)
+        self._link = None
+        self._fail_answers("the line dropped")
+
+    def _use(self, link: AwsIotWebSocket) -> None:
+        self._link = link
+        self.connected_at = time.monotonic()
+        self._tell()
+
+    def _tell(self) -> None:
+        for changed in self._changed:
+            if not changed.done():
+                changed.set_result(None)
+
+    def _raise_end(self, keeper: asyncio.Task[None]) -> None:
+        error = None if keeper.cancelled() else keeper.exception()
+        if isinstance(error, NaviLinkError):
+            raise error
+        raise MQTTError("the session has ended") from error
+
+    async def _seek(self) -> AwsIotWebSocket:
+        """Try until it works; only a refused account, or the retries' end, gives up."""
+        rule = self.reconnect
+        tries = 0
+        while True:
+            limit = min(rule.max_delay, rule.initial_delay * 2 ** min(tries, 30))
+            await asyncio.sleep(random.uniform(0, limit) if rule.jitter else limit)
+            try:
+                return await self._open()
+            except (AuthenticationError, ConfigurationError):
+                raise
+            except CommunicationError as error:
+                tries += 1
+                _LOGGER.debug("try %d: %s", tries, error)
+                if rule.max_retries is not None and tries >= rule.max_retries:
+                    raise MQTTError(
+                        f"gave up after {tries} tries to reach the cloud: {error}"
+                    ) from error
+
+    # Opening
+
+    async def _open(self) -> AwsIotWebSocket:
+        while True:
+            link = await self._dial()
+            try:
+                for line in list(self._lines.values()):
+                    await self._subscribe(link, line)
+                return link
+            except _PushesRefusedError:
+                await link.close()
+            except BaseException:
+                await link.close()
+                raise
+
+    async def _dial(self) -> AwsIotWebSocket:
+        keys = await self._auth.aws_keys()
+        try:
+            return await self._dial_any(keys)
+        except HandshakeRefusedError:
+            # The broker may refuse keys before their nominal end: renew regardless (1.16).
+            keys = await self._auth.aws_keys(refused=keys)
+            return await self._dial_any(keys)
+
+    async def _dial_any(self, keys: AwsKeys) -> AwsIotWebSocket:
+        """Try the addresses in order; the one that worked is kept for next time."""
+        ca_bytes = await self._ca_bytes()
+        failure: CommunicationError | None = None
+        for url in self._urls:
+            try:
+                link = await AwsIotWebSocket.open(url, keys, ca_bytes)
+            except (WebSocketError, RequestTimeoutError) as error:
+                _LOGGER.debug("%s: %s", url, error)
+                failure = failure if isinstance(failure, HandshakeRefusedError) else error
+            else:
+                self._urls = (url,)
+                return link
+        assert failure is not None
+        raise failure
+
+    async def _ca_bytes(self) -> bytes | None:
+        path = self._config.ca_file
+        if path is None:
+            return None
+        try:
+            return await asyncio.get_running_loop().run_in_executor(None, Path(path).read_bytes)
+        except OSError as error:
+            raise ConfigurationError(f"ca_file cannot be read: {error}") from error
+
+    async def _subscribe(self, link: AwsIotWebSocket, line: Line) -> None:
+        requester = self._requester(link)
+        await link.subscribe(requester.reply_filter(line.address))
+        if self._pushes_refused >= PUSH_TRIES:
+            return
+        try:
+            await link.subscribe(line.address.filter)
+        except WebSocketError as error:
+            self._pushes_refused += 1
+            if self._pushes_refused == PUSH_TRIES:
+                _LOGGER.warning("this account may not hear pushes; polling alone from now on")
+            raise _PushesRefusedError(f"push subscription: {error}") from error
+        self._pushes_refused = 0
+
+    # Requests and answers
+
+    @cached_property
+    def _lock(self) -> asyncio.Lock:
+        return asyncio.Lock()
+
+    def _requester(self, link: AwsIotWebSocket) -> Requester:
+        user = self._auth.user
+        return Requester(link.client_id, (user.user_seq if user else None) or 0)
+
+    def _wrap(
+        self,
+        link: AwsIotWebSocket,
+        address: Address,
+        command: Command,
+        body: Mapping[str, Any] | None,
+    ) -> tuple[Frame, tuple[str, str]]:
+        if self._config.wire_format == "binary" and command is STATUS:
+            return binary_request(command, address), (address.mac_address, str(command.code))
+        # Milliseconds since the epoch, as the maker's app, but never twice (protocol 4.3).
+        self._last_session_id = max(self._last_session_id + 1, int(time.time() * 1000))
+        session_id = str(self._last_session_id)
+        frame = request(command, address, self._requester(link), session_id, body)
+        return frame, (link.client_id, session_id)
+
+    def _dispatch(self, frame: Frame, link: AwsIotWebSocket) -> None:
+        try:
+            message = parse_message(frame.topic, frame.payload)
+        except ProtocolError as error:
+            self.bad_messages += 1
+            _LOGGER.debug("message not understood: %s", error)
+            return
+        if message is None:
+            return
+        line = self._lines.get(message.mac_address or "")
+        if line is not None:
+            line.deliver(message)
+        key = (message.client_id, message.session_id)
+        if message.binary_code is not None:
+            key = (message.mac_address or "", str(message.binary_code))
+        for answer in self._answers.get(key, ()):
+            if not answer.done():
+                answer.set_result(message)
+
+    def _forget(self, key: tuple[str, str], answer: asyncio.Future[Message]) -> None:
+        waiting = self._answers[key]
+        waiting.remove(answer)
+        if not waiting:
+            del self._answers[key]
+        if answer.done() and not answer.cancelled():
+            answer.exception()  # seen, also when publishing failed before anybody waited
+
+    def _fail_answers(self, reason: str) -> None:
+        error = f"{reason} before the heater answered; a command may still have taken effect"
+        for waiting in self._answers.values():
+            for answer in waiting:
+                if not answer.done():
+                    answer.set_exception(WebSocketError(error))

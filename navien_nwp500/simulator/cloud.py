@@ -1,0 +1,107 @@
+"""The whole NaviLink cloud on loopback: REST, the signed WebSocket and the broker behind it."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+import time
+from email.utils import formatdate
+from pathlib import Path
+from ssl import SSLContext
+from types import TracebackType
+from typing import AsyncIterator, Callable, Sequence
+
+from aiohttp import web
+
+from .accounts import LIFETIME_SECONDS, Account, AccountBook
+from .broker import HOST, in_thread, running_broker
+from .certificates import make_server_context
+from .counters import Counters
+from .front import PATH, Front
+from .rest import BASE, Rest
+
+_BACKLOG = 1024
+_CA_NAME = "ca.pem"
+
+
+class Cloud:
+    """Serve accounts on loopback while entered.
+
+    ``now`` gives seconds since the epoch, the lifetimes are in seconds of it. While entered:
+    ``base_url``, ``websocket_url``, ``ca_file`` (PEM of the authority that signed the server's
+    certificate) and ``broker_port`` (plain MQTT, for the heaters). Raises OSError when the broker
+    does not start.
+    """
+
+    base_url: str
+    websocket_url: str
+    ca_file: Path
+    broker_port: int
+
+    def __init__(
+        self,
+        accounts: Sequence[Account],
+        *,
+        now: Callable[[], float] = time.time,
+        access_lifetime: float = LIFETIME_SECONDS,
+        keys_lifetime: float = LIFETIME_SECONDS,
+    ) -> None:
+        self.accounts = tuple(accounts)
+        self.counters = Counters()
+        self.book = AccountBook(
+            self.accounts, now, access_lifetime=access_lifetime, keys_lifetime=keys_lifetime
+        )
+        self._stack = contextlib.AsyncExitStack()
+
+    async def __aenter__(self) -> Cloud:
+        async with contextlib.AsyncExitStack() as stack:
+            directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="navilink-"))
+            self.ca_file = Path(directory) / _CA_NAME
+            tls = await in_thread(lambda: make_server_context(self.ca_file))
+            self.broker_port = await stack.enter_async_context(running_broker())
+            self._front = Front(self.book, self.counters, self.broker_port)
+            port = await stack.enter_async_context(_serving(self._application(), tls))
+            self._stack = stack.pop_all()
+        self.base_url = f"https://{HOST}:{port}{BASE}"
+        self.websocket_url = f"wss://{HOST}:{port}{PATH}"
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._stack.aclose()
+
+    async def drop_connections(self) -> None:
+        """Cut every client's WebSocket at once, abruptly; return when all are gone."""
+        await self._front.cut_all()
+
+    def _application(self) -> web.Application:
+        application = web.Application()
+        application.add_routes(self._front.routes())
+        application.add_routes(Rest(self.book, self.counters).routes())
+        application.on_response_prepare.append(self._stamp)
+        application.on_shutdown.append(self._cut_all)
+        return application
+
+    async def _stamp(self, request: web.BaseRequest, response: web.StreamResponse) -> None:
+        """Tell the cloud's time: clients compare it with theirs when a signature is refused."""
+        response.headers["Date"] = formatdate(self.book.now(), usegmt=True)
+
+    async def _cut_all(self, application: web.Application) -> None:
+        await self._front.cut_all()
+
+
+@contextlib.asynccontextmanager
+async def _serving(application: web.Application, tls: SSLContext) -> AsyncIterator[int]:
+    """Serve an application over TLS and give its port on loopback."""
+    runner = web.AppRunner(application, access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, HOST, 0, ssl_context=tls, backlog=_BACKLOG).start()
+        port: int = runner.addresses[0][1]
+        yield port
+    finally:
+        await runner.cleanup()

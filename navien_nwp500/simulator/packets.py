@@ -1,0 +1,160 @@
+"""Cut a byte stream into MQTT packets and read what the cloud's policy needs of them.
+
+MQTT 3.1.1 (OASIS, sections 2 and 3). Whole packets only: a packet may span WebSocket frames and a
+frame may hold several packets. ``Connect.level`` is 4 for 3.1.1 and 5 for MQTT 5, whose properties
+are not read here.
+"""
+
+from __future__ import annotations
+
+from typing import Iterator, NamedTuple
+
+CONNECT, PUBLISH, SUBSCRIBE, UNSUBSCRIBE, DISCONNECT = 1, 3, 8, 10, 14
+LEVEL_3_1_1 = 4
+
+_LENGTH_BYTES = 4
+_WILL, _PASSWORD, _USER_NAME = 0x04, 0x40, 0x80
+
+
+class PacketError(Exception):
+    """Bytes that are no MQTT packet, or a packet over the limit."""
+
+
+class Packet(NamedTuple):
+    """One packet: its type, the four flag bits beside it, its body and all its bytes."""
+
+    kind: int
+    flags: int
+    body: bytes
+    raw: bytes
+
+
+class Connect(NamedTuple):
+    """What a CONNECT says of the client; ``will_topic`` None without a will."""
+
+    level: int
+    client_id: str
+    keep_alive: int
+    will_topic: str | None
+
+
+class PacketSplitter:
+    """Collect bytes and give whole packets; ``max_bytes`` bounds the body of one."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[Packet]:
+        """Yield the packets completed by ``data``; raises PacketError."""
+        self._buffer += data
+        while True:
+            size = self._body_size()
+            if size is None:
+                return
+            start, length = size
+            end = start + length
+            if len(self._buffer) < end:
+                return
+            raw = bytes(self._buffer[:end])
+            del self._buffer[:end]
+            yield Packet(raw[0] >> 4, raw[0] & 0x0F, raw[start:], raw)
+
+    def _body_size(self) -> tuple[int, int] | None:
+        """Where the body starts and its length; None when the header is not whole yet."""
+        length = 0
+        for index, byte in enumerate(self._buffer[1 : 1 + _LENGTH_BYTES]):
+            length |= (byte & 0x7F) << (7 * index)
+            if not byte & 0x80:
+                if length > self._max_bytes:
+                    raise PacketError(f"packet of {length} bytes")
+                return index + 2, length
+        if len(self._buffer) > _LENGTH_BYTES:
+            raise PacketError("length field does not end")
+        return None
+
+
+class _Reader:
+    """Read the fields of a packet body in their order; raises PacketError at its end."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+        self._at = 0
+
+    @property
+    def at_end(self) -> bool:
+        return self._at >= len(self._body)
+
+    def take(self, count: int) -> bytes:
+        piece = self._body[self._at : self._at + count]
+        if len(piece) < count:
+            raise PacketError("packet ends too early")
+        self._at += count
+        return piece
+
+    def number(self, count: int) -> int:
+        return int.from_bytes(self.take(count), "big")
+
+    def data(self) -> bytes:
+        return self.take(self.number(2))
+
+    def text(self) -> str:
+        try:
+            return self.data().decode()
+        except UnicodeDecodeError as error:
+            raise PacketError("text is not UTF-8") from error
+
+
+def read_connect(packet: Packet) -> Connect:
+    """Read a CONNECT; of another protocol level only ``level``; raises PacketError."""
+    reader = _Reader(packet.body)
+    if reader.text() != "MQTT":
+        raise PacketError("not MQTT")
+    level, flags, keep_alive = reader.number(1), reader.number(1), reader.number(2)
+    if level != LEVEL_3_1_1:
+        return Connect(level, "", keep_alive, None)
+    client_id = reader.text()
+    will_topic = reader.text() if flags & _WILL else None
+    if flags & _WILL:
+        reader.data()
+    if flags & _USER_NAME:
+        reader.text()
+    if flags & _PASSWORD:
+        reader.data()
+    return Connect(level, client_id, keep_alive, will_topic)
+
+
+def read_publish_topic(packet: Packet) -> str:
+    """Read the topic of a PUBLISH; raises PacketError."""
+    return _Reader(packet.body).text()
+
+
+def publish_qos(packet: Packet) -> int:
+    """Read the QoS of a PUBLISH, 0 to 3."""
+    return packet.flags >> 1 & 0x03
+
+
+def read_subscriptions(packet: Packet) -> list[tuple[str, int]]:
+    """Read the topic filters and QoS of a SUBSCRIBE; raises PacketError."""
+    reader = _after_identifier(packet)
+    subscriptions = []
+    while not reader.at_end:
+        subscriptions.append((reader.text(), reader.number(1) & 0x03))
+    return subscriptions
+
+
+def read_unsubscribed(packet: Packet) -> list[str]:
+    """Read the topic filters of an UNSUBSCRIBE; raises PacketError."""
+    reader = _after_identifier(packet)
+    filters = []
+    while not reader.at_end:
+        filters.append(reader.text())
+    return filters
+
+
+def _after_identifier(packet: Packet) -> _Reader:
+    reader = _Reader(packet.body)
+    reader.take(2)
+    if reader.at_end:
+        raise PacketError("no topic filter")
+    return reader

@@ -1,0 +1,102 @@
+"""What an account may do at the broker (PROTOCOL.md 2.3 and 3.1).
+
+Its own heaters' topics, and response topics that carry its own client id. AWS IoT closes the
+connection on anything else and says nothing.
+"""
+
+from __future__ import annotations
+
+from . import packets
+from .accounts import Account
+from .packets import Packet
+
+MAX_CLIENT_ID_BYTES = 128
+MAX_TOPIC_BYTES = 256
+MAX_TOPIC_SLASHES = 7
+MAX_FILTERS = 8
+MAX_SUBSCRIPTIONS = 50
+MAX_QOS = 1
+
+_HEATER = "navilink-"
+_PREFIXES = ("cmd", "evt")
+_PRODUCT = "52"
+
+
+class PolicyViolation(Exception):
+    """A packet on which AWS IoT closes the connection; the text is for logs only."""
+
+
+class Policy:
+    """Judge the packets of one connection, in their order."""
+
+    def __init__(self, account: Account) -> None:
+        self._account = account
+        self._client_id: str | None = None
+        self._subscriptions: set[str] = set()
+
+    def connect(self, packet: Packet) -> str:
+        """Judge the first packet; return its client id, raises PolicyViolation."""
+        if packet.kind != packets.CONNECT:
+            raise PolicyViolation("first packet is no CONNECT")
+        connect = packets.read_connect(packet)
+        if connect.level != packets.LEVEL_3_1_1:
+            raise PolicyViolation(f"protocol level {connect.level}")
+        # A client id with a wildcard would open the response topics of others.
+        if not connect.client_id or any(sign in connect.client_id for sign in "+#/"):
+            raise PolicyViolation("client id")
+        if len(connect.client_id.encode()) > MAX_CLIENT_ID_BYTES:
+            raise PolicyViolation("client id too long")
+        self._client_id = connect.client_id
+        if connect.will_topic is not None:
+            self._check_topic(connect.will_topic)
+        return connect.client_id
+
+    def check(self, packet: Packet) -> None:
+        """Judge a later packet; raises PolicyViolation."""
+        if packet.kind == packets.CONNECT:
+            raise PolicyViolation("second CONNECT")
+        if packet.kind == packets.PUBLISH:
+            if packets.publish_qos(packet) > MAX_QOS:
+                raise PolicyViolation("QoS 2")
+            self._check_topic(packets.read_publish_topic(packet))
+        elif packet.kind == packets.SUBSCRIBE:
+            self._subscribe(packets.read_subscriptions(packet))
+        elif packet.kind == packets.UNSUBSCRIBE:
+            self._subscriptions.difference_update(packets.read_unsubscribed(packet))
+
+    def _subscribe(self, subscriptions: list[tuple[str, int]]) -> None:
+        if len(subscriptions) > MAX_FILTERS:
+            raise PolicyViolation(f"{len(subscriptions)} filters in one SUBSCRIBE")
+        for topic_filter, qos in subscriptions:
+            if not _is_valid_filter(topic_filter) or not self._may_use(topic_filter):
+                raise PolicyViolation("topic filter")
+            if qos > MAX_QOS:
+                raise PolicyViolation("QoS 2")
+            self._subscriptions.add(topic_filter)
+        if len(self._subscriptions) > MAX_SUBSCRIPTIONS:
+            raise PolicyViolation("too many subscriptions")
+
+    def _check_topic(self, topic: str) -> None:
+        if "+" in topic or "#" in topic or not self._may_use(topic):
+            raise PolicyViolation("topic")
+
+    def _may_use(self, topic: str) -> bool:
+        levels = topic.split("/")
+        if len(topic.encode()) > MAX_TOPIC_BYTES or len(levels) > MAX_TOPIC_SLASHES + 1:
+            return False
+        if len(levels) < 4 or levels[0] not in _PREFIXES or levels[1] != _PRODUCT:
+            return False
+        if levels[2].startswith(_HEATER):
+            return self._account.owns(levels[2][len(_HEATER) :])
+        return levels[0] == "cmd" and self._is_own_response(levels)
+
+    def _is_own_response(self, levels: list[str]) -> bool:
+        """``cmd/52/{client}/res`` or ``cmd/52/{home}/{user}/{client}/res``, and what is below."""
+        return levels[2:4] == [self._client_id, "res"] or levels[4:6] == [self._client_id, "res"]
+
+
+def _is_valid_filter(topic_filter: str) -> bool:
+    levels = topic_filter.split("/")
+    if any(len(level) > 1 and ("+" in level or "#" in level) for level in levels):
+        return False
+    return "#" not in levels[:-1]

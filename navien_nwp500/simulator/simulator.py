@@ -1,0 +1,168 @@
+"""The whole simulated world: a cloud, its broker and the heaters on it."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from contextlib import AsyncExitStack
+from datetime import datetime
+from types import TracebackType
+from typing import Sequence
+
+from ..config import NaviLinkConfig
+from ..exceptions import ConfigurationError
+from ..protocol import Address
+from .accounts import Account, HeaterRecord
+from .clock import Clock
+from .cloud import Cloud
+from .firmware import Firmware
+from .heater import Heater
+from .wifi import WifiModule
+
+EMAIL = "user@example.com"
+FIRST_MAC = 0x0123456789AB
+#: The heater's day begins before the morning's showers.
+START_HOUR = 5
+
+
+class Unit:
+    """One heater as it hangs on the wall: the machine, its Wi-Fi module, its record in the cloud."""
+
+    def __init__(self, heater: Heater, record: HeaterRecord, clock: Clock, seed: int) -> None:
+        self.heater = heater
+        self.record = record
+        address = Address(record.mac_address, record.additional_value, record.home_seq)
+        self.wifi = WifiModule(heater, address, clock, seed=seed)
+        self._task: asyncio.Task[None] | None = None
+
+    async def plug_in(self, broker_port: int) -> None:
+        """Go online; returns once the heater listens."""
+        serving = self.wifi.serve(broker_port)
+        task = asyncio.get_running_loop().create_task(
+            serving, name=f"heater-{self.record.mac_address}"
+        )
+        self._task = task
+        listening = asyncio.ensure_future(self.wifi.listening.wait())
+        try:
+            await asyncio.wait({task, listening}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            listening.cancel()
+        if task.done():
+            task.result()
+        self.record.connected = 2
+
+    async def unplug(self) -> None:
+        """Go offline: the cloud says so, and requests stay unanswered."""
+        task, self._task = self._task, None
+        self.record.connected = 1
+        if task is not None:
+            task.cancel()
+            await asyncio.wait({task})
+            if not task.cancelled():
+                task.result()
+
+
+class Simulator:
+    """A NaviLink cloud on loopback, with heaters.
+
+    ::
+
+        async with Simulator(speed=600, heaters=1) as sim:
+            async with NaviLinkClient(sim.config) as client:
+                ...
+
+    ``speed`` is seconds of the heaters' time to one of ours; ``start`` is when their clocks
+    begin (default: 5 o'clock today). Tokens and keys live in our time. Raises ConfigurationError
+    for a number out of range.
+    """
+
+    def __init__(
+        self,
+        *,
+        speed: float = 1.0,
+        heaters: int = 1,
+        firmware: Firmware = Firmware.B,
+        start: datetime | None = None,
+        password: str | None = None,
+        seed: int = 0,
+    ) -> None:
+        if not 1 <= heaters <= 10_000:
+            raise ConfigurationError(f"heaters is {heaters}; it may be 1 to 10000")
+        today = datetime.now().astimezone()
+        morning = today.replace(hour=START_HOUR, minute=0, second=0, microsecond=0)
+        self.clock = Clock(start or morning, speed)
+        records = [_record(number, firmware) for number in range(heaters)]
+        password = password or secrets.token_urlsafe(12)
+        self.account = Account(EMAIL, password, records)
+        self.units: Sequence[Unit] = [
+            Unit(
+                Heater(
+                    now=self.clock.now(),
+                    firmware=firmware,
+                    serial=record.controller_serial,
+                    seed=seed + number,
+                ),
+                record,
+                self.clock,
+                seed + number,
+            )
+            for number, record in enumerate(records)
+        ]
+        self.cloud = Cloud([self.account])
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Simulator:
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(self.cloud)
+            for unit in self.units:
+                stack.push_async_callback(unit.unplug)
+                await unit.plug_in(self.cloud.broker_port)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._stack.aclose()
+
+    @property
+    def config(self) -> NaviLinkConfig:
+        """What a client of this cloud needs, ready for ``NaviLinkClient``."""
+        return NaviLinkConfig(
+            email=self.account.email,
+            password=self.account.password,
+            base_url=self.cloud.base_url,
+            websocket_url=self.cloud.websocket_url,
+            ca_file=self.cloud.ca_file,
+        )
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The same as variables, for a program in another process."""
+        return {
+            "NAVILINK_BASE_URL": self.cloud.base_url,
+            "NAVILINK_WEBSOCKET_URL": self.cloud.websocket_url,
+            "NAVILINK_CA_FILE": str(self.cloud.ca_file),
+            "NAVILINK_EMAIL": self.account.email,
+            "NAVILINK_PASSWORD": self.account.password,
+        }
+
+    async def unplug(self, number: int = 0) -> None:
+        """Take a heater off the net."""
+        await self.units[number].unplug()
+
+    async def plug_in(self, number: int = 0) -> None:
+        """Put a heater on the net again."""
+        await self.units[number].plug_in(self.cloud.broker_port)
+
+
+def _record(number: int, firmware: Firmware) -> HeaterRecord:
+    return HeaterRecord(
+        mac_address=f"{FIRST_MAC + number:012x}",
+        device_name="NWP500" if number == 0 else f"NWP500 {number + 1}",
+        controller_serial=f"12345678AB{12345678 + number}",
+        controller_version=firmware.value,
+    )

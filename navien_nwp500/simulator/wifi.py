@@ -1,0 +1,163 @@
+"""The heater's Wi-Fi module: an ordinary MQTT client of the broker.
+
+It answers exactly where a request says, with the request's ids, and nothing that is not meant for
+it: another MAC or a wrong additionalValue gets no reply (protocol 4.1). It knows no client of ours.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import logging
+import random
+from functools import cached_property
+from typing import Any
+
+import aiomqtt
+
+from .. import wire
+from ..exceptions import ProtocolError
+from ..models import DeviceStatus
+from ..protocol import (
+    END_SESSION,
+    FEATURES,
+    SNAPSHOT,
+    STATUS,
+    Address,
+    Frame,
+    Request,
+    binary_reply,
+    parse_request,
+    push,
+    reply,
+)
+from .clock import Clock
+from .heater import Heater
+
+_LOGGER = logging.getLogger(__name__)
+
+#: A heater answers in 2 to 4 s (protocol 9.9), seconds of its own time.
+REPLY_SECONDS = (2.0, 4.0)
+#: How often its controller looks round, seconds of its own time, and the least of ours.
+CONTROLLER_STEP = 1.0
+LEAST_STEP = 0.02
+
+
+class WifiModule:
+    """One heater on the broker, from ``serve`` to its cancellation."""
+
+    def __init__(self, heater: Heater, address: Address, clock: Clock, *, seed: int = 0) -> None:
+        self.heater = heater
+        self.address = address
+        self._clock = clock
+        self._random = random.Random(seed)
+        self._outbox: list[tuple[float, int, Frame]] = []
+        self._order = itertools.count()
+        self._pushes = 0
+        self._client_id = ""
+
+    @cached_property
+    def listening(self) -> asyncio.Event:
+        """Set while the heater hears its requests."""
+        return asyncio.Event()
+
+    async def serve(self, port: int) -> None:
+        """Live on the broker at this loopback port until cancelled."""
+        topic = self.address.topic
+        event = topic.replace("cmd/", "evt/", 1) + "/app-connection"
+        async with aiomqtt.Client(
+            "127.0.0.1", port, identifier=f"navilink-{self.address.mac_address}"
+        ) as client:
+            for topic_filter in (f"{topic}/st/#", f"{topic}/ctrl/#", event):
+                await client.subscribe(topic_filter, qos=1)
+            self.listening.set()
+            try:
+                await _together(self._listen(client, event), self._run(client))
+            finally:
+                self.listening.clear()
+
+    async def _listen(self, client: aiomqtt.Client, event: str) -> None:
+        async for message in client.messages:
+            topic = str(message.topic)
+            payload = message.payload if isinstance(message.payload, bytes) else b""
+            if topic == event:
+                # A client has come: a snapshot tied to no change (protocol 3.5).
+                self._catch_up()
+                self._push(self.heater.status(SNAPSHOT))
+                continue
+            try:
+                asked = parse_request(topic, payload)
+            except ProtocolError as error:
+                _LOGGER.debug("not understood: %s", error)
+                continue
+            if asked is not None and self._is_for_us(asked):
+                self._answer(asked)
+
+    def _is_for_us(self, asked: Request) -> bool:
+        if asked.mac_address != self.address.mac_address:
+            return False
+        return asked.binary or asked.additional_value == self.address.additional_value
+
+    def _answer(self, asked: Request) -> None:
+        self._catch_up()
+        self._client_id = asked.client_id or self._client_id
+        frame = self._reply(asked)
+        if frame is not None:
+            self._send(frame, self._random.uniform(*REPLY_SECONDS))
+
+    def _reply(self, asked: Request) -> Frame | None:
+        if asked.code == STATUS.code:
+            return self._status_reply(asked, self.heater.status(STATUS.code))
+        if asked.binary:
+            return None
+        if asked.code == FEATURES.code:
+            return reply(asked, self.address, {"feature": wire.encode(self.heater.features)})
+        if asked.code == END_SESSION.code:
+            return None  # no reply was ever observed (protocol 8.12)
+        return None
+
+    def _status_reply(self, asked: Request, status: DeviceStatus) -> Frame:
+        if asked.binary:
+            return binary_reply(asked, self.address, status)
+        return reply(asked, self.address, {"status": wire.encode(status)})
+
+    def _catch_up(self) -> None:
+        """Bring the heater to the present; what it has to say on the way is pushed."""
+        behind = (self._clock.now() - self.heater.now).total_seconds()
+        if behind > 0:
+            for status in self.heater.advance(behind):
+                self._push(status)
+
+    def _push(self, status: DeviceStatus) -> None:
+        self._pushes += 1
+        body = {"status": wire.encode(status)}
+        self._send(push(self.address, self._client_id, self._pushes, body), 0.0)
+
+    def _send(self, frame: Frame, after: float) -> None:
+        due = asyncio.get_running_loop().time() + self._clock.real(after)
+        heapq.heappush(self._outbox, (due, next(self._order), frame))
+
+    async def _run(self, client: aiomqtt.Client) -> None:
+        """Keep the controller going, and send what is due."""
+        loop = asyncio.get_running_loop()
+        step = max(self._clock.real(CONTROLLER_STEP), LEAST_STEP)
+        while True:
+            self._catch_up()
+            while self._outbox and self._outbox[0][0] <= loop.time():
+                _, _, frame = heapq.heappop(self._outbox)
+                await client.publish(frame.topic, frame.payload, qos=1)
+            await asyncio.sleep(step)
+
+
+async def _together(*parts: Any) -> None:
+    """Run parts side by side until one ends; none outlives the others."""
+    tasks = [asyncio.ensure_future(part) for part in parts]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,193 @@
+"""What the cloud's tests share: an account, a signer of their own, a client with a hand codec.
+
+The signer is written from the AWS documentation, not from ``simulator.sigv4``, so that the two
+judge each other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import hmac
+import json
+import ssl
+import time
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, AsyncIterator, Awaitable, Callable
+from urllib.parse import quote
+
+import aiohttp
+import pytest
+from yarl import URL
+
+from navien_nwp500.simulator.accounts import Account, HeaterRecord
+from navien_nwp500.simulator.cloud import Cloud
+from navien_nwp500.simulator.sigv4 import AwsKeys
+
+EMAIL = "user@example.com"
+PASSWORD = "correct horse"
+MAC = "0123456789ab"
+CAPTURES = Path(__file__).parents[2] / "shared" / "captures"
+LIMIT = 5.0
+
+
+def make_account(heaters: int = 1, email: str = EMAIL, first: int = 0) -> Account:
+    """Make an account with that many heaters, the first with the MAC of the documents."""
+    macs = [f"{int(MAC, 16) + first + index:012x}" for index in range(heaters)]
+    return Account(email, PASSWORD, [HeaterRecord(mac) for mac in macs])
+
+
+def recorded(name: str) -> dict[str, Any]:
+    """Read a recorded REST exchange, or skip the test."""
+    path = CAPTURES / "rest" / name
+    if not path.exists():
+        pytest.skip(f"the recorded REST exchanges are not here: {path} is absent")
+    exchange: dict[str, Any] = json.loads(path.read_text())
+    return exchange
+
+
+def presign(keys: AwsKeys, host: str, *, when: float | None = None, **changes: str) -> str:
+    """Sign GET /mqtt with the query of a presigned request; return the target.
+
+    ``changes`` overrides ``region``, ``service``, ``secret`` or ``token``.
+    """
+    moment = datetime.fromtimestamp(time.time() if when is None else when, timezone.utc)
+    stamp, day = moment.strftime("%Y%m%dT%H%M%SZ"), moment.strftime("%Y%m%d")
+    region = changes.get("region", "us-east-1")
+    service = changes.get("service", "iotdevicegateway")
+    scope = f"{day}/{region}/{service}/aws4_request"
+    query = (
+        "X-Amz-Algorithm=AWS4-HMAC-SHA256"
+        f"&X-Amz-Credential={quote(f'{keys.access_key_id}/{scope}', safe='')}"
+        f"&X-Amz-Date={stamp}&X-Amz-SignedHeaders=host"
+    )
+    empty = hashlib.sha256(b"").hexdigest()
+    request = f"GET\n/mqtt\n{query}\nhost:{host}\n\nhost\n{empty}"
+    hashed = hashlib.sha256(request.encode()).hexdigest()
+    key = b"AWS4" + changes.get("secret", keys.secret_key).encode()
+    for part in (day, region, service, "aws4_request"):
+        key = hmac.new(key, part.encode(), hashlib.sha256).digest()
+    text = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{hashed}"
+    signature = hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
+    token = quote(changes.get("token", keys.session_token), safe="")
+    return f"/mqtt?{query}&X-Amz-Signature={signature}&X-Amz-Security-Token={token}"
+
+
+def tls_of(cloud: Cloud) -> ssl.SSLContext:
+    """Trust the cloud's authority and nobody else."""
+    return ssl.create_default_context(cafile=str(cloud.ca_file))
+
+
+def _text(value: str) -> bytes:
+    data = value.encode()
+    return len(data).to_bytes(2, "big") + data
+
+
+def _packet(first: int, body: bytes) -> bytes:
+    length, size = len(body), bytearray()
+    while True:
+        size.append(length & 0x7F | (0x80 if length > 0x7F else 0))
+        length >>= 7
+        if not length:
+            return bytes([first]) + bytes(size) + body
+
+
+def connect_packet(
+    client_id: str, *, level: int = 4, will: str | None = None, user: str | None = None
+) -> bytes:
+    """Make a CONNECT with a clean session; ``will`` is the topic of a Last Will."""
+    flags = 0x02 | (0x04 if will else 0) | (0x80 if user else 0)
+    body = _text("MQTT") + bytes([level, flags, 0, 60]) + _text(client_id)
+    body += _text(will) + _text("gone") if will else b""
+    return _packet(0x10, body + (_text(user) if user else b""))
+
+
+def subscribe_packet(*filters: str, qos: int = 1) -> bytes:
+    """Make a SUBSCRIBE with packet id 1."""
+    return _packet(0x82, b"\0\1" + b"".join(_text(item) + bytes([qos]) for item in filters))
+
+
+def unsubscribe_packet(*filters: str) -> bytes:
+    """Make an UNSUBSCRIBE with packet id 1."""
+    return _packet(0xA2, b"\0\1" + b"".join(_text(item) for item in filters))
+
+
+def publish_packet(topic: str, payload: bytes = b"{}", qos: int = 1) -> bytes:
+    """Make a PUBLISH, with packet id 1 unless QoS 0."""
+    identity = b"\0\1" if qos else b""
+    return _packet(0x30 | qos << 1, _text(topic) + identity + payload)
+
+
+class RawClient:
+    """An MQTT client over a WebSocket that sends exactly the bytes it is told to."""
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self._socket = socket
+        self._buffer = b""
+
+    async def send(self, data: bytes) -> None:
+        await self._socket.send_bytes(data)
+
+    async def read(self) -> bytes:
+        """Read the next packet, acknowledging a PUBLISH; empty when the connection has ended."""
+        while True:
+            packet = self._cut()
+            if packet is not None:
+                await self._acknowledge(packet)
+                return packet
+            message = await asyncio.wait_for(self._socket.receive(), LIMIT)
+            if message.type is not aiohttp.WSMsgType.BINARY:
+                return b""
+            self._buffer += message.data
+
+    async def connect(self, client_id: str) -> RawClient:
+        await self.send(connect_packet(client_id))
+        assert await self.read() == b"\x20\x02\x00\x00"
+        return self
+
+    async def subscribe(self, *filters: str) -> None:
+        await self.send(subscribe_packet(*filters))
+        assert (await self.read())[0] == 0x90
+
+    async def close(self) -> None:
+        await self._socket.close()
+
+    async def _acknowledge(self, packet: bytes) -> None:
+        if packet[0] & 0xF6 == 0x32:
+            body = packet[next(i for i in range(1, 5) if not packet[i] & 0x80) + 1 :]
+            end = 2 + int.from_bytes(body[:2], "big")
+            await self.send(b"\x40\x02" + body[end : end + 2])
+
+    def _cut(self) -> bytes | None:
+        length = 0
+        for index, byte in enumerate(self._buffer[1:5]):
+            length |= (byte & 0x7F) << (7 * index)
+            if not byte & 0x80:
+                end = 2 + index + length
+                if len(self._buffer) < end:
+                    return None
+                packet, self._buffer = self._buffer[:end], self._buffer[end:]
+                return packet
+        return None
+
+
+@contextlib.asynccontextmanager
+async def raw_clients(
+    cloud: Cloud,
+) -> AsyncIterator[Callable[..., Awaitable[RawClient]]]:
+    """Give a function that opens a signed WebSocket for an account; all are closed at the end."""
+    host = cloud.websocket_url.split("/")[2]
+    async with contextlib.AsyncExitStack() as stack:
+        connector = aiohttp.TCPConnector(ssl=tls_of(cloud))
+        session = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
+
+        async def opened(account: Account | None = None) -> RawClient:
+            keys = cloud.book.issue_keys(account or cloud.accounts[0])
+            url = URL(f"wss://{host}{presign(keys, host)}", encoded=True)
+            socket = await session.ws_connect(url, protocols=("mqtt",))
+            stack.push_async_callback(socket.close)
+            return RawClient(socket)
+
+        yield opened

@@ -11,7 +11,6 @@ import asyncio
 import logging
 import ssl
 import time
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Mapping
@@ -27,6 +26,7 @@ from .exceptions import (
     RequestTimeoutError,
     TokenExpiredError,
 )
+from .leases import AwsKeys, Tokens
 from .models import UserInfo
 from .version import __version__
 
@@ -37,34 +37,6 @@ _LOGGER = logging.getLogger(__name__)
 
 #: Clients in the field renew this long before the nominal end (protocol 1.6), seconds.
 EARLY = 300.0
-
-
-@dataclass(frozen=True)
-class Lease:
-    """A secret with an end. ``expires_at`` is seconds since the epoch."""
-
-    expires_at: float
-
-    @property
-    def fresh(self) -> bool:
-        return time.time() < self.expires_at
-
-
-@dataclass(frozen=True)
-class Tokens(Lease):
-    """What opens REST."""
-
-    access_token: str = field(repr=False)
-    refresh_token: str = field(repr=False)
-
-
-@dataclass(frozen=True)
-class AwsKeys(Lease):
-    """What signs the way to the broker."""
-
-    access_key_id: str = field(repr=False)
-    secret_key: str = field(repr=False)
-    session_token: str = field(repr=False)
 
 
 class NaviLinkAuth:

@@ -15,9 +15,9 @@ from concurrent.futures import Future
 from typing import Any, Callable, TypeVar
 from urllib.parse import urlsplit
 
-from .auth import AwsKeys
 from .config import ReconnectConfig
 from .exceptions import RequestTimeoutError, WebSocketError
+from .leases import AwsKeys
 from .protocol import Frame
 
 __all__ = ["AwsIotWebSocket", "ReconnectConfig"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from typing import Any, AsyncIterator
+from typing import Any, AsyncGenerator
 
 from . import wire
 from .auth import NaviLinkAuth
@@ -132,7 +132,7 @@ class NaviLinkDevice:
             await self._raise_if_offline(error)
             raise
 
-    def watch(self, interval: float | None = None) -> AsyncIterator[DeviceStatus]:
+    def watch(self, interval: float | None = None) -> AsyncGenerator[DeviceStatus, None]:
         """Yield each status: polled every ``interval`` seconds (default: configured), and pushes.
 
         ::

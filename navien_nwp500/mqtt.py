@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import logging
 import time
-from typing import Any, AsyncIterator, Awaitable, Callable, Mapping, Union
+from typing import Any, AsyncGenerator, Awaitable, Callable, Mapping, Union
 
 from .exceptions import CommunicationError, ProtocolError, RequestTimeoutError
 from .models import DeviceFeatures, DeviceStatus
@@ -83,7 +83,7 @@ class NaviLinkMQTT:
             raise ProtocolError(f"{self.address}: the answer holds no features")
         return features
 
-    async def watch(self, interval: float) -> AsyncIterator[DeviceStatus]:
+    async def watch(self, interval: float) -> AsyncGenerator[DeviceStatus, None]:
         """Yield each status: the answers to a poll every ``interval`` seconds, and pushes.
 
         Runs until the consumer leaves. A slow consumer gets the newest status, never a backlog;
@@ -134,7 +134,9 @@ class NaviLinkMQTT:
         for mailbox in self._watchers:
             mailbox.put(status)
 
-    async def _watch(self, interval: float, mailbox: _Mailbox) -> AsyncIterator[DeviceStatus]:
+    async def _watch(
+        self, interval: float, mailbox: _Mailbox
+    ) -> AsyncGenerator[DeviceStatus, None]:
         await self.connect()
         self._watchers.add(mailbox)
         try:

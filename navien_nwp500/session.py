@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Mapping, Protocol
 
-from .auth import AwsKeys, NaviLinkAuth
+from .auth import NaviLinkAuth
 from .aws_iot_websocket import AwsIotWebSocket, HandshakeRefusedError
 from .config import NaviLinkConfig, ReconnectConfig
 from .exceptions import (
@@ -29,6 +29,7 @@ from .exceptions import (
     RequestTimeoutError,
     WebSocketError,
 )
+from .leases import AwsKeys
 from .protocol import (
     STATUS,
     Address,

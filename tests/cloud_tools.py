@@ -127,8 +127,16 @@ class RawClient:
         self._socket = socket
         self._buffer = b""
 
+    @property
+    def protocol(self) -> str | None:
+        """The sub-protocol agreed on."""
+        return self._socket.protocol
+
     async def send(self, data: bytes) -> None:
         await self._socket.send_bytes(data)
+
+    async def send_text(self, text: str) -> None:
+        await self._socket.send_str(text)
 
     async def read(self) -> bytes:
         """Read the next packet, acknowledging a PUBLISH; empty when the connection has ended."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from typing import Any
 from urllib.parse import quote
 
@@ -109,8 +110,7 @@ def signed_by_sdk(*, sign_token: bool, host: str = HOST) -> tuple[str, list[tupl
 
 
 def date_of(target: str) -> float:
-    from datetime import datetime, timezone
-
+    """Read the date of a presigned target, in seconds since the epoch."""
     stamp = target.split("X-Amz-Date=")[1][:16]
     moment = datetime.strptime(stamp, "%Y%m%dT%H%M%SZ")
     return moment.replace(tzinfo=timezone.utc).timestamp()

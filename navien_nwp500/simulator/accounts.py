@@ -74,6 +74,8 @@ class Account:
     user_type: str = "O"
     first_name: str = "Test"
     last_name: str = "User"
+    #: Whether it may subscribe to its heaters' own topics.
+    pushes: bool = True
 
     def heater(self, mac_address: object, additional_value: object) -> HeaterRecord | None:
         """Find an owned heater by both halves of its identity."""

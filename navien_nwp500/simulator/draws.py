@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from random import Random
 
 #: A household of three: morning showers, kitchen, evening.
@@ -72,3 +72,32 @@ class Draws:
         before = self.of(day - timedelta(days=1))
         late = tuple(replace(draw, start=draw.start - 86400) for draw in before)
         return tuple(draw for draw in late if draw.ends > 0) + self.of(day)
+
+
+class Taps:
+    """All that is drawn: the day plan, and single draws in seconds after ``start``."""
+
+    def __init__(self, plan: Draws | None, start: datetime) -> None:
+        self._plan = plan
+        self._start = start
+        self._midnight = start.hour * 3600.0 + start.minute * 60 + start.second
+        self._day = -1.0
+        self._planned: tuple[Draw, ...] = ()
+        self._single: list[Draw] = []
+
+    def open(self, draw: Draw) -> None:
+        """Add a single draw."""
+        self._single.append(draw)
+
+    def litres(self, begin: float, seconds: float) -> float:
+        """What is drawn in ``seconds`` from ``begin``, itself in seconds after the start."""
+        end = begin + seconds
+        litres = sum(draw.litres_between(begin, end) for draw in self._single)
+        self._single = [draw for draw in self._single if draw.ends > end]
+        if self._plan is None:
+            return litres
+        day, clock = divmod(self._midnight + begin, 86400)
+        if day != self._day:
+            self._day = day
+            self._planned = self._plan.around(self._start.date() + timedelta(days=day))
+        return litres + sum(d.litres_between(clock, clock + seconds) for d in self._planned)

@@ -6,9 +6,7 @@ many short ones give the same. Temperatures in degC unless raw is said, heat and
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from math import exp
 
 from ..exceptions import ConfigurationError, ValueOutOfRangeError
 from ..models import DeviceFeatures, DeviceStatus
@@ -16,36 +14,27 @@ from ..quantities import (
     DHWMode,
     HalfCelsius,
     HeatSource,
-    OperationMode,
     RecircMode,
     Volume,
 )
-from .demand import RESTING_MODES, Demand, Readings
-from .draws import Draw, Draws
+from .demand import RESTING_MODES, Demand
+from .draws import Draw, Draws, Taps
+from .energy import Energy
 from .firmware import Firmware
 from .heat_pump import START, HeatPump
 from .report import MAXIMUM, Operation, Settings, build_features, build_status
+from .switching import LOAD_SWITCHED, Switching
 from .tank import Tank
 
 __all__ = ["Draws", "Energy", "Firmware", "Heater"]
 
 STATUS_REQUEST = 16777219
 SNAPSHOT = 0
-DEMAND_CHANGED = 67108868
-OPERATION_CHANGED = 67108883
-LOAD_SWITCHED = 67108892
 
 #: Pushes of one chain follow each other by 1.8 s (protocol 9.3); this is also the short step.
 CHAIN_SECONDS = 2.0
 CALM_SECONDS = 10.0
 ELEMENT_WATTS = 5148.0  # protocol 14.3
-STANDBY_WATTS = 1.0
-#: The reading follows a switched load within some seconds (protocol 6.7).
-METER_SECONDS = 3.0
-#: The energy target follows a mode change within about 10 s (protocol 6.8).
-MODE_FOLLOWS_SECONDS = 10.0
-#: The element thresholds follow the setpoint with delay (protocol 6.9), here by our choice.
-ELEMENT_FOLLOWS_SECONDS = 30.0
 #: Heating resumes 9 h before a vacation ends (protocol 6.10).
 VACATION_LEAD_SECONDS = 9 * 3600.0
 #: 396 fan hours in the recorded unit (protocol 6.4).
@@ -56,25 +45,6 @@ def _within(name: str, value: int, allowed: range) -> int:
     if value not in allowed:
         raise ValueOutOfRangeError(f"{name}: {value} is not in {allowed[0]} to {allowed[-1]}")
     return value
-
-
-@dataclass
-class Energy:
-    """What heat pump and elements took and how long they ran: Wh and s."""
-
-    heat_pump_wh: float = 0.0
-    element_wh: float = 0.0
-    heat_pump_seconds: float = 0.0
-    element_seconds: float = 0.0
-
-    def add(self, seconds: float, heat_pump_watts: float, element_watts: float) -> None:
-        """Count ``seconds`` at these powers."""
-        if heat_pump_watts:
-            self.heat_pump_wh += heat_pump_watts * seconds / 3600
-            self.heat_pump_seconds += seconds
-        if element_watts:
-            self.element_wh += element_watts * seconds / 3600
-            self.element_seconds += seconds
 
 
 class Heater:
@@ -110,9 +80,6 @@ class Heater:
             recirculation=recirculation,
             mode=mode,
             setpoint=setpoint,
-            shown_setpoint=setpoint,
-            shown_mode=mode,
-            element_setpoint=setpoint,
         )
         self.air_celsius = air_celsius
         self.tank = Tank(
@@ -128,17 +95,13 @@ class Heater:
         self.energy_total = Energy(1_266_000.0, 146_000.0, 3124 * 3600.0, 35 * 3600.0)
         self.energy_days: dict[date, Energy] = {}
         self._demand = Demand()
-        self._draws = draws
-        self._scripted: list[Draw] = []
+        self._switching = Switching(self._demand, self.operation, self.heat_pump)
+        self._taps = Taps(draws, now)
         self._start = now
         self._grid = 0.0
         self._owed = 0.0
-        self._mode_at = self._setpoint_at = 0.0
         self._vacation_ends = 0.0
         self._pushes: list[DeviceStatus] = []
-        self._midnight = now.hour * 3600.0 + now.minute * 60 + now.second
-        self._day = -1.0
-        self._day_draws: tuple[Draw, ...] = ()
 
     @property
     def now(self) -> datetime:
@@ -192,8 +155,8 @@ class Heater:
             return
         settings.shown_setpoint = before
         settings.setpoint = HalfCelsius(raw)
-        self._setpoint_at = self._grid
-        self._demand.setpoint_written(self._readings(), before * 5)
+        settings.setpoint_at = self._grid
+        self._demand.setpoint_written(self.settings.readings(self.tank), before * 5)
         self.operation.source = self._demand.source
 
     def power_on(self) -> None:
@@ -255,7 +218,7 @@ class Heater:
     def draw(self, litres: float, minutes: float) -> None:
         """Draw hot water from now on."""
         self._settle()
-        self._scripted.append(Draw(self._grid, litres, minutes * 60))
+        self._taps.open(Draw(self._grid, litres, minutes * 60))
 
     def fault(self, code: int, sub: int = 0) -> None:
         """Put a fault in force; 0 clears it."""
@@ -267,11 +230,11 @@ class Heater:
         if before not in RESTING_MODES:
             settings.mode_before = before
         settings.mode = mode
-        self._mode_at = self._grid
+        settings.mode_at = self._grid
         if mode in RESTING_MODES:
             self._demand.clear()
         else:
-            self._demand.mode_written(self._readings(), before)
+            self._demand.mode_written(self.settings.readings(self.tank), before)
 
     def _write_mode(self, mode: DHWMode) -> None:
         self._enter_mode(mode)
@@ -285,17 +248,6 @@ class Heater:
         if self.settings.tou.in_force and self.settings.mode in heating:
             self._enter_mode(DHWMode.HEAT_PUMP)
 
-    def _readings(self) -> Readings:
-        settings = self.settings
-        return Readings(
-            upper=self.tank.upper,
-            lower=self.tank.lower,
-            setpoint=settings.setpoint * 5,
-            minimum=settings.firmware.minimum * 5,
-            mode=settings.mode,
-            window=settings.tou.in_force,
-        )
-
     def _settle(self) -> None:
         """Bring the state up to the clock, so that a write finds the present."""
         owed, self._owed = self._owed, 0.0
@@ -305,11 +257,11 @@ class Heater:
     def _step_seconds(self) -> float:
         operation = self.operation
         quick = self.heat_pump.lively or operation.upper_element or operation.lower_element
-        return CHAIN_SECONDS if quick or self._chain_waits() else CALM_SECONDS
+        return CHAIN_SECONDS if quick or self._switching.waits else CALM_SECONDS
 
     def _move(self, seconds: float) -> None:
         operation, heat_pump = self.operation, self.heat_pump
-        litres = self._drawn(seconds)
+        litres = self._taps.litres(self._grid, seconds)
         operation.drawing = litres > 0
         state = heat_pump.state
         heat_pump.step(
@@ -328,75 +280,19 @@ class Heater:
             lower_element=lower,
             litres=litres,
         )
-        self._count(seconds, heat_pump.power, upper + lower)
-        self._grid += seconds
-        self._follow_settings()
-        self._demand.follow(self._readings())
-        if heat_pump.state == START and state != START:
-            self._push(LOAD_SWITCHED)
-        elif self._chain_waits():
-            self._push(self._next_link())
-
-    def _follow_settings(self) -> None:
-        settings = self.settings
-        if self._grid - self._mode_at >= MODE_FOLLOWS_SECONDS and settings.mode not in (
-            DHWMode.POWER_OFF,
-            DHWMode.STANDBY,
-        ):
-            settings.shown_mode = settings.mode
-        if self._grid - self._setpoint_at >= ELEMENT_FOLLOWS_SECONDS:
-            settings.element_setpoint = settings.setpoint
-        if settings.mode == DHWMode.VACATION and self._grid >= self._vacation_ends:
-            self._enter_mode(settings.mode_before)
-
-    def _count(self, seconds: float, heat_pump: float, element: float) -> None:
-        operation = self.operation
-        total = STANDBY_WATTS if not heat_pump + element else heat_pump + element
-        operation.power = total + (operation.power - total) * exp(-seconds / METER_SECONDS)
-        if self.heat_pump.fan:
-            operation.fan_seconds += seconds
+        operation.count(seconds, heat_pump.power + upper + lower, fan=heat_pump.fan)
         day = (self._start + timedelta(seconds=self._grid)).date()
         for energy in (self.energy_total, self.energy_days.setdefault(day, Energy())):
-            energy.add(seconds, heat_pump, element)
-
-    def _drawn(self, seconds: float) -> float:
-        begin = self._grid
-        litres = sum(draw.litres_between(begin, begin + seconds) for draw in self._scripted)
-        if self._scripted:
-            self._scripted = [draw for draw in self._scripted if draw.ends > begin]
-        if self._draws is None:
-            return litres
-        day, clock = divmod(self._midnight + begin, 86400)
-        if day != self._day:
-            self._day = day
-            today = (self._start + timedelta(days=day)).date()
-            self._day_draws = self._draws.around(today)
-        return litres + sum(draw.litres_between(clock, clock + seconds) for draw in self._day_draws)
-
-    def _chain_waits(self) -> bool:
-        operation, demand = self.operation, self._demand
-        if operation.source != demand.source or operation.mode != 32 * demand.source:
-            return True
-        loads = (operation.upper_element, operation.lower_element)
-        return loads != (demand.upper_element, demand.lower_element)
-
-    def _next_link(self) -> int:
-        """Do the next change of the chain of protocol 9.2 to 9.5 and name its event code."""
-        operation, demand = self.operation, self._demand
-        if operation.source != demand.source:
-            operation.source = demand.source
-            return DEMAND_CHANGED
-        target = 32 * demand.source
-        if operation.mode != target:
-            kept = operation.mode & target
-            if operation.mode == kept:
-                kept |= 32 if target & ~kept & 32 else 64
-            operation.mode = OperationMode(kept)
-            self.heat_pump.call(bool(kept & 32))
-            return OPERATION_CHANGED
-        operation.upper_element = demand.upper_element
-        operation.lower_element = demand.lower_element
-        return LOAD_SWITCHED
+            energy.add(seconds, heat_pump.power, upper + lower)
+        self._grid += seconds
+        self.settings.follow(self._grid)
+        if self.settings.mode == DHWMode.VACATION and self._grid >= self._vacation_ends:
+            self._enter_mode(self.settings.mode_before)
+        self._demand.follow(self.settings.readings(self.tank))
+        if heat_pump.state == START and state != START:
+            self._push(LOAD_SWITCHED)
+        elif self._switching.waits:
+            self._push(self._switching.next_link())
 
     def _push(self, command: int) -> None:
         self._pushes.append(self.status(command))

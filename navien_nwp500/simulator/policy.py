@@ -70,6 +70,8 @@ class Policy:
         for topic_filter, qos in subscriptions:
             if not _is_valid_filter(topic_filter) or not self._may_use(topic_filter):
                 raise PolicyViolation("topic filter")
+            if not self._account.pushes and _HEATER in topic_filter:
+                raise PolicyViolation("the heater's own topics")
             if qos > MAX_QOS:
                 raise PolicyViolation("QoS 2")
             self._subscriptions.add(topic_filter)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import exp
 from typing import Any, TypeVar
 
 from ..models import DeviceFeatures, DeviceStatus
@@ -22,12 +23,20 @@ from ..quantities import (
     Volume,
 )
 from ..wire import rows
+from .demand import Readings
 from .firmware import Firmware, charge, missing_energy, shown_temperature, total_energy
 from .heat_pump import HeatPump
 from .tank import Tank
 
 T = TypeVar("T")
 
+STANDBY_WATTS = 1.0
+#: The reading follows a switched load within some seconds (protocol 6.7).
+METER_SECONDS = 3.0
+#: The energy target follows a mode change within about 10 s (protocol 6.8).
+MODE_FOLLOWS_SECONDS = 10.0
+#: The element thresholds follow the setpoint with delay (protocol 6.9), here by our choice.
+ELEMENT_FOLLOWS_SECONDS = 30.0
 MAXIMUM = HalfCelsius(131)  # 65.5 degC, protocol 7.1
 
 #: The same in every recorded message (protocol 6.4).
@@ -116,9 +125,6 @@ class Settings:
     recirculation: bool
     mode: DHWMode
     setpoint: HalfCelsius
-    shown_setpoint: HalfCelsius
-    shown_mode: DHWMode
-    element_setpoint: HalfCelsius
     mode_before: DHWMode = DHWMode.ENERGY_SAVER
     vacation_days: int = 0
     anti_legionella: bool = True
@@ -130,6 +136,31 @@ class Settings:
     error_code: int = 0
     sub_error_code: int = 0
     tou: Tou = field(default_factory=Tou)
+    mode_at: float = 0.0
+    setpoint_at: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.shown_setpoint = self.element_setpoint = self.setpoint
+        self.shown_mode = self.mode
+
+    def readings(self, tank: Tank) -> Readings:
+        """What the rules of demand look at."""
+        return Readings(
+            upper=tank.upper,
+            lower=tank.lower,
+            setpoint=self.setpoint * 5,
+            minimum=self.firmware.minimum * 5,
+            mode=self.mode,
+            window=self.tou.in_force,
+        )
+
+    def follow(self, clock: float) -> None:
+        """Let the fields that lag behind a write follow; ``clock`` in s, as ``mode_at``."""
+        off = self.mode in (DHWMode.POWER_OFF, DHWMode.STANDBY)
+        if clock - self.mode_at >= MODE_FOLLOWS_SECONDS and not off:
+            self.shown_mode = self.mode
+        if clock - self.setpoint_at >= ELEMENT_FOLLOWS_SECONDS:
+            self.element_setpoint = self.setpoint
 
 
 @dataclass
@@ -143,6 +174,12 @@ class Operation:
     drawing: bool = False
     power: float = 1.0
     fan_seconds: float = 0.0
+
+    def count(self, seconds: float, watts: float, *, fan: bool) -> None:
+        """Let the meter near what is drawn, 1 W at least, and count the fan's time."""
+        watts = watts or STANDBY_WATTS
+        self.power = watts + (self.power - watts) * exp(-seconds / METER_SECONDS)
+        self.fan_seconds += seconds if fan else 0.0
 
 
 def build_features(settings: Settings) -> DeviceFeatures:

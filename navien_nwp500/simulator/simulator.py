@@ -72,7 +72,8 @@ class Simulator:
                 ...
 
     ``speed`` is seconds of the heaters' time to one of ours; ``start`` is when their clocks
-    begin (default: 5 o'clock today). Tokens and keys live in our time. Raises ConfigurationError
+    begin (default: 5 o'clock today). Without ``pushes`` the account may not subscribe to its
+    heaters' own topics, and the connection closes when it tries. Tokens and keys live in our time. Raises ConfigurationError
     for a number out of range.
     """
 
@@ -84,6 +85,7 @@ class Simulator:
         firmware: Firmware = Firmware.B,
         start: datetime | None = None,
         password: str | None = None,
+        pushes: bool = True,
         seed: int = 0,
     ) -> None:
         if not 1 <= heaters <= 10_000:
@@ -93,7 +95,7 @@ class Simulator:
         self.clock = Clock(start or morning, speed)
         records = [_record(number, firmware) for number in range(heaters)]
         password = password or secrets.token_urlsafe(12)
-        self.account = Account(EMAIL, password, records)
+        self.account = Account(EMAIL, password, records, pushes=pushes)
         self.units: Sequence[Unit] = [
             Unit(
                 Heater(

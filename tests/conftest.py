@@ -1,0 +1,23 @@
+"""What several tests stand on: a simulated cloud of their own, and a client of it."""
+
+from __future__ import annotations
+
+from typing import AsyncIterator
+
+import pytest
+
+from navien_nwp500 import NaviLinkClient
+from navien_nwp500.simulator import Simulator
+
+
+@pytest.fixture
+async def sim() -> AsyncIterator[Simulator]:
+    """A cloud with one heater, ten minutes of its time a second."""
+    async with Simulator(speed=600) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+async def client(sim: Simulator) -> AsyncIterator[NaviLinkClient]:
+    async with NaviLinkClient(sim.config) as found:
+        yield found

@@ -1,0 +1,560 @@
+"""The broker's public side: handshake, policy, relay, and the cloud's start and stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import ssl
+import sys
+import tempfile
+import time
+from concurrent.futures import Future
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any, AsyncIterator, Iterator
+
+import aiohttp
+import pytest
+import pytest_asyncio
+from awscrt import auth, exceptions, mqtt
+from awsiot import mqtt_connection_builder
+from cloud_tools import (
+    LIMIT,
+    MAC,
+    connect_packet,
+    make_account,
+    presign,
+    publish_packet,
+    raw_clients,
+    subscribe_packet,
+    tls_of,
+    unsubscribe_packet,
+)
+from yarl import URL
+
+from navien_nwp500.simulator.accounts import Account
+from navien_nwp500.simulator.broker import reserved_port, running_broker
+from navien_nwp500.simulator.cloud import Cloud
+from navien_nwp500.simulator.packets import Packet, PacketError, PacketSplitter
+from navien_nwp500.simulator.policy import Policy, PolicyViolation
+from navien_nwp500.simulator.sigv4 import AwsKeys
+
+in_module_loop = pytest.mark.asyncio(loop_scope="module")
+
+OTHER = make_account(1, "other@example.com", first=1)
+OTHER_MAC = OTHER.heaters[0].mac_address
+HEATER = f"cmd/52/navilink-{MAC}"
+EVENTS = f"evt/52/navilink-{MAC}"
+OTHER_HEATER = f"cmd/52/navilink-{OTHER_MAC}"
+
+
+@pytest_asyncio.fixture(name="cloud", scope="module", loop_scope="module")
+async def fixture_cloud() -> AsyncIterator[Cloud]:
+    async with Cloud([make_account(), OTHER]) as cloud:
+        yield cloud
+
+
+# The real client
+
+
+def sdk_connection(cloud: Cloud, client_id: str, keys: AwsKeys) -> mqtt.Connection:
+    """Build a connection of the real SDK, as a client of the production cloud does."""
+    provider = auth.AwsCredentialsProvider.new_static(
+        keys.access_key_id, keys.secret_key, keys.session_token
+    )
+    url = URL(cloud.websocket_url)
+    return mqtt_connection_builder.websockets_with_default_aws_signing(
+        endpoint=url.host,
+        port=url.port,
+        region="us-east-1",
+        credentials_provider=provider,
+        client_id=client_id,
+        ca_bytes=cloud.ca_file.read_bytes(),
+        clean_session=True,
+        keep_alive_secs=30,
+        enable_metrics_collection=False,
+    )
+
+
+async def done(future: Future[Any]) -> Any:
+    return await asyncio.wait_for(asyncio.wrap_future(future), LIMIT)
+
+
+@in_module_loop
+async def test_sdk_connects_subscribes_publishes_and_receives(cloud: Cloud) -> None:
+    loop, received = asyncio.get_running_loop(), asyncio.Queue[Any]()
+
+    def arrived(topic: str, payload: bytes, **_: Any) -> None:
+        loop.call_soon_threadsafe(received.put_nowait, (topic, payload))
+
+    connection = sdk_connection(cloud, "sdk", cloud.book.issue_keys(cloud.accounts[0]))
+    await done(connection.connect())
+    try:
+        qos = mqtt.QoS.AT_LEAST_ONCE
+        for topic_filter in (f"{HEATER}/#", "cmd/52/sdk/res/#"):
+            await done(connection.subscribe(topic_filter, qos, arrived)[0])
+        for topic in (f"{HEATER}/st", "cmd/52/sdk/res/did"):
+            await done(connection.publish(topic, b"\x00\xff" * 500, qos)[0])
+            assert await asyncio.wait_for(received.get(), LIMIT) == (topic, b"\x00\xff" * 500)
+    finally:
+        await done(connection.disconnect())
+
+
+@in_module_loop
+@pytest.mark.parametrize("case", ["revoked", "expired", "wrong secret", "wrong token"])
+async def test_sdk_is_refused(cloud: Cloud, case: str) -> None:
+    keys = cloud.book.issue_keys(cloud.accounts[0])
+    secret, token = keys.secret_key, keys.session_token
+    if case == "revoked":
+        cloud.book.revoke_keys()
+    elif case == "expired":
+        cloud.book.keys_lifetime, before = 0, cloud.book.keys_lifetime
+        keys = cloud.book.issue_keys(cloud.accounts[0])
+        secret, token = keys.secret_key, keys.session_token
+        cloud.book.keys_lifetime = before
+    elif case == "wrong secret":
+        secret = "x" * 40
+    else:
+        token = "x" * 348
+    refused = cloud.counters.refused_handshakes
+    wrong = AwsKeys(keys.access_key_id, secret, token, keys.expires_at)
+    with pytest.raises(exceptions.AwsCrtError) as caught:
+        await done(sdk_connection(cloud, "sdk", wrong).connect())
+    assert caught.value.name == "AWS_ERROR_HTTP_WEBSOCKET_UPGRADE_FAILURE"
+    assert cloud.counters.refused_handshakes == refused + 1
+
+
+# The handshake
+
+
+@in_module_loop
+@pytest.mark.parametrize("query", ["", "?X-Amz-Algorithm=AWS4-HMAC-SHA256"])
+async def test_unsigned_handshake_is_answered_403(cloud: Cloud, query: str) -> None:
+    connector = aiohttp.TCPConnector(ssl=tls_of(cloud))
+    async with aiohttp.ClientSession(connector=connector) as session:
+        async with session.get(
+            f"https://{URL(cloud.websocket_url).authority}/mqtt{query}"
+        ) as answer:
+            assert answer.status == 403
+            assert (await answer.json())["message"] == "Forbidden"
+
+
+@in_module_loop
+async def test_sub_protocol_is_mqtt(cloud: Cloud) -> None:
+    async with raw_clients(cloud) as opened:
+        client = await opened()
+        assert client.protocol == "mqtt"
+
+
+@in_module_loop
+async def test_only_its_own_authority_is_trusted(cloud: Cloud) -> None:
+    async with aiohttp.ClientSession() as session:
+        with pytest.raises(aiohttp.ClientConnectorCertificateError):
+            await session.get(cloud.base_url)
+
+
+async def test_a_wrong_clock_is_refused_and_can_be_seen() -> None:
+    async with Cloud([make_account()], now=lambda: time.time() + 3600) as cloud:
+        host = URL(cloud.websocket_url).authority
+        target = presign(cloud.book.issue_keys(cloud.accounts[0]), host)
+        connector = aiohttp.TCPConnector(ssl=tls_of(cloud))
+        async with aiohttp.ClientSession(connector=connector) as session:
+            async with session.get(URL(f"https://{host}{target}", encoded=True)) as answer:
+                assert answer.status == 403
+                date = parsedate_to_datetime(answer.headers["Date"]).timestamp()
+        assert 3590 < date - time.time() < 3610
+        assert cloud.counters.refusals == {"stale date": 1}
+
+
+# The relay
+
+
+@in_module_loop
+async def test_packets_cut_and_joined_across_frames(cloud: Cloud) -> None:
+    async with raw_clients(cloud) as opened:
+        client = await opened()
+        for byte in connect_packet("cut") + subscribe_packet(f"{HEATER}/#"):
+            await client.send(bytes([byte]))
+        assert [(await client.read())[0] for _ in range(2)] == [0x20, 0x90]
+        await client.send(
+            publish_packet(f"{HEATER}/a", qos=0) + publish_packet(f"{HEATER}/b", qos=0)
+        )
+        assert [(await client.read()).count(topic) for topic in (b"/a", b"/b")] == [1, 1]
+
+
+@in_module_loop
+async def test_payload_of_128_kilobytes(cloud: Cloud) -> None:
+    async with raw_clients(cloud) as opened:
+        client = await (await opened()).connect("large")
+        await client.subscribe(f"{HEATER}/#")
+        payload = os.urandom(128 * 1024)
+        await client.send(publish_packet(f"{HEATER}/st", payload, qos=0))
+        assert (await client.read()).endswith(payload)
+
+
+@in_module_loop
+async def test_a_heater_on_the_plain_port_and_a_client_meet(cloud: Cloud) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", cloud.broker_port)
+    writer.write(connect_packet("heater"))
+    assert await reader.readexactly(4) == b"\x20\x02\x00\x00"
+    async with raw_clients(cloud) as opened:
+        client = await (await opened()).connect("meets")
+        await client.subscribe("cmd/52/10001/20002/meets/res/#")
+        for suffix in ("", "/did"):
+            topic = f"cmd/52/10001/20002/meets/res{suffix}"
+            writer.write(publish_packet(topic, b"answer", qos=0))
+            assert (await client.read()).endswith(b"answer")
+    writer.close()
+    await writer.wait_closed()
+
+
+@in_module_loop
+async def test_second_connection_with_an_id_closes_the_first(cloud: Cloud) -> None:
+    takeovers = cloud.counters.takeovers
+    async with raw_clients(cloud) as opened:
+        first = await (await opened()).connect("twin")
+        for _ in range(5):
+            second = await (await opened()).connect("twin")
+            assert await first.read() == b""
+            await second.subscribe(f"{HEATER}/#")
+            await second.send(publish_packet(f"{HEATER}/st", qos=0))
+            assert (await second.read())[0] >> 4 == 3
+            first = second
+    assert cloud.counters.takeovers == takeovers + 5
+
+
+@in_module_loop
+async def test_of_many_at_once_with_an_id_one_stays(cloud: Cloud) -> None:
+    async with raw_clients(cloud) as opened:
+        clients = [await opened() for _ in range(5)]
+        for client in clients:
+            await client.send(connect_packet("crowd"))
+        last = await (await opened()).connect("crowd")
+        for client in clients:
+            while await client.read():
+                pass
+        await last.subscribe(f"{HEATER}/#")
+
+
+@in_module_loop
+async def test_drop_cuts_everyone_and_new_ones_may_come(cloud: Cloud) -> None:
+    async with raw_clients(cloud) as opened:
+        clients = [await (await opened()).connect(f"dropped-{index}") for index in range(3)]
+        await cloud.drop_connections()
+        assert [await client.read() for client in clients] == [b""] * 3
+        await (await opened()).connect("dropped-0")
+
+
+@in_module_loop
+async def test_last_will_is_published_when_cut(cloud: Cloud) -> None:
+    watcher_reader, writer = await asyncio.open_connection("127.0.0.1", cloud.broker_port)
+    writer.write(connect_packet("watcher") + subscribe_packet(f"{EVENTS}/#", qos=0))
+    await watcher_reader.readexactly(4 + 5)
+    async with raw_clients(cloud) as opened:
+        client = await opened()
+        await client.send(connect_packet("mortal", will=f"{EVENTS}/app-connection"))
+        assert await client.read() == b"\x20\x02\x00\x00"
+        await cloud.drop_connections()
+        will = await asyncio.wait_for(watcher_reader.readuntil(b"gone"), LIMIT)
+        assert EVENTS.encode() in will
+    writer.close()
+    await writer.wait_closed()
+
+
+# The policy
+
+
+def first_of(data: bytes) -> Packet:
+    return next(PacketSplitter(1 << 20).feed(data))
+
+
+def connected(account: Account | None = None, client_id: str = "me") -> Policy:
+    policy = Policy(account or make_account())
+    policy.connect(first_of(connect_packet(client_id)))
+    return policy
+
+
+TOPICS = [
+    f"{HEATER}/st",
+    f"{HEATER}/ctrl/rsv/rd",
+    f"{HEATER}/me/res",
+    f"{EVENTS}/app-connection",
+    "cmd/52/me/res",
+    "cmd/52/me/res/energy-usage-daily-query/rd",
+    "cmd/52/10001/20002/me/res",
+    "cmd/52/10001/20002/me/res/did",
+]
+FILTERS = [
+    f"{HEATER}/#",
+    f"{HEATER}/+/res",
+    f"{EVENTS}/#",
+    "cmd/52/me/res/#",
+    "cmd/52/+/+/me/res/#",
+]
+BAD_TOPICS = [
+    f"{OTHER_HEATER}/st",
+    f"{OTHER_HEATER}/me/res",
+    f"{OTHER_HEATER}/x/me/res",
+    f"evt/52/navilink-{OTHER_MAC}/app-connection",
+    "cmd/52/you/res",
+    "cmd/52/10001/20002/you/res",
+    "evt/52/me/res",
+    f"cmd/1/navilink-{MAC}/st",
+    f"xyz/52/navilink-{MAC}/st",
+    f"cmd/52/{MAC}/st",
+    "$SYS/broker/clients",
+    "",
+    f"{HEATER}/a/b/c/d/e/f",
+    f"{HEATER}/{'x' * 230}",
+]
+BAD_FILTERS = [
+    "#",
+    "cmd/#",
+    "cmd/52/#",
+    "cmd/52/+/st",
+    "cmd/52/+/res",
+    "cmd/52/+/res/#",
+    "cmd/52/navilink-+/#",
+    f"{HEATER}/#/res",
+    f"{HEATER}/a#",
+    f"{OTHER_HEATER}/#",
+    "+/52/me/res",
+]
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_may_be_published_and_subscribed(topic: str) -> None:
+    connected().check(first_of(publish_packet(topic)))
+    connected().check(first_of(subscribe_packet(topic)))
+
+
+@pytest.mark.parametrize("topic_filter", FILTERS)
+def test_may_be_subscribed_and_not_published(topic_filter: str) -> None:
+    connected().check(first_of(subscribe_packet(topic_filter)))
+    with pytest.raises(PolicyViolation):
+        connected().check(first_of(publish_packet(topic_filter)))
+
+
+@pytest.mark.parametrize("topic", BAD_TOPICS)
+def test_may_not_be_published(topic: str) -> None:
+    with pytest.raises(PolicyViolation):
+        connected().check(first_of(publish_packet(topic)))
+
+
+@pytest.mark.parametrize("topic_filter", BAD_TOPICS + BAD_FILTERS)
+def test_may_not_be_subscribed(topic_filter: str) -> None:
+    with pytest.raises(PolicyViolation):
+        connected().check(first_of(subscribe_packet("cmd/52/me/res", topic_filter)))
+
+
+BAD_FIRST = [
+    publish_packet(f"{HEATER}/st"),
+    connect_packet(""),
+    connect_packet("+"),
+    connect_packet("#"),
+    connect_packet("a/b"),
+    connect_packet("x" * 129),
+    connect_packet("me", level=3),
+    connect_packet("me", level=5),
+    connect_packet("me", will=f"{OTHER_HEATER}/st"),
+]
+
+
+@pytest.mark.parametrize("data", BAD_FIRST)
+def test_may_not_be_first(data: bytes) -> None:
+    with pytest.raises(PolicyViolation):
+        Policy(make_account()).connect(first_of(data))
+
+
+def test_connect_with_will_and_user_name() -> None:
+    packet = first_of(connect_packet("me", will=f"{EVENTS}/app-connection", user="?SDK=x"))
+    assert Policy(make_account()).connect(packet) == "me"
+
+
+LATER = [
+    connect_packet("me"),
+    publish_packet(f"{HEATER}/st", qos=2),
+    subscribe_packet(f"{HEATER}/st", qos=2),
+    subscribe_packet(*(f"{HEATER}/{index}" for index in range(9))),
+]
+
+
+@pytest.mark.parametrize("data", LATER)
+def test_may_not_be_later(data: bytes) -> None:
+    with pytest.raises(PolicyViolation):
+        connected().check(first_of(data))
+
+
+def test_fifty_subscriptions_and_no_more() -> None:
+    policy = connected()
+    for index in range(50):
+        policy.check(first_of(subscribe_packet(f"{HEATER}/{index}")))
+    policy.check(first_of(subscribe_packet(f"{HEATER}/0")))
+    policy.check(first_of(unsubscribe_packet(f"{HEATER}/0")))
+    policy.check(first_of(subscribe_packet(f"{HEATER}/50")))
+    with pytest.raises(PolicyViolation):
+        policy.check(first_of(subscribe_packet(f"{HEATER}/0")))
+
+
+VIOLATIONS = [
+    publish_packet(f"{OTHER_HEATER}/st"),
+    subscribe_packet(f"{OTHER_HEATER}/#"),
+    subscribe_packet("cmd/52/navilink-+/#"),
+    connect_packet("again"),
+    b"\x30\xff\xff\xff\xff\x01",
+    b"\x30\xff\xff\x7f",
+    b"\x82\x02\x00\x01",
+]
+
+
+@in_module_loop
+@pytest.mark.parametrize("data", VIOLATIONS)
+async def test_violation_closes_without_a_packet(cloud: Cloud, data: bytes) -> None:
+    violations = cloud.counters.violations
+    async with raw_clients(cloud) as opened:
+        victim = await (await opened(OTHER)).connect("victim")
+        await victim.subscribe(f"{OTHER_HEATER}/#")
+        client = await (await opened()).connect("intruder")
+        await client.send(data)
+        assert await client.read() == b""
+        await victim.send(publish_packet(f"{OTHER_HEATER}/st", b"own", qos=0))
+        assert (await victim.read()).endswith(b"own")
+    assert cloud.counters.violations == violations + 1
+
+
+@in_module_loop
+async def test_text_frame_closes(cloud: Cloud) -> None:
+    async with raw_clients(cloud) as opened:
+        client = await (await opened()).connect("text")
+        await client.send_text("hello")
+        assert await client.read() == b""
+
+
+# The splitter
+
+
+def test_splitter_gives_the_same_packets_however_cut() -> None:
+    packets = [connect_packet("me"), subscribe_packet("a/b"), publish_packet("a", b"x" * 300)]
+    stream = b"".join(packets)
+    for size in range(1, len(stream)):
+        splitter, found = PacketSplitter(1000), list[bytes]()
+        for start in range(0, len(stream), size):
+            found += [packet.raw for packet in splitter.feed(stream[start : start + size])]
+        assert found == packets
+
+
+@pytest.mark.parametrize("data", [b"\x30\xff\xff\xff\xff", b"\x30\xe9\x07"])
+def test_splitter_bounds_what_it_keeps(data: bytes) -> None:
+    with pytest.raises(PacketError):
+        list(PacketSplitter(1000).feed(data))
+
+
+@pytest.mark.parametrize("cut", range(2, 20))
+def test_a_cut_connect_is_an_error_of_its_own(cut: int) -> None:
+    whole = connect_packet("me", will=f"{EVENTS}/x", user="?SDK=x")
+    packet = Packet(1, 0, whole[2:][:cut], b"")
+    with pytest.raises(PacketError):
+        Policy(make_account()).connect(packet)
+
+
+# Start and stop
+
+
+def children() -> set[str]:
+    """The processes this one has started and not reaped."""
+    lists = Path("/proc/self/task").glob("*/children")
+    return {child for each in lists for child in each.read_text().split()}
+
+
+@pytest.fixture(name="clean")
+def fixture_clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Give the directory for temporary files, and check that neither file nor child is left."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    before = children()
+    yield tmp_path
+    assert list(tmp_path.iterdir()) == []
+    assert children() == before
+
+
+async def test_stop_leaves_nothing(clean: Path) -> None:
+    async with Cloud([make_account()]) as cloud:
+        assert cloud.ca_file.is_relative_to(clean)
+        async with raw_clients(cloud) as opened:
+            await (await opened()).connect("left behind")
+            await cloud.__aexit__(None, None, None)
+            with pytest.raises(OSError):
+                await asyncio.open_connection("127.0.0.1", cloud.broker_port)
+    assert len(asyncio.all_tasks()) == 1
+
+
+@pytest.mark.parametrize("moment", ["at once", "authority", "broker"])
+async def test_cancelled_start_leaves_nothing(clean: Path, moment: str) -> None:
+    before = children()
+    reached = {
+        "at once": lambda: True,
+        "authority": lambda: any(clean.glob("*/ca.pem")),
+        "broker": lambda: children() != before,
+    }[moment]
+    start = asyncio.create_task(Cloud([make_account()]).__aenter__())
+    await asyncio.sleep(0)
+    while not (reached() or start.done()):
+        await asyncio.sleep(0)
+    start.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await (await start).__aexit__(None, None, None)
+    assert len(asyncio.all_tasks()) == 1
+
+
+async def test_taken_port_is_left_for_another() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        ports = [taken.getsockname()[1]]
+
+        @contextlib.contextmanager
+        def reserve() -> Iterator[int]:
+            if ports:
+                yield ports.pop()
+            else:
+                with reserved_port() as port:
+                    yield port
+
+        async with running_broker(reserve) as port:
+            assert port != taken.getsockname()[1]
+
+
+async def test_no_free_port_is_an_os_error() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+
+        @contextlib.contextmanager
+        def reserve() -> Iterator[int]:
+            yield taken.getsockname()[1]
+
+        with pytest.raises(OSError, match="no free port"):
+            async with running_broker(reserve):
+                pass
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux keeps a reserved port")
+def test_reserved_port_is_given_to_nobody_else() -> None:
+    with reserved_port() as port, socket.socket() as other:
+        with pytest.raises(OSError):
+            other.bind(("127.0.0.1", port))
+
+
+async def test_tls_context_names_loopback() -> None:
+    async with Cloud([]) as cloud:
+        for name in ("localhost", "127.0.0.1"):
+            port = URL(cloud.base_url).port
+            opening = asyncio.open_connection(
+                "127.0.0.1", port, ssl=tls_of(cloud), server_hostname=name
+            )
+            _, writer = await asyncio.wait_for(opening, LIMIT)
+            certificate = writer.get_extra_info("ssl_object")
+            assert isinstance(certificate, ssl.SSLObject)
+            writer.close()
+            await writer.wait_closed()

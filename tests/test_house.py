@@ -1,0 +1,110 @@
+"""The floors of the house: a module imports only from below its own."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import Iterator
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "navien_nwp500"
+
+FLOORS = [
+    {"exceptions", "version", "faults"},
+    {"config", "quantities", "wire", "week", "leases"},
+    {"models", "schedules", "tou", "energy"},
+    {"protocol", "recording", "reports"},
+    {"auth", "aws_iot_websocket"},
+    {"session"},
+    {"mqtt"},
+    {"device"},
+    {"client"},
+    {"cli", "__main__"},
+]
+FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
+#: The simulator stands beside the house: it sees the ground floors, and only cli sees it.
+SIMULATOR_SEES = set().union(*FLOORS[:4])
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    for path in sorted(PACKAGE.rglob("*.py")):
+        relative = path.relative_to(PACKAGE)
+        if relative.name != "__init__.py" or len(relative.parts) > 1:
+            yield ".".join(relative.with_suffix("").parts), path
+
+
+def imports(name: str, path: Path) -> set[str]:
+    """The rooms of the house a module names, wherever the import stands in it."""
+    package = ["navien_nwp500", *name.split(".")[:-1]]
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            source = ".".join([*base, *([node.module] if node.module else [])])
+            found |= {source, *(f"{source}.{alias.name}" for alias in node.names)}
+    rooms = {target.split(".")[1] for target in found if target.startswith("navien_nwp500.")}
+    return rooms & (set(FLOOR) | {"simulator"})
+
+
+def violations(name: str, seen: set[str]) -> list[str]:
+    room = name.split(".")[0]
+    if room == "simulator":
+        return [f"{name} -> {other}" for other in seen - SIMULATOR_SEES - {"simulator"}]
+    bad = []
+    for other in seen - {room}:
+        if other == "simulator":
+            if room != "cli":
+                bad.append(f"{name} -> simulator")
+        elif FLOOR[other] >= FLOOR[room] and not (room == "__main__" and other == "cli"):
+            bad.append(f"{name} -> {other}")
+    return bad
+
+
+@pytest.mark.parametrize(("name", "path"), list(modules()), ids=lambda value: str(value)[-40:])
+def test_imports_point_down(name: str, path: Path) -> None:
+    assert name.split(".")[0] in {*FLOOR, "simulator"}, f"{name} has no floor: give it one"
+    assert violations(name, imports(name, path)) == []
+
+
+def test_the_walk_sees_imports_in_functions_and_under_type_checking(tmp_path: Path) -> None:
+    module = tmp_path / "wire.py"
+    module.write_text(
+        "from typing import TYPE_CHECKING\n"
+        "if TYPE_CHECKING:\n    from .device import NaviLinkDevice\n"
+        "def late():\n    from .. import navien_nwp500\n    import navien_nwp500.client\n"
+        "    from . import mqtt\n"
+    )
+    assert imports("wire", module) == {"device", "client", "mqtt"}
+    assert violations("wire", {"device"}) == ["wire -> device"]
+    assert violations("models", {"schedules"}) == ["models -> schedules"]
+    assert violations("device", {"simulator"}) == ["device -> simulator"]
+    assert violations("simulator.rest", {"auth"}) == ["simulator.rest -> auth"]
+
+
+def test_only_one_file_knows_the_aws_sdk() -> None:
+    knowing = [name for name, path in modules() if "awscrt" in _imported_packages(path)]
+    assert knowing == ["aws_iot_websocket"]
+
+
+def test_only_one_line_crosses_threads() -> None:
+    crossings = [
+        (name, node.attr)
+        for name, path in modules()
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Attribute)
+        and node.attr in {"call_soon_threadsafe", "run_coroutine_threadsafe"}
+    ]
+    assert crossings == [("aws_iot_websocket", "call_soon_threadsafe")]
+
+
+def _imported_packages(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+            found.add(node.module.split(".")[0])
+    return found

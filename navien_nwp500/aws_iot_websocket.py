@@ -19,6 +19,7 @@ from .config import ReconnectConfig
 from .exceptions import RequestTimeoutError, WebSocketError
 from .leases import AwsKeys
 from .protocol import Frame
+from .waiting import at_most
 
 __all__ = ["AwsIotWebSocket", "ReconnectConfig"]
 
@@ -167,7 +168,7 @@ class AwsIotWebSocket:
         future.add_done_callback(lambda done: self._post(_settle, waiter, done, doing))
         self._waiting.add(waiter)
         try:
-            return await asyncio.wait_for(waiter, limit)
+            return await at_most(limit, waiter)
         except asyncio.TimeoutError as error:
             raise RequestTimeoutError(f"{doing}: no answer of the broker in {limit:g} s") from error
         finally:

@@ -64,8 +64,8 @@ def _one_of(*allowed: str) -> Callable[[Any], str]:
 
 def _url(scheme: str) -> Callable[[Any], str]:
     def check(value: Any) -> str:
-        parts = urlsplit(value.strip()) if isinstance(value, str) else None
         try:
+            parts = urlsplit(value.strip()) if isinstance(value, str) else None
             usable = parts is not None and parts.scheme == scheme and bool(parts.hostname)
             usable = usable and (parts is None or parts.port != 0)
         except ValueError:
@@ -78,8 +78,12 @@ def _url(scheme: str) -> Callable[[Any], str]:
 
 
 def _file(value: Any) -> Path:
-    path = Path(value).expanduser()
-    if not path.is_file():
+    try:
+        path = Path(value).expanduser()
+        usable = path.is_file()
+    except (TypeError, ValueError, OSError, RuntimeError):
+        usable = False
+    if not usable:
         raise ValueError("the path of a readable file")
     return path
 
@@ -94,7 +98,7 @@ def _mac(value: Any) -> str:
 def _seconds(value: Any) -> float:
     try:
         seconds = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         seconds = 0.0
     if not 0 < seconds <= 86400:
         raise ValueError("seconds above 0, at most 86400")
@@ -207,7 +211,13 @@ def _read_env_file(env_file: str | Path | None) -> Mapping[str, str | None]:
     path = find_dotenv(usecwd=True) if env_file is None else str(env_file)
     if env_file is not None and not Path(path).is_file():
         raise ConfigurationError(f"env_file is {path!r}; it must be the path of a readable file")
-    return dotenv_values(path) if path else {}
+    try:
+        # As it is written: a password may hold ${.
+        return dotenv_values(path, interpolate=False) if path else {}
+    except (OSError, UnicodeDecodeError):
+        pass
+    # Outside the except: a UnicodeDecodeError carries the whole file, the password too.
+    raise ConfigurationError(f"{path} cannot be read; it must be text in UTF-8")
 
 
 def _checked(setting: Setting, label: str, value: Any) -> Any:

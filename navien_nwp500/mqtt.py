@@ -12,6 +12,7 @@ from .exceptions import CommunicationError, ProtocolError, RequestTimeoutError
 from .models import DeviceFeatures, DeviceStatus
 from .protocol import FEATURES, STATUS, Address, Command, Message
 from .session import Session
+from .waiting import at_most
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -178,29 +179,32 @@ class NaviLinkMQTT:
 
 
 class _Mailbox:
-    """Room for one status, the newest; None is put in to wake the reader at the end."""
+    """Room for one status, the newest."""
 
     def __init__(self) -> None:
         self.closed = False
         self._content: DeviceStatus | None = None
-        self._arrived = asyncio.Event()
+        self._reader: asyncio.Future[None] | None = None
 
     def put(self, status: DeviceStatus) -> None:
         self._content = status
-        self._arrived.set()
+        self._wake()
 
     def close(self) -> None:
         self.closed = True
-        self._arrived.set()
+        self._wake()
 
     async def get(self, limit: float) -> DeviceStatus | None:
         """The newest status not yet taken; None after ``limit`` seconds or when closed."""
-        try:
-            if not self._arrived.is_set():
-                await asyncio.wait_for(self._arrived.wait(), max(limit, 0))
-        except asyncio.TimeoutError:
-            return None
+        if self._content is None and not self.closed:
+            self._reader = asyncio.get_running_loop().create_future()
+            try:
+                await at_most(limit, self._reader)
+            except asyncio.TimeoutError:
+                return None
         content, self._content = self._content, None
-        if not self.closed:
-            self._arrived.clear()
         return content
+
+    def _wake(self) -> None:
+        if self._reader is not None and not self._reader.done():
+            self._reader.set_result(None)

@@ -284,7 +284,8 @@ def decode_status(payload: bytes | str) -> DeviceStatus:
     The format is recognised by its content. ``device_connected`` stays None: a stored payload
     does not tell. Raises ProtocolError for anything else.
     """
-    data = payload.encode() if isinstance(payload, str) else bytes(payload)
+    # A lone surrogate cannot be encoded; "?" in its place is no more JSON than it was.
+    data = payload.encode(errors="replace") if isinstance(payload, str) else bytes(payload)
     if _is_binary(data):
         code, body = _parse_binary(data)
         if code != STATUS.code:

@@ -35,7 +35,8 @@ class Quantity(int):
     @property
     def text(self) -> str:
         """What it means, for a person."""
-        return f"{self.physical:g} {self.unit}".rstrip()
+        # 15 digits, so that 16777219 is not written 1.67772e+07.
+        return f"{self.physical:.15g} {self.unit}".rstrip()
 
 
 class Code(Quantity):

@@ -87,8 +87,11 @@ class CsvRecorder:
         # Unbuffered: one write a line, so that a kill leaves whole lines.
         file = open(self.path, "ab+", buffering=0)
         try:
+            # The header first: a file that is not ours is refused before a byte of it changes.
+            self._read_header(file)
             self._repair(file)
-            self._check_header(file)
+            if file.seek(0, io.SEEK_END) == 0:
+                self._append(file, _line(COLUMNS))
         except BaseException:
             file.close()
             raise
@@ -124,21 +127,19 @@ class CsvRecorder:
         whole = _end_of_last_line(file, size)
         if whole == size:
             return
-        if whole == 0:
-            file.seek(0)
-            if not _line(COLUMNS).startswith(file.read(size)):
-                raise ConfigurationError(f"{self.path} is no recording of ours; name another file")
         file.truncate(whole)
         self.repaired = size - whole
         _LOGGER.warning("%s: cut off a torn last line of %d bytes", self.path, self.repaired)
 
-    def _check_header(self, file: IO[bytes]) -> None:
-        file.seek(0)
-        first = file.readline()
-        if not first:
-            self._append(file, _line(COLUMNS))
+    def _read_header(self, file: IO[bytes]) -> None:
+        if file.seek(0, io.SEEK_END) == 0:
             return
-        header = tuple(next(csv.reader([first.decode("utf-8", "replace")]), ()))
+        file.seek(0)
+        # No header of ours is a tenth of this; what is longer is some other file, perhaps a huge one.
+        first, end, _ = file.read(64 * 1024).partition(b"\n")
+        if not end and _line(COLUMNS).startswith(first):
+            return
+        header = _cells(first.decode("utf-8", "replace")) if end else ()
         known = all(name in _CELLS for name in header[1:])
         if header[: len(FIXED)] != FIXED or not known or len(set(header)) != len(header):
             raise ConfigurationError(
@@ -152,6 +153,13 @@ def _line(cells: tuple[str, ...] | list[str]) -> bytes:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerow(cells)
     return text.getvalue().encode()
+
+
+def _cells(line: str) -> tuple[str, ...]:
+    try:
+        return tuple(next(csv.reader([line]), ()))
+    except csv.Error:
+        return ()
 
 
 def _end_of_last_line(file: IO[bytes], size: int) -> int:

@@ -41,6 +41,7 @@ from .protocol import (
     parse_message,
     request,
 )
+from .waiting import at_most, ended
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -141,7 +142,7 @@ class Session:
         limit = self._config.answer_timeout
         try:
             await link.publish(frame)
-            return await asyncio.wait_for(answer, limit)
+            return await at_most(limit, answer)
         except asyncio.TimeoutError as error:
             raise RequestTimeoutError(
                 f"{address}: no answer to {command.name} within {limit:g} s; the heater may be "
@@ -172,8 +173,7 @@ class Session:
         """End the session: no task, link or waiter is left."""
         keeper, self._keeper = self._keeper, None
         if keeper is not None:
-            keeper.cancel()
-            await asyncio.wait([keeper])
+            await ended(keeper)
             if not keeper.cancelled() and keeper.exception() is not None:
                 _LOGGER.debug("the session had ended: %s", keeper.exception())
         self._tell()

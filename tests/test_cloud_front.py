@@ -1,19 +1,13 @@
-"""The broker's public side: handshake, policy, relay, and the cloud's start and stop."""
+"""The broker's public side: handshake, relay, takeover, and what closes a connection."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
-import socket
-import ssl
-import sys
-import tempfile
 import time
 from concurrent.futures import Future
 from email.utils import parsedate_to_datetime
-from pathlib import Path
-from typing import Any, AsyncIterator, Iterator
+from typing import Any, AsyncIterator
 
 import aiohttp
 import pytest
@@ -30,15 +24,10 @@ from cloud_tools import (
     raw_clients,
     subscribe_packet,
     tls_of,
-    unsubscribe_packet,
 )
 from yarl import URL
 
-from navien_nwp500.simulator.accounts import Account
-from navien_nwp500.simulator.broker import reserved_port, running_broker
 from navien_nwp500.simulator.cloud import Cloud
-from navien_nwp500.simulator.packets import Packet, PacketError, PacketSplitter
-from navien_nwp500.simulator.policy import Policy, PolicyViolation
 from navien_nwp500.simulator.sigv4 import AwsKeys
 
 in_module_loop = pytest.mark.asyncio(loop_scope="module")
@@ -84,7 +73,8 @@ async def done(future: Future[Any]) -> Any:
 
 @in_module_loop
 async def test_sdk_connects_subscribes_publishes_and_receives(cloud: Cloud) -> None:
-    loop, received = asyncio.get_running_loop(), asyncio.Queue[Any]()
+    loop = asyncio.get_running_loop()
+    received: asyncio.Queue[Any] = asyncio.Queue()
 
     def arrived(topic: str, payload: bytes, **_: Any) -> None:
         loop.call_soon_threadsafe(received.put_nowait, (topic, payload))
@@ -263,139 +253,7 @@ async def test_last_will_is_published_when_cut(cloud: Cloud) -> None:
     await writer.wait_closed()
 
 
-# The policy
-
-
-def first_of(data: bytes) -> Packet:
-    return next(PacketSplitter(1 << 20).feed(data))
-
-
-def connected(account: Account | None = None, client_id: str = "me") -> Policy:
-    policy = Policy(account or make_account())
-    policy.connect(first_of(connect_packet(client_id)))
-    return policy
-
-
-TOPICS = [
-    f"{HEATER}/st",
-    f"{HEATER}/ctrl/rsv/rd",
-    f"{HEATER}/me/res",
-    f"{EVENTS}/app-connection",
-    "cmd/52/me/res",
-    "cmd/52/me/res/energy-usage-daily-query/rd",
-    "cmd/52/10001/20002/me/res",
-    "cmd/52/10001/20002/me/res/did",
-]
-FILTERS = [
-    f"{HEATER}/#",
-    f"{HEATER}/+/res",
-    f"{EVENTS}/#",
-    "cmd/52/me/res/#",
-    "cmd/52/+/+/me/res/#",
-]
-BAD_TOPICS = [
-    f"{OTHER_HEATER}/st",
-    f"{OTHER_HEATER}/me/res",
-    f"{OTHER_HEATER}/x/me/res",
-    f"evt/52/navilink-{OTHER_MAC}/app-connection",
-    "cmd/52/you/res",
-    "cmd/52/10001/20002/you/res",
-    "evt/52/me/res",
-    f"cmd/1/navilink-{MAC}/st",
-    f"xyz/52/navilink-{MAC}/st",
-    f"cmd/52/{MAC}/st",
-    "$SYS/broker/clients",
-    "",
-    f"{HEATER}/a/b/c/d/e/f",
-    f"{HEATER}/{'x' * 230}",
-]
-BAD_FILTERS = [
-    "#",
-    "cmd/#",
-    "cmd/52/#",
-    "cmd/52/+/st",
-    "cmd/52/+/res",
-    "cmd/52/+/res/#",
-    "cmd/52/navilink-+/#",
-    f"{HEATER}/#/res",
-    f"{HEATER}/a#",
-    f"{OTHER_HEATER}/#",
-    "+/52/me/res",
-]
-
-
-@pytest.mark.parametrize("topic", TOPICS)
-def test_may_be_published_and_subscribed(topic: str) -> None:
-    connected().check(first_of(publish_packet(topic)))
-    connected().check(first_of(subscribe_packet(topic)))
-
-
-@pytest.mark.parametrize("topic_filter", FILTERS)
-def test_may_be_subscribed_and_not_published(topic_filter: str) -> None:
-    connected().check(first_of(subscribe_packet(topic_filter)))
-    with pytest.raises(PolicyViolation):
-        connected().check(first_of(publish_packet(topic_filter)))
-
-
-@pytest.mark.parametrize("topic", BAD_TOPICS)
-def test_may_not_be_published(topic: str) -> None:
-    with pytest.raises(PolicyViolation):
-        connected().check(first_of(publish_packet(topic)))
-
-
-@pytest.mark.parametrize("topic_filter", BAD_TOPICS + BAD_FILTERS)
-def test_may_not_be_subscribed(topic_filter: str) -> None:
-    with pytest.raises(PolicyViolation):
-        connected().check(first_of(subscribe_packet("cmd/52/me/res", topic_filter)))
-
-
-BAD_FIRST = [
-    publish_packet(f"{HEATER}/st"),
-    connect_packet(""),
-    connect_packet("+"),
-    connect_packet("#"),
-    connect_packet("a/b"),
-    connect_packet("x" * 129),
-    connect_packet("me", level=3),
-    connect_packet("me", level=5),
-    connect_packet("me", will=f"{OTHER_HEATER}/st"),
-]
-
-
-@pytest.mark.parametrize("data", BAD_FIRST)
-def test_may_not_be_first(data: bytes) -> None:
-    with pytest.raises(PolicyViolation):
-        Policy(make_account()).connect(first_of(data))
-
-
-def test_connect_with_will_and_user_name() -> None:
-    packet = first_of(connect_packet("me", will=f"{EVENTS}/app-connection", user="?SDK=x"))
-    assert Policy(make_account()).connect(packet) == "me"
-
-
-LATER = [
-    connect_packet("me"),
-    publish_packet(f"{HEATER}/st", qos=2),
-    subscribe_packet(f"{HEATER}/st", qos=2),
-    subscribe_packet(*(f"{HEATER}/{index}" for index in range(9))),
-]
-
-
-@pytest.mark.parametrize("data", LATER)
-def test_may_not_be_later(data: bytes) -> None:
-    with pytest.raises(PolicyViolation):
-        connected().check(first_of(data))
-
-
-def test_fifty_subscriptions_and_no_more() -> None:
-    policy = connected()
-    for index in range(50):
-        policy.check(first_of(subscribe_packet(f"{HEATER}/{index}")))
-    policy.check(first_of(subscribe_packet(f"{HEATER}/0")))
-    policy.check(first_of(unsubscribe_packet(f"{HEATER}/0")))
-    policy.check(first_of(subscribe_packet(f"{HEATER}/50")))
-    with pytest.raises(PolicyViolation):
-        policy.check(first_of(subscribe_packet(f"{HEATER}/0")))
+# A violation
 
 
 VIOLATIONS = [
@@ -430,131 +288,3 @@ async def test_text_frame_closes(cloud: Cloud) -> None:
         client = await (await opened()).connect("text")
         await client.send_text("hello")
         assert await client.read() == b""
-
-
-# The splitter
-
-
-def test_splitter_gives_the_same_packets_however_cut() -> None:
-    packets = [connect_packet("me"), subscribe_packet("a/b"), publish_packet("a", b"x" * 300)]
-    stream = b"".join(packets)
-    for size in range(1, len(stream)):
-        splitter, found = PacketSplitter(1000), list[bytes]()
-        for start in range(0, len(stream), size):
-            found += [packet.raw for packet in splitter.feed(stream[start : start + size])]
-        assert found == packets
-
-
-@pytest.mark.parametrize("data", [b"\x30\xff\xff\xff\xff", b"\x30\xe9\x07"])
-def test_splitter_bounds_what_it_keeps(data: bytes) -> None:
-    with pytest.raises(PacketError):
-        list(PacketSplitter(1000).feed(data))
-
-
-@pytest.mark.parametrize("cut", range(2, 20))
-def test_a_cut_connect_is_an_error_of_its_own(cut: int) -> None:
-    whole = connect_packet("me", will=f"{EVENTS}/x", user="?SDK=x")
-    packet = Packet(1, 0, whole[2:][:cut], b"")
-    with pytest.raises(PacketError):
-        Policy(make_account()).connect(packet)
-
-
-# Start and stop
-
-
-def children() -> set[str]:
-    """The processes this one has started and not reaped."""
-    lists = Path("/proc/self/task").glob("*/children")
-    return {child for each in lists for child in each.read_text().split()}
-
-
-@pytest.fixture(name="clean")
-def fixture_clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Give the directory for temporary files, and check that neither file nor child is left."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    before = children()
-    yield tmp_path
-    assert list(tmp_path.iterdir()) == []
-    assert children() == before
-
-
-async def test_stop_leaves_nothing(clean: Path) -> None:
-    async with Cloud([make_account()]) as cloud:
-        assert cloud.ca_file.is_relative_to(clean)
-        async with raw_clients(cloud) as opened:
-            await (await opened()).connect("left behind")
-            await cloud.__aexit__(None, None, None)
-            with pytest.raises(OSError):
-                await asyncio.open_connection("127.0.0.1", cloud.broker_port)
-    assert len(asyncio.all_tasks()) == 1
-
-
-@pytest.mark.parametrize("moment", ["at once", "authority", "broker"])
-async def test_cancelled_start_leaves_nothing(clean: Path, moment: str) -> None:
-    before = children()
-    reached = {
-        "at once": lambda: True,
-        "authority": lambda: any(clean.glob("*/ca.pem")),
-        "broker": lambda: children() != before,
-    }[moment]
-    start = asyncio.create_task(Cloud([make_account()]).__aenter__())
-    await asyncio.sleep(0)
-    while not (reached() or start.done()):
-        await asyncio.sleep(0)
-    start.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await (await start).__aexit__(None, None, None)
-    assert len(asyncio.all_tasks()) == 1
-
-
-async def test_taken_port_is_left_for_another() -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        ports = [taken.getsockname()[1]]
-
-        @contextlib.contextmanager
-        def reserve() -> Iterator[int]:
-            if ports:
-                yield ports.pop()
-            else:
-                with reserved_port() as port:
-                    yield port
-
-        async with running_broker(reserve) as port:
-            assert port != taken.getsockname()[1]
-
-
-async def test_no_free_port_is_an_os_error() -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-
-        @contextlib.contextmanager
-        def reserve() -> Iterator[int]:
-            yield taken.getsockname()[1]
-
-        with pytest.raises(OSError, match="no free port"):
-            async with running_broker(reserve):
-                pass
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux keeps a reserved port")
-def test_reserved_port_is_given_to_nobody_else() -> None:
-    with reserved_port() as port, socket.socket() as other:
-        with pytest.raises(OSError):
-            other.bind(("127.0.0.1", port))
-
-
-async def test_tls_context_names_loopback() -> None:
-    async with Cloud([]) as cloud:
-        for name in ("localhost", "127.0.0.1"):
-            port = URL(cloud.base_url).port
-            opening = asyncio.open_connection(
-                "127.0.0.1", port, ssl=tls_of(cloud), server_hostname=name
-            )
-            _, writer = await asyncio.wait_for(opening, LIMIT)
-            certificate = writer.get_extra_info("ssl_object")
-            assert isinstance(certificate, ssl.SSLObject)
-            writer.close()
-            await writer.wait_closed()

@@ -11,7 +11,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "navien_nwp500"
 
 FLOORS = [
-    {"exceptions", "version", "faults"},
+    {"exceptions", "version", "faults", "waiting"},
     {"config", "quantities", "wire", "week", "leases"},
     {"models", "schedules", "tou", "energy"},
     {"protocol", "recording", "reports"},

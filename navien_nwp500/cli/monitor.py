@@ -15,6 +15,7 @@ from ..exceptions import DeviceOfflineError
 from ..models import DeviceStatus
 from ..recording import CsvRecorder
 from ..reports import Alert, AlertWatch, Summary
+from ..waiting import ended
 from .reading import document, line
 from .running import World, choose, world
 
@@ -90,12 +91,12 @@ async def _with_silence(
     statuses: AsyncIterator[DeviceStatus], limit: float, first_limit: float
 ) -> AsyncIterator[DeviceStatus | None]:
     """The statuses, and None for each ``limit`` seconds in which none came."""
-    pending: asyncio.Future[DeviceStatus] | None = None
+    pending: asyncio.Task[DeviceStatus] | None = None
     patience = first_limit
     try:
         while True:
             if pending is None:
-                pending = asyncio.ensure_future(_next(statuses))
+                pending = asyncio.get_running_loop().create_task(_next(statuses))
             done, _ = await asyncio.wait({pending}, timeout=patience)
             if not done:
                 yield None
@@ -104,8 +105,9 @@ async def _with_silence(
             yield status
     finally:
         if pending is not None:
-            pending.cancel()
-            await asyncio.wait({pending})
+            await ended(pending)
+            if not pending.cancelled():
+                pending.exception()  # seen; the watch is over
 
 
 async def _next(statuses: AsyncIterator[DeviceStatus]) -> DeviceStatus:

@@ -9,14 +9,14 @@ from .. import wire
 from ..device import NaviLinkDevice
 from ..models import DeviceStatus
 from ..quantities import Temperature, TemperatureType
-from .running import answer, choose, world
+from .running import choose, first_answer, world
 
 
 async def status(simulate: bool, speed: float, device: str | None, as_json: bool) -> None:
     """Read one status and print it."""
     async with world(simulate, speed) as here:
         heater = await choose(here.client, device)
-        found: DeviceStatus = await answer(heater.get_status())
+        found = await first_answer(heater, heater.get_status())
         if as_json:
             print(json.dumps(document(heater, found), indent=2))
         else:

@@ -9,7 +9,7 @@ import signal
 import sys
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Any, AsyncIterator, Awaitable, Coroutine, NoReturn
+from typing import Any, AsyncIterator, Awaitable, Coroutine, NoReturn, TypeVar
 
 from ..client import NaviLinkClient
 from ..config import NaviLinkConfig
@@ -22,6 +22,8 @@ from ..exceptions import (
     NaviLinkError,
     RequestTimeoutError,
 )
+
+T = TypeVar("T")
 
 DONE, FAILED, USAGE, NO_ANSWER, REFUSED, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
@@ -64,7 +66,10 @@ async def world(simulate: bool, speed: float = 1.0) -> AsyncIterator[World]:
 
 
 async def choose(client: NaviLinkClient, mac: str | None) -> NaviLinkDevice:
-    """The heater asked for, or the only one. Raises DeviceError with the choice there is."""
+    """The heater asked for, or the first.
+
+    Raises DeviceError when there is none, DeviceOfflineError when the cloud knows it is away.
+    """
     wanted = NaviLinkConfig(device_mac=mac).device_mac or client.config.device_mac
     found = await client.get_devices()
     if wanted is not None:
@@ -72,15 +77,19 @@ async def choose(client: NaviLinkClient, mac: str | None) -> NaviLinkDevice:
     if not found:
         reason = "no heater with this MAC" if wanted else "no NWP500"
         raise DeviceError(f"this account has {reason}; see: navien-nwp500 devices")
+    if not found[0].info.online:
+        raise DeviceOfflineError(
+            f"{found[0].name} is offline: the cloud has lost it. Check its power and its Wi-Fi"
+        )
     return found[0]
 
 
-async def answer(reading: Awaitable[Any]) -> Any:
-    """Wait for the heater; its silence is told apart from the cloud's."""
+async def first_answer(device: NaviLinkDevice, reading: Awaitable[T]) -> T:
+    """Wait for a heater's first answer; its silence is told apart from the cloud's."""
     try:
         return await reading
     except RequestTimeoutError as error:
-        raise DeviceOfflineError(str(error)) from error
+        raise DeviceOfflineError(f"{device.name} is online but does not answer") from error
 
 
 def run(command: Coroutine[Any, Any, None]) -> NoReturn:

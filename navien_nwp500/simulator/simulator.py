@@ -12,6 +12,7 @@ from typing import Sequence
 from ..config import NaviLinkConfig
 from ..exceptions import ConfigurationError
 from ..protocol import Address
+from ..waiting import ended
 from .accounts import Account, HeaterRecord
 from .clock import Clock
 from .cloud import Cloud
@@ -56,8 +57,7 @@ class Unit:
         task, self._task = self._task, None
         self.record.connected = 1
         if task is not None:
-            task.cancel()
-            await asyncio.wait({task})
+            await ended(task)
             if not task.cancelled():
                 task.result()
 

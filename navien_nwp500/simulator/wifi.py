@@ -32,6 +32,7 @@ from ..protocol import (
     push,
     reply,
 )
+from ..waiting import ended
 from .clock import Clock
 from .heater import Heater
 
@@ -158,6 +159,4 @@ async def _together(*parts: Any) -> None:
         for task in done:
             task.result()
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await ended(*tasks)

@@ -1,0 +1,224 @@
+"""The command line as people and programs meet it: processes, streams, exit codes."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from navien_nwp500 import NaviLinkConfig, wire
+from navien_nwp500.cli.view import LiveView
+from navien_nwp500.models import DeviceStatus
+from navien_nwp500.reports import Alert
+from navien_nwp500.simulator import Simulator
+
+LIMIT = 60.0
+
+
+def environment(**variables: str) -> dict[str, str]:
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("NAVILINK_")}
+    return {**kept, **variables, "PYTHONWARNINGS": "error", "PYTHONIOENCODING": "utf-8"}
+
+
+async def start(cwd: Path, *words: str, **variables: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "navien_nwp500",
+        *words,
+        cwd=cwd,
+        env=environment(**variables),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+async def run(cwd: Path, *words: str, **variables: str) -> tuple[int, str, str]:
+    process = await start(cwd, *words, **variables)
+    out, err = await asyncio.wait_for(process.communicate(), LIMIT)
+    assert process.returncode is not None
+    return process.returncode, out.decode(), err.decode()
+
+
+async def test_status_in_words_says_nothing_else(tmp_path: Path) -> None:
+    code, out, err = await run(tmp_path, "status", "--simulate", "--speed", "600")
+    assert (code, err) == (0, "")
+    assert "setpoint   60.5 °C (140.9 °F)" in out
+    assert max(map(len, out.splitlines())) <= 80
+
+
+async def test_status_as_json_has_the_three_parts(tmp_path: Path) -> None:
+    code, out, err = await run(tmp_path, "status", "--simulate", "--speed", "600", "--json")
+    assert (code, err) == (0, "")
+    found = json.loads(out)
+    assert set(found) == {"device", "status", "reading"}
+    assert found["status"]["dhwTemperatureSetting"] == 121
+    assert found["reading"]["dhw_temperature_setting"] == {"celsius": 60.5, "fahrenheit": 140.9}
+    assert set(found["reading"]["current_inst_power"]) == {"W"}
+    assert set(found["reading"]["total_energy_capacity"]) == {"Wh"}
+    assert wire.encode(wire.decode(DeviceStatus, found["status"])) == found["status"]
+
+
+async def test_devices_lists_the_account(sim: Simulator, tmp_path: Path) -> None:
+    code, out, _ = await run(tmp_path, "devices", **sim.environment)
+    assert (code, out) == (0, "0123456789ab  online   NWP500\n")
+    code, out, _ = await run(tmp_path, "devices", "--json", **sim.environment)
+    assert json.loads(out)[0]["mac_address"] == "0123456789ab"
+
+
+async def test_monitor_in_a_pipe_prints_a_line_a_status_and_records_each(tmp_path: Path) -> None:
+    words = ("monitor", "--simulate", "--speed", "3000", "--count", "20", "--csv", "tank.csv")
+    code, out, err = await run(tmp_path, *words)
+    assert code == 0
+    lines = [line for line in out.splitlines() if " ! " not in line]
+    assert len(lines) == 20 and max(map(len, lines)) <= 80
+    assert "20 statuses over" in err and "kWh" in err
+    with open(tmp_path / "tank.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 20
+    stamps = [datetime.fromisoformat(row["timestamp"]) for row in rows]
+    assert stamps == sorted(stamps) and all(stamp.tzinfo for stamp in stamps)
+    assert (stamps[-1] - stamps[0]).total_seconds() > 1800
+
+
+async def test_monitor_as_json_lines(tmp_path: Path) -> None:
+    words = ("monitor", "--simulate", "--speed", "3000", "--count", "3", "--json")
+    code, out, _ = await run(tmp_path, *words)
+    assert code == 0
+    found = [json.loads(line) for line in out.splitlines()]
+    assert [set(entry) for entry in found] == [
+        {"time", "device", "status", "reading", "alerts"}
+    ] * 3
+
+
+@pytest.mark.parametrize(("number", "expected"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+async def test_a_signal_ends_monitor_cleanly_with_the_csv_whole(
+    sim: Simulator, tmp_path: Path, number: int, expected: int
+) -> None:
+    words = ("monitor", "--interval", "0.05", "--csv", "tank.csv")
+    process = await start(tmp_path, *words, **sim.environment)
+    assert process.stdout is not None
+    for _ in range(3):
+        assert await asyncio.wait_for(process.stdout.readline(), LIMIT)
+    process.send_signal(number)
+    _, err = await asyncio.wait_for(process.communicate(), LIMIT)
+    assert process.returncode == expected
+    assert "statuses over" in err.decode() and "Traceback" not in err.decode()
+    text = (tmp_path / "tank.csv").read_text()
+    assert text.endswith("\n")
+    assert len({line.count(",") for line in text.splitlines()}) == 1
+
+
+async def test_monitor_continues_its_csv(sim: Simulator, tmp_path: Path) -> None:
+    words = ("monitor", "--interval", "0.05", "--count", "2", "--csv", "tank.csv")
+    for _ in range(2):
+        code, _, _ = await run(tmp_path, *words, **sim.environment)
+        assert code == 0
+    assert len((tmp_path / "tank.csv").read_text().splitlines()) == 5
+
+
+async def test_simulate_serves_another_process_until_it_is_stopped(tmp_path: Path) -> None:
+    server = await start(tmp_path, "simulate", "--speed", "600", "--env-file", "sim.env")
+    assert server.stdout is not None and server.stderr is not None
+    printed = [(await server.stdout.readline()).decode() for _ in range(5)]
+    names = [line.split("=")[0] for line in printed]
+    assert names == [
+        "NAVILINK_BASE_URL",
+        "NAVILINK_WEBSOCKET_URL",
+        "NAVILINK_CA_FILE",
+        "NAVILINK_EMAIL",
+        "NAVILINK_PASSWORD",
+    ]
+    assert (tmp_path / "sim.env").read_text() == "".join(printed)
+    assert (tmp_path / "sim.env").stat().st_mode & 0o077 == 0
+    config = NaviLinkConfig.from_environment(tmp_path / "sim.env")
+    assert config.ca_file is not None
+    code, out, _ = await run(
+        tmp_path, "status", "--json", **dict(line.strip().split("=", 1) for line in printed)
+    )
+    assert code == 0 and json.loads(out)["device"]["name"] == "NWP500"
+    server.send_signal(signal.SIGTERM)
+    out_rest, err = await asyncio.wait_for(server.communicate(), LIMIT)
+    assert (server.returncode, out_rest) == (0, b"")
+    assert b"Traceback" not in err
+    assert not (tmp_path / "sim.env").exists() and not config.ca_file.exists()
+
+
+async def test_exit_code_2_for_wrong_usage_and_missing_settings(tmp_path: Path) -> None:
+    code, _, err = await run(tmp_path, "monitor", "--interval", "none")
+    assert code == 2 and "--interval" in err
+    code, _, err = await run(tmp_path, "status")
+    assert code == 2 and "NAVILINK_EMAIL" in err
+    code, _, err = await run(tmp_path, "status", NAVILINK_WIRE_FORMAT="morse")
+    assert code == 2 and "NAVILINK_WIRE_FORMAT" in err and "json" in err
+
+
+async def test_exit_code_4_when_sign_in_is_refused(sim: Simulator, tmp_path: Path) -> None:
+    wrong = {**sim.environment, "NAVILINK_PASSWORD": "not-the-one"}
+    code, out, err = await run(tmp_path, "status", **wrong)
+    assert (code, out) == (4, "")
+    assert len(err.splitlines()) == 1 and "not-the-one" not in err
+    assert sim.cloud.counters.passwords == 1
+
+
+async def test_exit_code_3_when_the_heater_is_offline(sim: Simulator, tmp_path: Path) -> None:
+    await sim.unplug()
+    status = run(tmp_path, "status", **sim.environment)
+    monitor = run(tmp_path, "monitor", "--csv", "tank.csv", **sim.environment)
+    for code, out, err in await asyncio.gather(status, monitor):
+        assert (code, out) == (3, "")
+        assert "offline" in err and "Traceback" not in err
+
+
+async def test_exit_code_1_when_the_cloud_is_not_there(sim: Simulator, tmp_path: Path) -> None:
+    nowhere = {**sim.environment, "NAVILINK_BASE_URL": "https://127.0.0.1:1/api/v2.1"}
+    code, out, err = await run(tmp_path, "status", **nowhere)
+    assert (code, out) == (1, "")
+    assert len(err.splitlines()) == 1 and "network" in err
+
+
+async def test_exit_code_1_for_a_file_that_cannot_be_written(tmp_path: Path) -> None:
+    code, _, err = await run(tmp_path, "monitor", "--simulate", "--csv", "no/such/place.csv")
+    assert code == 1 and "no/such/place.csv" in err and "Traceback" not in err
+
+
+def test_help_fits_80_columns_and_needs_nothing(tmp_path: Path) -> None:
+    for words in ([], ["monitor"], ["status"], ["devices"], ["simulate"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "navien_nwp500", *words, "--help"],
+            cwd=tmp_path,
+            env=environment(),
+            capture_output=True,
+            text=True,
+            timeout=LIMIT,
+        )
+        assert done.returncode == 0
+        assert max(map(len, done.stdout.splitlines())) <= 80
+        assert not words or "Example:" in done.stdout
+
+
+async def test_the_live_view_fits_80_columns_without_colour(sim: Simulator) -> None:
+    heater = sim.units[0].heater
+    output = io.StringIO()
+    console = Console(file=output, width=80, no_color=True, force_terminal=False)
+    view = LiveView("NWP500", console=console)
+    for _ in range(70):
+        heater.advance(300)
+        alert = Alert("charge", "charge is 19 %")
+        view.show(heater.status(), heater.now, [alert])
+    console.print(view.picture(heater.status(), heater.now))
+    lines = output.getvalue().splitlines()
+    assert max(map(len, lines)) <= 80
+    text = output.getvalue()
+    assert "charge is 19 %" in text and "140.9 °F" in text and "│█" in text

@@ -1,0 +1,178 @@
+"""What the cloud lets an account do at the broker, and how it cuts bytes into packets."""
+
+from __future__ import annotations
+
+import pytest
+from cloud_tools import (
+    MAC,
+    connect_packet,
+    make_account,
+    publish_packet,
+    subscribe_packet,
+    unsubscribe_packet,
+)
+
+from navien_nwp500.simulator.accounts import Account
+from navien_nwp500.simulator.packets import Packet, PacketError, PacketSplitter
+from navien_nwp500.simulator.policy import Policy, PolicyViolation
+
+OTHER_MAC = f"{int(MAC, 16) + 1:012x}"
+HEATER = f"cmd/52/navilink-{MAC}"
+EVENTS = f"evt/52/navilink-{MAC}"
+OTHER_HEATER = f"cmd/52/navilink-{OTHER_MAC}"
+
+
+def first_of(data: bytes) -> Packet:
+    return next(PacketSplitter(1 << 20).feed(data))
+
+
+def connected(account: Account | None = None, client_id: str = "me") -> Policy:
+    policy = Policy(account or make_account())
+    policy.connect(first_of(connect_packet(client_id)))
+    return policy
+
+
+TOPICS = [
+    f"{HEATER}/st",
+    f"{HEATER}/ctrl/rsv/rd",
+    f"{HEATER}/me/res",
+    f"{EVENTS}/app-connection",
+    "cmd/52/me/res",
+    "cmd/52/me/res/energy-usage-daily-query/rd",
+    "cmd/52/10001/20002/me/res",
+    "cmd/52/10001/20002/me/res/did",
+]
+FILTERS = [
+    f"{HEATER}/#",
+    f"{HEATER}/+/res",
+    f"{EVENTS}/#",
+    "cmd/52/me/res/#",
+    "cmd/52/+/+/me/res/#",
+]
+BAD_TOPICS = [
+    f"{OTHER_HEATER}/st",
+    f"{OTHER_HEATER}/me/res",
+    f"{OTHER_HEATER}/x/me/res",
+    f"evt/52/navilink-{OTHER_MAC}/app-connection",
+    "cmd/52/you/res",
+    "cmd/52/10001/20002/you/res",
+    "evt/52/me/res",
+    f"cmd/1/navilink-{MAC}/st",
+    f"xyz/52/navilink-{MAC}/st",
+    f"cmd/52/{MAC}/st",
+    "$SYS/broker/clients",
+    "",
+    f"{HEATER}/a/b/c/d/e/f",
+    f"{HEATER}/{'x' * 230}",
+]
+BAD_FILTERS = [
+    "#",
+    "cmd/#",
+    "cmd/52/#",
+    "cmd/52/+/st",
+    "cmd/52/+/res",
+    "cmd/52/+/res/#",
+    "cmd/52/navilink-+/#",
+    f"{HEATER}/#/res",
+    f"{HEATER}/a#",
+    f"{OTHER_HEATER}/#",
+    "+/52/me/res",
+]
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_may_be_published_and_subscribed(topic: str) -> None:
+    connected().check(first_of(publish_packet(topic)))
+    connected().check(first_of(subscribe_packet(topic)))
+
+
+@pytest.mark.parametrize("topic_filter", FILTERS)
+def test_may_be_subscribed_and_not_published(topic_filter: str) -> None:
+    connected().check(first_of(subscribe_packet(topic_filter)))
+    with pytest.raises(PolicyViolation):
+        connected().check(first_of(publish_packet(topic_filter)))
+
+
+@pytest.mark.parametrize("topic", BAD_TOPICS)
+def test_may_not_be_published(topic: str) -> None:
+    with pytest.raises(PolicyViolation):
+        connected().check(first_of(publish_packet(topic)))
+
+
+@pytest.mark.parametrize("topic_filter", BAD_TOPICS + BAD_FILTERS)
+def test_may_not_be_subscribed(topic_filter: str) -> None:
+    with pytest.raises(PolicyViolation):
+        connected().check(first_of(subscribe_packet("cmd/52/me/res", topic_filter)))
+
+
+BAD_FIRST = [
+    publish_packet(f"{HEATER}/st"),
+    connect_packet(""),
+    connect_packet("+"),
+    connect_packet("#"),
+    connect_packet("a/b"),
+    connect_packet("x" * 129),
+    connect_packet("me", level=3),
+    connect_packet("me", level=5),
+    connect_packet("me", will=f"{OTHER_HEATER}/st"),
+]
+
+
+@pytest.mark.parametrize("data", BAD_FIRST)
+def test_may_not_be_first(data: bytes) -> None:
+    with pytest.raises(PolicyViolation):
+        Policy(make_account()).connect(first_of(data))
+
+
+def test_connect_with_will_and_user_name() -> None:
+    packet = first_of(connect_packet("me", will=f"{EVENTS}/app-connection", user="?SDK=x"))
+    assert Policy(make_account()).connect(packet) == "me"
+
+
+LATER = [
+    connect_packet("me"),
+    publish_packet(f"{HEATER}/st", qos=2),
+    subscribe_packet(f"{HEATER}/st", qos=2),
+    subscribe_packet(*(f"{HEATER}/{index}" for index in range(9))),
+]
+
+
+@pytest.mark.parametrize("data", LATER)
+def test_may_not_be_later(data: bytes) -> None:
+    with pytest.raises(PolicyViolation):
+        connected().check(first_of(data))
+
+
+def test_fifty_subscriptions_and_no_more() -> None:
+    policy = connected()
+    for index in range(50):
+        policy.check(first_of(subscribe_packet(f"{HEATER}/{index}")))
+    policy.check(first_of(subscribe_packet(f"{HEATER}/0")))
+    policy.check(first_of(unsubscribe_packet(f"{HEATER}/0")))
+    policy.check(first_of(subscribe_packet(f"{HEATER}/50")))
+    with pytest.raises(PolicyViolation):
+        policy.check(first_of(subscribe_packet(f"{HEATER}/0")))
+
+
+def test_splitter_gives_the_same_packets_however_cut() -> None:
+    packets = [connect_packet("me"), subscribe_packet("a/b"), publish_packet("a", b"x" * 300)]
+    stream = b"".join(packets)
+    for size in range(1, len(stream)):
+        splitter, found = PacketSplitter(1000), []
+        for start in range(0, len(stream), size):
+            found += [packet.raw for packet in splitter.feed(stream[start : start + size])]
+        assert found == packets
+
+
+@pytest.mark.parametrize("data", [b"\x30\xff\xff\xff\xff", b"\x30\xe9\x07"])
+def test_splitter_bounds_what_it_keeps(data: bytes) -> None:
+    with pytest.raises(PacketError):
+        list(PacketSplitter(1000).feed(data))
+
+
+@pytest.mark.parametrize("cut", range(2, 20))
+def test_a_cut_connect_is_an_error_of_its_own(cut: int) -> None:
+    whole = connect_packet("me", will=f"{EVENTS}/x", user="?SDK=x")
+    packet = Packet(1, 0, whole[2:][:cut], b"")
+    with pytest.raises(PacketError):
+        Policy(make_account()).connect(packet)

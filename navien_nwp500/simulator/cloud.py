@@ -17,6 +17,7 @@ from .accounts import LIFETIME_SECONDS, Account, AccountBook
 from .broker import HOST, in_thread, running_broker
 from .certificates import make_server_context
 from .counters import Counters
+from .faults import Faults
 from .front import PATH, Front
 from .rest import BASE, Rest
 
@@ -48,6 +49,7 @@ class Cloud:
     ) -> None:
         self.accounts = tuple(accounts)
         self.counters = Counters()
+        self.faults = Faults()
         self.book = AccountBook(
             self.accounts, now, access_lifetime=access_lifetime, keys_lifetime=keys_lifetime
         )
@@ -79,7 +81,7 @@ class Cloud:
         await self._front.cut_all()
 
     def _application(self) -> web.Application:
-        application = web.Application()
+        application = web.Application(middlewares=[self.faults.middleware])
         application.add_routes(self._front.routes())
         application.add_routes(Rest(self.book, self.counters).routes())
         application.on_response_prepare.append(self._stamp)

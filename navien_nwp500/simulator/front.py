@@ -15,6 +15,7 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
+from ..waiting import at_most
 from . import packets
 from .accounts import Account, AccountBook
 from .broker import HOST, MAX_PACKET_BYTES
@@ -137,8 +138,8 @@ class _Line:
     async def serve(self, broker_port: int) -> None:
         """Relay until one side ends, then end the other."""
         try:
-            opening = asyncio.open_connection(HOST, broker_port)
-            reader, writer = await asyncio.wait_for(opening, _BROKER_SECONDS)
+            opening = asyncio.ensure_future(asyncio.open_connection(HOST, broker_port))
+            reader, writer = await at_most(_BROKER_SECONDS, opening)
         except (OSError, asyncio.TimeoutError):
             _LOGGER.warning("the broker takes no connection")
             self._abort()

@@ -16,6 +16,7 @@ from ..waiting import ended
 from .accounts import Account, HeaterRecord
 from .clock import Clock
 from .cloud import Cloud
+from .faults import Faults
 from .firmware import Firmware
 from .heater import Heater
 from .wifi import WifiModule
@@ -151,6 +152,11 @@ class Simulator:
             "NAVILINK_EMAIL": self.account.email,
             "NAVILINK_PASSWORD": self.account.password,
         }
+
+    @property
+    def faults(self) -> Faults:
+        """What can be made to go wrong, on purpose."""
+        return self.cloud.faults
 
     async def unplug(self, number: int = 0) -> None:
         """Take a heater off the net."""

@@ -1,0 +1,265 @@
+"""Both clocks of a session on the simulated cloud: the token's and the AWS keys'."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from dataclasses import replace
+from typing import AsyncIterator
+
+import aiohttp
+import pytest
+
+from navien_nwp500 import (
+    APIError,
+    CommunicationError,
+    ConfigurationError,
+    InvalidCredentialsError,
+    NaviLinkAuth,
+    NaviLinkConfig,
+    ProtocolError,
+    RequestTimeoutError,
+    TokenExpiredError,
+)
+from navien_nwp500.auth import tls_context
+from navien_nwp500.simulator import Simulator
+from navien_nwp500.simulator.faults import RestFault
+
+LIST = {"userId": "user@example.com", "offset": 0, "count": 20}
+
+
+@pytest.fixture
+async def auth(sim: Simulator) -> AsyncIterator[NaviLinkAuth]:
+    found = NaviLinkAuth(sim.config)
+    yield found
+    await found.close()
+
+
+def age(auth: NaviLinkAuth, *, token: bool = False, keys: bool = False) -> None:
+    """Let a lease run out."""
+    if token:
+        assert auth._tokens is not None
+        auth._tokens = replace(auth._tokens, expires_at=0)
+    if keys:
+        assert auth._keys is not None
+        auth._keys = replace(auth._keys, expires_at=0)
+
+
+async def listed(auth: NaviLinkAuth) -> int:
+    return len(await auth.call("POST", "/device/list", body=LIST))
+
+
+async def test_the_first_call_signs_in_by_itself(sim: Simulator, auth: NaviLinkAuth) -> None:
+    assert await listed(auth) == 1
+    assert sim.cloud.counters.passwords == 1
+    assert auth.user is not None and auth.user.user_type == "O"
+
+
+async def test_a_token_is_refreshed_before_it_ends(sim: Simulator, auth: NaviLinkAuth) -> None:
+    await auth.sign_in()
+    age(auth, token=True)
+    assert await listed(auth) == 1
+    counters = sim.cloud.counters
+    assert (counters.refreshes, counters.passwords, counters.unauthorized) == (1, 1, 0)
+
+
+async def test_a_refused_token_is_refreshed_and_the_call_repeated_once(
+    sim: Simulator, auth: NaviLinkAuth
+) -> None:
+    await auth.sign_in()
+    sim.cloud.book.revoke_access_tokens()
+    assert await listed(auth) == 1
+    counters = sim.cloud.counters
+    assert (counters.unauthorized, counters.refreshes, counters.passwords) == (1, 1, 1)
+
+
+async def test_parallel_calls_share_one_refresh(sim: Simulator, auth: NaviLinkAuth) -> None:
+    await auth.sign_in()
+    sim.cloud.book.revoke_access_tokens()
+    assert await asyncio.gather(*(listed(auth) for _ in range(8))) == [1] * 8
+    assert sim.cloud.counters.refreshes == 1
+
+
+async def test_a_refused_refresh_signs_in_again(sim: Simulator, auth: NaviLinkAuth) -> None:
+    await auth.sign_in()
+    sim.cloud.book.revoke_access_tokens()
+    sim.cloud.book.revoke_refresh_tokens()
+    assert await listed(auth) == 1
+    assert sim.cloud.counters.passwords == 2
+
+
+async def test_a_token_refused_for_ever_ends_after_one_repetition(
+    sim: Simulator, auth: NaviLinkAuth
+) -> None:
+    await auth.sign_in()
+    sim.faults.rest["/device/list"] = RestFault.error(401, "UNAUTHORIZED")
+    with pytest.raises(TokenExpiredError):
+        await listed(auth)
+    assert sim.cloud.counters.refreshes == 1
+
+
+@pytest.mark.parametrize(
+    ("refusing", "expected"),
+    [
+        ((), (1, 0, 1)),
+        (("/auth/session/refresh",), (0, 1, 1)),
+        (("/auth/session/refresh", "/user/secured-sign-in"), (0, 0, 2)),
+    ],
+)
+async def test_keys_are_renewed_the_cheapest_way_first(
+    sim: Simulator, auth: NaviLinkAuth, refusing: tuple[str, ...], expected: tuple[int, int, int]
+) -> None:
+    await auth.sign_in()
+    before = await auth.aws_keys()
+    assert await auth.aws_keys() is before
+    age(auth, keys=True)
+    for path in refusing:
+        sim.faults.rest[path] = RestFault.error(403, "FORBIDDEN")
+    after = await auth.aws_keys()
+    assert after.fresh and after.access_key_id != before.access_key_id
+    counters = sim.cloud.counters
+    assert (
+        counters.session_refreshes,
+        counters.secured_sign_ins,
+        counters.passwords,
+    ) == expected
+
+
+async def test_an_old_token_is_refreshed_before_it_renews_keys(
+    sim: Simulator, auth: NaviLinkAuth
+) -> None:
+    await auth.sign_in()
+    age(auth, token=True, keys=True)
+    assert (await auth.aws_keys()).fresh
+    counters = sim.cloud.counters
+    assert (counters.refreshes, counters.session_refreshes, counters.passwords) == (1, 1, 1)
+
+
+async def test_refused_keys_are_renewed_though_they_look_fresh(
+    sim: Simulator, auth: NaviLinkAuth
+) -> None:
+    keys = await auth.aws_keys()
+    assert await auth.aws_keys(refused=keys) != keys
+    assert sim.cloud.counters.passwords == 1
+
+
+async def test_a_refresh_leaves_the_aws_keys_and_a_missing_refresh_token_stays(
+    sim: Simulator, auth: NaviLinkAuth
+) -> None:
+    keys = await auth.aws_keys()
+    assert auth._tokens is not None
+    refresh_token = auth._tokens.refresh_token
+    auth._take({"accessToken": "another", "authenticationExpiresIn": 3600})
+    assert auth._tokens.access_token == "another"
+    assert auth._tokens.refresh_token == refresh_token
+    assert await auth.aws_keys() is keys
+
+
+async def test_keys_without_a_lifetime_live_as_long_as_the_token() -> None:
+    auth = NaviLinkAuth(NaviLinkConfig())
+    keys = {"accessKeyId": "A", "secretKey": "B", "sessionToken": "C"}
+    auth._take({**keys, "authorizationExpiresIn": None, "authenticationExpiresIn": 100})
+    short = auth._keys
+    auth._take({**keys, "authorizationExpiresIn": 10_000, "authenticationExpiresIn": 100})
+    assert short is not None and auth._keys is not None
+    assert auth._keys.expires_at - short.expires_at > 9000
+
+
+@pytest.mark.parametrize("answer", ["wrong password", "unknown user", "words"])
+async def test_refused_credentials_are_told_and_never_sent_twice(
+    sim: Simulator, answer: str
+) -> None:
+    config = sim.config
+    if answer == "unknown user":
+        config = replace(config, email="nobody@example.com")
+    elif answer == "wrong password":
+        config = replace(config, password="not-the-one")
+    else:
+        sim.faults.rest["/user/sign-in"] = RestFault.error(200, "Unauthorized user", code=409)
+    auth = NaviLinkAuth(config)
+    for attempt in (auth.sign_in(), listed(auth), auth.aws_keys(), auth.sign_in()):
+        with pytest.raises(InvalidCredentialsError) as caught:
+            await attempt
+        assert config.password is not None and config.password not in str(caught.value)
+    await auth.close()
+    assert sim.cloud.counters.passwords <= 1
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503])
+async def test_a_fault_of_the_server_is_no_wrong_password(
+    sim: Simulator, auth: NaviLinkAuth, status: int
+) -> None:
+    sim.faults.rest["/user/sign-in"] = RestFault(status, b"<html>Invalid gateway</html>", times=1)
+    with pytest.raises(APIError) as caught:
+        await auth.sign_in()
+    assert caught.value.status_code == status
+    await auth.sign_in()
+
+
+async def test_an_error_may_come_with_http_200(sim: Simulator, auth: NaviLinkAuth) -> None:
+    await auth.sign_in()
+    sim.faults.rest["/device/list"] = RestFault.error(200, "INTERNAL_SERVER_ERROR", code=500)
+    with pytest.raises(APIError) as caught:
+        await listed(auth)
+    assert (caught.value.status_code, caught.value.code) == (200, 500)
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"null", b"[1]", b"\xff\xfe", b"[" * 100_000])
+async def test_an_answer_that_is_no_envelope(
+    sim: Simulator, auth: NaviLinkAuth, body: bytes
+) -> None:
+    await auth.sign_in()
+    sim.faults.rest["/device/list"] = RestFault(200, body)
+    with pytest.raises((ProtocolError, APIError)):
+        await listed(auth)
+
+
+async def test_a_server_that_is_away_or_not_trusted_is_a_communication_error(
+    sim: Simulator,
+) -> None:
+    away = replace(sim.config, base_url="https://127.0.0.1:1/api/v2.1")
+    untrusted = replace(sim.config, ca_file=None)
+    for config in (away, untrusted):
+        auth = NaviLinkAuth(config)
+        with pytest.raises(CommunicationError):
+            await auth.sign_in()
+        await auth.close()
+
+
+async def test_a_silent_server_is_left_after_the_time_limit(sim: Simulator) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:  # takes calls, says nothing
+        url = f"https://127.0.0.1:{server.getsockname()[1]}"
+        auth = NaviLinkAuth(replace(sim.config, base_url=url, rest_timeout=0.2))
+        with pytest.raises(RequestTimeoutError, match="0.2 s"):
+            await auth.sign_in()
+        await auth.close()
+
+
+async def test_without_credentials_it_says_where_to_put_them() -> None:
+    auth = NaviLinkAuth(NaviLinkConfig())
+    with pytest.raises(ConfigurationError, match="NAVILINK_EMAIL"):
+        await auth.sign_in()
+
+
+async def test_a_lent_session_is_used_and_left_open(sim: Simulator) -> None:
+    connector = aiohttp.TCPConnector(ssl=tls_context(sim.config.ca_file))
+    async with aiohttp.ClientSession(connector=connector) as session:
+        auth = NaviLinkAuth(sim.config, session=session)
+        assert await listed(auth) == 1
+        await auth.close()
+        assert not session.closed
+
+
+async def test_no_repr_shows_a_secret(auth: NaviLinkAuth) -> None:
+    keys = await auth.aws_keys()
+    shown = f"{auth!r} {auth._tokens!r} {keys!r} {auth.user!r}"
+    assert auth._tokens is not None
+    for secret in (
+        auth._tokens.access_token,
+        auth._tokens.refresh_token,
+        keys.access_key_id,
+        keys.secret_key,
+        keys.session_token,
+        "user@example.com",
+    ):
+        assert secret not in shown

@@ -2,6 +2,8 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+# What a demo needs, and what developing needs.
+RUNS := .venv/runs
 INSTALLED := .venv/installed
 
 .PHONY: help demo test check build clean
@@ -9,7 +11,7 @@ INSTALLED := .venv/installed
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 12
 
-demo: $(INSTALLED)  ## watch a simulated heater for half a minute, a day of its own time
+demo: $(RUNS)  ## watch a simulated heater for half a minute, a day of its own time
 	$(BIN)/navien-nwp500 monitor --simulate --speed 3000 --count 288 --csv demo.csv
 
 test: $(INSTALLED)  ## run every test
@@ -30,7 +32,11 @@ build: $(INSTALLED)  ## make sdist and wheel, and try the wheel in an empty envi
 clean:  ## remove what the other words made
 	rm -rf .venv build dist demo.csv .pytest_cache .mypy_cache .hypothesis *.egg-info
 
-$(INSTALLED): pyproject.toml
+$(RUNS): pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[all]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[simulator,cli]'
+	touch $@
+
+$(INSTALLED): $(RUNS)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $@

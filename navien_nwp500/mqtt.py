@@ -8,9 +8,10 @@ import logging
 import time
 from typing import Any, AsyncGenerator, Awaitable, Callable, Mapping, Union
 
+from .commands import FEATURES, STATUS, Command
 from .exceptions import CommunicationError, ProtocolError, RequestTimeoutError
 from .models import DeviceFeatures, DeviceStatus
-from .protocol import FEATURES, STATUS, Address, Command, Message
+from .protocol import Address, Message
 from .session import Session
 from .waiting import at_most
 

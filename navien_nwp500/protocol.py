@@ -1,4 +1,4 @@
-"""Whole messages, without input or output: topics, envelopes, command codes, binary frames.
+"""Whole messages, without input or output: topics, envelopes, binary frames.
 
 Client and simulator both read it, each its half. Facts: protocol sections 3 (topics),
 4 (envelope), 5 (commands); the binary header is given by the design this library was asked for,
@@ -15,6 +15,7 @@ from functools import cached_property
 from typing import Any, Mapping
 
 from . import wire
+from .commands import STATUS, Command
 from .exceptions import ProtocolError
 from .models import DeviceFeatures, DeviceStatus
 
@@ -28,30 +29,6 @@ SNAPSHOT = 0
 DEMAND_CHANGED = 0x04000004
 OPERATION_MODE_CHANGED = 0x04000013
 LOAD_SWITCHED = 0x0400001C
-
-
-@dataclass(frozen=True)
-class Command:
-    """One thing a heater can be asked: its code, the suffix of its topic, its meaning."""
-
-    name: str
-    code: int
-    suffix: str
-    certainty: str
-    meaning: str
-
-    @property
-    def reply_suffix(self) -> str:
-        """Where its answer goes: ``st/rsv/rd`` is answered on ``…/res/rsv/rd``."""
-        _, _, rest = self.suffix.partition("/")
-        return f"res/{rest}" if rest else "res"
-
-
-FEATURES = Command("features", 0x01000001, "st/did", "captured", "Read what the heater has.")
-END_SESSION = Command("end_session", 0x01000002, "st/end", "captured", "Say that we leave.")
-STATUS = Command("status", 0x01000003, "st", "captured", "Read the status.")
-
-COMMANDS: Mapping[str, Command] = {c.name: c for c in (FEATURES, END_SESSION, STATUS)}
 
 
 @dataclass(frozen=True)

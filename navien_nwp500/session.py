@@ -18,6 +18,7 @@ from typing import Any, Mapping, Protocol
 
 from .auth import NaviLinkAuth
 from .aws_iot_websocket import AwsIotWebSocket, HandshakeRefusedError
+from .commands import STATUS, Command
 from .config import NaviLinkConfig, ReconnectConfig
 from .exceptions import (
     AuthenticationError,
@@ -31,9 +32,7 @@ from .exceptions import (
 )
 from .leases import AwsKeys
 from .protocol import (
-    STATUS,
     Address,
-    Command,
     Frame,
     Message,
     Requester,

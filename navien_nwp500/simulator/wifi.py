@@ -17,13 +17,11 @@ from typing import Any
 import aiomqtt
 
 from .. import wire
+from ..commands import END_SESSION, FEATURES, STATUS
 from ..exceptions import ProtocolError
 from ..models import DeviceStatus
 from ..protocol import (
-    END_SESSION,
-    FEATURES,
     SNAPSHOT,
-    STATUS,
     Address,
     Frame,
     Request,

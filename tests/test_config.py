@@ -1,0 +1,391 @@
+"""Settings: where they come from, what they may hold, and what never shows."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import os
+import traceback
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from navien_nwp500 import aws_iot_websocket
+from navien_nwp500.config import SETTINGS, NaviLinkConfig, ReconnectConfig
+from navien_nwp500.exceptions import ConfigurationError
+
+TEMPLATE = Path(__file__).parents[1] / ".env.template"
+SECRET = "correct-horse-battery"
+
+VARIABLES = [
+    "NAVILINK_EMAIL",
+    "NAVILINK_PASSWORD",
+    "NAVILINK_LOG_LEVEL",
+    "NAVILINK_MQTT_PROTOCOL",
+    "NAVILINK_BASE_URL",
+    "NAVILINK_WEBSOCKET_URL",
+    "NAVILINK_CA_FILE",
+    "NAVILINK_WIRE_FORMAT",
+    "NAVILINK_DEVICE_MAC",
+    "NAVILINK_POLLING_INTERVAL",
+]
+
+
+@pytest.fixture(autouse=True)
+def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No variable of ours and no .env above: each test says what is there."""
+    for name in [name for name in os.environ if name.startswith("NAVILINK_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+def env_file(folder: Path, *lines: str) -> Path:
+    path = folder / "settings.env"
+    path.write_text("\n".join(lines) + "\n", "utf-8")
+    return path
+
+
+# Defaults
+
+
+def test_everything_has_a_default() -> None:
+    config = NaviLinkConfig()
+    assert config.email is None
+    assert config.password is None
+    assert config.base_url == "https://nlus.naviensmartcontrol.com/api/v2.1"
+    assert config.mqtt_protocol == "MQTT3"
+    assert config.wire_format == "json"
+    assert config.log_level == "INFO"
+    assert config.ca_file is None
+    assert config.device_mac is None
+    assert config.polling_interval == 300.0
+    assert config.reconnect == ReconnectConfig()
+    assert NaviLinkConfig.from_environment() == config
+
+
+def test_the_broker_is_sought_by_the_makers_name_then_by_that_of_aws() -> None:
+    # Protocol 2.1.
+    assert NaviLinkConfig().websocket_urls == (
+        "wss://nlus-iot.naviensmartcontrol.com/mqtt",
+        "wss://a1t30mldyslmuq-ats.iot.us-east-1.amazonaws.com/mqtt",
+    )
+
+
+def test_a_broker_that_was_named_is_the_only_one() -> None:
+    config = NaviLinkConfig(websocket_url="wss://localhost:8443/mqtt")
+    assert config.websocket_urls == ("wss://localhost:8443/mqtt",)
+
+
+def test_settings_are_given_directly() -> None:
+    config = NaviLinkConfig(email="user@example.com", password=SECRET)
+    assert (config.email, config.password) == ("user@example.com", SECRET)
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        NaviLinkConfig().email = "user@example.com"  # type: ignore[misc]
+
+
+# The environment and the file
+
+
+def test_all_ten_variables_are_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    ca_file = tmp_path / "ca.pem"
+    ca_file.write_text("certificate", "utf-8")
+    values = {
+        "NAVILINK_EMAIL": "user@example.com",
+        "NAVILINK_PASSWORD": SECRET,
+        "NAVILINK_LOG_LEVEL": "DEBUG",
+        "NAVILINK_MQTT_PROTOCOL": "MQTT5",
+        "NAVILINK_BASE_URL": "https://localhost:8443/api/v2.1",
+        "NAVILINK_WEBSOCKET_URL": "wss://localhost:8444/mqtt",
+        "NAVILINK_CA_FILE": str(ca_file),
+        "NAVILINK_WIRE_FORMAT": "binary",
+        "NAVILINK_DEVICE_MAC": "01:23:45:67:89:AB",
+        "NAVILINK_POLLING_INTERVAL": "30.5",
+    }
+    assert list(values) == VARIABLES
+    expected = NaviLinkConfig(
+        email="user@example.com",
+        password=SECRET,
+        log_level="DEBUG",
+        mqtt_protocol="MQTT5",
+        base_url="https://localhost:8443/api/v2.1",
+        websocket_url="wss://localhost:8444/mqtt",
+        ca_file=ca_file,
+        wire_format="binary",
+        device_mac="0123456789ab",
+        polling_interval=30.5,
+    )
+    file = env_file(tmp_path, *(f"{name}={value}" for name, value in values.items()))
+    assert NaviLinkConfig.from_environment(file) == expected
+    for name, value in values.items():
+        monkeypatch.setenv(name, value)
+    assert NaviLinkConfig.from_environment() == expected
+
+
+def test_the_environment_beats_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = env_file(tmp_path, "NAVILINK_EMAIL=file@example.com", f"NAVILINK_PASSWORD={SECRET}")
+    monkeypatch.setenv("NAVILINK_EMAIL", "real@example.com")
+    config = NaviLinkConfig.from_environment(file)
+    assert (config.email, config.password) == ("real@example.com", SECRET)
+
+
+def test_what_is_given_beats_both(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = env_file(tmp_path, "NAVILINK_WIRE_FORMAT=json")
+    monkeypatch.setenv("NAVILINK_WIRE_FORMAT", "json")
+    config = NaviLinkConfig.from_environment(file, wire_format="binary", answer_timeout=3.0)
+    assert (config.wire_format, config.answer_timeout) == ("binary", 3.0)
+
+
+def test_a_dotenv_is_found_from_the_current_folder_upwards(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / ".env").write_text("NAVILINK_EMAIL=above@example.com\n", "utf-8")
+    below = tmp_path / "one" / "two"
+    below.mkdir(parents=True)
+    monkeypatch.chdir(below)
+    assert NaviLinkConfig.from_environment().email == "above@example.com"
+
+
+def test_the_environment_is_never_written(tmp_path: Path) -> None:
+    file = env_file(tmp_path, "NAVILINK_EMAIL=user@example.com", "NAVILINK_LOG_LEVEL=DEBUG")
+    before = dict(os.environ)
+    NaviLinkConfig.from_environment(file)
+    assert dict(os.environ) == before
+
+
+def test_an_empty_value_is_no_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in VARIABLES:
+        monkeypatch.setenv(name, "")
+    assert NaviLinkConfig.from_environment() == NaviLinkConfig()
+
+
+def test_the_template_as_it_comes_sets_nothing() -> None:
+    assert NaviLinkConfig.from_environment(TEMPLATE) == NaviLinkConfig()
+
+
+@pytest.mark.parametrize("line", ["'a${HOME}b$c'", "a${HOME}b$c"])
+def test_a_password_of_the_file_is_taken_as_it_is_written(tmp_path: Path, line: str) -> None:
+    file = env_file(tmp_path, f"NAVILINK_PASSWORD={line}")
+    assert NaviLinkConfig.from_environment(file).password == "a${HOME}b$c"
+
+
+def test_blanks_around_a_password_belong_to_it() -> None:
+    assert NaviLinkConfig(password=" a b ").password == " a b "
+
+
+def test_a_file_that_was_named_must_be_there(tmp_path: Path) -> None:
+    for path in (tmp_path / "absent.env", tmp_path):
+        with pytest.raises(ConfigurationError, match="env_file") as refused:
+            NaviLinkConfig.from_environment(path)
+        assert str(path) in str(refused.value)
+
+
+def test_a_file_that_is_no_text_is_refused_without_showing_it(tmp_path: Path) -> None:
+    path = tmp_path / "latin.env"
+    path.write_bytes(f"# für\nNAVILINK_PASSWORD={SECRET}\n".encode("latin-1"))
+    with pytest.raises(ConfigurationError, match="latin.env") as refused:
+        NaviLinkConfig.from_environment(path)
+    assert_hidden(refused.value)
+
+
+# The template
+
+
+def test_the_template_lists_exactly_the_settings_each_below_its_line() -> None:
+    lines = TEMPLATE.read_text("utf-8").splitlines()
+    assert lines[0].startswith("# ")
+    pairs = list(zip(lines[1::2], lines[2::2]))
+    assert len(lines) == 1 + 2 * len(pairs)
+    assert [name for _, name in pairs] == [f"{name}=" for name in VARIABLES]
+    assert [text for text, _ in pairs] == [f"# {setting.meaning}" for setting in SETTINGS]
+    assert [setting.variable for setting in SETTINGS] == VARIABLES
+
+
+def test_every_setting_fills_a_field_of_its_own() -> None:
+    names = [setting.name for setting in SETTINGS]
+    assert len(set(names)) == len(names)
+    assert set(names) <= {field.name for field in dataclasses.fields(NaviLinkConfig)}
+
+
+# Bad values
+
+BAD = [
+    ("NAVILINK_EMAIL", "email", "   ", "text that is not empty"),
+    ("NAVILINK_LOG_LEVEL", "log_level", "LOUD", "one of DEBUG, INFO, WARNING, ERROR"),
+    ("NAVILINK_MQTT_PROTOCOL", "mqtt_protocol", "MQTT4", "one of MQTT3, MQTT5"),
+    ("NAVILINK_BASE_URL", "base_url", "http://example.com", "begins with https://"),
+    ("NAVILINK_BASE_URL", "base_url", "example.com", "begins with https://"),
+    ("NAVILINK_BASE_URL", "base_url", "https://", "begins with https://"),
+    ("NAVILINK_BASE_URL", "base_url", "https://[", "begins with https://"),
+    ("NAVILINK_BASE_URL", "base_url", "https://host:99999", "begins with https://"),
+    ("NAVILINK_WEBSOCKET_URL", "websocket_url", "ws://example.com/mqtt", "begins with wss://"),
+    ("NAVILINK_WEBSOCKET_URL", "websocket_url", "https://example.com", "begins with wss://"),
+    ("NAVILINK_CA_FILE", "ca_file", "no/such/file.pem", "path of a readable file"),
+    ("NAVILINK_CA_FILE", "ca_file", ".", "path of a readable file"),
+    ("NAVILINK_CA_FILE", "ca_file", "~nobody-by-that-name/ca.pem", "path of a readable file"),
+    ("NAVILINK_WIRE_FORMAT", "wire_format", "xml", "one of json, binary"),
+    ("NAVILINK_DEVICE_MAC", "device_mac", "0123456789", "12 hexadecimal digits"),
+    ("NAVILINK_DEVICE_MAC", "device_mac", "0123456789xy", "12 hexadecimal digits"),
+    ("NAVILINK_POLLING_INTERVAL", "polling_interval", "soon", "seconds above 0"),
+    ("NAVILINK_POLLING_INTERVAL", "polling_interval", "0", "seconds above 0"),
+    ("NAVILINK_POLLING_INTERVAL", "polling_interval", "-5", "seconds above 0"),
+    ("NAVILINK_POLLING_INTERVAL", "polling_interval", "nan", "seconds above 0"),
+    ("NAVILINK_POLLING_INTERVAL", "polling_interval", "inf", "at most 86400"),
+    ("NAVILINK_POLLING_INTERVAL", "polling_interval", "86401", "at most 86400"),
+]
+
+
+@pytest.mark.parametrize("variable, name, value, allowed", BAD)
+def test_a_bad_variable_is_named_with_what_it_holds_and_may_hold(
+    monkeypatch: pytest.MonkeyPatch, variable: str, name: str, value: str, allowed: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ConfigurationError) as refused:
+        NaviLinkConfig.from_environment()
+    said = str(refused.value)
+    assert said.startswith(f"{variable} is {value!r}")
+    assert allowed in said
+
+
+@pytest.mark.parametrize("variable, name, value, allowed", BAD)
+def test_a_bad_value_of_the_file_is_named_alike(
+    tmp_path: Path, variable: str, name: str, value: str, allowed: str
+) -> None:
+    file = env_file(tmp_path, f'{variable}="{value}"')
+    with pytest.raises(ConfigurationError, match=f"{variable} is ") as refused:
+        NaviLinkConfig.from_environment(file)
+    assert allowed in str(refused.value)
+
+
+@pytest.mark.parametrize("variable, name, value, allowed", BAD)
+def test_a_bad_field_is_named_with_what_it_holds_and_may_hold(
+    variable: str, name: str, value: Any, allowed: str
+) -> None:
+    values: dict[str, Any] = {name: value}
+    with pytest.raises(ConfigurationError) as refused:
+        NaviLinkConfig(**values)
+    assert str(refused.value).startswith(f"{name} is {value!r}")
+    assert allowed in str(refused.value)
+
+
+@pytest.mark.parametrize("name", [setting.name for setting in SETTINGS])
+@pytest.mark.parametrize("value", [[], {}, object(), 10**400, b"bytes", "a\0b" * 3], ids=repr)
+def test_a_field_of_a_foreign_type_is_a_configuration_error(name: str, value: Any) -> None:
+    if name in ("email", "password") and isinstance(value, str):
+        pytest.skip("text")
+    values: dict[str, Any] = {name: value}
+    with pytest.raises(ConfigurationError, match=name):
+        NaviLinkConfig(**values)
+
+
+@pytest.mark.parametrize("name", ["answer_timeout", "rest_timeout"])
+@pytest.mark.parametrize("value", [0, -1, float("nan")])
+def test_a_timeout_is_above_0(name: str, value: float) -> None:
+    values: dict[str, Any] = {name: value}
+    with pytest.raises(ConfigurationError, match=f"{name} is {value}; it must be above 0"):
+        NaviLinkConfig(**values)
+
+
+@pytest.mark.parametrize(
+    "name, value, kept",
+    [
+        ("log_level", "debug", "DEBUG"),
+        ("mqtt_protocol", " mqtt5 ", "MQTT5"),
+        ("wire_format", "BINARY", "binary"),
+        ("device_mac", "01-23-45-67-89-AB", "0123456789ab"),
+        ("device_mac", "0123.4567.89ab", "0123456789ab"),
+        ("base_url", "https://example.com/api/ ", "https://example.com/api"),
+        ("polling_interval", "60", 60.0),
+        ("polling_interval", 86400, 86400.0),
+    ],
+)
+def test_spellings_a_person_may_use(name: str, value: Any, kept: Any) -> None:
+    values: dict[str, Any] = {name: value}
+    assert getattr(NaviLinkConfig(**values), name) == kept
+
+
+def test_a_path_may_begin_at_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("certificate", "utf-8")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    assert NaviLinkConfig(ca_file=Path("~/ca.pem")).ca_file == tmp_path / "ca.pem"
+
+
+# The password
+
+
+def assert_hidden(error: BaseException) -> None:
+    """The password is in no text of an error, its causes, or its traceback."""
+    shown = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    chain: BaseException | None = error
+    while chain is not None:
+        shown += repr(chain) + str(chain) + repr(chain.args)
+        chain = chain.__cause__ or chain.__context__
+    assert SECRET not in shown
+
+
+def test_the_password_shows_in_no_text_of_the_settings() -> None:
+    config = NaviLinkConfig(email="user@example.com", password=SECRET, device_mac="0123456789ab")
+    for shown in (repr(config), str(config), f"{config}", repr([config]), repr(copy.copy(config))):
+        assert SECRET not in shown
+        assert "user@example.com" not in shown
+        assert "0123456789ab" not in shown
+
+
+@pytest.mark.parametrize("value", [SECRET.encode(), [SECRET], {"password": SECRET}])
+def test_a_password_that_is_no_text_is_refused_without_showing_it(value: Any) -> None:
+    with pytest.raises(ConfigurationError, match="password is not usable") as refused:
+        NaviLinkConfig(password=value)
+    assert_hidden(refused.value)
+
+
+def test_a_bad_setting_beside_the_password_does_not_show_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = env_file(tmp_path, f"NAVILINK_PASSWORD={SECRET}", "NAVILINK_LOG_LEVEL=LOUD")
+    with pytest.raises(ConfigurationError, match="NAVILINK_LOG_LEVEL") as refused:
+        NaviLinkConfig.from_environment(file)
+    assert_hidden(refused.value)
+    with pytest.raises(ConfigurationError) as refused_too:
+        NaviLinkConfig(password=SECRET, base_url="ftp://example.com")
+    assert_hidden(refused_too.value)
+
+
+def test_a_blank_password_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NAVILINK_PASSWORD", "  ")
+    with pytest.raises(ConfigurationError, match="NAVILINK_PASSWORD is not usable"):
+        NaviLinkConfig.from_environment()
+
+
+# Reconnecting
+
+
+def test_reconnecting_as_asked_for() -> None:
+    config = ReconnectConfig()
+    assert dataclasses.astuple(config) == (20, 2.0, 120.0, True)
+    assert aws_iot_websocket.ReconnectConfig is ReconnectConfig
+
+
+def test_reconnecting_may_be_for_ever_or_never() -> None:
+    assert ReconnectConfig(max_retries=None).max_retries is None
+    assert ReconnectConfig(max_retries=0).max_retries == 0
+    assert ReconnectConfig(initial_delay=5.0, max_delay=5.0).max_delay == 5.0
+
+
+@pytest.mark.parametrize(
+    "values, said",
+    [
+        ({"max_retries": -1}, "max_retries is -1"),
+        ({"initial_delay": 0}, "initial_delay is 0"),
+        ({"initial_delay": -1.0}, "initial_delay is -1.0"),
+        ({"initial_delay": 5.0, "max_delay": 4.0}, "max_delay 4.0"),
+        ({"initial_delay": float("nan")}, "initial_delay is nan"),
+        ({"max_delay": float("nan")}, "max_delay nan"),
+    ],
+)
+def test_a_bad_way_to_reconnect_is_named(values: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        ReconnectConfig(**values)

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from .auth import NaviLinkAuth
 from .config import NaviLinkConfig
-from .device import NaviLinkDevice, parse_info
+from .device import NaviLinkDevice
 from .exceptions import ProtocolError
 from .models import DeviceInfo, UserInfo
 from .protocol import DEVICE_TYPE
+from .readings import parse_info
 from .session import Session
 
 if TYPE_CHECKING:

@@ -105,6 +105,14 @@ def _seconds(value: Any) -> float:
     return seconds
 
 
+def _yes_or_no(value: Any) -> bool:
+    words = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+    found = words.get(str(value).strip().lower())
+    if found is None:
+        raise ValueError("1 (yes) or 0 (no)")
+    return found
+
+
 class Setting(NamedTuple):
     """One setting: the variable, the field it fills, its check and a line for people."""
 
@@ -140,6 +148,12 @@ SETTINGS = (
     ),
     Setting("NAVILINK_DEVICE_MAC", "device_mac", _mac, "Which heater, when you have several."),
     Setting("NAVILINK_POLLING_INTERVAL", "polling_interval", _seconds, "Seconds between polls."),
+    Setting(
+        "NAVILINK_READ_ONLY",
+        "read_only",
+        _yes_or_no,
+        "1 refuses every command that changes the heater.",
+    ),
 )
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
 
@@ -163,10 +177,14 @@ class NaviLinkConfig:
     wire_format: str = "json"
     device_mac: str | None = field(default=None, repr=False)
     polling_interval: float = 300.0
+    read_only: bool = False
     reconnect: ReconnectConfig = field(default_factory=ReconnectConfig)
     #: The heater answers in 2 to 4 s, at first in up to 8 s (protocol 9.9).
     answer_timeout: float = 15.0
     rest_timeout: float = 30.0
+    #: Least distance between commands to one heater, seconds: it refuses hurried ones, and a few
+    #: seconds are known to do (protocol 4.4, 13).
+    command_interval: float = 5.0
 
     def __post_init__(self) -> None:
         for entry in fields(self):
@@ -177,6 +195,10 @@ class NaviLinkConfig:
         for name in ("answer_timeout", "rest_timeout"):
             if not getattr(self, name) > 0:
                 raise ConfigurationError(f"{name} is {getattr(self, name)}; it must be above 0 s")
+        if not self.command_interval >= 0:
+            raise ConfigurationError(
+                f"command_interval is {self.command_interval}; it may be 0 s or more"
+            )
 
     def __repr__(self) -> str:
         return f"NaviLinkConfig(base_url={self.base_url!r}, mqtt_protocol={self.mqtt_protocol!r})"

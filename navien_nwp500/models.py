@@ -203,6 +203,25 @@ class DeviceStatus(DHWStatus):
     minor_code: Code | None = row(103, "minorCode", "model_only/low", "Secondary alarm, R and three digits; in no sample.")
     # fmt: on
 
+    #: A mode that was asked for inside a time-of-use window: the heater keeps it until the window
+    #: ends. The client adds it to the answer of that command.
+    held_mode: DHWMode | None = None
+    #: What a command would have sent, added to the present status by its dry run.
+    would_send: dict[str, Any] | None = field(default=None, repr=False)
+
+    @property
+    def in_tou_window(self) -> bool:
+        """Whether a time-of-use window is in force.
+
+        ``touStatus`` 3, or the heat pump's upper start threshold raised to its stop threshold:
+        the two went together in all recorded messages (protocol 6.9).
+        """
+        if not self.tou_status or self.tou_override_status == TouOverride.OVERRIDDEN:
+            return False
+        start, stop = self.hp_upper_on_temp_setting, self.hp_upper_off_temp_setting
+        raised = start is not None and stop is not None and start >= stop
+        return raised or self.tou_status == TouStatus.ON_PEAK
+
     @property
     def activity(self) -> Activity:
         """What the heater is doing.

@@ -120,6 +120,12 @@ class Message:
     #: The code a binary frame answers; JSON answers are known by their session id.
     binary_code: int | None = None
 
+    @property
+    def fail_code(self) -> int | None:
+        """Why the heater refused a control; None when this is no refusal (protocol 4.4)."""
+        code = self.body.get("failCode")
+        return code if type(code) is int else None
+
     @cached_property
     def status(self) -> DeviceStatus | None:
         """Its status, decoded once for everybody; None when it carries none.

@@ -135,7 +135,7 @@ class CsvRecorder:
         if file.seek(0, io.SEEK_END) == 0:
             return
         file.seek(0)
-        # No header of ours is a tenth of this; what is longer is some other file, perhaps a huge one.
+        # No header of ours is a tenth of this; what is longer is another file, perhaps a huge one.
         first, end, _ = file.read(64 * 1024).partition(b"\n")
         if not end and _line(COLUMNS).startswith(first):
             return

@@ -1,0 +1,231 @@
+"""What a heater says: its record in the cloud, its status, its features, its history."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import Any, AsyncGenerator, Mapping
+
+from . import wire
+from .auth import NaviLinkAuth
+from .commands import DIAGNOSTICS, DOWNLOADED_SOFTWARE
+from .config import NaviLinkConfig, ReconnectConfig
+from .control import Control
+from .energy import EnergyHistory
+from .exceptions import (
+    DeviceOfflineError,
+    NaviLinkError,
+    ProtocolError,
+    RequestTimeoutError,
+)
+from .models import DeviceFeatures, DeviceInfo, DeviceStatus, FirmwareInfo
+from .mqtt import NaviLinkMQTT
+from .programs import Programs
+from .protocol import Address
+from .schedules import RecirculationProgram, ReservationProgram
+from .session import Session
+from .tou import TOUInfo, decode_tou
+
+_LOGGER = logging.getLogger(__name__)
+
+
+class DeviceReadings:
+    """A heater of the account as far as it can be read. ``NaviLinkDevice`` adds the writing."""
+
+    def __init__(
+        self, info: DeviceInfo, auth: NaviLinkAuth, session: Session, config: NaviLinkConfig
+    ) -> None:
+        self.info = info
+        self.address = _address(info)
+        self._auth = auth
+        self._session = session
+        self._config = config
+        self._line = NaviLinkMQTT(session, self.address)
+        self._control = Control(self._line, config, self.name)
+        self._programs = Programs(self._line, self._control)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name!r})"
+
+    @property
+    def name(self) -> str:
+        """The owner's name for it."""
+        return self.info.device_name or "NWP500"
+
+    @property
+    def mac_address(self) -> str:
+        """Its MAC address, 12 lower-case hex digits."""
+        return self.address.mac_address
+
+    @property
+    def device_type(self) -> int:
+        """52 for the NWP500."""
+        return self.address.device_type
+
+    @property
+    def last_status(self) -> DeviceStatus | None:
+        """The newest status heard from it, whoever asked; None before the first."""
+        return self._line.last_status
+
+    # What the cloud knows
+
+    async def get_info(self) -> DeviceInfo:
+        """Ask the cloud about the heater. Raises APIError and what else REST raises."""
+        info = parse_info(await self._post("/device/info"))
+        # The answer names neither (protocol 1.8).
+        self.info = replace(
+            info,
+            mac_address=self.address.mac_address,
+            additional_value=self.address.additional_value,
+        )
+        return self.info
+
+    async def get_firmware_info(self) -> list[FirmwareInfo]:
+        """Ask for the firmware of each component. Raises APIError and what else REST raises."""
+        data = await self._post("/device/firmware/info")
+        found = data.get("firmwares") if isinstance(data, dict) else None
+        if not isinstance(found, list):
+            raise ProtocolError("/device/firmware/info: the answer holds no firmwares")
+        return [wire.decode(FirmwareInfo, entry) for entry in found]
+
+    async def get_tou_info(self) -> TOUInfo:
+        """Ask for the time-of-use plan stored in the cloud.
+
+        The heater's serial is asked for first (protocol 1.11). Raises APIError, and
+        DeviceOfflineError when the heater is not there to tell its serial.
+        """
+        features = await self.get_features()
+        user = self._auth.user
+        query = {
+            "additionalValue": self.address.additional_value,
+            "controllerId": features.controller_serial_number or "",
+            "macAddress": self.address.mac_address,
+            "userId": self._auth.user_id,
+            "userType": (user.user_type if user else None) or "O",
+        }
+        return decode_tou(await self._auth.call("GET", "/device/tou", query=query))
+
+    async def get_connectivity_status(self) -> dict[str, int]:
+        """Ask whether the heater is there: ``{"device_connected": n}``.
+
+        0 offline, 1 online, 2 online and answering over MQTT on this client's connection. Asked
+        of ``/device/info``, because ``/device/connectivity-status`` answers 403 in the field. An
+        error is raised, never taken for "connected".
+        """
+        if not (await self.get_info()).online:
+            return {"device_connected": 0}
+        return {"device_connected": 2 if self._line.answering else 1}
+
+    # What the heater says
+
+    async def get_status(self) -> DeviceStatus:
+        """Ask the heater for its status.
+
+        Raises DeviceOfflineError when it does not answer and the cloud knows it is offline,
+        RequestTimeoutError when it does not answer though it is online, CommunicationError when
+        the line drops.
+        """
+        try:
+            return await self._line.get_status()
+        except RequestTimeoutError as error:
+            await self._raise_if_offline(error)
+            raise
+
+    async def get_features(self) -> DeviceFeatures:
+        """Ask the heater what it has and allows. Raises as ``get_status``."""
+        try:
+            return await self._line.get_features()
+        except RequestTimeoutError as error:
+            await self._raise_if_offline(error)
+            raise
+
+    async def get_reservations(self) -> ReservationProgram:
+        """Ask for the timed reservations the heater keeps. Raises as ``get_status``."""
+        return await self._programs.reservations()
+
+    async def get_recirculation_schedule(self) -> RecirculationProgram:
+        """Ask for the recirculation schedule; UnsupportedCommandError without a pump."""
+        return await self._programs.recirculation()
+
+    async def get_energy_daily(self, year: int, *months: int) -> EnergyHistory:
+        """Ask what each day of some months of one year took, Wh and hours.
+
+        The heater serves years 2000 to 2099; days ahead are zeros. ``total`` is its lifetime, not
+        the sum (protocol 8.6). Raises ValueOutOfRangeError, and as ``get_status``.
+        """
+        return await self._programs.energy_daily(year, months)
+
+    async def get_energy_monthly(self, *years: int) -> EnergyHistory:
+        """Ask what each month of some years took. Otherwise as ``get_energy_daily``."""
+        return await self._programs.energy_monthly(years)
+
+    async def get_diagnostics(self) -> Mapping[str, Any]:
+        """Ask for the lifetime counters, keys spelled as the heater does (protocol 8.13)."""
+        return wire.mapping((await self._line.request(DIAGNOSTICS)).body.get("data"), "data")
+
+    async def get_downloaded_software(self) -> list[Mapping[str, Any]]:
+        """Ask which firmware waits to be installed; empty when none does (protocol 8.11)."""
+        body = (await self._line.request(DOWNLOADED_SOFTWARE)).body
+        entries = [wire.mapping(e, "downloadSwInfo") for e in wire.items(body, "downloadSwInfo")]
+        return [entry for entry in entries if any(entry.values())]
+
+    def watch(self, interval: float | None = None) -> AsyncGenerator[DeviceStatus, None]:
+        """Yield each status: polled every ``interval`` seconds (default: configured), and pushes.
+
+        ::
+
+            async for status in device.watch(interval=300):
+                print(status.dhw_charge_percent)
+
+        Runs until left. A gap is all one sees of an outage. Raises when the first connect fails,
+        or when the connection is given up.
+        """
+        return self._line.watch(self._config.polling_interval if interval is None else interval)
+
+    async def get_mqtt_connection(
+        self, reconnect_config: ReconnectConfig | None = None
+    ) -> NaviLinkMQTT:
+        """The heater's line on the client's one connection; ``connect()`` it before use.
+
+        ``reconnect_config`` rules how the shared connection is sought again from now on.
+        """
+        if reconnect_config is not None:
+            self._session.reconnect = reconnect_config
+        return self._line
+
+    async def _raise_if_offline(self, error: RequestTimeoutError) -> None:
+        try:
+            info = await self.get_info()
+        except NaviLinkError as failure:
+            _LOGGER.debug("%s: cannot ask whether it is online: %s", self.address, failure)
+            return
+        if not info.online:
+            raise DeviceOfflineError(
+                f"{self.name} is offline: the cloud has lost it. Check its power and its Wi-Fi"
+            ) from error
+
+    async def _post(self, path: str) -> Any:
+        body = {
+            "macAddress": self.address.mac_address,
+            "additionalValue": self.address.additional_value,
+            "userId": self._auth.user_id,
+        }
+        return await self._auth.call("POST", path, body=body)
+
+
+def _address(info: DeviceInfo) -> Address:
+    if info.mac_address is None or info.additional_value is None:
+        raise ProtocolError("/device/list: a heater without macAddress or additionalValue")
+    device_type = 52 if info.device_type is None else info.device_type
+    mac = info.mac_address.lower()
+    return Address(mac, info.additional_value, info.home_seq or 0, device_type)
+
+
+def parse_info(data: Any) -> DeviceInfo:
+    """Decode a heater's record of REST: its two inner objects as one. Raises ProtocolError."""
+    if not isinstance(data, dict) or not isinstance(data.get("deviceInfo"), dict):
+        raise ProtocolError("a heater's record holds no deviceInfo")
+    location = data.get("location")
+    return wire.decode(
+        DeviceInfo, {**data["deviceInfo"], **(location if isinstance(location, dict) else {})}
+    )

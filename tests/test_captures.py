@@ -10,8 +10,7 @@ import captures
 import pytest
 
 from navien_nwp500 import wire
-from navien_nwp500.device import parse_info
-from navien_nwp500.models import Activity, DeviceStatus, FirmwareInfo, UserInfo
+from navien_nwp500.models import Activity, DeviceInfo, DeviceStatus, FirmwareInfo, UserInfo
 from navien_nwp500.protocol import Message, decode_status, encode_status, parse_message
 from navien_nwp500.quantities import (
     DHWMode,
@@ -440,9 +439,14 @@ def test_the_owner_of_the_recording_decodes() -> None:
     assert wire.encode(user) == captures.rest("sign_in")["userInfo"]
 
 
+def heater(record: dict[str, Any]) -> DeviceInfo:
+    """A record of REST: its two inner objects as one."""
+    return wire.decode(DeviceInfo, {**record["deviceInfo"], **record["location"]})
+
+
 def test_the_recorded_list_and_record_of_a_heater_are_one_type() -> None:
-    listed = parse_info(captures.rest("device_list")[0])
-    asked = parse_info(captures.rest("device_info"))
+    listed = heater(captures.rest("device_list")[0])
+    asked = heater(captures.rest("device_info"))
     assert (listed.mac_address, listed.additional_value) == (MAC, "1234")
     assert (asked.mac_address, asked.additional_value) == (None, None)
     assert listed.home_seq == asked.home_seq == 10001

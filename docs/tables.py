@@ -1,0 +1,155 @@
+"""Write the documents that are made from the tables: run me after changing a row.
+
+python docs/tables.py           writes docs/COMMANDS.md and docs/DEVICE_DATA_SCHEMA.md
+python docs/tables.py --check   exits 1 when one of them is stale
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any, Iterator
+
+from navien_nwp500 import wire
+from navien_nwp500.commands import COMMANDS, Command, Parameter
+from navien_nwp500.models import DeviceFeatures, DeviceStatus
+from navien_nwp500.quantities import Choice, Quantity
+
+HERE = Path(__file__).parent
+
+COMMANDS_HEAD = """# Commands
+
+Every word the heater understands, made from the rows of `navien_nwp500/commands.py` by
+`python docs/tables.py`.
+
+Every write makes the heater judge its demand afresh and may start the compressor or an element. So
+the library does not send a wish that already holds (unless `force=True`), never repeats a command to
+be sure, and keeps `NaviLinkConfig.command_interval` seconds between commands: the heater refuses
+hurried ones. `dry_run=True` sends nothing and returns what would be sent;
+`NAVILINK_READ_ONLY=1` refuses every write.
+
+*Proof* is what the heater's own answer must show before a command counts as done; "the answer" alone
+means that no status field shows the wish. *Gate* is the capability the heater must report.
+*Certainty* is where the row was learned: captured from the maker's app, sent by live clients
+(LIB, LIB2), or read in the app (APP).
+"""
+
+SCHEMA_HEAD = """# Device data
+
+Every field a heater sends, made from the rows of `navien_nwp500/models.py` by
+`python docs/tables.py`.
+
+The value of a field *is* the integer that was sent; the type knows what it means.
+`status.dhw_temperature == 121`, `status.dhw_temperature.celsius == 60.5`. The core fields, in bold,
+are in every status; any other is `None` when this heater's firmware does not send it. *Range* is the
+raw range met in practice; values outside are kept as they come. *Certainty* is source and confidence:
+captured and field_log are recorded traffic, model_only was declared by a client and never seen.
+"""
+
+
+def table(head: list[str], rows: Iterator[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+
+
+def command_rows() -> Iterator[list[str]]:
+    for command in COMMANDS:
+        yield [
+            f"`{command.name}`",
+            str(command.code),
+            f"`{command.suffix}`" + (f" `{command.mode}`" if command.mode else ""),
+            "; ".join(_parameter(entry) for entry in command.parameters) or "-",
+            _gates(command),
+            _proof(command),
+            command.certainty,
+            command.meaning,
+        ]
+
+
+def _parameter(parameter: Parameter) -> str:
+    unit = getattr(parameter.codec, "unit", "")
+    low, high = (
+        f"`{limit}`" if isinstance(limit, str) else str(int(limit))
+        for limit in (parameter.lowest, parameter.highest)
+    )
+    text = f"{parameter.name}: {low} to {high} {unit}".rstrip()
+    text += f" in steps of {parameter.per}" if parameter.per > 1 else ""
+    return text + "".join(f", or {int(extra)}" for extra in parameter.also)
+
+
+def _gates(command: Command) -> str:
+    gates = [f"`{gate.field}` {_allowed(gate.allowed)}" for gate in command.gates]
+    gates += [f"{int(value)}: `{gate.field}`" for value, gate in command.value_gates]
+    return ", ".join(gates) or "-"
+
+
+def _allowed(allowed: tuple[int, ...]) -> str:
+    return " or ".join(str(int(value)) for value in allowed)
+
+
+def _proof(command: Command) -> str:
+    if command.proof:
+        return ", ".join(f"`{part}`" for part in command.proof)
+    if not command.writes:
+        return "-"
+    return "the answer" if command.mode else "the list that comes back"
+
+
+def field_rows(cls: Any) -> Iterator[list[str]]:
+    for entry in wire.rows(cls):
+        name = f"**`{entry.name}`**" if entry.required else f"`{entry.name}`"
+        unit, span = _unit(entry.codec)
+        keys = f"`{entry.key}`" + (f" (or `{entry.also}`)" if entry.also else "")
+        yield [
+            str(entry.number),
+            name,
+            keys,
+            entry.codec.__name__,
+            unit,
+            span,
+            entry.certainty,
+            entry.meaning,
+        ]
+
+
+def _unit(codec: type[Any]) -> tuple[str, str]:
+    if issubclass(codec, Choice):
+        return "-", ", ".join(f"{int(member)} {member.text}" for member in codec)
+    if issubclass(codec, Quantity):
+        low, high = codec.usual
+        return codec.unit or "-", "any" if high >= 0x7FFFFFFF else f"{low} to {high}"
+    return "text", "-"
+
+
+def documents() -> dict[Path, str]:
+    """Each document and what it must hold."""
+    fields = ["#", "field", "wire key", "type", "unit", "range", "certainty", "meaning"]
+    head = ["command", "code", "topic, mode", "parameters", "gate", "proof", "certainty", "meaning"]
+    schema = [
+        SCHEMA_HEAD,
+        "## Status\n",
+        table(fields, field_rows(DeviceStatus)),
+        "## Features\n",
+        table(fields, field_rows(DeviceFeatures)),
+    ]
+    return {
+        HERE / "COMMANDS.md": COMMANDS_HEAD + "\n" + table(head, command_rows()),
+        HERE / "DEVICE_DATA_SCHEMA.md": "\n".join(schema),
+    }
+
+
+def main() -> int:
+    stale = {
+        path: text
+        for path, text in documents().items()
+        if not path.exists() or path.read_text("utf-8") != text
+    }
+    for path, text in stale.items():
+        print(f"{'stale' if '--check' in sys.argv else 'written'}: {path.name}")
+        if "--check" not in sys.argv:
+            path.write_text(text, "utf-8")
+    return 1 if stale and "--check" in sys.argv else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

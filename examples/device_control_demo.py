@@ -1,0 +1,63 @@
+"""Walk the harmless commands and print what the heater confirms.
+
+    python examples/device_control_demo.py --simulate     on a simulated heater
+    python examples/device_control_demo.py                on yours: shows, sends nothing
+
+Every write makes a heater judge its demand afresh and may start it, so yours is only asked in a
+dry run.
+"""
+
+import asyncio
+import sys
+from dataclasses import replace
+from datetime import time
+
+from navien_nwp500 import DHWMode, NaviLinkClient, NaviLinkConfig, NaviLinkError, Reservation
+from navien_nwp500.schedules import ReservationMode
+from navien_nwp500.week import WEEKDAYS
+
+
+async def walk(config: NaviLinkConfig, dry_run: bool) -> None:
+    async with NaviLinkClient(config) as client:
+        device = (await client.get_devices())[0]
+        steps = {
+            "temperature 120 °F": device.set_temperature(fahrenheit=120, dry_run=dry_run),
+            "mode heat pump": device.set_dhw_mode(DHWMode.HEAT_PUMP, dry_run=dry_run),
+            "vacation 7 days": device.start_vacation(days=7, dry_run=dry_run),
+            "mode energy saver": device.set_dhw_mode(DHWMode.ENERGY_SAVER, dry_run=dry_run),
+            "anti-legionella 14 days": device.set_anti_legionella(days=14, dry_run=dry_run),
+            "air filter 3000 h": device.set_air_filter_life(hours=3000, dry_run=dry_run),
+            "off": device.turn_off(dry_run=dry_run),
+            "on": device.turn_on(dry_run=dry_run),
+        }
+        for name, step in steps.items():
+            try:
+                status = await step
+            except NaviLinkError as error:
+                print(f"{name:24} refused: {error}")
+                continue
+            if dry_run:
+                print(f"{name:24} would send {status.would_send}")
+                continue
+            mode = status.dhw_operation_setting
+            print(
+                f"{name:24} confirmed: {status.dhw_temperature_setting.text}, "
+                f"{mode.text if mode is not None else '-'}"
+            )
+        morning = Reservation.at(time(6, 30), WEEKDAYS, ReservationMode.ENERGY_SAVER, celsius=60)
+        program = await device.add_reservation(morning, dry_run=dry_run)
+        print(f"{'reservation 6:30':24} {len(program.reservations)} kept")
+
+
+async def main() -> None:
+    if "--simulate" not in sys.argv:
+        await walk(NaviLinkConfig.from_environment(), dry_run=True)
+        return
+    from navien_nwp500.simulator import Simulator
+
+    async with Simulator(speed=600) as simulator:
+        await walk(replace(simulator.config, command_interval=0.1), dry_run=False)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,60 @@
+"""Documents made from the tables are as fresh as the tables; the README's programs run."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def tables() -> Any:
+    spec = importlib.util.spec_from_file_location("tables", ROOT / "docs" / "tables.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("name", ["COMMANDS.md", "DEVICE_DATA_SCHEMA.md"])
+def test_a_generated_document_is_fresh(name: str) -> None:
+    text = tables().documents()[ROOT / "docs" / name]
+    assert (ROOT / "docs" / name).read_text("utf-8") == text, "run: python docs/tables.py"
+
+
+def test_every_command_and_field_is_in_its_document() -> None:
+    from navien_nwp500 import wire
+    from navien_nwp500.commands import COMMANDS
+    from navien_nwp500.models import DeviceFeatures, DeviceStatus
+
+    commands = (ROOT / "docs" / "COMMANDS.md").read_text("utf-8")
+    fields = (ROOT / "docs" / "DEVICE_DATA_SCHEMA.md").read_text("utf-8")
+    assert all(f"| `{row.name}` | {row.code} |" in commands for row in COMMANDS)
+    for cls in (DeviceStatus, DeviceFeatures):
+        assert all(f"`{row.key}`" in fields for row in wire.rows(cls))
+
+
+def test_the_readme_program_on_the_simulator_runs(tmp_path: Path) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.S)
+    program = next(block for block in blocks if "Simulator(" in block)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.fullmatch(r"\d+ %\n", done.stdout)
+
+
+def test_the_readme_names_every_word_of_make_it_uses() -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    for word in re.findall(r"^make (\w+)", (ROOT / "README.md").read_text("utf-8"), re.M):
+        assert re.search(rf"^{word}:", makefile, re.M)

@@ -11,6 +11,7 @@ import asyncio
 import logging
 import ssl
 import time
+from email.utils import parsedate_to_datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Mapping
@@ -57,6 +58,8 @@ class NaviLinkAuth:
         self._tokens: Tokens | None = None
         self._keys: AwsKeys | None = None
         self.user: UserInfo | None = None
+        #: How far the cloud's clock is ahead of this machine's, seconds; None before a call.
+        self.clock_skew: float | None = None
 
     def __repr__(self) -> str:
         return f"NaviLinkAuth(signed_in={self._tokens is not None})"
@@ -248,6 +251,7 @@ class NaviLinkAuth:
                 method, url, json=body, params=query, headers=headers, timeout=timeout
             ) as response:
                 status, content = response.status, await response.read()
+                self.clock_skew = _skew(response.headers.get("Date"))
         except asyncio.TimeoutError as error:
             raise RequestTimeoutError(
                 f"{path}: no answer within {self._config.rest_timeout:g} s; try again later"
@@ -325,6 +329,13 @@ def _is_refusal(error: APIError) -> bool:
         return False
     words = ("invalid", "unauthorized", "user_not_found")
     return error.code == 401 or any(word in str(error).lower() for word in words)
+
+
+def _skew(date: str | None) -> float | None:
+    try:
+        return None if date is None else parsedate_to_datetime(date).timestamp() - time.time()
+    except (TypeError, ValueError):
+        return None
 
 
 def _end(now: float, life: float) -> float:

@@ -38,13 +38,19 @@ class ReconnectConfig:
     jitter: bool = True
 
     def __post_init__(self) -> None:
-        if self.max_retries is not None and self.max_retries < 0:
-            raise ConfigurationError(f"max_retries is {self.max_retries}; it may be 0 or more")
-        if not 0 < self.initial_delay <= self.max_delay:
+        retries = self.max_retries
+        if retries is not None and (not _is_number(retries) or retries < 0):
+            raise ConfigurationError(f"max_retries is {retries!r}; it may be None, 0 or more")
+        delays = (self.initial_delay, self.max_delay)
+        if not all(map(_is_number, delays)) or not 0 < self.initial_delay <= self.max_delay:
             raise ConfigurationError(
                 f"initial_delay is {self.initial_delay} and max_delay {self.max_delay} (seconds); "
                 "they must be above 0, the first not above the second"
             )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _text(value: Any) -> str:
@@ -189,15 +195,17 @@ class NaviLinkConfig:
     def __post_init__(self) -> None:
         for entry in fields(self):
             value = getattr(self, entry.name)
-            if value is not None and entry.name in _BY_NAME:
+            required = entry.default is not None
+            if entry.name in _BY_NAME and (required or value is not None):
                 checked = _checked(_BY_NAME[entry.name], entry.name, value)
                 object.__setattr__(self, entry.name, checked)
         for name in ("answer_timeout", "rest_timeout"):
-            if not getattr(self, name) > 0:
-                raise ConfigurationError(f"{name} is {getattr(self, name)}; it must be above 0 s")
-        if not self.command_interval >= 0:
+            value = getattr(self, name)
+            if not _is_number(value) or not value > 0:
+                raise ConfigurationError(f"{name} is {value!r}; it must be above 0 s")
+        if not _is_number(self.command_interval) or not self.command_interval >= 0:
             raise ConfigurationError(
-                f"command_interval is {self.command_interval}; it may be 0 s or more"
+                f"command_interval is {self.command_interval!r}; it must be 0 s or more"
             )
 
     def __repr__(self) -> str:
@@ -218,7 +226,8 @@ class NaviLinkConfig:
         upwards. The environment wins over the file, ``overrides`` over both; an empty value is
         no value. Raises ConfigurationError naming the variable.
         """
-        values = {**_read_env_file(env_file), **os.environ}
+        said = {name: value for name, value in os.environ.items() if value}
+        values = {**_read_env_file(env_file), **said}
         found = {
             setting.name: _checked(setting, setting.variable, values[setting.variable])
             for setting in SETTINGS

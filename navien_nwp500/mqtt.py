@@ -6,14 +6,16 @@ import asyncio
 import inspect
 import logging
 import time
+from datetime import datetime, timezone
 from typing import Any, AsyncGenerator, Awaitable, Callable, Mapping, Union
 
 from .commands import FEATURES, STATUS, Command
 from .exceptions import CommunicationError, ProtocolError, RequestTimeoutError
+from .health import Health, HealthState
+from .mailbox import Mailbox
 from .models import DeviceFeatures, DeviceStatus
 from .protocol import Address, Message
 from .session import Session
-from .waiting import at_most
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -31,9 +33,13 @@ class NaviLinkMQTT:
         self._session = session
         self.address = address
         self.last_status: DeviceStatus | None = None
-        self._heard_at = float("-inf")
-        self._watchers: set[_Mailbox] = set()
-        self._monitors: set[_Mailbox] = set()
+        self._state = HealthState.IDLE
+        self._since = _now()
+        self._heard: datetime | None = None
+        self._missed = 0
+        self._health_watchers: set[Mailbox[Health]] = set()
+        self._watchers: set[Mailbox[DeviceStatus]] = set()
+        self._monitors: set[Mailbox[DeviceStatus]] = set()
         self._callback: StatusCallback | None = None
 
     def __repr__(self) -> str:
@@ -46,8 +52,33 @@ class NaviLinkMQTT:
 
     @property
     def answering(self) -> bool:
-        """Whether the heater was heard on the present connection."""
-        return self.connected and self._heard_at >= self._session.connected_at
+        """Whether the heater was heard on the present connection, and answers."""
+        return self._state is HealthState.ONLINE
+
+    @property
+    def health(self) -> Health:
+        """How the line is doing."""
+        return Health(
+            self._state,
+            self._since,
+            self._heard,
+            self._session.reconnects,
+            self._missed,
+            self._session.bad_messages,
+        )
+
+    async def watch_health(self) -> AsyncGenerator[Health, None]:
+        """Yield the health now, and again at each change of state. Runs until left."""
+        mailbox: Mailbox[Health] = Mailbox()
+        self._health_watchers.add(mailbox)
+        try:
+            yield self.health
+            while True:
+                health = await mailbox.get()
+                if health is not None:
+                    yield health
+        finally:
+            self._health_watchers.discard(mailbox)
 
     async def connect(self) -> None:
         """Connect, unless the shared connection is up, and listen to this heater.
@@ -55,13 +86,21 @@ class NaviLinkMQTT:
         Raises AuthenticationError, WebSocketError or RequestTimeoutError when the first connect
         fails; a connection lost later is sought again by itself.
         """
-        await self._session.attach(self)
-        await self._session.connect()
+        if self._state is HealthState.IDLE:
+            self._change(HealthState.CONNECTING)
+        try:
+            await self._session.attach(self)
+            await self._session.connect()
+        except BaseException:
+            if not self.connected:
+                self._change(HealthState.IDLE)
+            raise
 
     async def disconnect(self) -> None:
         """Stop listening to this heater; the shared connection serves the others on."""
         await self.stop_monitoring()
         self._session.detach(self)
+        self._change(HealthState.IDLE)
 
     async def request(self, command: Command, body: Mapping[str, Any] | None = None) -> Message:
         """Send a command and return the heater's answer, connecting first when nobody has.
@@ -92,7 +131,7 @@ class NaviLinkMQTT:
         while the connection is down or the heater silent nothing comes, and then a fresh status.
         Raises what ends the connection for good.
         """
-        mailbox = _Mailbox()
+        mailbox: Mailbox[DeviceStatus] = Mailbox()
         async for status in self._watch(interval, mailbox):
             yield status
 
@@ -108,7 +147,7 @@ class NaviLinkMQTT:
 
         Runs until ``stop_monitoring()`` or cancellation.
         """
-        mailbox = _Mailbox()
+        mailbox: Mailbox[DeviceStatus] = Mailbox()
         self._monitors.add(mailbox)
         try:
             async for status in self._watch(polling_interval, mailbox):
@@ -132,12 +171,12 @@ class NaviLinkMQTT:
         if status is None:
             return
         self.last_status = status
-        self._heard_at = time.monotonic()
+        self._hear()
         for mailbox in self._watchers:
             mailbox.put(status)
 
     async def _watch(
-        self, interval: float, mailbox: _Mailbox
+        self, interval: float, mailbox: Mailbox[DeviceStatus]
     ) -> AsyncGenerator[DeviceStatus, None]:
         await self.connect()
         self._watchers.add(mailbox)
@@ -153,6 +192,11 @@ class NaviLinkMQTT:
         finally:
             self._watchers.discard(mailbox)
 
+    def link_changed(self, state: HealthState) -> None:
+        """Take the session's word: connecting again, or closed for good."""
+        self._missed = 0
+        self._change(state)
+
     async def _poll(self) -> None:
         """Ask once; the answer comes as news. After an outage ask as soon as the line is back."""
         while True:
@@ -161,12 +205,47 @@ class NaviLinkMQTT:
                 await self._session.request(self.address, STATUS)
                 return
             except RequestTimeoutError as error:
-                _LOGGER.info("%s", error)
-                return
+                _LOGGER.debug("%s", error)
+                if not await self._doubt():
+                    return
             except CommunicationError as error:
                 _LOGGER.debug("%s: poll ended by the line: %s", self.address, error)
                 # Lets the session see the drop before it is asked again.
                 await asyncio.sleep(0)
+
+    async def _doubt(self) -> bool:
+        """A poll stayed unanswered: whose fault is it? True to ask again at once.
+
+        Connected but deaf looks the same as a silent heater, so the way is tried first: ask
+        again, subscribe again, connect again. Then it is the heater, and that is said once.
+        """
+        if self._state is HealthState.OFFLINE:
+            return False
+        self._missed += 1
+        self._change(HealthState.SILENT)
+        if self._missed == 2:
+            await self._session.resubscribe(self)
+        elif self._missed == 3:
+            await self._session.renew_if_deaf(self)
+        elif self._missed > 3:
+            _LOGGER.warning("%s does not answer; it seems to be offline", self.address)
+            self._change(HealthState.OFFLINE)
+            return False
+        return True
+
+    def _hear(self) -> None:
+        self._heard = _now()
+        self._missed = 0
+        if self._state is HealthState.OFFLINE:
+            _LOGGER.warning("%s answers again", self.address)
+        self._change(HealthState.ONLINE)
+
+    def _change(self, state: HealthState) -> None:
+        if state is self._state:
+            return
+        self._state, self._since = state, _now()
+        for mailbox in self._health_watchers:
+            mailbox.put(self.health)
 
     async def _call_back(self, status: DeviceStatus) -> None:
         if self._callback is None:
@@ -179,33 +258,5 @@ class NaviLinkMQTT:
             _LOGGER.exception("%s: the status callback raised", self.address)
 
 
-class _Mailbox:
-    """Room for one status, the newest."""
-
-    def __init__(self) -> None:
-        self.closed = False
-        self._content: DeviceStatus | None = None
-        self._reader: asyncio.Future[None] | None = None
-
-    def put(self, status: DeviceStatus) -> None:
-        self._content = status
-        self._wake()
-
-    def close(self) -> None:
-        self.closed = True
-        self._wake()
-
-    async def get(self, limit: float) -> DeviceStatus | None:
-        """The newest status not yet taken; None after ``limit`` seconds or when closed."""
-        if self._content is None and not self.closed:
-            self._reader = asyncio.get_running_loop().create_future()
-            try:
-                await at_most(limit, self._reader)
-            except asyncio.TimeoutError:
-                return None
-        content, self._content = self._content, None
-        return content
-
-    def _wake(self) -> None:
-        if self._reader is not None and not self._reader.done():
-            self._reader.set_result(None)
+def _now() -> datetime:
+    return datetime.now(timezone.utc)

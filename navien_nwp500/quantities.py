@@ -53,7 +53,7 @@ class Bits(Code):
 
     @property
     def text(self) -> str:
-        return f"0x{int(self):X}"
+        return f"0x{int(self) & 0xFFFFFFFF:X}"
 
 
 class ErrorCode(Code):

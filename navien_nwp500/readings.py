@@ -18,6 +18,7 @@ from .exceptions import (
     ProtocolError,
     RequestTimeoutError,
 )
+from .health import Health
 from .models import DeviceFeatures, DeviceInfo, DeviceStatus, FirmwareInfo
 from .mqtt import NaviLinkMQTT
 from .programs import Programs
@@ -66,6 +67,15 @@ class DeviceReadings:
     def last_status(self) -> DeviceStatus | None:
         """The newest status heard from it, whoever asked; None before the first."""
         return self._line.last_status
+
+    @property
+    def health(self) -> Health:
+        """How its line is doing: state, since when, last status, counts."""
+        return self._line.health
+
+    def watch_health(self) -> AsyncGenerator[Health, None]:
+        """Yield the health now, and again at each change of state. Runs until left."""
+        return self._line.watch_health()
 
     # What the cloud knows
 

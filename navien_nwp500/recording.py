@@ -84,6 +84,8 @@ class CsvRecorder:
 
     def open(self) -> None:
         """Open the file to continue it, or begin it with a header."""
+        if self._file is not None:
+            return
         # Unbuffered: one write a line, so that a kill leaves whole lines.
         file = open(self.path, "ab+", buffering=0)
         try:

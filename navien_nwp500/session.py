@@ -12,14 +12,15 @@ import asyncio
 import logging
 import random
 import time
+from collections import deque
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Mapping, Protocol
 
 from .auth import NaviLinkAuth
-from .aws_iot_websocket import AwsIotWebSocket, HandshakeRefusedError
+from .aws_iot_websocket import AwsIotWebSocket
 from .commands import STATUS, Command
 from .config import NaviLinkConfig, ReconnectConfig
+from .dialer import Dialer
 from .exceptions import (
     AuthenticationError,
     CommunicationError,
@@ -30,7 +31,7 @@ from .exceptions import (
     RequestTimeoutError,
     WebSocketError,
 )
-from .leases import AwsKeys
+from .health import HealthState
 from .protocol import (
     Address,
     Frame,
@@ -47,6 +48,8 @@ _LOGGER = logging.getLogger(__name__)
 #: So many tries in which the broker hung up over the push subscription show that the account may
 #: not have it (AWS closes without a word, protocol 2.3); polling alone must then do.
 PUSH_TRIES = 2
+#: How many messages back a repetition is recognised.
+RECENT = 8
 
 
 class Line(Protocol):
@@ -57,6 +60,9 @@ class Line(Protocol):
 
     def deliver(self, message: Message) -> None:
         """Take news of the heater: an answer or a push."""
+
+    def link_changed(self, state: HealthState) -> None:
+        """Take the session's word: connecting again, or closed for good."""
 
 
 class _PushesRefusedError(WebSocketError):
@@ -69,7 +75,7 @@ class Session:
     def __init__(self, auth: NaviLinkAuth, config: NaviLinkConfig) -> None:
         self._auth = auth
         self._config = config
-        self._urls = config.websocket_urls
+        self._dialer = Dialer(auth, config)
         self.reconnect: ReconnectConfig = config.reconnect
         self._lines: dict[str, Line] = {}
         self._answers: dict[tuple[str, str], list[asyncio.Future[Message]]] = {}
@@ -78,8 +84,9 @@ class Session:
         self._changed: set[asyncio.Future[None]] = set()
         self._pushes_refused = 0
         self._last_session_id = 0
-        #: When the present link came up, on the steady clock.
-        self.connected_at = 0.0
+        # When each heater was last heard, on the steady clock.
+        self._heard: dict[str, float] = {}
+        self._recent: deque[int] = deque(maxlen=RECENT)
         #: Messages that could not be understood.
         self.bad_messages = 0
         #: Times a lost link was found again.
@@ -150,6 +157,24 @@ class Session:
         finally:
             self._forget(key, answer)
 
+    async def resubscribe(self, line: Line) -> None:
+        """Subscribe a silent heater's topics again: a broker can lose what it promised."""
+        if self._link is not None:
+            try:
+                await self._subscribe(self._link, line)
+            except CommunicationError as error:
+                _LOGGER.debug("%s: subscribing again: %s", line.address, error)
+
+    async def renew_if_deaf(self, line: Line) -> None:
+        """Give the link up for a new one, unless another heater was heard on it lately."""
+        lately = time.monotonic() - 2 * self._config.answer_timeout
+        mac = line.address.mac_address
+        if any(at > lately for other, at in self._heard.items() if other != mac):
+            return
+        if self._link is not None:
+            _LOGGER.info("nothing is heard on this connection, opening a new one")
+            await self._link.close()
+
     async def wait_connected(self) -> None:
         """Wait until the link is up.
 
@@ -184,6 +209,7 @@ class Session:
             while True:
                 await self._serve(link)
                 _LOGGER.warning("connection to the cloud lost, seeking it again")
+                self._tell_lines(HealthState.CONNECTING)
                 link = await self._seek()
                 self.reconnects += 1
                 self._use(link)
@@ -191,6 +217,7 @@ class Session:
         finally:
             self._link = None
             self._fail_answers("the session ended")
+            self._tell_lines(HealthState.IDLE)
             await link.close()
             self._tell()
 
@@ -206,13 +233,16 @@ class Session:
 
     def _use(self, link: AwsIotWebSocket) -> None:
         self._link = link
-        self.connected_at = time.monotonic()
         self._tell()
 
     def _tell(self) -> None:
         for changed in self._changed:
             if not changed.done():
                 changed.set_result(None)
+
+    def _tell_lines(self, state: HealthState) -> None:
+        for line in self._lines.values():
+            line.link_changed(state)
 
     def _raise_end(self, keeper: asyncio.Task[None]) -> None:
         error = None if keeper.cancelled() else keeper.exception()
@@ -243,7 +273,7 @@ class Session:
 
     async def _open(self) -> AwsIotWebSocket:
         while True:
-            link = await self._dial()
+            link = await self._dialer.dial()
             try:
                 for line in list(self._lines.values()):
                     await self._subscribe(link, line)
@@ -253,40 +283,6 @@ class Session:
             except BaseException:
                 await link.close()
                 raise
-
-    async def _dial(self) -> AwsIotWebSocket:
-        keys = await self._auth.aws_keys()
-        try:
-            return await self._dial_any(keys)
-        except HandshakeRefusedError:
-            # The broker may refuse keys before their nominal end: renew regardless (1.16).
-            keys = await self._auth.aws_keys(refused=keys)
-            return await self._dial_any(keys)
-
-    async def _dial_any(self, keys: AwsKeys) -> AwsIotWebSocket:
-        """Try the addresses in order; the one that worked is kept for next time."""
-        ca_bytes = await self._ca_bytes()
-        failure: CommunicationError | None = None
-        for url in self._urls:
-            try:
-                link = await AwsIotWebSocket.open(url, keys, ca_bytes)
-            except (WebSocketError, RequestTimeoutError) as error:
-                _LOGGER.debug("%s: %s", url, error)
-                failure = failure if isinstance(failure, HandshakeRefusedError) else error
-            else:
-                self._urls = (url,)
-                return link
-        assert failure is not None
-        raise failure
-
-    async def _ca_bytes(self) -> bytes | None:
-        path = self._config.ca_file
-        if path is None:
-            return None
-        try:
-            return await asyncio.get_running_loop().run_in_executor(None, Path(path).read_bytes)
-        except OSError as error:
-            raise ConfigurationError(f"ca_file cannot be read: {error}") from error
 
     async def _subscribe(self, link: AwsIotWebSocket, line: Line) -> None:
         requester = self._requester(link)
@@ -334,9 +330,11 @@ class Session:
             self.bad_messages += 1
             _LOGGER.debug("message not understood: %s", error)
             return
-        if message is None:
+        if message is None or self._is_repeated(frame):
             return
-        line = self._lines.get(message.mac_address or "")
+        mac = message.mac_address or ""
+        self._heard[mac] = time.monotonic()
+        line = self._lines.get(mac)
         if line is not None:
             line.deliver(message)
         key = (message.client_id, message.session_id)
@@ -345,6 +343,14 @@ class Session:
         for answer in self._answers.get(key, ()):
             if not answer.done():
                 answer.set_result(message)
+
+    def _is_repeated(self, frame: Frame) -> bool:
+        """QoS 1 may deliver twice (protocol 3.7); session ids and counters tell messages apart."""
+        mark = hash((frame.topic, frame.payload))
+        if mark in self._recent:
+            return True
+        self._recent.append(mark)
+        return False
 
     def _forget(self, key: tuple[str, str], answer: asyncio.Future[Message]) -> None:
         waiting = self._answers[key]

@@ -96,10 +96,10 @@ def decode(cls: type[T], body: Mapping[str, Any], **added: Any) -> T:
     for entry in rows(cls):
         key = entry.key
         raw = body.get(key, _ABSENT)
-        if raw is _ABSENT and entry.also is not None:
-            key = entry.also
-            raw = body.get(key, _ABSENT)
         value = _value(entry.codec, raw)
+        if value is None and entry.also is not None:
+            key = entry.also
+            value = _value(entry.codec, body.get(key, _ABSENT))
         if value is not None:
             values[entry.name] = value
             taken.add(key)

@@ -11,12 +11,13 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "navien_nwp500"
 
 FLOORS = [
-    {"exceptions", "version", "faults", "waiting"},
-    {"config", "quantities", "wire", "week", "leases"},
+    {"exceptions", "version", "faults", "waiting", "health"},
+    {"config", "quantities", "wire", "week", "leases", "mailbox"},
     {"models", "schedules", "tou", "energy"},
     {"commands"},
     {"protocol", "recording", "reports"},
     {"auth", "aws_iot_websocket"},
+    {"dialer"},
     {"session"},
     {"mqtt"},
     {"control"},

@@ -8,7 +8,6 @@ other (protocol 1.6). A refused password is remembered and never sent again.
 from __future__ import annotations
 
 import asyncio
-import logging
 import ssl
 import time
 from email.utils import parsedate_to_datetime
@@ -29,12 +28,13 @@ from .exceptions import (
 )
 from .leases import AwsKeys, Tokens
 from .models import UserInfo
+from .redaction import logger
 from .version import __version__
 
 if TYPE_CHECKING:
     import aiohttp
 
-_LOGGER = logging.getLogger(__name__)
+_LOGGER = logger(__name__)
 
 #: Clients in the field renew this long before the nominal end (protocol 1.6), seconds.
 EARLY = 300.0

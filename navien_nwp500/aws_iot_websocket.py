@@ -9,7 +9,6 @@ keys for ever and tells nobody (measured, awscrt 0.20 to 0.36).
 from __future__ import annotations
 
 import asyncio
-import logging
 import uuid
 from concurrent.futures import Future
 from typing import Any, Callable, TypeVar
@@ -19,11 +18,12 @@ from .config import ReconnectConfig
 from .exceptions import RequestTimeoutError, WebSocketError
 from .leases import AwsKeys
 from .protocol import Frame
+from .redaction import logger
 from .waiting import at_most
 
 __all__ = ["AwsIotWebSocket", "ReconnectConfig"]
 
-_LOGGER = logging.getLogger(__name__)
+_LOGGER = logger(__name__)
 
 REGION = "us-east-1"
 #: A dead line is noticed after both: 30 s is the least AWS allows (protocol 2.3).

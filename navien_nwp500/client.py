@@ -11,7 +11,7 @@ from .device import NaviLinkDevice
 from .exceptions import ProtocolError
 from .models import DeviceInfo, UserInfo
 from .protocol import DEVICE_TYPE
-from .readings import parse_info
+from .record import parse_info
 from .session import Session
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class NaviLinkClient:
         if device is None:
             device = NaviLinkDevice(info, self._auth, self._session, self.config)
             self._devices[info.mac_address] = device
-        device.info = info
+        device.update(info)
         return device
 
     async def _page(self, offset: int) -> list[DeviceInfo]:

@@ -8,7 +8,6 @@ distance, and success is what the heater's own answer shows.
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from dataclasses import replace
 from functools import cached_property
@@ -28,8 +27,10 @@ from .models import DeviceFeatures, DeviceStatus
 from .mqtt import NaviLinkMQTT
 from .protocol import Message
 from .quantities import DHWMode, Quantity, Temperature
+from .record import Record
+from .redaction import logger
 
-_LOGGER = logging.getLogger(__name__)
+_LOGGER = logger(__name__)
 
 #: Why a heater refused (protocol 4.4); other codes are unknown and shown as numbers.
 FAIL_CODES = {2: "the command before it was too recent; wait a few seconds and send it again"}
@@ -40,10 +41,10 @@ _HOLDABLE = (DHWMode.ELECTRIC, DHWMode.ENERGY_SAVER, DHWMode.HIGH_DEMAND)
 class Control:
     """Sends the commands of one heater, one at a time."""
 
-    def __init__(self, line: NaviLinkMQTT, config: NaviLinkConfig, name: str) -> None:
+    def __init__(self, line: NaviLinkMQTT, record: Record, config: NaviLinkConfig) -> None:
         self._line = line
+        self._record = record
         self._config = config
-        self._name = name
         self._features: DeviceFeatures | None = None
         self._last_sent = float("-inf")
 
@@ -59,7 +60,7 @@ class Control:
         await self.check(command, **values)
         body = command.body(values)
         async with self._wishing:
-            before = await self._line.get_status()
+            before = await self.status()
             if command.proof and not force and command.shown_by(before, values):
                 return before
             if dry_run:
@@ -77,7 +78,7 @@ class Control:
         for gate in gates:
             if not gate.open(features):
                 raise UnsupportedCommandError(
-                    f"{self._name} does not offer this ({gate.field} is "
+                    f"{self._record.name} does not offer this ({gate.field} is "
                     f"{getattr(features, gate.field)}): {command.meaning}"
                 )
         for parameter in command.parameters:
@@ -88,7 +89,7 @@ class Control:
                 step = f" in steps of {parameter.per}" if parameter.per > 1 else ""
                 also = "".join(f", or {extra}" for extra in parameter.also)
                 raise ValueOutOfRangeError(
-                    f"{parameter.name} is {_text(parameter.codec, value)}; {self._name} allows "
+                    f"{parameter.name} is {_text(parameter.codec, value)}; {self._record.name} allows "
                     f"{allowed}{step}{also}"
                 )
 
@@ -105,25 +106,41 @@ class Control:
             pause = self._last_sent + self._config.command_interval - time.monotonic()
             await asyncio.sleep(max(0.0, pause))
             try:
-                message = await self._line.request(command, body)
+                message = await self.ask(command, body)
             except RequestTimeoutError as error:
                 raise RequestTimeoutError(
-                    f"{self._name} did not answer ({command.name}); the command may still take "
+                    f"{self._record.name} did not answer ({command.name}); the command may still take "
                     "effect. Look with get_status() before you send it again"
                 ) from error
             finally:
                 self._last_sent = time.monotonic()
         if message.fail_code is not None:
             reason = FAIL_CODES.get(message.fail_code, f"fail code {message.fail_code}")
-            raise CommandRejectedError(f"{self._name} refused ({command.name}): {reason}")
+            raise CommandRejectedError(f"{self._record.name} refused ({command.name}): {reason}")
         return message
 
+    async def ask(self, command: Command, body: Mapping[str, Any] | None = None) -> Message:
+        """Send and return the heater's answer; DeviceOfflineError when it is known to be away."""
+        async with self._record.silence_explained():
+            return await self._line.request(command, body)
+
+    async def status(self) -> DeviceStatus:
+        """What the heater is doing now."""
+        async with self._record.silence_explained():
+            return await self._line.get_status()
+
+    async def ask_features(self) -> DeviceFeatures:
+        """What the heater has and allows, asked anew."""
+        async with self._record.silence_explained():
+            self._features = await self._line.get_features()
+        return self._features
+
     async def features(self) -> DeviceFeatures:
-        """What the heater has and allows; asked once, and again after it reloaded its data."""
+        """The same, asked once, and again after the heater reloaded its data."""
         status = self._line.last_status
         reloaded = status is not None and status.did_reload is not None and status.did_reload.active
         if self._features is None or reloaded:
-            self._features = await self._line.get_features()
+            return await self.ask_features()
         return self._features
 
     @cached_property
@@ -139,7 +156,9 @@ class Control:
     def _judge(self, command: Command, values: Mapping[str, int], message: Message) -> DeviceStatus:
         status = message.status
         if status is None:
-            raise ProtocolError(f"{self._name}: the answer to {command.name} holds no status")
+            raise ProtocolError(
+                f"{self._record.name}: the answer to {command.name} holds no status"
+            )
         acknowledged = status.command in (None, command.code)
         if acknowledged and command.shown_by(status, values):
             return status
@@ -150,7 +169,7 @@ class Control:
         asked = ", ".join(f"{name} {_text(type(value), value)}" for name, value in values.items())
         found = ", ".join(_actual(status, part.field) for part in command.proof)
         raise CommandRejectedError(
-            f"{self._name} answered {command.name} but did not do it: asked "
+            f"{self._record.name} answered {command.name} but did not do it: asked "
             f"{asked or command.meaning}; found {found or f'an answer to {status.command}'}"
         )
 

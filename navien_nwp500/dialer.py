@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from pathlib import Path
 
 from .auth import NaviLinkAuth
@@ -16,8 +15,9 @@ from .exceptions import (
     WebSocketError,
 )
 from .leases import AwsKeys
+from .redaction import logger
 
-_LOGGER = logging.getLogger(__name__)
+_LOGGER = logger(__name__)
 
 #: AWS refuses a signature whose date is further off than 5 minutes.
 WORST_SKEW = 290.0

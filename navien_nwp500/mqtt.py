@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import logging
 import time
 from datetime import datetime, timezone
 from typing import Any, AsyncGenerator, Awaitable, Callable, Mapping, Union
@@ -15,9 +14,10 @@ from .health import Health, HealthState
 from .mailbox import Mailbox
 from .models import DeviceFeatures, DeviceStatus
 from .protocol import Address, Message
+from .redaction import logger
 from .session import Session
 
-_LOGGER = logging.getLogger(__name__)
+_LOGGER = logger(__name__)
 
 StatusCallback = Callable[[DeviceStatus], Union[Awaitable[None], None]]
 

@@ -23,7 +23,6 @@ from .commands import (
 from .control import Control
 from .energy import EnergyHistory, decode_energy_daily, decode_energy_monthly
 from .exceptions import CommandRejectedError, UnsupportedCommandError, ValueOutOfRangeError
-from .mqtt import NaviLinkMQTT
 from .schedules import (
     RecirculationEntry,
     RecirculationProgram,
@@ -40,15 +39,14 @@ Change = Callable[[Sequence[Reservation]], Sequence[Reservation]]
 
 
 class Programs:
-    """The lists of one heater. ``line`` asks, ``control`` writes."""
+    """The lists of one heater, asked for and written by its control."""
 
-    def __init__(self, line: NaviLinkMQTT, control: Control) -> None:
-        self._line = line
+    def __init__(self, control: Control) -> None:
         self._control = control
 
     async def reservations(self) -> ReservationProgram:
         """Read the reservations."""
-        return decode_reservations((await self._line.request(RESERVATIONS)).body)
+        return decode_reservations((await self._control.ask(RESERVATIONS)).body)
 
     async def change_reservations(
         self, change: Change, *, enabled: bool | None = None, dry_run: bool = False
@@ -85,7 +83,7 @@ class Programs:
     async def recirculation(self) -> RecirculationProgram:
         """Read the recirculation schedule."""
         await self._control.check(RECIRC_SCHEDULE)
-        return decode_recirculation((await self._line.request(RECIRC_SCHEDULE)).body)
+        return decode_recirculation((await self._control.ask(RECIRC_SCHEDULE)).body)
 
     async def write_recirculation(
         self, enabled: bool, entries: Iterable[RecirculationEntry], *, dry_run: bool = False
@@ -148,7 +146,7 @@ class Programs:
     ) -> EnergyHistory:
         # Answers name no request and share one shape: one query at a time (protocol 4.3).
         async with self._lock:
-            return decode((await self._line.request(command, body)).body)
+            return decode((await self._control.ask(command, body)).body)
 
     @cached_property
     def _lock(self) -> asyncio.Lock:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-from dataclasses import replace
 from typing import Any, AsyncGenerator, Mapping
 
 from . import wire
@@ -12,22 +10,15 @@ from .commands import DIAGNOSTICS, DOWNLOADED_SOFTWARE
 from .config import NaviLinkConfig, ReconnectConfig
 from .control import Control
 from .energy import EnergyHistory
-from .exceptions import (
-    DeviceOfflineError,
-    NaviLinkError,
-    ProtocolError,
-    RequestTimeoutError,
-)
 from .health import Health
 from .models import DeviceFeatures, DeviceInfo, DeviceStatus, FirmwareInfo
 from .mqtt import NaviLinkMQTT
 from .programs import Programs
 from .protocol import Address
+from .record import Record
 from .schedules import RecirculationProgram, ReservationProgram
 from .session import Session
 from .tou import TOUInfo, decode_tou
-
-_LOGGER = logging.getLogger(__name__)
 
 
 class DeviceReadings:
@@ -36,14 +27,12 @@ class DeviceReadings:
     def __init__(
         self, info: DeviceInfo, auth: NaviLinkAuth, session: Session, config: NaviLinkConfig
     ) -> None:
-        self.info = info
-        self.address = _address(info)
-        self._auth = auth
+        self._record = Record(info, auth)
         self._session = session
         self._config = config
-        self._line = NaviLinkMQTT(session, self.address)
-        self._control = Control(self._line, config, self.name)
-        self._programs = Programs(self._line, self._control)
+        self._line = NaviLinkMQTT(session, self._record.address)
+        self._control = Control(self._line, self._record, config)
+        self._programs = Programs(self._control)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r})"
@@ -51,7 +40,17 @@ class DeviceReadings:
     @property
     def name(self) -> str:
         """The owner's name for it."""
-        return self.info.device_name or "NWP500"
+        return self._record.name
+
+    @property
+    def info(self) -> DeviceInfo:
+        """What the cloud last said of it; ``get_info()`` asks again."""
+        return self._record.info
+
+    @property
+    def address(self) -> Address:
+        """How requests and topics name it."""
+        return self._record.address
 
     @property
     def mac_address(self) -> str:
@@ -77,26 +76,20 @@ class DeviceReadings:
         """Yield the health now, and again at each change of state. Runs until left."""
         return self._line.watch_health()
 
+    def update(self, info: DeviceInfo) -> None:
+        """Take what the cloud's list says of it now."""
+        self._record.info = info
+
     # What the cloud knows
 
     async def get_info(self) -> DeviceInfo:
         """Ask the cloud about the heater. Raises APIError and what else REST raises."""
-        info = parse_info(await self._post("/device/info"))
-        # The answer names neither (protocol 1.8).
-        self.info = replace(
-            info,
-            mac_address=self.address.mac_address,
-            additional_value=self.address.additional_value,
-        )
-        return self.info
+        return await self._record.refresh()
 
     async def get_firmware_info(self) -> list[FirmwareInfo]:
         """Ask for the firmware of each component. Raises APIError and what else REST raises."""
-        data = await self._post("/device/firmware/info")
-        found = data.get("firmwares") if isinstance(data, dict) else None
-        if not isinstance(found, list):
-            raise ProtocolError("/device/firmware/info: the answer holds no firmwares")
-        return [wire.decode(FirmwareInfo, entry) for entry in found]
+        data = await self._record.post("/device/firmware/info")
+        return [wire.decode(FirmwareInfo, entry) for entry in wire.items(data, "firmwares")]
 
     async def get_tou_info(self) -> TOUInfo:
         """Ask for the time-of-use plan stored in the cloud.
@@ -105,15 +98,15 @@ class DeviceReadings:
         DeviceOfflineError when the heater is not there to tell its serial.
         """
         features = await self.get_features()
-        user = self._auth.user
+        auth = self._record.auth
         query = {
             "additionalValue": self.address.additional_value,
             "controllerId": features.controller_serial_number or "",
             "macAddress": self.address.mac_address,
-            "userId": self._auth.user_id,
-            "userType": (user.user_type if user else None) or "O",
+            "userId": auth.user_id,
+            "userType": (auth.user.user_type if auth.user else None) or "O",
         }
-        return decode_tou(await self._auth.call("GET", "/device/tou", query=query))
+        return decode_tou(await auth.call("GET", "/device/tou", query=query))
 
     async def get_connectivity_status(self) -> dict[str, int]:
         """Ask whether the heater is there: ``{"device_connected": n}``.
@@ -135,19 +128,11 @@ class DeviceReadings:
         RequestTimeoutError when it does not answer though it is online, CommunicationError when
         the line drops.
         """
-        try:
-            return await self._line.get_status()
-        except RequestTimeoutError as error:
-            await self._raise_if_offline(error)
-            raise
+        return await self._control.status()
 
     async def get_features(self) -> DeviceFeatures:
         """Ask the heater what it has and allows. Raises as ``get_status``."""
-        try:
-            return await self._line.get_features()
-        except RequestTimeoutError as error:
-            await self._raise_if_offline(error)
-            raise
+        return await self._control.ask_features()
 
     async def get_reservations(self) -> ReservationProgram:
         """Ask for the timed reservations the heater keeps. Raises as ``get_status``."""
@@ -171,11 +156,11 @@ class DeviceReadings:
 
     async def get_diagnostics(self) -> Mapping[str, Any]:
         """Ask for the lifetime counters, keys spelled as the heater does (protocol 8.13)."""
-        return wire.mapping((await self._line.request(DIAGNOSTICS)).body.get("data"), "data")
+        return wire.mapping((await self._control.ask(DIAGNOSTICS)).body.get("data"), "data")
 
     async def get_downloaded_software(self) -> list[Mapping[str, Any]]:
         """Ask which firmware waits to be installed; empty when none does (protocol 8.11)."""
-        body = (await self._line.request(DOWNLOADED_SOFTWARE)).body
+        body = (await self._control.ask(DOWNLOADED_SOFTWARE)).body
         entries = [wire.mapping(e, "downloadSwInfo") for e in wire.items(body, "downloadSwInfo")]
         return [entry for entry in entries if any(entry.values())]
 
@@ -202,40 +187,3 @@ class DeviceReadings:
         if reconnect_config is not None:
             self._session.reconnect = reconnect_config
         return self._line
-
-    async def _raise_if_offline(self, error: RequestTimeoutError) -> None:
-        try:
-            info = await self.get_info()
-        except NaviLinkError as failure:
-            _LOGGER.debug("%s: cannot ask whether it is online: %s", self.address, failure)
-            return
-        if not info.online:
-            raise DeviceOfflineError(
-                f"{self.name} is offline: the cloud has lost it. Check its power and its Wi-Fi"
-            ) from error
-
-    async def _post(self, path: str) -> Any:
-        body = {
-            "macAddress": self.address.mac_address,
-            "additionalValue": self.address.additional_value,
-            "userId": self._auth.user_id,
-        }
-        return await self._auth.call("POST", path, body=body)
-
-
-def _address(info: DeviceInfo) -> Address:
-    if info.mac_address is None or info.additional_value is None:
-        raise ProtocolError("/device/list: a heater without macAddress or additionalValue")
-    device_type = 52 if info.device_type is None else info.device_type
-    mac = info.mac_address.lower()
-    return Address(mac, info.additional_value, info.home_seq or 0, device_type)
-
-
-def parse_info(data: Any) -> DeviceInfo:
-    """Decode a heater's record of REST: its two inner objects as one. Raises ProtocolError."""
-    if not isinstance(data, dict) or not isinstance(data.get("deviceInfo"), dict):
-        raise ProtocolError("a heater's record holds no deviceInfo")
-    location = data.get("location")
-    return wire.decode(
-        DeviceInfo, {**data["deviceInfo"], **(location if isinstance(location, dict) else {})}
-    )

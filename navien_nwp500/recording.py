@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import io
-import logging
 import threading
 from datetime import datetime
 from pathlib import Path
@@ -18,8 +17,9 @@ from typing import IO, Callable, Mapping
 from . import wire
 from .exceptions import ConfigurationError
 from .models import DeviceStatus
+from .redaction import logger
 
-_LOGGER = logging.getLogger(__name__)
+_LOGGER = logger(__name__)
 
 
 def _tenths(value: int | None) -> str:

@@ -9,7 +9,6 @@ quiet and say so once each way.
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 import time
 from collections import deque
@@ -41,9 +40,10 @@ from .protocol import (
     parse_message,
     request,
 )
+from .redaction import logger
 from .waiting import at_most, ended
 
-_LOGGER = logging.getLogger(__name__)
+_LOGGER = logger(__name__)
 
 #: So many tries in which the broker hung up over the push subscription show that the account may
 #: not have it (AWS closes without a word, protocol 2.3); polling alone must then do.

@@ -11,13 +11,13 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "navien_nwp500"
 
 FLOORS = [
-    {"exceptions", "version", "faults", "waiting", "health"},
+    {"exceptions", "version", "faults", "waiting", "health", "redaction"},
     {"config", "quantities", "wire", "week", "leases", "mailbox"},
     {"models", "schedules", "tou", "energy"},
     {"commands"},
     {"protocol", "recording", "reports"},
     {"auth", "aws_iot_websocket"},
-    {"dialer"},
+    {"dialer", "record"},
     {"session"},
     {"mqtt"},
     {"control"},

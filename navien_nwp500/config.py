@@ -27,9 +27,11 @@ WEBSOCKET_URLS = (
 class ReconnectConfig:
     """How a lost connection is sought again: exponential backoff with full jitter.
 
-    ``max_retries`` tries in a row (None: for ever), counted anew after each success; the n-th
-    waits up to ``initial_delay * 2**n`` seconds, never more than ``max_delay``. With ``jitter``
-    the wait is drawn evenly between 0 and that, so that many clients do not come back as one.
+    ``max_retries`` tries in a row (None: for ever), counted anew after each success. The first
+    waits up to half of ``initial_delay`` seconds, so that a short cut is healed within 2 s, the
+    second up to ``initial_delay``, each further one up to twice as long, never more than
+    ``max_delay``. With ``jitter`` the wait is drawn evenly between 0 and that, so that many
+    clients do not come back as one.
     """
 
     max_retries: int | None = 20

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import threading
+from collections import deque
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -99,6 +101,16 @@ class CsvRecorder:
             raise
         self._file = file
 
+    @property
+    def moved(self) -> bool:
+        """Whether the path no longer leads to the file that is open."""
+        if self._file is None:
+            return False
+        try:
+            return not os.path.samestat(os.stat(self.path), os.fstat(self._file.fileno()))
+        except FileNotFoundError:
+            return True
+
     def write(self, status: DeviceStatus, when: datetime) -> None:
         """Append one status, received at ``when`` (with its zone)."""
         if when.tzinfo is None:
@@ -149,6 +161,64 @@ class CsvRecorder:
                 f"({','.join(FIXED[:3])},…); name another file"
             )
         self.columns = header
+
+
+class PatientRecorder:
+    """A CsvRecorder that outlasts its disk.
+
+    The first opening is loud. Later, while the file cannot be written (disk full, read-only, moved
+    away), readings wait in memory, at most ``room`` of them, the oldest given up first; once it
+    heals they are written in their order. Both are said once.
+    """
+
+    def __init__(self, path: str | Path, *, room: int = 10_000) -> None:
+        self._recorder = CsvRecorder(path)
+        self._waiting: deque[tuple[DeviceStatus, datetime]] = deque(maxlen=room)
+        self._failing = False
+        #: Readings given up because memory was full.
+        self.lost = 0
+
+    def __enter__(self) -> PatientRecorder:
+        self._recorder.open()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._flush()
+        self._recorder.close()
+        if self._waiting:
+            _LOGGER.error("%s: %d readings not written", self._recorder.path, len(self._waiting))
+
+    def write(self, status: DeviceStatus, when: datetime) -> None:
+        """Append one status, or keep it until that is possible."""
+        if len(self._waiting) == self._waiting.maxlen:
+            self.lost += 1
+        self._waiting.append((status, when))
+        self._flush()
+
+    def _flush(self) -> None:
+        kept = len(self._waiting)
+        try:
+            if self._recorder.moved:
+                self._recorder.close()
+            self._recorder.open()
+            while self._waiting:
+                self._recorder.write(*self._waiting[0])
+                self._waiting.popleft()
+        except (OSError, ConfigurationError) as error:
+            # Opening anew repairs what a full disk may have torn.
+            self._recorder.close()
+            if not self._failing:
+                _LOGGER.error("cannot write the recording, keeping readings: %s", error)
+            self._failing = True
+            return
+        if self._failing:
+            self._failing = False
+            _LOGGER.warning("the recording is written again: %d readings, %d lost", kept, self.lost)
 
 
 def _line(cells: tuple[str, ...] | list[str]) -> bytes:

@@ -255,7 +255,7 @@ class Session:
         rule = self.reconnect
         tries = 0
         while True:
-            limit = min(rule.max_delay, rule.initial_delay * 2 ** min(tries, 30))
+            limit = min(rule.max_delay, rule.initial_delay * 2 ** (min(tries, 30) - 1))
             await asyncio.sleep(random.uniform(0, limit) if rule.jitter else limit)
             try:
                 return await self._open()

@@ -20,7 +20,7 @@ import pytest
 from navien_nwp500 import wire
 from navien_nwp500.exceptions import ConfigurationError
 from navien_nwp500.models import DeviceStatus
-from navien_nwp500.recording import COLUMNS, CsvRecorder
+from navien_nwp500.recording import COLUMNS, CsvRecorder, PatientRecorder
 
 # Requirements L3, for ever.
 FIRST_SEVEN = (
@@ -465,3 +465,42 @@ def test_a_kill_leaves_whole_lines(path: Path) -> None:
         before = len(found)
     assert {line["tank_upper_temp"] for line in found} == {"60.5"}
     assert {len(line) for line in found} == {104}
+
+
+# A recorder that outlasts its disk
+
+
+def test_readings_wait_while_the_file_cannot_be_written_and_are_caught_up(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "disk" / "tank.csv"
+    path.parent.mkdir()
+    with PatientRecorder(path) as recorder:
+        recorder.write(status(), datetime(2026, 1, 1, 12, tzinfo=timezone.utc))
+        path.parent.rename(tmp_path / "elsewhere")
+        for _ in range(3):
+            recorder.write(status(), datetime(2026, 1, 1, 12, tzinfo=timezone.utc))
+        path.parent.mkdir()
+        recorder.write(status(), datetime(2026, 1, 1, 12, tzinfo=timezone.utc))
+    assert len(path.read_text().splitlines()) == 1 + 4
+    assert len((tmp_path / "elsewhere" / "tank.csv").read_text().splitlines()) == 1 + 1
+    assert [record.levelname for record in caplog.records] == ["ERROR", "WARNING"]
+
+
+def test_memory_for_waiting_readings_is_bounded_and_the_loss_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "disk" / "tank.csv"
+    path.parent.mkdir()
+    with PatientRecorder(path, room=5) as recorder:
+        path.parent.rename(tmp_path / "elsewhere")
+        for _ in range(12):
+            recorder.write(status(), datetime(2026, 1, 1, 12, tzinfo=timezone.utc))
+        assert recorder.lost == 7
+    assert "5 readings not written" in caplog.text
+
+
+def test_the_first_opening_is_loud(tmp_path: Path) -> None:
+    with pytest.raises(OSError):
+        with PatientRecorder(tmp_path / "no" / "such" / "tank.csv"):
+            raise AssertionError("it opened")

@@ -13,7 +13,7 @@ from typing import AsyncIterator, Protocol
 from ..device import NaviLinkDevice
 from ..exceptions import DeviceOfflineError
 from ..models import DeviceStatus
-from ..recording import CsvRecorder
+from ..recording import PatientRecorder
 from ..reports import Alert, AlertWatch, Summary
 from ..waiting import ended
 from .reading import document, line
@@ -44,7 +44,7 @@ async def monitor(
     """Watch one heater until stopped or ``count`` statuses have come; sum up at the end."""
     with ExitStack() as files:
         # The file first: what cannot be written is better known before hours of waiting.
-        recorder = files.enter_context(CsvRecorder(csv_file)) if csv_file is not None else None
+        recorder = files.enter_context(PatientRecorder(csv_file)) if csv_file is not None else None
         async with world(simulate, speed) as here:
             heater = await choose(here.client, device)
             every = interval or here.client.config.polling_interval
@@ -62,7 +62,7 @@ async def _follow(
     heater: NaviLinkDevice,
     every: float,
     count: int | None,
-    recorder: CsvRecorder | None,
+    recorder: PatientRecorder | None,
     output: Output,
     summary: Summary,
 ) -> None:

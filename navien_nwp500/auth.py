@@ -28,7 +28,7 @@ from .exceptions import (
 )
 from .leases import AwsKeys, Tokens
 from .models import UserInfo
-from .redaction import logger
+from .redaction import logger, mask_text
 from .version import __version__
 
 if TYPE_CHECKING:
@@ -310,7 +310,7 @@ def _unwrap(path: str, status: int, content: bytes) -> Any:
     message = envelope.get("msg")
     message = message if isinstance(message, str) else "no reason given"
     raise APIError(
-        f"{path}: the cloud answers {code or status} {message[:200]}",
+        f"{path}: the cloud answers {code or status} {mask_text(message[:200])}",
         status_code=status,
         code=code if code is not None else status,
     )
@@ -348,4 +348,4 @@ def _seconds(value: Any, default: float) -> float:
 
 
 def _short(error: BaseException) -> str:
-    return str(error)[:200] or type(error).__name__
+    return mask_text(str(error)[:200]) or type(error).__name__

@@ -292,7 +292,7 @@ class DeviceFeatures:
     wifi_sw_code: Code | None = row(10, "wifiSwCode", "library/medium", "Wi-Fi firmware branch.")
     recirc_sw_version: Version | None = row(11, "recircSwVersion", "field/low", "Recirculation module firmware; newer firmware only.")
     recirc_model_type_code: Code | None = row(12, "recircModelTypeCode", "field/low", "Recirculation module; 0 none.")
-    controller_serial_number: str | None = row(13, "controllerSerialNumber", "captured/high", "Controller serial; time-of-use calls need it.")
+    controller_serial_number: str | None = row(13, "controllerSerialNumber", "captured/high", "Controller serial; time-of-use calls need it.", private=True)
     power_use: Flag | None = row(14, "powerUse", "field/high", "Remote power on/off available.")
     holiday_use: Flag | None = row(15, "holidayUse", "field/high", "Vacation mode available (1 to 99 days).")
     program_reservation_use: Flag | None = row(16, "programReservationUse", "field/high", "Reservation program (and TOU) available.")
@@ -334,16 +334,13 @@ class UserInfo:
 
     # fmt: off
     user_type: str | None = row(1, "userType", "captured/high", "O owner, M member, I installer.")
-    user_first_name: str | None = row(2, "userFirstName", "captured/high", "Given name.")
-    user_last_name: str | None = row(3, "userLastName", "captured/high", "Family name.")
+    user_first_name: str | None = row(2, "userFirstName", "captured/high", "Given name.", private=True)
+    user_last_name: str | None = row(3, "userLastName", "captured/high", "Family name.", private=True)
     user_status: str | None = row(4, "userStatus", "captured/high", "NORMAL.")
-    user_seq: int | None = row(5, "userSeq", "captured/high", "Number of the account, part of reply topics.")
+    user_seq: int | None = row(5, "userSeq", "captured/high", "Number of the account, part of reply topics.", private=True)
     # fmt: on
 
     extra: dict[str, Any] = field(default_factory=dict, repr=False)
-
-    def __repr__(self) -> str:
-        return f"UserInfo(user_type={self.user_type!r})"
 
 
 @dataclass(frozen=True)
@@ -355,22 +352,19 @@ class DeviceInfo:
     """
 
     # fmt: off
-    home_seq: int | None = row(1, "homeSeq", "captured/high", "Number of the home, part of reply topics.")
-    mac_address: str | None = row(2, "macAddress", "captured/high", "12 lower-case hex digits.")
-    additional_value: str | None = row(3, "additionalValue", "captured/high", "Second half of the identity, numeric text.")
+    home_seq: int | None = row(1, "homeSeq", "captured/high", "Number of the home, part of reply topics.", private=True)
+    mac_address: str | None = row(2, "macAddress", "captured/high", "12 lower-case hex digits.", private=True)
+    additional_value: str | None = row(3, "additionalValue", "captured/high", "Second half of the identity, numeric text.", private=True)
     device_type: int | None = row(4, "deviceType", "captured/high", "52 for the NWP500.")
-    device_name: str | None = row(5, "deviceName", "captured/high", "The owner's name for it.")
+    device_name: str | None = row(5, "deviceName", "captured/high", "The owner's name for it.", private=True)
     connected: int | None = row(6, "connected", "captured/high", "2 online; 1 or 0 offline.")
     install_type: str | None = row(7, "installType", "captured/high", "R residential, C commercial.")
-    state: str | None = row(8, "state", "captured/high", "Where it stands.")
-    city: str | None = row(9, "city", "captured/high", "Where it stands.")
-    address: str | None = row(10, "address", "captured/high", "Where it stands.")
+    state: str | None = row(8, "state", "captured/high", "Where it stands.", private=True)
+    city: str | None = row(9, "city", "captured/high", "Where it stands.", private=True)
+    address: str | None = row(10, "address", "captured/high", "Where it stands.", private=True)
     # fmt: on
 
     extra: dict[str, Any] = field(default_factory=dict, repr=False)
-
-    def __repr__(self) -> str:
-        return f"DeviceInfo(device_name={self.device_name!r}, connected={self.connected!r})"
 
     @property
     def online(self) -> bool:

@@ -44,16 +44,17 @@ def row(
     *,
     also: str | None = None,
     required: bool = False,
+    private: bool = False,
 ) -> Any:
     """Declare a field: its number in the table, wire key, certainty (source/confidence), meaning.
 
     ``also`` is a second spelling that is understood but never sent. A field that is not
-    ``required`` is None when it was not sent.
+    ``required`` is None when it was not sent; a ``private`` one is left out of every repr.
     """
     metadata = {_ROW: (number, key, certainty, meaning, also)}
     if required:
-        return dataclasses.field(metadata=metadata)
-    return dataclasses.field(default=None, metadata=metadata)
+        return dataclasses.field(metadata=metadata, repr=not private)
+    return dataclasses.field(default=None, metadata=metadata, repr=not private)
 
 
 def rows(cls: type[Any]) -> tuple[Row, ...]:

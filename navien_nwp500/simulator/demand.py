@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from ..quantities import DHWMode, HeatSource
 
 HEAT_PUMP_MODES = (DHWMode.HEAT_PUMP, DHWMode.ENERGY_SAVER, DHWMode.HIGH_DEMAND)
+#: Written inside a TOU window these wait for its end (protocol 9.12).
+HELD_MODES = (DHWMode.ELECTRIC, DHWMode.ENERGY_SAVER, DHWMode.HIGH_DEMAND)
 RESTING_MODES = (DHWMode.VACATION, DHWMode.POWER_OFF, DHWMode.STANDBY)
 
 #: In a TOU window a recovery ends 1.9 K below the setpoint, threshold 2.0 K (protocol 9.12).
@@ -92,6 +94,14 @@ class Demand:
         raised = now.setpoint > before
         if raised and not self.element and now.upper_short >= ELEMENT_ENTRY.get(now.mode, 9999):
             self.upper_element = True
+
+    def disinfect(self, now: Readings) -> None:
+        """Want the source of the mode until the whole tank is hot, by our choice."""
+        if now.mode in HEAT_PUMP_MODES:
+            self.heat_pump = True
+        elif not self.element:
+            self.upper_element = now.upper_short > 0
+            self.lower_element = not self.upper_element
 
     @staticmethod
     def _mode_starts(now: Readings, before: DHWMode) -> bool:

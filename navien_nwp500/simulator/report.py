@@ -14,19 +14,21 @@ from ..quantities import (
     HalfCelsius,
     HeatSource,
     OperationMode,
-    RecircMode,
     TemperatureType,
     TempFormula,
-    TouOverride,
-    TouStatus,
     UnitType,
     Volume,
 )
+from ..schedules import Reservation
 from ..wire import rows
 from .demand import Readings
+from .disinfection import TARGET, Disinfection
 from .firmware import Firmware, charge, missing_energy, shown_temperature, total_energy
 from .heat_pump import HeatPump
+from .prices import Tou
+from .recirculation import Recirculation
 from .tank import Tank
+from .timetable import Timetable
 
 T = TypeVar("T")
 
@@ -56,7 +58,6 @@ _CONSTANT: dict[str, int] = {
     "wtr_ovr_sensor_use": Flag.READY,
     "dr_event_status": 0,
     "freeze_protection_temperature": 12,
-    "anti_legionella_operation_busy": Flag.READY,
     "program_reservation_type": 0,
     "temperature_type": TemperatureType.FAHRENHEIT,
     "temp_formula_type": TempFormula.STANDARD,
@@ -92,50 +93,26 @@ _CAPABILITIES: dict[str, Any] = {
 
 
 @dataclass
-class Tou:
-    """Time of use: whether it is on, whether a peak window is in force, and the panel's override."""
-
-    enabled: bool = False
-    window: bool = False
-    overridden: bool = False
-
-    @property
-    def in_force(self) -> bool:
-        return self.enabled and self.window and not self.overridden
-
-    @property
-    def status(self) -> TouStatus:
-        if not self.enabled:
-            return TouStatus.OFF
-        return TouStatus.ON_PEAK if self.window else TouStatus.OFF_PEAK
-
-    @property
-    def override(self) -> TouOverride:
-        followed = self.enabled and not self.overridden
-        return TouOverride.FOLLOWED if followed else TouOverride.OVERRIDDEN
-
-
-@dataclass
 class Settings:
     """What was set, and the settings some fields still show the old value of."""
 
     firmware: Firmware
     volume: Volume
     serial: str
-    recirculation: bool
+    recirculation: Recirculation
     mode: DHWMode
     setpoint: HalfCelsius
     mode_before: DHWMode = DHWMode.ENERGY_SAVER
+    #: Written inside a price window, waits for its end (protocol 9.12).
+    held_mode: DHWMode | None = None
     vacation_days: int = 0
-    anti_legionella: bool = True
-    anti_legionella_days: int = 7
     air_filter_hours: int = 1000
-    recirc_mode: RecircMode = RecircMode.ALWAYS
     demand_response: bool = False
-    program_reservation: bool = False
     error_code: int = 0
     sub_error_code: int = 0
     tou: Tou = field(default_factory=Tou)
+    disinfection: Disinfection = field(default_factory=Disinfection)
+    reservations: Timetable[Reservation] = field(default_factory=Timetable)
     mode_at: float = 0.0
     setpoint_at: float = 0.0
 
@@ -145,13 +122,14 @@ class Settings:
 
     def readings(self, tank: Tank) -> Readings:
         """What the rules of demand look at."""
+        disinfects = self.disinfection.busy
         return Readings(
             upper=tank.upper,
             lower=tank.lower,
-            setpoint=self.setpoint * 5,
+            setpoint=max(self.setpoint * 5, TARGET if disinfects else 0),
             minimum=self.firmware.minimum * 5,
             mode=self.mode,
-            window=self.tou.in_force,
+            window=self.tou.in_force and not disinfects,
         )
 
     def follow(self, clock: float) -> None:
@@ -172,6 +150,7 @@ class Operation:
     upper_element: bool = False
     lower_element: bool = False
     drawing: bool = False
+    circulating: bool = False
     power: float = 1.0
     fan_seconds: float = 0.0
 
@@ -193,7 +172,7 @@ def build_features(settings: Settings) -> DeviceFeatures:
         dhw_temperature_min=settings.firmware.minimum,
     )
     if newer:
-        pump = Flag.of(settings.recirculation)
+        pump = Flag.of(settings.recirculation.fitted)
         values.update(recirc_sw_version=0, recirc_model_type_code=0, title24_use=Flag.READY)
         values.update(recirculation_use=pump, recirc_reservation_use=pump)
         values.update(recirc_temperature_min=81, recirc_temperature_max=120)
@@ -233,11 +212,12 @@ def _setting_fields(settings: Settings) -> dict[str, int]:
         "dhw_operation_setting": settings.mode,
         "dhw_temperature_setting": settings.setpoint,
         "dhw_target_temperature_setting": settings.setpoint,
-        "program_reservation_use": Flag.of(settings.program_reservation),
+        "program_reservation_use": Flag.of(settings.reservations.on),
         "vacation_day_setting": settings.vacation_days,
         "vacation_day_elapsed": settings.vacation_days,
-        "anti_legionella_use": Flag.of(settings.anti_legionella),
-        "anti_legionella_period": settings.anti_legionella_days,
+        "anti_legionella_use": settings.disinfection.use,
+        "anti_legionella_period": settings.disinfection.days,
+        "anti_legionella_operation_busy": Flag.of(settings.disinfection.busy),
         "air_filter_alarm_use": Flag.of(settings.air_filter_hours > 0),
         "air_filter_alarm_period": settings.air_filter_hours,
         "tou_status": settings.tou.status,
@@ -254,7 +234,7 @@ def _operation_fields(operation: Operation) -> dict[str, int]:
         "heat_upper_use": Flag.of(operation.upper_element),
         "heat_lower_use": Flag.of(operation.lower_element),
         "current_inst_power": round(operation.power),
-        "dhw_use": Flag.of(operation.drawing),
+        "dhw_use": Flag.of(operation.drawing or operation.circulating),
         "cumulated_op_time_eva_fan": int(operation.fan_seconds // 3600),
     }
 
@@ -330,11 +310,11 @@ def _threshold_fields(settings: Settings) -> dict[str, int]:
 
 
 def _recirculation_fields(settings: Settings) -> dict[str, int]:
-    runs = settings.recirculation and settings.recirc_mode == RecircMode.ALWAYS
+    recirculation = settings.recirculation
     return {
-        "recirc_operation_busy": Flag.of(runs),
-        "recirc_reservation_use": Flag.READY,
-        "recirc_operation_mode": settings.recirc_mode,
+        "recirc_operation_busy": Flag.of(recirculation.runs),
+        "recirc_reservation_use": Flag.of(recirculation.schedule.on),
+        "recirc_operation_mode": recirculation.mode,
         "recirc_temp_setting": 0,
         "recirc_temperature": 0,
         "recirc_pump_operation_status": 0,

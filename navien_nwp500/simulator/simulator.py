@@ -19,6 +19,7 @@ from .cloud import Cloud
 from .faults import Faults
 from .firmware import Firmware
 from .heater import Heater
+from .obedience import CONTROL_INTERVAL
 from .wifi import WifiModule
 
 EMAIL = "user@example.com"
@@ -30,11 +31,10 @@ START_HOUR = 5
 class Unit:
     """One heater as it hangs on the wall: the machine, its Wi-Fi module, its record in the cloud."""
 
-    def __init__(self, heater: Heater, record: HeaterRecord, clock: Clock, seed: int) -> None:
-        self.heater = heater
+    def __init__(self, record: HeaterRecord, wifi: WifiModule) -> None:
+        self.heater = wifi.heater
         self.record = record
-        address = Address(record.mac_address, record.additional_value, record.home_seq)
-        self.wifi = WifiModule(heater, address, clock, seed=seed)
+        self.wifi = wifi
         self._task: asyncio.Task[None] | None = None
 
     async def plug_in(self, broker_port: int) -> None:
@@ -74,8 +74,10 @@ class Simulator:
 
     ``speed`` is seconds of the heaters' time to one of ours; ``start`` is when their clocks
     begin (default: 5 o'clock today). Without ``pushes`` the account may not subscribe to its
-    heaters' own topics, and the connection closes when it tries. Tokens and keys live in our time. Raises ConfigurationError
-    for a number out of range.
+    heaters' own topics, and the connection closes when it tries. With ``recirculation`` the
+    heaters have a pump (older firmware knows none). A control less than ``control_interval``
+    seconds of the heater's time after the last is refused. Tokens and keys live in our time.
+    Raises ConfigurationError for a number out of range.
     """
 
     def __init__(
@@ -87,10 +89,14 @@ class Simulator:
         start: datetime | None = None,
         password: str | None = None,
         pushes: bool = True,
+        recirculation: bool = False,
+        control_interval: float = CONTROL_INTERVAL,
         seed: int = 0,
     ) -> None:
         if not 1 <= heaters <= 10_000:
             raise ConfigurationError(f"heaters is {heaters}; it may be 1 to 10000")
+        if not control_interval >= 0:
+            raise ConfigurationError(f"control_interval is {control_interval}; it may be 0 or more")
         today = datetime.now().astimezone()
         morning = today.replace(hour=START_HOUR, minute=0, second=0, microsecond=0)
         self.clock = Clock(start or morning, speed)
@@ -98,21 +104,30 @@ class Simulator:
         password = password or secrets.token_urlsafe(12)
         self.account = Account(EMAIL, password, records, pushes=pushes)
         self.units: Sequence[Unit] = [
-            Unit(
-                Heater(
-                    now=self.clock.now(),
-                    firmware=firmware,
-                    serial=record.controller_serial,
-                    seed=seed + number,
-                ),
-                record,
-                self.clock,
-                seed + number,
-            )
+            self._unit(record, firmware, recirculation, control_interval, seed + number)
             for number, record in enumerate(records)
         ]
         self.cloud = Cloud([self.account])
         self._stack = AsyncExitStack()
+
+    def _unit(
+        self,
+        record: HeaterRecord,
+        firmware: Firmware,
+        recirculation: bool,
+        control_interval: float,
+        seed: int,
+    ) -> Unit:
+        heater = Heater(
+            now=self.clock.now(),
+            firmware=firmware,
+            serial=record.controller_serial,
+            recirculation=recirculation,
+            seed=seed,
+        )
+        address = Address(record.mac_address, record.additional_value, record.home_seq)
+        wifi = WifiModule(heater, address, self.clock, control_interval=control_interval, seed=seed)
+        return Unit(record, wifi)
 
     async def __aenter__(self) -> Simulator:
         async with AsyncExitStack() as stack:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
+from ..protocol import DEMAND_CHANGED, LOAD_SWITCHED, OPERATION_MODE_CHANGED
 from ..quantities import OperationMode
 from .demand import Demand
 from .heat_pump import HeatPump
 from .report import Operation
-
-DEMAND_CHANGED = 67108868
-OPERATION_CHANGED = 67108883
-LOAD_SWITCHED = 67108892
 
 
 class Switching:
@@ -42,7 +39,7 @@ class Switching:
                 kept |= 32 if target & ~kept & 32 else 64
             operation.mode = OperationMode(kept)
             self._heat_pump.call(bool(kept & 32))
-            return OPERATION_CHANGED
+            return OPERATION_MODE_CHANGED
         operation.upper_element = demand.upper_element
         operation.lower_element = demand.lower_element
         return LOAD_SWITCHED

@@ -7,20 +7,21 @@ it: another MAC or a wrong additionalValue gets no reply (protocol 4.1). It know
 from __future__ import annotations
 
 import asyncio
-import heapq
-import itertools
 import logging
 import random
+from collections import deque
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
 import aiomqtt
 
 from .. import wire
-from ..commands import END_SESSION, FEATURES, STATUS
+from ..commands import STATUS
 from ..exceptions import ProtocolError
 from ..models import DeviceStatus
 from ..protocol import (
+    MAX_PAYLOAD,
     SNAPSHOT,
     Address,
     Frame,
@@ -33,6 +34,8 @@ from ..protocol import (
 from ..waiting import ended
 from .clock import Clock
 from .heater import Heater
+from .obedience import CONTROL_INTERVAL, Obedience
+from .policy import MAX_TOPIC_BYTES
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -46,13 +49,22 @@ LEAST_STEP = 0.02
 class WifiModule:
     """One heater on the broker, from ``serve`` to its cancellation."""
 
-    def __init__(self, heater: Heater, address: Address, clock: Clock, *, seed: int = 0) -> None:
+    def __init__(
+        self,
+        heater: Heater,
+        address: Address,
+        clock: Clock,
+        *,
+        control_interval: float = CONTROL_INTERVAL,
+        seed: int = 0,
+    ) -> None:
         self.heater = heater
         self.address = address
         self._clock = clock
+        self._obedience = Obedience(heater, address, control_interval=control_interval, seed=seed)
         self._random = random.Random(seed)
-        self._outbox: list[tuple[float, int, Frame]] = []
-        self._order = itertools.count()
+        #: What is to be sent, each with its time; nothing overtakes what was said before it.
+        self._outbox: deque[tuple[float, Frame]] = deque()
         self._pushes = 0
         self._client_id = ""
 
@@ -101,25 +113,14 @@ class WifiModule:
     def _answer(self, asked: Request) -> None:
         self._catch_up()
         self._client_id = asked.client_id or self._client_id
-        frame = self._reply(asked)
-        if frame is not None:
-            self._send(frame, self._random.uniform(*REPLY_SECONDS))
-
-    def _reply(self, asked: Request) -> Frame | None:
-        if asked.code == STATUS.code:
-            return self._status_reply(asked, self.heater.status(STATUS.code))
+        after = self._random.uniform(*REPLY_SECONDS)
         if asked.binary:
-            return None
-        if asked.code == FEATURES.code:
-            return reply(asked, self.address, {"feature": wire.encode(self.heater.features)})
-        if asked.code == END_SESSION.code:
-            return None  # no reply was ever observed (protocol 8.12)
-        return None
-
-    def _status_reply(self, asked: Request, status: DeviceStatus) -> Frame:
-        if asked.binary:
-            return binary_reply(asked, self.address, status)
-        return reply(asked, self.address, {"status": wire.encode(status)})
+            if asked.code == STATUS.code:
+                self._send(binary_reply(asked, self.address, self.heater.status()), after)
+            return
+        for answer in self._obedience.obey(asked):
+            addressed = replace(asked, reply_topic=answer.topic)
+            self._send(reply(addressed, self.address, answer.body), after)
 
     def _catch_up(self) -> None:
         """Bring the heater to the present; what it has to say on the way is pushed."""
@@ -134,8 +135,13 @@ class WifiModule:
         self._send(push(self.address, self._client_id, self._pushes, body), 0.0)
 
     def _send(self, frame: Frame, after: float) -> None:
+        if not _can_be_published(frame):
+            _LOGGER.debug("an answer cannot be published where it is wanted")
+            return
         due = asyncio.get_running_loop().time() + self._clock.real(after)
-        heapq.heappush(self._outbox, (due, next(self._order), frame))
+        if self._outbox:
+            due = max(due, self._outbox[-1][0])
+        self._outbox.append((due, frame))
 
     async def _run(self, client: aiomqtt.Client) -> None:
         """Keep the controller going, and send what is due."""
@@ -144,9 +150,17 @@ class WifiModule:
         while True:
             self._catch_up()
             while self._outbox and self._outbox[0][0] <= loop.time():
-                _, _, frame = heapq.heappop(self._outbox)
+                _, frame = self._outbox.popleft()
                 await client.publish(frame.topic, frame.payload, qos=1)
             await asyncio.sleep(step)
+
+
+def _can_be_published(frame: Frame) -> bool:
+    """Whether the broker takes it; requests may name any topic, and ids of any length."""
+    topic = frame.topic
+    named = topic.isprintable() and not set("+#") & set(topic)
+    fits = named and 0 < len(topic.encode()) <= MAX_TOPIC_BYTES
+    return fits and len(frame.payload) <= MAX_PAYLOAD
 
 
 async def _together(*parts: Any) -> None:

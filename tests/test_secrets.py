@@ -1,0 +1,156 @@
+"""Nothing tells a secret: known ones are planted, everything runs, everything written is searched."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import logging
+import traceback
+from dataclasses import replace
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pytest
+
+from navien_nwp500 import (
+    DHWMode,
+    NaviLinkClient,
+    NaviLinkConfig,
+    NaviLinkError,
+    ReconnectConfig,
+)
+from navien_nwp500.recording import CsvRecorder
+from navien_nwp500.redaction import KEYS, logger, mask_text, mask_values
+from navien_nwp500.simulator import Simulator
+from navien_nwp500.simulator.faults import RestFault
+
+PASSWORD = "plantedPassword-77"
+SECRETS = {"password": PASSWORD, "e-mail": "user@example.com", "MAC": "0123456789ab"}
+
+
+def secrets_of(client: NaviLinkClient) -> dict[str, str]:
+    tokens, keys = client._auth._tokens, client._auth._keys
+    found = dict(SECRETS)
+    if tokens is not None:
+        found.update(access=tokens.access_token, refresh=tokens.refresh_token)
+    if keys is not None:
+        found.update(key=keys.access_key_id, secret=keys.secret_key, session=keys.session_token)
+    return found
+
+
+async def live(client: NaviLinkClient, sim: Simulator, told: io.StringIO, csv: Path) -> None:
+    """Go every way there is, the wrong ones too; tell every error and every repr."""
+
+    async def attempt(step: object) -> None:
+        try:
+            result = await step  # type: ignore[misc]
+            told.write(f"{result!r}\n")
+        except NaviLinkError as error:
+            told.write("".join(traceback.format_exception(type(error), error, error.__traceback__)))
+
+    devices = await client.get_devices()
+    device = devices[0]
+    mqtt = await device.get_mqtt_connection(ReconnectConfig(initial_delay=0.05, max_delay=0.1))
+    await attempt(device.get_status())
+    await attempt(device.get_features())
+    await attempt(device.get_info())
+    await attempt(device.get_tou_info())
+    await attempt(device.get_connectivity_status())
+    await attempt(device.set_temperature(celsius=20))
+    await attempt(device.set_dhw_mode(DHWMode.HEAT_PUMP))
+    for status in (429, 500, 502):
+        text = f"no {SECRETS['e-mail']} {SECRETS['MAC']}"
+        sim.faults.rest["/device/info"] = RestFault.error(status, text, code=status)
+        await attempt(device.get_info())
+    sim.faults.clear()
+    sim.cloud.book.revoke_access_tokens()
+    await attempt(device.get_info())
+    sim.cloud.book.revoke_keys()
+    await sim.cloud.drop_connections()
+    await attempt(client._session.wait_connected())
+    await sim.unplug()
+    await attempt(device.get_status())
+    await sim.plug_in()
+    await attempt(client.authenticate("user@example.com", PASSWORD + "x"))
+    with CsvRecorder(csv) as recorder:
+        recorder.write(await device.get_status(), datetime.now(timezone.utc))
+    told.write(f"{client!r} {device!r} {mqtt!r} {client._auth!r} {client._session!r}")
+    told.write(f"{device.address!r} {device.info!r} {client.config!r} {device.health!r}")
+
+
+async def test_no_secret_is_logged_raised_shown_or_recorded(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    told = io.StringIO()
+    csv = tmp_path / "tank.csv"
+    async with Simulator(speed=600, password=PASSWORD) as sim:
+        config = replace(sim.config, answer_timeout=0.3, command_interval=0.0)
+        async with NaviLinkClient(config) as client:
+            await asyncio.wait_for(live(client, sim, told, csv), 60)
+            secrets = secrets_of(client)
+    own = [record for record in caplog.records if record.name.startswith("navien_nwp500")]
+    logged = "\n".join(logging.Formatter().format(record) for record in own)
+    printed = capsys.readouterr()
+    for name, secret in secrets.items():
+        for where, text in {
+            "log": logged,
+            "errors and reprs": told.getvalue(),
+            "stdout": printed.out,
+            "stderr": printed.err,
+            "CSV": csv.read_text(),
+        }.items():
+            assert secret not in text, f"the {name} is in the {where}"
+    assert len(own) > 10, "the search has nothing to search"
+
+
+def test_a_log_record_is_masked_with_its_traceback(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    try:
+        raise ValueError("someone@example.org at 0123456789ab")
+    except ValueError:
+        logger("navien_nwp500.test").exception("of %s", "12345678AB12345678")
+    text = caplog.text
+    assert "someone" not in text and "0123456789ab" not in text and "12345678AB" not in text
+    assert "ValueError" in text and "***" in text
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "user.name+tag@example.co.uk",
+        "eyJhbGciOi.eyJzdWIi.c2lnbmF0dXJl",
+        "ASIAEXAMPLE000000000",
+        "0123456789AB",
+        "01:23:45:67:89:ab",
+        "12345678AB12345678",
+        "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEYS",
+    ],
+)
+def test_a_secret_in_running_text_is_masked(secret: str) -> None:
+    masked = mask_text(f"before {secret}, after")
+    assert secret not in masked and "before" in masked and "after" in masked
+
+
+def test_a_signed_query_is_masked() -> None:
+    masked = mask_text("GET /mqtt?X-Amz-Credential=abc%2Fdef&X-Amz-Signature=0af3 HTTP/1.1")
+    assert masked == "GET /mqtt?X-Amz-Credential=***&X-Amz-Signature=*** HTTP/1.1"
+
+
+def test_values_are_masked_by_their_keys_at_any_depth() -> None:
+    body = {"a": [{"macAddress": "aabbccddeeff", "homeSeq": 7, "dhwTemperature": 121}]}
+    assert mask_values(body) == {
+        "a": [{"macAddress": "0123456789ab", "homeSeq": 10001, "dhwTemperature": 121}]
+    }
+    for key in KEYS:
+        assert "private" not in str(mask_values({key: "private"}))
+
+
+def test_what_is_no_secret_stays_readable() -> None:
+    text = "/device/list: the cloud answers 500 INTERNAL_SERVER_ERROR; 2 tries, 1.5 s"
+    assert mask_text(text) == text
+
+
+def test_a_config_masks_what_it_holds() -> None:
+    config = NaviLinkConfig(email="user@example.com", password=PASSWORD, device_mac="0123456789ab")
+    assert not any(secret in repr(config) + str(config) for secret in SECRETS.values())

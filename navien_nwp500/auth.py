@@ -177,14 +177,22 @@ class NaviLinkAuth:
         return self._keys
 
     async def _try_renewal(self, path: str) -> None:
-        assert self._tokens is not None
-        body = {"userId": self.user_id}
-        try:
-            data = await self._send("POST", path, body, token=self._tokens.access_token)
-        except APIError as error:
-            _LOGGER.debug("%s refused (%s), trying the next way", path, error.code)
+        """Ask for new keys; a token that is refused meanwhile is refreshed once."""
+        for token_may_be_old in (True, False):
+            assert self._tokens is not None
+            body = {"userId": self.user_id}
+            try:
+                data = await self._send("POST", path, body, token=self._tokens.access_token)
+            except APIError as error:
+                if token_may_be_old and _is_unauthorized(error):
+                    await self._renew_token()
+                    if self._keys is not None:  # it took a sign-in, which brings keys
+                        return
+                    continue
+                _LOGGER.debug("%s refused (%s), trying the next way", path, error.code)
+                return
+            self._take(data.get("token", data) if isinstance(data, dict) else {})
             return
-        self._take(data.get("token", data) if isinstance(data, dict) else {})
 
     async def _sign_in(self) -> UserInfo:
         email, password = self._credentials()

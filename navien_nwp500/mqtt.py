@@ -36,7 +36,9 @@ class NaviLinkMQTT:
         self._state = HealthState.IDLE
         self._since = _now()
         self._heard: datetime | None = None
+        # Counted until the heater is heard: a new connection is no answer.
         self._missed = 0
+        self._given_up = False
         self._health_watchers: set[Mailbox[Health]] = set()
         self._watchers: set[Mailbox[DeviceStatus]] = set()
         self._monitors: set[Mailbox[DeviceStatus]] = set()
@@ -194,7 +196,6 @@ class NaviLinkMQTT:
 
     def link_changed(self, state: HealthState) -> None:
         """Take the session's word: connecting again, or closed for good."""
-        self._missed = 0
         self._change(state)
 
     async def _poll(self) -> None:
@@ -228,7 +229,9 @@ class NaviLinkMQTT:
         elif self._missed == 3:
             await self._session.renew_if_deaf(self)
         elif self._missed > 3:
-            _LOGGER.warning("%s does not answer; it seems to be offline", self.address)
+            if not self._given_up:
+                _LOGGER.warning("%s does not answer; it seems to be offline", self.address)
+            self._given_up = True
             self._change(HealthState.OFFLINE)
             return False
         return True
@@ -236,8 +239,9 @@ class NaviLinkMQTT:
     def _hear(self) -> None:
         self._heard = _now()
         self._missed = 0
-        if self._state is HealthState.OFFLINE:
+        if self._given_up:
             _LOGGER.warning("%s answers again", self.address)
+        self._given_up = False
         self._change(HealthState.ONLINE)
 
     def _change(self, state: HealthState) -> None:

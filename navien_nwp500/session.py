@@ -183,7 +183,7 @@ class Session:
         while not self.connected:
             keeper = self._keeper
             if keeper is None:
-                raise MQTTError("not connected; call connect() first")
+                raise MQTTError("not connected: connect() was not called, or the client is closed")
             if keeper.done():
                 self._raise_end(keeper)
             changed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -227,7 +227,7 @@ class Session:
             frame = await link.receive()
             if frame is None:
                 break
-            self._dispatch(frame, link)
+            self._dispatch(frame)
         self._link = None
         self._fail_answers("the line dropped")
 
@@ -323,7 +323,7 @@ class Session:
         frame = request(command, address, self._requester(link), session_id, body)
         return frame, (link.client_id, session_id)
 
-    def _dispatch(self, frame: Frame, link: AwsIotWebSocket) -> None:
+    def _dispatch(self, frame: Frame) -> None:
         try:
             message = parse_message(frame.topic, frame.payload)
         except ProtocolError as error:

@@ -135,6 +135,17 @@ async def test_an_old_token_is_refreshed_before_it_renews_keys(
     assert (counters.refreshes, counters.session_refreshes, counters.passwords) == (1, 1, 1)
 
 
+async def test_a_token_refused_while_renewing_keys_costs_a_refresh_not_the_password(
+    sim: Simulator, auth: NaviLinkAuth
+) -> None:
+    await auth.sign_in()
+    age(auth, keys=True)
+    sim.cloud.book.revoke_access_tokens()
+    assert (await auth.aws_keys()).fresh
+    counters = sim.cloud.counters
+    assert (counters.refreshes, counters.session_refreshes, counters.passwords) == (1, 1, 1)
+
+
 async def test_refused_keys_are_renewed_though_they_look_fresh(
     sim: Simulator, auth: NaviLinkAuth
 ) -> None:

@@ -73,7 +73,9 @@ async def live(client: NaviLinkClient, sim: Simulator, told: io.StringIO, csv: P
     await sim.plug_in()
     await attempt(client.authenticate("user@example.com", PASSWORD + "x"))
     with CsvRecorder(csv) as recorder:
-        recorder.write(await device.get_status(), datetime.now(timezone.utc))
+        async for status in device.watch(interval=60):
+            recorder.write(status, datetime.now(timezone.utc))
+            break
     told.write(f"{client!r} {device!r} {mqtt!r} {client._auth!r} {client._session!r}")
     told.write(f"{device.address!r} {device.info!r} {client.config!r} {device.health!r}")
 

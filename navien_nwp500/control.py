@@ -110,7 +110,7 @@ class Control:
             except RequestTimeoutError as error:
                 raise RequestTimeoutError(
                     f"{self._record.name} did not answer ({command.name}); the command may still take "
-                    "effect. Look with get_status() before you send it again"
+                    "effect. Look at its status before you send it again"
                 ) from error
             finally:
                 self._last_sent = time.monotonic()

@@ -180,6 +180,12 @@ class NaviLinkDevice(DeviceReadings):
             lambda _: wanted, enabled=enabled, dry_run=dry_run
         )
 
+    async def enable_reservations(self, on: bool, *, dry_run: bool = False) -> ReservationProgram:
+        """Follow the reservations or not; all are kept."""
+        return await self._programs.change_reservations(
+            lambda before: before, enabled=on, dry_run=dry_run
+        )
+
     async def add_reservation(
         self, reservation: Reservation, *, dry_run: bool = False
     ) -> ReservationProgram:

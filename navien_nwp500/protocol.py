@@ -47,6 +47,9 @@ class Address:
     def __repr__(self) -> str:
         return f"Address(…{self.mac_address[-4:]})"
 
+    def __str__(self) -> str:
+        return f"heater …{self.mac_address[-4:]}"
+
     @property
     def topic(self) -> str:
         return f"cmd/{self.device_type}/navilink-{self.mac_address}"

@@ -512,7 +512,7 @@ async def test_a_refusal_says_its_reason() -> None:
 
 async def test_no_answer_says_that_it_may_still_take_effect_and_is_not_sent_again() -> None:
     async with impostor("silent") as (other, device):
-        with pytest.raises(RequestTimeoutError, match="may still take effect.*get_status"):
+        with pytest.raises(RequestTimeoutError, match="may still take effect.*status"):
             await device.set_temperature(celsius=50)
         assert len(other.obeyed) == 1
 

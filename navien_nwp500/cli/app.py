@@ -3,32 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 import click
 
 from ..version import __version__
+from .about import info
+from .history import energy
+from .lists import reservations
+from .options import DEVICE, JSON, SIMULATE, reads, speed
+from .plan import tou
 from .running import run
-
-_SIMULATE = click.option("--simulate", is_flag=True, help="A heater of the simulator, not yours.")
-_JSON = click.option("--json", "as_json", is_flag=True, help="JSON, for a machine to read.")
-_DEVICE = click.option("--device", metavar="MAC", help="Which heater, when you have several.")
-
-
-def _speed(default: float) -> Callable[[Any], Any]:
-    return click.option(
-        "--speed",
-        type=click.FloatRange(min=0, min_open=True, max=86400),
-        default=default,
-        show_default=True,
-        help="Seconds of the simulated heater's time to one of yours.",
-    )
+from .setting import set_
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80})
 @click.version_option(__version__, message="%(version)s")
 def navien_nwp500() -> None:
-    """See what a Navien NWP500 heat pump water heater is doing.
+    """See what a Navien NWP500 heat pump water heater is doing, and tell it what to do.
 
     Your account is read from NAVILINK_EMAIL and NAVILINK_PASSWORD, in the environment or in a
     .env file. With --simulate you need none.
@@ -36,8 +28,8 @@ def navien_nwp500() -> None:
 
 
 @navien_nwp500.command()
-@_SIMULATE
-@_speed(600)
+@SIMULATE
+@speed(600)
 @click.option(
     "--interval",
     type=click.FloatRange(min=0, min_open=True, max=86400),
@@ -47,8 +39,8 @@ def navien_nwp500() -> None:
 @click.option(
     "--csv", "csv_file", type=click.Path(dir_okay=False, path_type=Path), help="Append to a CSV."
 )
-@_DEVICE
-@_JSON
+@DEVICE
+@JSON
 def monitor(**options: Any) -> None:
     """Watch the heater live, until Ctrl-C.
 
@@ -63,10 +55,7 @@ def monitor(**options: Any) -> None:
 
 
 @navien_nwp500.command()
-@_SIMULATE
-@_speed(60)
-@_DEVICE
-@_JSON
+@reads
 def status(**options: Any) -> None:
     """Read the heater once.
 
@@ -78,8 +67,8 @@ def status(**options: Any) -> None:
 
 
 @navien_nwp500.command()
-@_SIMULATE
-@_JSON
+@SIMULATE
+@JSON
 def devices(**options: Any) -> None:
     """List the heaters of the account.
 
@@ -91,7 +80,7 @@ def devices(**options: Any) -> None:
 
 
 @navien_nwp500.command()
-@_speed(60)
+@speed(60)
 @click.option(
     "--heaters", type=click.IntRange(1, 10_000), default=1, show_default=True, help="How many."
 )
@@ -110,3 +99,7 @@ def simulate(**options: Any) -> None:
     from .simulate import simulate as command
 
     run(command(**options))
+
+
+for _word in (set_, reservations, tou, energy, info):
+    navien_nwp500.add_command(_word)

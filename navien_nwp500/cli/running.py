@@ -92,6 +92,14 @@ async def first_answer(device: NaviLinkDevice, reading: Awaitable[T]) -> T:
         raise DeviceOfflineError(f"{device.name} is online but does not answer") from error
 
 
+async def answered(asking: Awaitable[T]) -> T:
+    """Wait for what may stay unanswered; the error says in its own words what that means."""
+    try:
+        return await asking
+    except RequestTimeoutError as error:
+        raise DeviceOfflineError(str(error)) from error
+
+
 def run(command: Coroutine[Any, Any, None]) -> NoReturn:
     """Run a command to its exit code: the error in one sentence, no traceback."""
     try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import socket
 from collections import deque
 from dataclasses import replace
 from functools import cached_property
@@ -19,6 +20,7 @@ import aiomqtt
 from .. import wire
 from ..commands import STATUS
 from ..exceptions import ProtocolError
+from ..mailbox import Mailbox
 from ..models import DeviceStatus
 from ..protocol import (
     MAX_PAYLOAD,
@@ -65,6 +67,7 @@ class WifiModule:
         self._random = random.Random(seed)
         #: What is to be sent, each with its time; nothing overtakes what was said before it.
         self._outbox: deque[tuple[float, Frame]] = deque()
+        self._woken: Mailbox[bool] = Mailbox()
         self._pushes = 0
         self._client_id = ""
 
@@ -78,7 +81,10 @@ class WifiModule:
         topic = self.address.topic
         event = topic.replace("cmd/", "evt/", 1) + "/app-connection"
         async with aiomqtt.Client(
-            "127.0.0.1", port, identifier=f"navilink-{self.address.mac_address}"
+            "127.0.0.1",
+            port,
+            identifier=f"navilink-{self.address.mac_address}",
+            socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
         ) as client:
             for topic_filter in (f"{topic}/st/#", f"{topic}/ctrl/#", event):
                 await client.subscribe(topic_filter, qos=1)
@@ -142,6 +148,7 @@ class WifiModule:
         if self._outbox:
             due = max(due, self._outbox[-1][0])
         self._outbox.append((due, frame))
+        self._woken.put(True)
 
     async def _run(self, client: aiomqtt.Client) -> None:
         """Keep the controller going, and send what is due."""
@@ -152,7 +159,8 @@ class WifiModule:
             while self._outbox and self._outbox[0][0] <= loop.time():
                 _, frame = self._outbox.popleft()
                 await client.publish(frame.topic, frame.payload, qos=1)
-            await asyncio.sleep(step)
+            due = self._outbox[0][0] - loop.time() if self._outbox else step
+            await self._woken.get(min(step, due))
 
 
 def _can_be_published(frame: Frame) -> bool:

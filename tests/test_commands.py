@@ -23,6 +23,7 @@ from navien_nwp500 import (
     NaviLinkClient,
     NaviLinkConfig,
     NaviLinkDevice,
+    ReconnectConfig,
     RequestTimeoutError,
     Reservation,
     UnsupportedCommandError,
@@ -440,7 +441,9 @@ class Impostor:
     """A heater that answers reads well and writes as told."""
 
     def __init__(self, sim: Simulator, manner: str) -> None:
-        self.heater = Heater(now=datetime(2026, 1, 1, tzinfo=timezone.utc), draws=None)
+        self.heater = Heater(
+            now=datetime(2026, 1, 1, tzinfo=timezone.utc), draws=None, recirculation=True
+        )
         self.manner = manner
         self.sim = sim
         self.obeyed: list[Request] = []
@@ -479,7 +482,9 @@ class Impostor:
 
 
 @asynccontextmanager
-async def impostor(manner: str) -> AsyncIterator[tuple[Impostor, NaviLinkDevice]]:
+async def impostor(
+    manner: str, *, answer_timeout: float = 0.4, **options: Any
+) -> AsyncIterator[tuple[Impostor, NaviLinkDevice]]:
     async with Simulator(speed=600) as sim:
         await sim.unplug()
         sim.units[0].record.connected = 2
@@ -487,7 +492,7 @@ async def impostor(manner: str) -> AsyncIterator[tuple[Impostor, NaviLinkDevice]
         ready = asyncio.Event()
         task = asyncio.get_running_loop().create_task(other.serve(ready))
         await asyncio.wait_for(ready.wait(), LIMIT)
-        config = replace(sim.config, command_interval=0.0, answer_timeout=0.4)
+        config = replace(sim.config, command_interval=0.0, answer_timeout=answer_timeout, **options)
         try:
             async with NaviLinkClient(config) as client:
                 yield other, (await client.get_devices())[0]
@@ -665,3 +670,49 @@ async def test_an_offline_heater_is_said_to_be_offline_when_told_something() -> 
 def test_read_only_is_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NAVILINK_READ_ONLY", "1")
     assert NaviLinkConfig.from_environment().read_only
+
+
+# Every control row, against a heater that answers wrongly, not at all, or loses the line
+
+SOME_VALUES = {"temperature": 100, "mode": 4, "days": 5, "hours": 2000}
+
+
+def wish(command: Command) -> dict[str, int]:
+    return {parameter.name: SOME_VALUES[parameter.name] for parameter in command.parameters}
+
+
+async def told(device: NaviLinkDevice, command: Command) -> DeviceStatus:
+    return await device._control.set(command, force=True, dry_run=False, **wish(command))
+
+
+@pytest.mark.parametrize(
+    ("manner", "expected"),
+    [
+        ("unchanged", CommandRejectedError),
+        ("refuse", CommandRejectedError),
+        ("silent", RequestTimeoutError),
+        ("drop", CommunicationError),
+    ],
+)
+async def test_every_row_fails_plainly(manner: str, expected: type[Exception]) -> None:
+    soon = ReconnectConfig(initial_delay=0.02, max_delay=0.05)
+    async with impostor(manner, reconnect=soon, answer_timeout=0.15) as (other, device):
+        await device.get_status()
+        for command in CONTROL:
+            if manner == "unchanged" and not command.proof:
+                continue
+            other.status = replace(
+                other.heater.status(),
+                **{part.field: _not(part, wish(command)) for part in command.proof},
+            )
+            await asyncio.wait_for(device._session.wait_connected(), LIMIT)
+            with pytest.raises(expected):
+                await told(device, command)
+        rows = len(CONTROL) if manner != "unchanged" else len([c for c in CONTROL if c.proof])
+        assert len(other.obeyed) == (rows if manner != "unchanged" else 0)
+
+
+def _not(part: commands.Shows, values: dict[str, int]) -> int:
+    wanted = part.value if part.parameter is None else values[part.parameter]
+    assert wanted is not None
+    return wanted if part.other else wanted + 1

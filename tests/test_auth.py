@@ -77,7 +77,7 @@ async def test_parallel_calls_share_one_refresh(sim: Simulator, auth: NaviLinkAu
     await auth.sign_in()
     sim.cloud.book.revoke_access_tokens()
     assert await asyncio.gather(*(listed(auth) for _ in range(8))) == [1] * 8
-    assert sim.cloud.counters.refreshes == 1
+    assert (sim.cloud.counters.refreshes, sim.cloud.counters.passwords) == (1, 1)
 
 
 async def test_a_refused_refresh_signs_in_again(sim: Simulator, auth: NaviLinkAuth) -> None:
@@ -196,11 +196,19 @@ async def test_refused_credentials_are_told_and_never_sent_twice(
     assert sim.cloud.counters.passwords <= 1
 
 
-@pytest.mark.parametrize("status", [429, 500, 502, 503])
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (429, b""),
+        (500, b'{"code":500,"msg":"Invalid credentials store","data":null}'),
+        (502, b"<html>Invalid gateway</html>"),
+        (503, b'{"code":503,"msg":"unauthorized upstream"}'),
+    ],
+)
 async def test_a_fault_of_the_server_is_no_wrong_password(
-    sim: Simulator, auth: NaviLinkAuth, status: int
+    sim: Simulator, auth: NaviLinkAuth, status: int, body: bytes
 ) -> None:
-    sim.faults.rest["/user/sign-in"] = RestFault(status, b"<html>Invalid gateway</html>", times=1)
+    sim.faults.rest["/user/sign-in"] = RestFault(status, body, times=1)
     with pytest.raises(APIError) as caught:
         await auth.sign_in()
     assert caught.value.status_code == status

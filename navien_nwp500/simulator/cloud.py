@@ -19,6 +19,9 @@ from .certificates import make_server_context
 from .counters import Counters
 from .faults import Faults
 from .front import PATH, Front
+from .line import ClientLine
+from .points import CloudTime, Scene
+from .remote import Remote
 from .rest import BASE, Rest
 
 _BACKLOG = 1024
@@ -49,10 +52,13 @@ class Cloud:
     ) -> None:
         self.accounts = tuple(accounts)
         self.counters = Counters()
-        self.faults = Faults()
+        clock = CloudTime(now)
         self.book = AccountBook(
-            self.accounts, now, access_lifetime=access_lifetime, keys_lifetime=keys_lifetime
+            self.accounts, clock, access_lifetime=access_lifetime, keys_lifetime=keys_lifetime
         )
+        self._lines: set[ClientLine] = set()
+        heaters = tuple(heater for account in self.accounts for heater in account.heaters)
+        self.faults = Faults(Scene(self.book, clock, heaters, self._lines), self.counters)
         self._stack = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> Cloud:
@@ -61,7 +67,9 @@ class Cloud:
             self.ca_file = Path(directory) / _CA_NAME
             tls = await in_thread(lambda: make_server_context(self.ca_file))
             self.broker_port = await stack.enter_async_context(running_broker())
-            self._front = Front(self.book, self.counters, self.broker_port)
+            self._front = Front(
+                self.book, self.counters, self.faults, self._lines, self.broker_port
+            )
             port = await stack.enter_async_context(_serving(self._application(), tls))
             self._stack = stack.pop_all()
         self.base_url = f"https://{HOST}:{port}{BASE}"
@@ -84,6 +92,7 @@ class Cloud:
         application = web.Application(middlewares=[self.faults.middleware])
         application.add_routes(self._front.routes())
         application.add_routes(Rest(self.book, self.counters).routes())
+        application.add_routes(Remote(self.faults, self.counters, self._lines).routes())
         application.on_response_prepare.append(self._stamp)
         application.on_shutdown.append(self._cut_all)
         return application
@@ -93,6 +102,7 @@ class Cloud:
         response.headers["Date"] = formatdate(self.book.now(), usegmt=True)
 
     async def _cut_all(self, application: web.Application) -> None:
+        self.faults.clear()
         await self._front.cut_all()
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import Iterator, NamedTuple
 
-CONNECT, PUBLISH, SUBSCRIBE, UNSUBSCRIBE, DISCONNECT = 1, 3, 8, 10, 14
+CONNECT, CONNACK, PUBLISH, PUBACK, SUBSCRIBE, SUBACK = 1, 2, 3, 4, 8, 9
+UNSUBSCRIBE, UNSUBACK, PINGRESP, DISCONNECT = 10, 11, 13, 14
 LEVEL_3_1_1 = 4
 
 _LENGTH_BYTES = 4
@@ -36,6 +37,14 @@ class Connect(NamedTuple):
     client_id: str
     keep_alive: int
     will_topic: str | None
+
+
+class Publish(NamedTuple):
+    """What a PUBLISH carries; ``identifier`` None at QoS 0."""
+
+    topic: str
+    identifier: int | None
+    payload: bytes
 
 
 class PacketSplitter:
@@ -95,6 +104,9 @@ class _Reader:
     def number(self, count: int) -> int:
         return int.from_bytes(self.take(count), "big")
 
+    def rest(self) -> bytes:
+        return self._body[self._at :]
+
     def data(self) -> bytes:
         return self.take(self.number(2))
 
@@ -124,6 +136,34 @@ def read_connect(packet: Packet) -> Connect:
     return Connect(level, client_id, keep_alive, will_topic)
 
 
+def publish(topic: str, payload: bytes) -> Packet:
+    """Make a PUBLISH at QoS 0: nobody acknowledges it."""
+    name = topic.encode()
+    return _made(PUBLISH, len(name).to_bytes(2, "big") + name + payload)
+
+
+def puback(identifier: int) -> Packet:
+    """Make a PUBACK."""
+    return _made(PUBACK, identifier.to_bytes(2, "big"))
+
+
+def _made(kind: int, body: bytes) -> Packet:
+    length, size = len(body), bytearray()
+    while length > 0x7F:
+        size.append(length & 0x7F | 0x80)
+        length >>= 7
+    size.append(length)
+    return Packet(kind, 0, body, bytes([kind << 4]) + bytes(size) + body)
+
+
+def read_publish(packet: Packet) -> Publish:
+    """Read a PUBLISH; raises PacketError."""
+    reader = _Reader(packet.body)
+    topic = reader.text()
+    identifier = reader.number(2) if publish_qos(packet) else None
+    return Publish(topic, identifier, reader.rest())
+
+
 def read_publish_topic(packet: Packet) -> str:
     """Read the topic of a PUBLISH; raises PacketError."""
     return _Reader(packet.body).text()
@@ -150,6 +190,17 @@ def read_unsubscribed(packet: Packet) -> list[str]:
     while not reader.at_end:
         filters.append(reader.text())
     return filters
+
+
+def matches(topic_filter: str, topic: str) -> bool:
+    """Say whether a topic filter covers a topic; ``a/#`` covers ``a`` too (MQTT 3.1.1, 4.7)."""
+    wanted, levels = topic_filter.split("/"), topic.split("/")
+    if wanted[-1] == "#":
+        wanted.pop()
+        levels = levels[: len(wanted)]
+    return len(wanted) == len(levels) and all(
+        level in ("+", named) for level, named in zip(wanted, levels)
+    )
 
 
 def _after_identifier(packet: Packet) -> _Reader:

@@ -13,7 +13,7 @@ from typing import Any, Callable, Mapping
 from aiohttp import web
 
 from .accounts import Account, AccountBook, HeaterRecord, Tokens
-from .counters import Counters
+from .counters import UNKNOWN, Counters
 from .sigv4 import AwsKeys
 from .tou import sample_plan, stored_plan
 
@@ -69,7 +69,7 @@ class Rest:
 
     def _public(self, call: Callable[[Fields], Any]) -> Callable[[web.Request], Any]:
         async def handle(request: web.Request) -> web.Response:
-            self._counters.requests += 1
+            self._counters.call(_path(request))
             try:
                 return _success(call(await _fields(request)))
             except RestError as error:
@@ -79,7 +79,7 @@ class Rest:
 
     def _private(self, call: Callable[[Account, Fields], Any]) -> Callable[[web.Request], Any]:
         async def handle(request: web.Request) -> web.Response:
-            self._counters.requests += 1
+            self._counters.call(_path(request))
             try:
                 account = self._signed_in(request)
                 fields = await _fields(request)
@@ -99,7 +99,6 @@ class Rest:
 
     def _sign_in(self, fields: Fields) -> dict[str, Any]:
         email, password = _text(fields, "userId"), _text(fields, "password")
-        self._counters.passwords += 1
         account = self._book.find(email)
         if account is None:
             raise RestError(200, "USER_NOT_FOUND", code=404)
@@ -139,7 +138,7 @@ class Rest:
 
     async def _no_such_route(self, request: web.Request) -> web.Response:
         """Answer as the gateway in front of the real cloud does (PROTOCOL.md 1.13)."""
-        self._counters.requests += 1
+        self._counters.call(UNKNOWN)
         text = (
             "IncompleteSignatureException: Authorization header requires 'Credential' parameter. "
             "Authorization header requires 'Signature' parameter. "
@@ -152,6 +151,10 @@ class Rest:
 def _at(where: tuple[str, str]) -> tuple[str, str]:
     method, path = where
     return method, BASE + path
+
+
+def _path(request: web.Request) -> str:
+    return request.path[len(BASE) :]
 
 
 def _success(data: Any) -> web.Response:

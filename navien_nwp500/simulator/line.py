@@ -1,0 +1,291 @@
+"""One client's connection to the broker: its WebSocket, its way to the broker, its policy.
+
+Relays whole packets. Those of the client are checked before the broker sees a byte.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections import deque
+from typing import Any, Awaitable, Callable, Iterable
+
+from aiohttp import WSMsgType, web
+
+from ..waiting import at_most, ended
+from . import packets
+from .broker import HOST, MAX_PACKET_BYTES
+from .counters import Counters
+from .faults import Faults
+from .packets import Packet, PacketError, PacketSplitter
+from .policy import Policy, PolicyViolation
+
+_LOGGER = logging.getLogger(__name__)
+_CHUNK_BYTES = 64 * 1024
+_BROKER_SECONDS = 5.0
+_QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
+
+
+class ClientIds:
+    """Give each client id to one line at a time: a second one closes the first."""
+
+    def __init__(self) -> None:
+        self._lines: dict[str, ClientLine] = {}
+
+    async def take(self, client_id: str, line: ClientLine) -> None:
+        """Give an id to a line, once the line that has it has left the broker."""
+        while client_id in self._lines:
+            other = self._lines[client_id]
+            other.take_over()
+            await other.left_broker.wait()
+        self._lines[client_id] = line
+
+    def release(self, line: ClientLine) -> None:
+        """Take back the id of a line, if it has one."""
+        for client_id in [key for key, holder in self._lines.items() if holder is line]:
+            del self._lines[client_id]
+
+
+class Acknowledgements:
+    """PUBACKs of ours to the broker, in their place among the client's.
+
+    The broker closes the connection when they come in another order than its PUBLISHes (measured
+    with iotcore 0.4), so one of ours waits until the client has sent those before it.
+    """
+
+    def __init__(self) -> None:
+        self._published = 0
+        self._acknowledged = 0
+        self._ours: deque[tuple[int, Packet]] = deque()
+
+    def published(self) -> None:
+        """Count a PUBLISH the broker wants acknowledged."""
+        self._published += 1
+
+    def acknowledge(self, packet: Packet) -> None:
+        """Acknowledge the PUBLISH just counted in the client's place."""
+        identifier = packets.read_publish(packet).identifier
+        if identifier is not None:
+            self._ours.append((self._published, packets.puback(identifier)))
+
+    def acknowledged(self) -> None:
+        """Count a PUBACK of the client."""
+        self._acknowledged += 1
+
+    def due(self) -> bytes:
+        """Give those of ours whose turn has come."""
+        found = b""
+        while self._ours and self._ours[0][0] == self._acknowledged + 1:
+            self._acknowledged += 1
+            found += self._ours.popleft()[1].raw
+        return found
+
+
+class ClientLine:
+    """One client's connection, from its handshake on."""
+
+    def __init__(
+        self,
+        policy: Policy,
+        client_ids: ClientIds,
+        counters: Counters,
+        faults: Faults,
+        transport: asyncio.Transport | None,
+        stream: web.WebSocketResponse,
+    ) -> None:
+        self.client_id: str | None = None
+        self.filters: set[str] = set()
+        self.gone = asyncio.Event()
+        self.left_broker = asyncio.Event()
+        self._policy = policy
+        self._client_ids = client_ids
+        self._counters = counters
+        self._faults = faults
+        self._transport = transport
+        self._stream = stream
+        self._splitter = PacketSplitter(MAX_PACKET_BYTES)
+        self._acknowledgements = Acknowledgements()
+        self._pumps: list[asyncio.Task[None]] = []
+        self._extras: set[asyncio.Task[None]] = set()
+        self._flowing = asyncio.Event()
+        self._flowing.set()
+
+    def cut(self) -> None:
+        """End the connection at once, without a farewell to either side."""
+        self._abort()
+        for pump in self._pumps:
+            pump.cancel()
+
+    def take_over(self) -> None:
+        """End the connection as if another client had connected with its id."""
+        self._counters.takeovers += 1
+        self.cut()
+
+    def freeze(self) -> None:
+        """Let nothing through either way, and close nothing, like a cable pulled out."""
+        self._flowing.clear()
+        if self._transport is not None:
+            self._transport.pause_reading()
+
+    def thaw(self) -> None:
+        """Let through what was held up."""
+        if not self._flowing.is_set():
+            self._flowing.set()
+            if self._transport is not None:
+                self._transport.resume_reading()
+
+    def send(self, packet: Packet, when: Callable[[], Awaitable[object]] | None = None) -> None:
+        """Send the client a packet of QoS 0 soon, or once ``when()`` has ended."""
+        if not self._pumps or all(pump.done() for pump in self._pumps):
+            return
+        task = asyncio.create_task(self._send_extra(packet, when), name="front: extra packet")
+        self._extras.add(task)
+        task.add_done_callback(self._extras.discard)
+
+    async def serve(self, broker_port: int) -> None:
+        """Relay until one side ends, then end the other."""
+        try:
+            opening = asyncio.ensure_future(asyncio.open_connection(HOST, broker_port))
+            reader, writer = await at_most(_BROKER_SECONDS, opening)
+        except (OSError, asyncio.TimeoutError):
+            _LOGGER.warning("the broker takes no connection")
+            self._abort()
+            return
+        try:
+            await self._relay(reader, writer)
+        finally:
+            await self._leave(writer)
+        await self._stream.close()
+        self._abort()
+
+    async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._pumps = [
+            asyncio.create_task(self._to_broker(writer), name="front: client to broker"),
+            asyncio.create_task(self._to_client(reader, writer), name="front: broker to client"),
+        ]
+        try:
+            await asyncio.wait(self._pumps, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for pump in self._pumps:
+                pump.cancel()
+            results = await asyncio.gather(*self._pumps, return_exceptions=True)
+            await ended(*self._extras)
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
+
+    async def _leave(self, writer: asyncio.StreamWriter) -> None:
+        try:
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+        finally:
+            self._client_ids.release(self)
+            self.left_broker.set()
+
+    async def _to_broker(self, writer: asyncio.StreamWriter) -> None:
+        try:
+            async for message in self._stream:
+                _acknowledge_now(self._transport)
+                if message.type is not WSMsgType.BINARY:
+                    break
+                for packet in self._splitter.feed(message.data):
+                    await self._admit(packet)
+                    self._pass_on(packet, writer)
+                await writer.drain()
+        except (PolicyViolation, PacketError) as reason:
+            self._counters.violations += 1
+            _LOGGER.info("connection closed: %s", reason)
+            self._abort()
+        except OSError:
+            _LOGGER.debug("the broker closed the connection")
+
+    async def _admit(self, packet: Packet) -> None:
+        if self.client_id is None:
+            client_id = self._policy.connect(packet)
+            await self._client_ids.take(client_id, self)
+            self.client_id = client_id
+        else:
+            self._policy.check(packet)
+        self._counters.connects += packet.kind == packets.CONNECT
+        self._counters.publishes += packet.kind == packets.PUBLISH
+        if packet.kind == packets.SUBSCRIBE:
+            self._counters.subscribes += 1
+            self.filters.update(name for name, _ in packets.read_subscriptions(packet))
+        elif packet.kind == packets.UNSUBSCRIBE:
+            self.filters.difference_update(packets.read_unsubscribed(packet))
+
+    def _pass_on(self, packet: Packet, writer: asyncio.StreamWriter) -> None:
+        if not self._faults.packets:
+            writer.write(packet.raw)
+        else:
+            self._pass_on_faulty(packet, self._faults.from_client(packet, self), writer)
+        if packet.kind == packets.PUBACK:
+            self._acknowledgements.acknowledged()
+            if due := self._acknowledgements.due():
+                writer.write(due)
+
+    def _pass_on_faulty(
+        self, packet: Packet, instead: list[Packet], writer: asyncio.StreamWriter
+    ) -> None:
+        writer.write(_joined(instead))
+        if packet.kind == packets.PUBLISH and packet not in instead:
+            identifier = packets.read_publish(packet).identifier
+            if identifier is not None:
+                self.send(packets.puback(identifier))
+
+    async def _to_client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        splitter = PacketSplitter(MAX_PACKET_BYTES)
+        with contextlib.suppress(OSError):
+            while data := await reader.read(_CHUNK_BYTES):
+                whole = b"".join(self._delivered(one, writer) for one in splitter.feed(data))
+                await self._send(whole)
+        await self._flowing.wait()
+
+    def _delivered(self, packet: Packet, writer: asyncio.StreamWriter) -> bytes:
+        wants_puback = packet.kind == packets.PUBLISH and packets.publish_qos(packet) > 0
+        if wants_puback:
+            self._acknowledgements.published()
+        if not self._faults.packets:
+            return packet.raw
+        instead = self._faults.to_client(packet, self)
+        if wants_puback and packet not in instead:
+            self._acknowledgements.acknowledge(packet)
+            writer.write(self._acknowledgements.due())
+        return _joined(instead)
+
+    async def _send_extra(
+        self, packet: Packet, when: Callable[[], Awaitable[object]] | None
+    ) -> None:
+        if when is not None:
+            await when()
+        with contextlib.suppress(OSError):
+            await self._send(packet.raw)
+
+    async def _send(self, data: bytes) -> None:
+        await self._flowing.wait()
+        if data:
+            await self._stream.send_bytes(data)
+
+    def _abort(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+
+def _joined(found: Iterable[Packet]) -> bytes:
+    return b"".join(packet.raw for packet in found)
+
+
+def _acknowledge_now(transport: asyncio.Transport | None) -> None:
+    """Have Linux acknowledge what was read at once; it forgets the wish, so ask after each read.
+
+    awscrt sets no TCP_NODELAY: its next small packet waits for this acknowledgement, up to 40 ms.
+    """
+    if _QUICKACK is None or transport is None:
+        return
+    sock: Any = transport.get_extra_info("socket")
+    if sock is not None:
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)

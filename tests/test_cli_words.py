@@ -23,7 +23,8 @@ from navien_nwp500 import commands, wire
 from navien_nwp500.cli import values
 from navien_nwp500.cli.app import navien_nwp500
 from navien_nwp500.cli.plan import read_plan
-from navien_nwp500.cli.running import NO_ANSWER, answered, run
+from navien_nwp500.cli.running import NO_ANSWER, run
+from navien_nwp500.cli.world import answered
 from navien_nwp500.cli.setting import WORDS
 from navien_nwp500.exceptions import ConfigurationError, RequestTimeoutError
 from navien_nwp500.models import DeviceFeatures, DeviceStatus

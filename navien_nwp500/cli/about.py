@@ -13,8 +13,9 @@ from ..models import DeviceFeatures
 from ..quantities import Choice, Flag, Volume
 from .options import reads
 from .reading import identity
-from .running import choose, first_answer, run, world
+from .running import run
 from .values import both, own_unit
+from .world import choose, first_answer, world
 
 
 @click.command()

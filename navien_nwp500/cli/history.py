@@ -14,7 +14,8 @@ from ..device import NaviLinkDevice
 from ..energy import EnergyHistory, EnergyTotal, EnergyUsage
 from .options import reads
 from .reading import identity
-from .running import choose, first_answer, run, world
+from .running import run
+from .world import choose, first_answer, world
 
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _BAR = 28

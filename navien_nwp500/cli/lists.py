@@ -17,7 +17,7 @@ from ..schedules import Reservation, ReservationMode, ReservationProgram
 from ..week import Weekday
 from .options import Decorator, reads, writes
 from .reading import degrees, identity
-from .running import answered, choose, first_answer, run, world
+from .running import run
 from .values import (
     Degrees,
     day_names,
@@ -28,6 +28,7 @@ from .values import (
     parse_time,
     typed,
 )
+from .world import answered, choose, first_answer, world
 
 _WEEK = tuple(Weekday)
 _NUMBER = click.argument("number", type=click.IntRange(min=1), metavar="N")

@@ -17,7 +17,7 @@ from ..recording import PatientRecorder
 from ..reports import Alert, AlertWatch, Summary
 from ..waiting import ended
 from .reading import document, line
-from .running import World, choose, world
+from .world import World, choose, world
 
 
 class Output(Protocol):

@@ -17,9 +17,10 @@ from ..tou import TOUInfo, TOUPeriod, check_tou, peak_windows
 from ..week import EVERY_MONTH, Weekday
 from .options import reads, writes
 from .reading import identity
-from .running import answered, choose, first_answer, run, world
+from .running import run
 from .setting import Word, register, time_of_use
 from .values import day_names, days_text, months_text, parse_days, parse_months, parse_time
+from .world import answered, choose, first_answer, world
 
 T = TypeVar("T")
 

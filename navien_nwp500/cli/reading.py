@@ -9,7 +9,7 @@ from .. import wire
 from ..device import NaviLinkDevice
 from ..models import DeviceStatus
 from ..quantities import Temperature, TemperatureType
-from .running import choose, first_answer, world
+from .world import choose, first_answer, world
 
 
 async def status(simulate: bool, speed: float, device: str | None, as_json: bool) -> None:

@@ -7,97 +7,17 @@ import logging
 import os
 import signal
 import sys
-from contextlib import asynccontextmanager
-from datetime import datetime
-from typing import Any, AsyncIterator, Awaitable, Coroutine, NoReturn, TypeVar
+from typing import Any, Coroutine, NoReturn
 
-from ..client import NaviLinkClient
 from ..config import NaviLinkConfig
-from ..device import NaviLinkDevice
 from ..exceptions import (
     AuthenticationError,
     ConfigurationError,
-    DeviceError,
     DeviceOfflineError,
     NaviLinkError,
-    RequestTimeoutError,
 )
 
-T = TypeVar("T")
-
 DONE, FAILED, USAGE, NO_ANSWER, REFUSED, INTERRUPTED = 0, 1, 2, 3, 4, 130
-
-
-class World:
-    """Where a command looks: a client, and the clock of its heaters."""
-
-    def __init__(self, client: NaviLinkClient) -> None:
-        self.client = client
-
-    def now(self) -> datetime:
-        """The time to write beside a status."""
-        return datetime.now().astimezone()
-
-    def real(self, seconds: float) -> float:
-        """Seconds of ours for ``seconds`` of the heater's."""
-        return seconds
-
-
-@asynccontextmanager
-async def world(simulate: bool, speed: float = 1.0) -> AsyncIterator[World]:
-    """Open the account of the environment, or a simulated one."""
-    if not simulate:
-        config = NaviLinkConfig.from_environment()
-        log_to_stderr(config.log_level)
-        async with NaviLinkClient(config) as client:
-            yield World(client)
-        return
-    log_to_stderr(os.environ.get("NAVILINK_LOG_LEVEL") or "INFO")
-    try:
-        from ..simulator import Simulator
-        from .simulate import SimulatedWorld
-    except ModuleNotFoundError as error:
-        raise ConfigurationError(
-            f"the simulator needs {error.name}: pip install 'navien-nwp500[simulator]'"
-        ) from error
-    async with Simulator(speed=speed) as simulator:
-        async with NaviLinkClient(simulator.config) as client:
-            yield SimulatedWorld(client, simulator)
-
-
-async def choose(client: NaviLinkClient, mac: str | None) -> NaviLinkDevice:
-    """The heater asked for, or the first.
-
-    Raises DeviceError when there is none, DeviceOfflineError when the cloud knows it is away.
-    """
-    wanted = NaviLinkConfig(device_mac=mac).device_mac or client.config.device_mac
-    found = await client.get_devices()
-    if wanted is not None:
-        found = [device for device in found if device.mac_address == wanted]
-    if not found:
-        reason = "no heater with this MAC" if wanted else "no NWP500"
-        raise DeviceError(f"this account has {reason}; see: navien-nwp500 devices")
-    if not found[0].info.online:
-        raise DeviceOfflineError(
-            f"{found[0].name} is offline: the cloud has lost it. Check its power and its Wi-Fi"
-        )
-    return found[0]
-
-
-async def first_answer(device: NaviLinkDevice, reading: Awaitable[T]) -> T:
-    """Wait for a heater's first answer; its silence is told apart from the cloud's."""
-    try:
-        return await reading
-    except RequestTimeoutError as error:
-        raise DeviceOfflineError(f"{device.name} is online but does not answer") from error
-
-
-async def answered(asking: Awaitable[T]) -> T:
-    """Wait for what may stay unanswered; the error says in its own words what that means."""
-    try:
-        return await asking
-    except RequestTimeoutError as error:
-        raise DeviceOfflineError(str(error)) from error
 
 
 def run(command: Coroutine[Any, Any, None]) -> NoReturn:
@@ -112,13 +32,14 @@ def run(command: Coroutine[Any, Any, None]) -> NoReturn:
     sys.exit(code)
 
 
-def log_to_stderr(level: str) -> None:
-    """Send the library's log to stderr."""
+def log_to_stderr(level: str | None = None) -> None:
+    """Send the library's log to stderr, as much as NAVILINK_LOG_LEVEL says when not told."""
+    said = level or os.environ.get("NAVILINK_LOG_LEVEL") or "INFO"
     handler = _StderrHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logger = logging.getLogger("navien_nwp500")
     logger.handlers = [handler]
-    logger.setLevel(level.upper())
+    logger.setLevel(NaviLinkConfig(log_level=said).log_level)
 
 
 async def _until_stopped(command: Coroutine[Any, Any, None]) -> int:

@@ -18,8 +18,9 @@ from ..models import DeviceStatus
 from ..quantities import Choice, DHWMode, RecircMode, TouStatus
 from .options import FORCE, Decorator, writes
 from .reading import document
-from .running import answered, choose, run, world
+from .running import run
 from .values import Degrees, both, own_unit, parse_degrees, typed
+from .world import answered, choose, world
 
 
 @dataclass(frozen=True)

@@ -1,36 +1,20 @@
-"""``simulate``, and the simulated world of the other commands."""
+"""``simulate``: a whole NaviLink cloud for other programs."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import sys
-from datetime import datetime
 from pathlib import Path
 
-from ..client import NaviLinkClient
-from ..simulator import Simulator
-from .running import World, log_to_stderr
-
-
-class SimulatedWorld(World):
-    """A client of the simulator, on its heaters' clock."""
-
-    def __init__(self, client: NaviLinkClient, simulator: Simulator) -> None:
-        super().__init__(client)
-        self._clock = simulator.clock
-
-    def now(self) -> datetime:
-        return self._clock.now()
-
-    def real(self, seconds: float) -> float:
-        return self._clock.real(seconds)
+from .running import log_to_stderr
+from .world import simulator_class
 
 
 async def simulate(speed: float, heaters: int, env_file: Path | None) -> None:
     """Serve until stopped; say on stdout, and in the file, how to be found."""
-    log_to_stderr(os.environ.get("NAVILINK_LOG_LEVEL") or "INFO")
-    async with Simulator(speed=speed, heaters=heaters) as simulator:
+    log_to_stderr()
+    async with simulator_class()(speed=speed, heaters=heaters) as simulator:
         lines = "".join(f"{name}={value}\n" for name, value in simulator.environment.items())
         if env_file is not None:
             _write_private(env_file, lines)

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from typing import AsyncIterator
+import logging
+from typing import AsyncIterator, Iterator
 
 import pytest
 
 from navien_nwp500 import NaviLinkClient
 from navien_nwp500.simulator import Simulator
+
+
+@pytest.fixture(autouse=True)
+def library_log() -> Iterator[None]:
+    """The command line sets up the library's log for its process; here each test has its own."""
+    log = logging.getLogger("navien_nwp500")
+    handlers, level = log.handlers[:], log.level
+    yield
+    log.handlers[:] = handlers
+    log.setLevel(level)
 
 
 @pytest.fixture

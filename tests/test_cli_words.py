@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 import threading
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, time
 from pathlib import Path
 from typing import Any, Callable, Iterator
@@ -24,8 +24,8 @@ from navien_nwp500.cli import values
 from navien_nwp500.cli.app import navien_nwp500
 from navien_nwp500.cli.plan import read_plan
 from navien_nwp500.cli.running import NO_ANSWER, run
-from navien_nwp500.cli.world import answered
 from navien_nwp500.cli.setting import WORDS
+from navien_nwp500.cli.world import answered
 from navien_nwp500.exceptions import ConfigurationError, RequestTimeoutError
 from navien_nwp500.models import DeviceFeatures, DeviceStatus
 from navien_nwp500.quantities import HalfCelsius
@@ -88,6 +88,19 @@ class Beside:
         written.result(10)
 
 
+def exit_code(program: Callable[[], object]) -> int:
+    """Run a program to its end in a thread: the event loop of the tests is not its own."""
+
+    def ending() -> int:
+        with pytest.raises(SystemExit) as end:
+            program()
+        assert isinstance(end.value.code, int)
+        return end.value.code
+
+    with ThreadPoolExecutor(max_workers=1) as one:
+        return one.submit(ending).result()
+
+
 @pytest.fixture(scope="module")
 def beside() -> Iterator[Beside]:
     """A heater with a pump, at eight; ten minutes of its time a second."""
@@ -117,12 +130,10 @@ def say(
     monkeypatch.chdir(tmp_path)
 
     def spoken(*words: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as end:
-            navien_nwp500.main(list(words), prog_name="navien-nwp500")
+        code = exit_code(lambda: navien_nwp500.main(list(words), prog_name="navien-nwp500"))
         printed = capsys.readouterr()
         assert all(len(line) <= 80 for line in printed.out.splitlines()), printed.out
-        assert isinstance(end.value.code, int)
-        return end.value.code, printed.out, printed.err
+        return code, printed.out, printed.err
 
     return spoken
 
@@ -262,9 +273,7 @@ def test_a_heater_that_does_not_answer_a_command_is_exit_code_3(
     async def silence() -> None:
         raise RequestTimeoutError("NWP500 did not answer; the command may still take effect")
 
-    with pytest.raises(SystemExit) as end:
-        run(answered(silence()))
-    assert end.value.code == NO_ANSWER
+    assert exit_code(lambda: run(answered(silence()))) == NO_ANSWER
     assert "may still take effect" in capsys.readouterr().err
 
 

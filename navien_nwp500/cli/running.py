@@ -54,8 +54,10 @@ async def _until_stopped(command: Coroutine[Any, Any, None]) -> int:
     for number, code in ((signal.SIGINT, INTERRUPTED), (signal.SIGTERM, DONE)):
         try:
             loop.add_signal_handler(number, stop, code)
-        except NotImplementedError:
-            pass  # Windows: asyncio.run turns Ctrl-C into KeyboardInterrupt
+        except (NotImplementedError, RuntimeError):
+            # Windows: asyncio.run turns Ctrl-C into KeyboardInterrupt. In a thread other than the
+            # main one signals are somebody else's.
+            break
     try:
         await task
     except asyncio.CancelledError:

@@ -30,6 +30,8 @@ class Dialer:
         self._auth = auth
         self._ca_file = config.ca_file
         self._urls = config.websocket_urls
+        if config.mqtt_protocol != "MQTT3":
+            _LOGGER.warning("MQTT 5 is not offered yet; MQTT 3.1.1 is used")
 
     async def dial(self) -> AwsIotWebSocket:
         """Open a link.

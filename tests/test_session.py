@@ -270,3 +270,14 @@ async def test_closing_in_the_middle_of_everything_leaves_no_task(sim: Simulator
 def test_the_topic_of_a_request_tells_it_from_an_answer() -> None:
     own = b'{"clientID":"c","sessionID":"1","request":{"command":16777219}}'
     assert parse_message("cmd/52/navilink-0123456789ab/st", own) is None
+
+
+async def test_mqtt_5_falls_back_to_3_1_1_and_says_so_once(
+    sim: Simulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with NaviLinkClient(replace(sim.config, mqtt_protocol="MQTT5")) as client:
+        device = (await client.get_devices())[0]
+        assert (await device.get_status()).device_connected == 2
+    assert [record.getMessage() for record in caplog.records if "MQTT 5" in record.message] == [
+        "MQTT 5 is not offered yet; MQTT 3.1.1 is used"
+    ]

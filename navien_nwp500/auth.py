@@ -157,7 +157,7 @@ class NaviLinkAuth:
                 self._take(await self._send("POST", "/auth/refresh", body))
                 return
             except APIError as error:
-                if error.status_code >= 500 or error.status_code == 429:
+                if error.status_code >= 500 or _is_throttled(error):
                     raise
                 _LOGGER.debug("refresh refused (%s), signing in again", error.code)
         await self._sign_in()
@@ -189,6 +189,8 @@ class NaviLinkAuth:
                     if self._keys is not None:  # it took a sign-in, which brings keys
                         return
                     continue
+                if _is_throttled(error):
+                    raise  # other ways would only add to the calls
                 _LOGGER.debug("%s refused (%s), trying the next way", path, error.code)
                 return
             self._take(data.get("token", data) if isinstance(data, dict) else {})
@@ -259,6 +261,7 @@ class NaviLinkAuth:
                 method, url, json=body, params=query, headers=headers, timeout=timeout
             ) as response:
                 status, content = response.status, await response.read()
+                retry_after = _delay(response.headers.get("Retry-After"))
                 self.clock_skew = _skew(response.headers.get("Date"))
         except asyncio.TimeoutError as error:
             raise RequestTimeoutError(
@@ -269,7 +272,7 @@ class NaviLinkAuth:
                 f"{path}: the cloud cannot be reached ({_short(error)}); check the network"
             ) from error
         _LOGGER.debug("%s %s: %d, %d bytes", method, path, status, len(content))
-        return _unwrap(path, status, content)
+        return _unwrap(path, status, content, retry_after)
 
     async def _session(self) -> aiohttp.ClientSession:
         if self._lent is not None:
@@ -299,7 +302,7 @@ def tls_context(ca_file: Path | None) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=None if ca_file is None else str(ca_file))
 
 
-def _unwrap(path: str, status: int, content: bytes) -> Any:
+def _unwrap(path: str, status: int, content: bytes, retry_after: float | None) -> Any:
     """Open the envelope: the HTTP status and the body's code must both say success."""
     import json
 
@@ -321,6 +324,7 @@ def _unwrap(path: str, status: int, content: bytes) -> Any:
         f"{path}: the cloud answers {code or status} {mask_text(message[:200])}",
         status_code=status,
         code=code if code is not None else status,
+        retry_after=retry_after,
     )
 
 
@@ -337,6 +341,16 @@ def _is_refusal(error: APIError) -> bool:
         return False
     words = ("invalid", "unauthorized", "user_not_found")
     return error.code == 401 or any(word in str(error).lower() for word in words)
+
+
+def _is_throttled(error: APIError) -> bool:
+    return 429 in (error.status_code, error.code)
+
+
+def _delay(retry_after: str | None) -> float | None:
+    """The header in seconds; as a date it is left out, a wrong clock would misread it."""
+    digits = (retry_after or "").strip()
+    return float(digits) if digits.isdecimal() and len(digits) < 10 else None
 
 
 def _skew(date: str | None) -> float | None:

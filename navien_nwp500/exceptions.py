@@ -53,13 +53,22 @@ class CommunicationError(NaviLinkError):
 class APIError(CommunicationError):
     """REST answered with an error.
 
-    ``status_code`` is the HTTP status, ``code`` the number in the body, None when there was none.
+    ``status_code`` is the HTTP status, ``code`` the number in the body, None when there was none;
+    ``retry_after`` the seconds the cloud asks to be left alone, None when it does not.
     """
 
-    def __init__(self, message: str, *, status_code: int, code: int | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        status_code: int,
+        code: int | None = None,
+        retry_after: float | None = None,
+    ) -> None:
         super().__init__(message)
         self.status_code = status_code
         self.code = code
+        self.retry_after = retry_after
 
 
 class MQTTError(CommunicationError):

@@ -20,15 +20,15 @@ class Mailbox(Generic[T]):
 
     def put(self, content: T) -> None:
         self._content = content
-        self._wake()
+        self.wake()
 
     def close(self) -> None:
         """Let the reader go; what is inside stays to be taken."""
         self.closed = True
-        self._wake()
+        self.wake()
 
     async def get(self, limit: float | None = None) -> T | None:
-        """The newest not yet taken; None after ``limit`` seconds, or when closed and empty."""
+        """The newest not yet taken; None after ``limit`` seconds, when woken, or closed and empty."""
         if self._content is None and not self.closed:
             self._reader = asyncio.get_running_loop().create_future()
             if limit is None:
@@ -41,6 +41,7 @@ class Mailbox(Generic[T]):
         content, self._content = self._content, None
         return content
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """Let the reader go, with nothing if there is nothing."""
         if self._reader is not None and not self._reader.done():
             self._reader.set_result(None)

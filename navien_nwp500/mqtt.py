@@ -39,6 +39,7 @@ class NaviLinkMQTT:
         # Counted until the heater is heard: a new connection is no answer.
         self._missed = 0
         self._given_up = False
+        self._outages = 0
         self._health_watchers: set[Mailbox[Health]] = set()
         self._watchers: set[Mailbox[DeviceStatus]] = set()
         self._monitors: set[Mailbox[DeviceStatus]] = set()
@@ -186,7 +187,8 @@ class NaviLinkMQTT:
             while not mailbox.closed:
                 next_poll = time.monotonic() + interval
                 await self._poll()
-                while not mailbox.closed:
+                outages = self._outages
+                while not mailbox.closed and outages == self._outages:
                     status = await mailbox.get(next_poll - time.monotonic())
                     if status is None:
                         break
@@ -195,8 +197,14 @@ class NaviLinkMQTT:
             self._watchers.discard(mailbox)
 
     def link_changed(self, state: HealthState) -> None:
-        """Take the session's word: connecting again, or closed for good."""
+        """Take the session's word: connecting again, or closed for good.
+
+        Watchers poll again at once, be the next poll hours away.
+        """
         self._change(state)
+        self._outages += 1
+        for mailbox in self._watchers:
+            mailbox.wake()
 
     async def _poll(self) -> None:
         """Ask once; the answer comes as news. After an outage ask as soon as the line is back."""

@@ -9,6 +9,7 @@ quiet and say so once each way.
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import time
 from collections import deque
@@ -50,6 +51,8 @@ _LOGGER = logger(__name__)
 PUSH_TRIES = 2
 #: How many messages back a repetition is recognised.
 RECENT = 8
+#: How long at most the cloud may ask us to wait before the next try, seconds.
+LONGEST_ASKED = 3600.0
 
 
 class Line(Protocol):
@@ -107,10 +110,13 @@ class Session:
         """
         async with self._lock:
             if self._keeper is None or self._keeper.done():
-                link = await self._open()
-                self._use(link)
-                keeping = self._keep(link)
-                self._keeper = asyncio.get_running_loop().create_task(keeping, name="navilink-keep")
+                loop = asyncio.get_running_loop()
+                self._keeper = loop.create_task(self._keep(), name="navilink-keep")
+                try:
+                    await self.wait_connected()
+                except BaseException:
+                    await self.close()
+                    raise
 
     async def attach(self, line: Line) -> None:
         """Send this heater's news to ``line`` from now on, on every link to come."""
@@ -124,6 +130,9 @@ class Session:
                 await self._subscribe(self._link, line)
             except _PushesRefusedError:
                 await self.wait_connected()
+            except BaseException:
+                self.detach(line)  # the next attach subscribes anew
+                raise
 
     def detach(self, line: Line) -> None:
         """Stop sending news to ``line``."""
@@ -204,21 +213,25 @@ class Session:
 
     # The keeper: one task owns the link from its opening to its end
 
-    async def _keep(self, link: AwsIotWebSocket) -> None:
+    async def _keep(self) -> None:
+        link: AwsIotWebSocket | None = None
         try:
+            link = await self._open()
             while True:
+                self._link = link
+                self._tell()
                 await self._serve(link)
                 _LOGGER.warning("connection to the cloud lost, seeking it again")
                 self._tell_lines(HealthState.CONNECTING)
                 link = await self._seek()
                 self.reconnects += 1
-                self._use(link)
                 _LOGGER.warning("connection to the cloud is back")
         finally:
             self._link = None
             self._fail_answers("the session ended")
             self._tell_lines(HealthState.IDLE)
-            await link.close()
+            if link is not None:
+                await link.close()
             self._tell()
 
     async def _serve(self, link: AwsIotWebSocket) -> None:
@@ -230,10 +243,6 @@ class Session:
             self._dispatch(frame)
         self._link = None
         self._fail_answers("the line dropped")
-
-    def _use(self, link: AwsIotWebSocket) -> None:
-        self._link = link
-        self._tell()
 
     def _tell(self) -> None:
         for changed in self._changed:
@@ -254,16 +263,21 @@ class Session:
         """Try until it works; only a refused account, or the retries' end, gives up."""
         rule = self.reconnect
         tries = 0
+        asked = 0.0
         while True:
             limit = min(rule.max_delay, rule.initial_delay * 2 ** (min(tries, 30) - 1))
-            await asyncio.sleep(random.uniform(0, limit) if rule.jitter else limit)
+            drawn = random.uniform(0, limit) if rule.jitter else limit
+            await asyncio.sleep(max(drawn, asked))
             try:
                 return await self._open()
             except (AuthenticationError, ConfigurationError):
                 raise
             except CommunicationError as error:
                 tries += 1
-                _LOGGER.debug("try %d: %s", tries, error)
+                asked = min(getattr(error, "retry_after", None) or 0.0, LONGEST_ASKED)
+                # Why it fails is worth knowing; that it still does is not.
+                level = logging.INFO if tries == 1 else logging.DEBUG
+                _LOGGER.log(level, "try %d: %s", tries, error)
                 if rule.max_retries is not None and tries >= rule.max_retries:
                     raise MQTTError(
                         f"gave up after {tries} tries to reach the cloud: {error}"

@@ -17,7 +17,8 @@ async def at_most(limit: float, future: asyncio.Future[T]) -> T:
     try:
         done, _ = await asyncio.wait({future}, timeout=max(limit, 0))
     except asyncio.CancelledError:
-        future.cancel()
+        if not future.cancel() and not future.cancelled():
+            future.exception()  # seen: nobody else will ask how it ended
         raise
     if not done:
         future.cancel()

@@ -1,0 +1,397 @@
+"""The promises of docs/RELIABILITY.md about the way to the heater: network, cloud, keys, clocks."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import time
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from reliability_tools import QUICK, eventually, health, quick, said, soon, watching
+
+from navien_nwp500 import (
+    APIError,
+    CommunicationError,
+    NaviLinkClient,
+    ProtocolError,
+    ReconnectConfig,
+    RequestTimeoutError,
+    WebSocketError,
+    aws_iot_websocket,
+    session,
+)
+from navien_nwp500.aws_iot_websocket import AwsIotWebSocket
+from navien_nwp500.health import HealthState
+from navien_nwp500.simulator import Simulator
+from navien_nwp500.simulator.faults import (
+    Cut,
+    Deaf,
+    DropSubscriptions,
+    Forbid,
+    HalfOpen,
+    Lost,
+    Refuse,
+    RestFault,
+    Revoke,
+    Rival,
+    WrongClock,
+)
+from navien_nwp500.simulator.points import Fault
+
+DAY = 86400.0
+
+
+class NoWaits:
+    """asyncio, except that the waits between tries are written down and not waited."""
+
+    def __init__(self) -> None:
+        self.waits: list[float] = []
+
+    async def sleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        await asyncio.sleep(0)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(asyncio, name)
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The longest waits the backoff may draw, in their order; none is waited."""
+    instead = NoWaits()
+    monkeypatch.setattr(session, "asyncio", instead)
+    monkeypatch.setattr(session.random, "uniform", lambda low, high: high if low == 0 else -1)
+    return instead.waits
+
+
+@pytest.fixture
+def watched_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep-alive as short as the SDK takes it."""
+    monkeypatch.setattr(aws_iot_websocket, "KEEP_ALIVE", 1)
+    monkeypatch.setattr(aws_iot_websocket, "PING_TIMEOUT", 0.5)
+
+
+# The socket is cut
+
+
+async def test_after_a_cut_the_watcher_sees_a_gap_and_nothing_else(
+    sim: Simulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with NaviLinkClient(quick(sim)) as client:
+        device = (await client.get_devices())[0]
+        async with watching(device) as watcher:
+            for _ in range(3):
+                before = sim.cloud.counters.connects
+                sim.faults.set(Cut())
+                await eventually(lambda: sim.cloud.counters.connects > before)
+                await watcher.next(2)
+            assert len({id(status) for status in watcher.statuses}) == len(watcher.statuses)
+        assert device.health.reconnects == 3
+    assert said(caplog, "connection to the cloud lost") == 3
+    assert said(caplog, "connection to the cloud is back") == 3
+    assert sim.cloud.counters.most_connections == 1
+
+
+async def test_after_a_cut_a_status_comes_at_once_though_the_next_poll_is_hours_away(
+    sim: Simulator,
+) -> None:
+    async with NaviLinkClient(quick(sim, answer_timeout=5.0)) as client:
+        device = (await client.get_devices())[0]
+        async with watching(device, interval=6 * 3600) as watcher:
+            sim.faults.set(Deaf(what="pushes"))
+            sim.faults.set(Cut())
+            assert (await watcher.next())[0].command == 16777219
+            assert device.health.state is HealthState.ONLINE
+
+
+async def test_the_first_try_follows_a_cut_within_a_second(
+    sim: Simulator, waits: list[float]
+) -> None:
+    """With the settings as shipped: the wait, and tens of milliseconds for the handshake."""
+    async with NaviLinkClient(replace(sim.config)) as client:
+        device = (await client.get_devices())[0]
+        async with watching(device) as watcher:
+            sim.faults.set(Cut())
+            await eventually(lambda: sim.cloud.counters.connects == 2)
+            await watcher.next()
+    assert waits[0] == 1.0 and len([one for one in waits if one]) == 1
+
+
+# The line is half open
+
+
+def test_a_dead_line_is_noticed_within_45_s_as_shipped() -> None:
+    assert aws_iot_websocket.KEEP_ALIVE + aws_iot_websocket.PING_TIMEOUT <= 45
+    assert aws_iot_websocket.KEEP_ALIVE >= 30  # the least AWS allows
+
+
+@pytest.mark.usefixtures("watched_line")
+async def test_a_half_open_line_is_noticed_by_its_keep_alive(sim: Simulator) -> None:
+    async with NaviLinkClient(quick(sim, answer_timeout=5.0)) as client:
+        device = (await client.get_devices())[0]
+        async with watching(device, interval=3600) as watcher:
+            sim.faults.set(HalfOpen())
+            await health(device, HealthState.CONNECTING)
+            await watcher.next()
+            assert sim.cloud.counters.connects == 2
+
+
+@pytest.mark.usefixtures("watched_line")
+async def test_after_eight_hours_of_sleep_it_wakes_up_and_reconnects(
+    sim: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with NaviLinkClient(quick(sim, answer_timeout=5.0)) as client:
+        device = (await client.get_devices())[0]
+        async with watching(device, interval=3600) as watcher:
+            sim.faults.set(HalfOpen())
+            sim.faults.set(Revoke(keys=True, access=True))
+            now = time.time
+            monkeypatch.setattr(time, "time", lambda: now() + 8 * 3600)
+            await watcher.next()
+            monkeypatch.undo()
+            assert sim.cloud.counters.passwords == 1
+
+
+# Connected but deaf
+
+
+async def test_lost_subscriptions_are_made_again_on_the_same_connection(sim: Simulator) -> None:
+    async with NaviLinkClient(quick(sim)) as client:
+        device = (await client.get_devices())[0]
+        async with watching(device) as watcher:
+            subscribed = sim.cloud.counters.subscribes
+            sim.faults.set(DropSubscriptions())
+            await health(device, HealthState.SILENT)
+            await watcher.next(2)
+            assert sim.cloud.counters.connects == 1
+            assert sim.cloud.counters.subscribes == subscribed + 2
+
+
+async def test_a_connection_that_stays_deaf_is_left_for_a_new_one(sim: Simulator) -> None:
+    async with NaviLinkClient(quick(sim)) as client:
+        device = (await client.get_devices())[0]
+        async with watching(device) as watcher:
+            assert client._session._link is not None
+            sim.faults.set(Deaf(client=client._session._link.client_id))
+            await health(device, HealthState.SILENT)
+            await watcher.next(2)
+            assert sim.cloud.counters.connects == 2
+            assert device.health.state is HealthState.ONLINE
+
+
+# The server refuses
+
+
+@pytest.mark.parametrize(
+    ("fault", "handshakes"), [(Refuse(where="mqtt", status=503), 2), (Refuse(where="mqtt"), 1)]
+)
+async def test_a_refusing_server_is_asked_as_the_backoff_says_and_memory_stays_flat(
+    sim: Simulator, waits: list[float], fault: Fault, handshakes: int
+) -> None:
+    """A handshake refused by status may mean old keys, so each such try is one renewal and two."""
+    tries = 12
+    fault.times = tries * handshakes
+    async with NaviLinkClient(quick(sim, reconnect=ReconnectConfig(max_retries=None))) as client:
+        device = (await client.get_devices())[0]
+        await device.get_status()
+        sim.faults.set(fault)
+        sim.faults.set(Cut())
+        await eventually(lambda: client._session.reconnects == 1)
+        await soon(device.get_status())
+        assert sim.cloud.counters.refusals["fault: refuse"] == tries * handshakes
+        assert sim.cloud.counters.passwords == 1
+        gc.collect()
+        kept = [one for one in gc.get_objects() if isinstance(one, AwsIotWebSocket)]
+        assert len(kept) == 1
+    backoff = [one for one in waits if one]
+    assert backoff == [1, 2, 4, 8, 16, 32, 64] + [120.0] * 6
+
+
+async def test_links_that_are_over_are_not_kept_in_memory(sim: Simulator) -> None:
+    def kept() -> int:
+        gc.collect()
+        return sum(isinstance(one, AwsIotWebSocket) for one in gc.get_objects())
+
+    for _ in range(3):
+        async with NaviLinkClient(quick(sim)) as client:
+            device = (await client.get_devices())[0]
+            async with watching(device) as watcher:
+                sim.faults.set(Cut())
+                await eventually(lambda: device.health.reconnects == 1)
+                await watcher.next(2)
+    await eventually(lambda: kept() == 0)
+
+
+# Keys and tokens
+
+
+@pytest.mark.parametrize(
+    ("revoked", "refreshes", "passwords"),
+    [
+        (Revoke(keys=True), 0, 1),
+        (Revoke(keys=True, access=True), 1, 1),
+        (Revoke(keys=True, access=True, refresh=True), 1, 2),
+    ],
+)
+async def test_what_was_revoked_is_renewed_the_cheapest_way_the_password_last(
+    sim: Simulator, revoked: Revoke, refreshes: int, passwords: int
+) -> None:
+    async with NaviLinkClient(quick(sim)) as client:
+        device = (await client.get_devices())[0]
+        async with watching(device) as watcher:
+            sim.faults.set(revoked)
+            sim.faults.set(Cut())
+            await eventually(lambda: sim.cloud.counters.connects == 2)
+            await watcher.next()
+        assert sim.cloud.counters.calls.get("/auth/refresh", 0) == refreshes
+        assert sim.cloud.counters.passwords == passwords
+
+
+# REST
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected", "numbers"),
+    [
+        (RestFault.error(403, "FORBIDDEN"), APIError, (403, 403, None)),
+        (RestFault(429, b"", {"Retry-After": "7"}), APIError, (429, 429, 7.0)),
+        (RestFault(429, b"", {"Retry-After": "Fri, 31 Dec 1999 23:59:59 GMT"}), APIError, None),
+        (RestFault.error(500, "Invalid state"), APIError, (500, 500, None)),
+        (RestFault(502, b"<html>unauthorized</html>"), APIError, (502, 502, None)),
+        (RestFault.error(200, "INTERNAL_SERVER_ERROR", code=500), APIError, (200, 500, None)),
+        (RestFault(cut=25), ProtocolError, None),
+        (RestFault(cut=25, reset=True), CommunicationError, None),
+        (RestFault(trickle=60.0), RequestTimeoutError, None),
+    ],
+)
+async def test_a_call_that_fails_is_a_typed_error_and_not_repeated(
+    sim: Simulator, fault: RestFault, expected: type[Exception], numbers: Any
+) -> None:
+    async with NaviLinkClient(quick(sim, rest_timeout=0.5)) as client:
+        device = (await client.get_devices())[0]
+        sim.faults.rest["/device/info"] = fault
+        with pytest.raises(expected) as caught:
+            await soon(device.get_info())
+        if numbers is not None:
+            error: Any = caught.value
+            assert (error.status_code, error.code, error.retry_after) == numbers
+        assert sim.cloud.counters.calls["/device/info"] == 1
+        sim.faults.clear()
+        assert (await device.get_info()).online
+        assert sim.cloud.counters.passwords == 1
+
+
+async def test_a_cloud_that_asks_for_a_pause_gets_it_and_no_password(
+    sim: Simulator, waits: list[float]
+) -> None:
+    async with NaviLinkClient(quick(sim)) as client:
+        device = (await client.get_devices())[0]
+        async with watching(device) as watcher:
+            asked = RestFault(429, b"", {"Retry-After": "77"}, times=1)
+            sim.faults.rest["/auth/session/refresh"] = asked
+            sim.faults.set(Revoke(keys=True))
+            sim.faults.set(Cut())
+            await eventually(lambda: sim.cloud.counters.connects == 2)
+            await watcher.next()
+        assert [one for one in waits if one] == [QUICK.initial_delay / 2, 77.0]
+        assert sim.cloud.counters.passwords == 1
+        assert sim.cloud.counters.secured_sign_ins == 0
+
+
+# The broker's door
+
+
+@pytest.mark.parametrize(
+    "fault", [Lost("suback"), Lost("connack"), Forbid(topic="cmd/52/+/+/+/res/#", times=1)]
+)
+async def test_a_try_that_fails_at_the_door_is_healed_by_the_next(
+    sim: Simulator, monkeypatch: pytest.MonkeyPatch, fault: Fault
+) -> None:
+    async with NaviLinkClient(quick(sim)) as client:
+        device = (await client.get_devices())[0]
+        async with watching(device) as watcher:
+            monkeypatch.setattr(aws_iot_websocket, "OPERATION_TIMEOUT", 0.3)
+            monkeypatch.setattr(aws_iot_websocket, "PING_TIMEOUT", 0.3)
+            fault.times = 1
+            sim.faults.set(fault)
+            sim.faults.set(Cut())
+            await eventually(lambda: sim.cloud.counters.connects == 3)
+            await watcher.next(2)
+        assert sim.cloud.counters.connects == 3
+
+
+async def test_a_lost_suback_of_a_second_heater_is_loud_and_asked_for_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(aws_iot_websocket, "OPERATION_TIMEOUT", 0.3)
+    async with Simulator(speed=600, heaters=2) as sim:
+        async with NaviLinkClient(quick(sim)) as client:
+            one, two = await client.get_devices()
+            await one.get_status()
+            sim.faults.set(Lost("suback"))
+            with pytest.raises(CommunicationError):
+                await soon(two.get_status())
+            subscribed = sim.cloud.counters.subscribes
+            assert (await soon(two.get_status())).device_connected == 2
+            assert sim.cloud.counters.subscribes == subscribed + 2
+
+
+async def test_a_rival_with_our_id_is_left_alone_with_it(sim: Simulator) -> None:
+    async with NaviLinkClient(quick(sim)) as client:
+        device = (await client.get_devices())[0]
+        async with watching(device) as watcher:
+            sim.faults.set(Rival())
+            await eventually(lambda: sim.cloud.counters.connects == 2)
+            await watcher.next(3)
+        assert sim.cloud.counters.takeovers == 1
+        assert sim.cloud.counters.connects == 2
+
+
+# Clocks
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(3600.0, "behind"), (-3600.0, "ahead")])
+async def test_a_wrong_clock_is_named_with_its_skew(
+    sim: Simulator, seconds: float, words: str
+) -> None:
+    sim.faults.set(WrongClock(seconds))
+    async with NaviLinkClient(quick(sim)) as client:
+        device = (await client.get_devices())[0]
+        with pytest.raises(WebSocketError, match=rf"clock is (3[56]\d\d) s {words}; set the clock"):
+            await soon(device.get_status())
+
+
+async def test_a_clock_gone_wrong_on_the_way_is_said_once_and_waited_for(
+    sim: Simulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    async with NaviLinkClient(quick(sim)) as client:
+        device = (await client.get_devices())[0]
+        async with watching(device) as watcher:
+            sim.faults.set(WrongClock(DAY))
+            sim.faults.set(Cut())
+            await eventually(lambda: sim.cloud.counters.refused_handshakes >= 6)
+            assert said(caplog, "s behind; set the clock") == 1
+            sim.faults.clear()
+            await watcher.next()
+
+
+@pytest.mark.parametrize("jump", [-8 * 3600.0, 3600.0, 365 * DAY])
+async def test_polls_follow_the_steady_clock_and_session_ids_never_repeat(
+    sim: Simulator, monkeypatch: pytest.MonkeyPatch, jump: float
+) -> None:
+    async with NaviLinkClient(quick(sim)) as client:
+        device = (await client.get_devices())[0]
+        async with watching(device) as watcher:
+            now = time.time
+            monkeypatch.setattr(time, "time", lambda: now() + jump)
+            before = client._session._last_session_id
+            await watcher.next(4)
+            monkeypatch.undo()
+            assert client._session._last_session_id >= before + 3
+            zone = device.health.since.tzinfo, device.health.last_status
+            assert zone[0] is not None and zone[1] is not None and zone[1].tzinfo is not None
+            assert sim.cloud.counters.connects == 1

@@ -1,0 +1,225 @@
+"""The promises of docs/RELIABILITY.md about ending and about the disk; the document itself."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import os
+import re
+import types
+from contextlib import asynccontextmanager
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, AsyncIterator, Callable, Coroutine, Generator
+
+import pytest
+from reliability_tools import LIMIT, Watcher, eventually, quick, said, soon, watching
+
+from navien_nwp500 import MQTTError, NaviLinkClient
+from navien_nwp500.aws_iot_websocket import AwsIotWebSocket
+from navien_nwp500.recording import PatientRecorder
+from navien_nwp500.session import Session
+from navien_nwp500.simulator import Simulator
+from navien_nwp500.simulator.counters import Counters
+from navien_nwp500.simulator.faults import Cut, Faults, Refuse
+from navien_nwp500.simulator.remote import Remote
+
+ROOT = Path(__file__).parents[1]
+
+
+# Cancellation at any await
+
+
+@types.coroutine
+def at_step(
+    steps: Coroutine[Any, Any, None], number: int, act: Callable[[], object]
+) -> Generator[Any, Any, bool]:
+    """Run a coroutine and act at its n-th await; False when it has fewer."""
+    count, send, value = 0, steps.send, None
+    while True:
+        try:
+            waited_for = send(value)
+        except StopIteration:
+            return count > number
+        if count == number:
+            act()
+        count += 1
+        try:
+            value, send = (yield waited_for), steps.send
+        except BaseException as error:  # the cancellation, handed on
+            value, send = error, steps.throw
+
+
+@asynccontextmanager
+async def nothing_left(sim: Simulator) -> AsyncIterator[None]:
+    """Check that no task, connection, session or future of ours is left, and nobody complained."""
+    loop = asyncio.get_running_loop()
+    complaints: list[dict[str, Any]] = []
+    loop.set_exception_handler(lambda _, context: complaints.append(context))
+
+    def ours() -> list[Any]:
+        gc.collect()
+        found = [one for one in gc.get_objects() if isinstance(one, (AwsIotWebSocket, Session))]
+        return found + [one for one in asyncio.all_tasks() if "navilink" in one.get_name()]
+
+    def pending() -> set[int]:
+        gc.collect()
+        found = [one for one in gc.get_objects() if isinstance(one, asyncio.Future)]
+        return {id(one) for one in found if not one.done()}
+
+    yield
+    await eventually(lambda: sim.cloud.counters.open_connections == 0)
+    await eventually(lambda: ours() == [])
+    assert len(pending()) < 40, "the simulator's own are about 20"
+    assert complaints == []
+    loop.set_exception_handler(None)
+
+
+async def whole_life(sim: Simulator) -> None:
+    """All a client does, watching two ways."""
+    async with NaviLinkClient(quick(sim)) as client:
+        device = (await client.get_devices())[0]
+        await device.get_features()
+        await device.set_temperature(celsius=50)
+        watch = device.watch(interval=0.02)
+        async for _ in watch:
+            break
+        await watch.aclose()
+        line = await device.get_mqtt_connection()
+        line.set_status_callback(lambda _: asyncio.ensure_future(line.stop_monitoring()))
+        await line.start_monitoring(polling_interval=0.02)
+
+
+async def test_cancelling_a_client_at_any_await_leaves_nothing(sim: Simulator) -> None:
+    async with nothing_left(sim):
+        number, reached = 0, True
+        while reached:
+            task = asyncio.ensure_future(cancelled_at(number, whole_life(sim)))
+            done, _ = await asyncio.wait({task}, timeout=LIMIT)
+            assert done, f"the cancellation at await {number} was lost"
+            reached = task.cancelled() or task.result()
+            number += 1
+        assert number > 15, "there is less to cancel than there was"
+
+
+async def cancelled_at(number: int, life: Coroutine[Any, Any, None]) -> bool:
+    """Live, and be cancelled at the n-th await; False when there are fewer."""
+    this = asyncio.current_task()
+    assert this is not None
+    reached: bool = await at_step(life, number, this.cancel)
+    return reached
+
+
+async def test_closing_at_any_await_of_the_keeper_leaves_nothing(
+    sim: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The keeper is the task that connects, reads and seeks; a cut makes it do all three."""
+    keep = Session._keep
+    reached = asyncio.Event()
+    number = 0
+
+    async def stepping(session: Session) -> None:
+        await at_step(keep(session), number, reached.set)
+
+    monkeypatch.setattr(Session, "_keep", stepping)
+
+    async def life() -> None:
+        async with NaviLinkClient(quick(sim)) as client:
+            device = (await client.get_devices())[0]
+            watcher = Watcher(device, 0.02)
+            waiting = [asyncio.ensure_future(one) for one in (reached.wait(), watcher.next(2))]
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            if not reached.is_set():
+                sim.faults.set(Cut())
+                await soon(reached.wait())
+            await soon(client.close())
+            for one in waiting:
+                one.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+            await watcher.stop()
+
+    async with nothing_left(sim):
+        for number in range(0, 26):
+            reached.clear()
+            await life()
+
+
+async def test_closing_ends_those_who_watch_at_once(sim: Simulator) -> None:
+    async with NaviLinkClient(quick(sim)) as client:
+        device = (await client.get_devices())[0]
+        async with watching(device, interval=3600) as watcher:
+            await client.close()
+            with pytest.raises(MQTTError):
+                await soon(watcher.next())
+
+
+async def test_closing_ends_a_connect_under_way(sim: Simulator) -> None:
+    async with nothing_left(sim):
+        client = NaviLinkClient(quick(sim))
+        device = (await client.get_devices())[0]
+        sim.faults.set(Refuse(where="mqtt", silent=True))
+        asking = asyncio.ensure_future(device.get_status())
+        await eventually(lambda: device._session._keeper is not None)
+        await soon(client.close())
+        with pytest.raises(MQTTError):
+            await soon(asking)
+        sim.faults.clear()
+        del client, device, asking
+
+
+# The disk
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.parametrize("trouble", ["full", "moved", "read-only"])
+async def test_a_disk_in_trouble_is_said_once_and_caught_up_while_the_watch_goes_on(
+    sim: Simulator, tmp_path: Path, caplog: pytest.LogCaptureFixture, trouble: str
+) -> None:
+    path, aside = tmp_path / "tank.csv", tmp_path / "aside.csv"
+    async with NaviLinkClient(quick(sim)) as client:
+        device = (await client.get_devices())[0]
+        recorder = PatientRecorder(path)
+        async with watching(device) as watcher:
+            with recorder:
+                recorder.write(watcher.statuses[0], datetime.now(timezone.utc))
+                path.rename(aside)
+                # A folder in its place stands for what may not be written: root may write all else.
+                {
+                    "full": lambda: path.symlink_to("/dev/full"),
+                    "moved": lambda: None,
+                    "read-only": path.mkdir,
+                }[trouble]()
+                for status in await watcher.next(5):
+                    recorder.write(status, datetime.now(timezone.utc))
+                if trouble != "moved":
+                    assert said(caplog, "cannot write the recording") == 1
+                    path.unlink() if trouble == "full" else path.rmdir()
+                    aside.rename(path)
+                for status in await watcher.next(2):
+                    recorder.write(status, datetime.now(timezone.utc))
+    assert recorder.lost == 0
+    written = sum(len(file.read_text().splitlines()) - 1 for file in tmp_path.glob("*.csv"))
+    assert written == 8
+    assert said(caplog, "is written again") == (trouble != "moved")
+
+
+# The document
+
+
+def test_every_test_the_document_names_exists() -> None:
+    text = (ROOT / "docs" / "RELIABILITY.md").read_text("utf-8")
+    named = set(re.findall(r"`(test_\w+\.py)::(test_\w+)`", text))
+    assert len(named) > 40
+    for file, name in sorted(named):
+        source = (ROOT / "tests" / file).read_text("utf-8")
+        assert re.search(rf"def {name}\(", source), f"{file}::{name}"
+
+
+def test_every_fault_the_document_sets_from_outside_is_understood() -> None:
+    text = (ROOT / "docs" / "RELIABILITY.md").read_text("utf-8")
+    bodies = re.findall(r"`(\{\".*?\})`", text)
+    assert len(bodies) > 15
+    remote = Remote(Faults(None, Counters()), Counters(), ())  # type: ignore[arg-type]
+    for body in bodies:
+        assert remote._understand(json.loads(body)), body

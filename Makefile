@@ -6,7 +6,7 @@ BIN := .venv/bin
 RUNS := .venv/runs
 INSTALLED := .venv/installed
 
-.PHONY: help demo test check build clean
+.PHONY: help demo test check soak fuzz build clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 12
@@ -21,6 +21,13 @@ check: $(INSTALLED)  ## format, import order, types
 	$(BIN)/black --check .
 	$(BIN)/isort --check .
 	$(BIN)/mypy
+
+soak: $(INSTALLED)  ## live a month of the heater's time with faults at random, in 4 minutes
+	$(BIN)/python tests/soak.py
+
+fuzz: $(INSTALLED)  ## seek for a minute what breaks a decoder, with atheris where it installs
+	-@$(BIN)/pip install --quiet --disable-pip-version-check atheris 2>/dev/null
+	$(BIN)/python tests/fuzz.py
 
 build: $(INSTALLED)  ## make sdist and wheel, and try the wheel in an empty environment
 	rm -rf dist build/wheel-trial

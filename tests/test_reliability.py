@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import itertools
 import logging
 import time
 from dataclasses import replace
@@ -379,15 +380,16 @@ async def test_a_clock_gone_wrong_on_the_way_is_said_once_and_waited_for(
             await watcher.next()
 
 
-@pytest.mark.parametrize("jump", [-8 * 3600.0, 3600.0, 365 * DAY])
+@pytest.mark.parametrize("jump", [-3600.0, 3600.0, 30 * DAY])
 async def test_polls_follow_the_steady_clock_and_session_ids_never_repeat(
     sim: Simulator, monkeypatch: pytest.MonkeyPatch, jump: float
 ) -> None:
+    """A clock that is set at every look: no wait may hang on two looks at it."""
     async with NaviLinkClient(quick(sim)) as client:
         device = (await client.get_devices())[0]
         async with watching(device) as watcher:
-            now = time.time
-            monkeypatch.setattr(time, "time", lambda: now() + jump)
+            now, looks = time.time, itertools.count(1)
+            monkeypatch.setattr(time, "time", lambda: now() + jump * next(looks))
             before = client._session._last_session_id
             await watcher.next(4)
             monkeypatch.undo()

@@ -24,6 +24,7 @@ from navien_nwp500.simulator import Simulator
 from navien_nwp500.simulator.counters import Counters
 from navien_nwp500.simulator.faults import Cut, Faults, Refuse
 from navien_nwp500.simulator.remote import Remote
+from navien_nwp500.waiting import at_most
 
 ROOT = Path(__file__).parents[1]
 
@@ -152,6 +153,28 @@ async def test_closing_ends_those_who_watch_at_once(sim: Simulator) -> None:
             await client.close()
             with pytest.raises(MQTTError):
                 await soon(watcher.next())
+
+
+async def test_closing_ends_a_connect_that_has_hardly_begun(sim: Simulator) -> None:
+    async with NaviLinkClient(quick(sim)) as client:
+        await client.get_devices()
+        connecting = asyncio.ensure_future(client._session.connect())
+        await asyncio.sleep(0)
+        await client.close()
+        with pytest.raises(MQTTError):
+            await soon(connecting)
+
+
+async def test_an_error_that_comes_with_a_cancellation_is_not_complained_of(sim: Simulator) -> None:
+    async with nothing_left(sim):
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        waiting = asyncio.ensure_future(at_most(LIMIT, future))
+        await asyncio.sleep(0)
+        future.set_exception(ConnectionError())
+        waiting.cancel()
+        await asyncio.wait({waiting})
+        assert waiting.cancelled()
+        del future, waiting
 
 
 async def test_closing_ends_a_connect_under_way(sim: Simulator) -> None:

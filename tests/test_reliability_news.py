@@ -19,6 +19,7 @@ from navien_nwp500 import (
 from navien_nwp500.health import HealthState
 from navien_nwp500.simulator import Simulator
 from navien_nwp500.simulator.faults import (
+    Cut,
     Doubled,
     Fields,
     Foreign,
@@ -51,6 +52,10 @@ async def test_an_offline_heater_is_an_error_for_a_request_and_a_gap_for_a_watch
             sim.faults.set(HeaterOffline())
             with pytest.raises(DeviceOfflineError):
                 await soon(device.get_status())
+            await health(device, HealthState.OFFLINE)
+            connects = sim.cloud.counters.connects
+            sim.faults.set(Cut())
+            await eventually(lambda: sim.cloud.counters.connects > connects)
             await health(device, HealthState.OFFLINE)
             sim.faults.clear()
             await watcher.next(2)

@@ -167,17 +167,23 @@ class NaviLinkAuth:
         if self._tokens is not None:
             if not self._tokens.fresh:
                 await self._renew_token()
+            fault: APIError | None = None
             for path in ("/auth/session/refresh", "/user/secured-sign-in"):
                 if self._keys is None:
-                    await self._try_renewal(path)
+                    fault = await self._try_renewal(path)
+            if self._keys is None and fault is not None and fault.status_code >= 500:
+                raise fault  # a server that fails refuses nothing: the password stays at home
         if self._keys is None:
             await self._sign_in()
         if self._keys is None:
             raise ProtocolError("sign-in: the answer holds no AWS keys")
         return self._keys
 
-    async def _try_renewal(self, path: str) -> None:
-        """Ask for new keys; a token that is refused meanwhile is refreshed once."""
+    async def _try_renewal(self, path: str) -> APIError | None:
+        """Ask for new keys; a token that is refused meanwhile is refreshed once.
+
+        Returns why there are none.
+        """
         for token_may_be_old in (True, False):
             assert self._tokens is not None
             body = {"userId": self.user_id}
@@ -187,14 +193,15 @@ class NaviLinkAuth:
                 if token_may_be_old and _is_unauthorized(error):
                     await self._renew_token()
                     if self._keys is not None:  # it took a sign-in, which brings keys
-                        return
+                        return None
                     continue
                 if _is_throttled(error):
                     raise  # other ways would only add to the calls
                 _LOGGER.debug("%s refused (%s), trying the next way", path, error.code)
-                return
+                return error
             self._take(data.get("token", data) if isinstance(data, dict) else {})
-            return
+            break
+        return None
 
     async def _sign_in(self) -> UserInfo:
         email, password = self._credentials()

@@ -125,6 +125,20 @@ async def test_keys_are_renewed_the_cheapest_way_first(
     ) == expected
 
 
+async def test_an_outage_of_the_server_never_costs_the_password(
+    sim: Simulator, auth: NaviLinkAuth
+) -> None:
+    await auth.sign_in()
+    sim.faults.rest["*"] = RestFault(502, b"<html>")
+    age(auth, keys=True)
+    for _ in range(5):
+        with pytest.raises(APIError):
+            await auth.aws_keys()
+    sim.faults.clear()
+    assert (await auth.aws_keys()).fresh
+    assert sim.cloud.counters.passwords == 1
+
+
 async def test_an_old_token_is_refreshed_before_it_renews_keys(
     sim: Simulator, auth: NaviLinkAuth
 ) -> None:

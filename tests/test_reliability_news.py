@@ -86,9 +86,12 @@ async def test_a_doubled_answer_is_delivered_once(
     await device.get_status()
     delivered: list[Any] = []
     deliver = device._line.deliver
-    monkeypatch.setattr(
-        device._line, "deliver", lambda message: (delivered.append(message), deliver(message))
-    )
+
+    def note(message: Any) -> None:
+        delivered.append(message)
+        deliver(message)
+
+    monkeypatch.setattr(device._line, "deliver", note)
     sim.faults.set(Doubled())
     for _ in range(5):
         await soon(device.get_status())
@@ -100,7 +103,7 @@ async def test_a_doubled_answer_is_delivered_once(
     "names", [{}, {"client_id": "x"}, {"session_id": "1"}, {"session_id": "2" * 13}]
 )
 async def test_a_foreign_answer_is_not_taken_for_ours(
-    sim: Simulator, device: NaviLinkDevice, names: dict[str, str]
+    sim: Simulator, device: NaviLinkDevice, names: dict[str, Any]
 ) -> None:
     await device.get_status()
     sim.faults.set(Foreign(values={"errorCode": 799}, **names))

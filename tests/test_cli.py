@@ -18,6 +18,7 @@ from rich.console import Console
 
 from navien_nwp500 import NaviLinkConfig, wire
 from navien_nwp500.cli.view import LiveView
+from navien_nwp500.cli.world import world
 from navien_nwp500.models import DeviceStatus
 from navien_nwp500.reports import Alert
 from navien_nwp500.simulator import Simulator
@@ -118,6 +119,15 @@ async def test_a_signal_ends_monitor_cleanly_with_the_csv_whole(
     text = (tmp_path / "tank.csv").read_text()
     assert text.endswith("\n")
     assert len({line.count(",") for line in text.splitlines()}) == 1
+
+
+async def test_the_command_line_never_gives_up_seeking_a_lost_connection(
+    sim: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in sim.environment.items():
+        monkeypatch.setenv(name, value)
+    async with world(simulate=False) as here:
+        assert here.client.config.reconnect.max_retries is None
 
 
 async def test_monitor_continues_its_csv(sim: Simulator, tmp_path: Path) -> None:

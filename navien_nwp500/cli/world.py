@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, AsyncIterator, Awaitable, TypeVar
 
 from ..client import NaviLinkClient
-from ..config import NaviLinkConfig
+from ..config import NaviLinkConfig, ReconnectConfig
 from ..device import NaviLinkDevice
 from ..exceptions import (
     ConfigurationError,
@@ -44,7 +44,8 @@ class World:
 async def world(simulate: bool, speed: float = 1.0) -> AsyncIterator[World]:
     """Open the account of the environment, or a simulated one."""
     if not simulate:
-        config = NaviLinkConfig.from_environment()
+        # Somebody watches for months: a night without the cloud is no reason to give up.
+        config = NaviLinkConfig.from_environment(reconnect=ReconnectConfig(max_retries=None))
         log_to_stderr(config.log_level)
         async with NaviLinkClient(config) as client:
             yield World(client)

@@ -234,6 +234,7 @@ async def test_keys_that_ended_while_connected_are_renewed_at_the_next_connect(
         monkeypatch.undo()
         assert sim.cloud.counters.passwords == 1
         assert sim.cloud.counters.refreshes >= 1
+        assert not sim.cloud.counters.refusals, "keys known to have ended were tried"
         await changes.aclose()
         await stop(task)
 

@@ -16,13 +16,13 @@ from typing import Any, AsyncIterator, Callable, Coroutine, Generator
 import pytest
 from reliability_tools import LIMIT, Watcher, eventually, quick, said, soon, watching
 
-from navien_nwp500 import MQTTError, NaviLinkClient
+from navien_nwp500 import MQTTError, NaviLinkClient, WebSocketError
 from navien_nwp500.aws_iot_websocket import AwsIotWebSocket
 from navien_nwp500.recording import PatientRecorder
 from navien_nwp500.session import Session
 from navien_nwp500.simulator import Simulator
 from navien_nwp500.simulator.counters import Counters
-from navien_nwp500.simulator.faults import Cut, Faults, Refuse
+from navien_nwp500.simulator.faults import Cut, Deaf, Faults, Refuse
 from navien_nwp500.simulator.remote import Remote
 from navien_nwp500.waiting import at_most
 
@@ -186,6 +186,22 @@ async def test_closing_ends_a_connect_under_way(sim: Simulator) -> None:
         await eventually(lambda: device._session._keeper is not None)
         await soon(client.close())
         with pytest.raises(MQTTError):
+            await soon(asking)
+        sim.faults.clear()
+        del client, device, asking
+
+
+async def test_closing_ends_a_request_under_way(sim: Simulator) -> None:
+    async with nothing_left(sim):
+        client = NaviLinkClient(quick(sim, answer_timeout=3600))
+        device = (await client.get_devices())[0]
+        await device.get_status()
+        sim.faults.set(Deaf())
+        sent = sim.cloud.counters.publishes
+        asking = asyncio.ensure_future(device.get_status())
+        await eventually(lambda: sim.cloud.counters.publishes > sent)
+        await soon(client.close())
+        with pytest.raises(WebSocketError, match="the session ended"):
             await soon(asking)
         sim.faults.clear()
         del client, device, asking

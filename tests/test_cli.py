@@ -7,10 +7,11 @@ import csv
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from rich.console import Console
 from navien_nwp500 import NaviLinkConfig, wire
 from navien_nwp500.cli.view import LiveView
 from navien_nwp500.cli.world import world
+from navien_nwp500.health import Health, HealthState
 from navien_nwp500.models import DeviceStatus
 from navien_nwp500.reports import Alert
 from navien_nwp500.simulator import Simulator
@@ -28,7 +30,9 @@ LIMIT = 60.0
 
 def environment(**variables: str) -> dict[str, str]:
     kept = {key: value for key, value in os.environ.items() if not key.startswith("NAVILINK_")}
-    return {**kept, **variables, "PYTHONWARNINGS": "error", "PYTHONIOENCODING": "utf-8"}
+    # The same exception as in pyproject.toml, for the same reason.
+    warnings = "error,ignore:unclosed transport:ResourceWarning"
+    return {**kept, **variables, "PYTHONWARNINGS": warnings, "PYTHONIOENCODING": "utf-8"}
 
 
 async def start(cwd: Path, *words: str, **variables: str) -> asyncio.subprocess.Process:
@@ -218,17 +222,44 @@ def test_help_fits_80_columns_and_needs_nothing(tmp_path: Path) -> None:
         assert not words or "Example:" in done.stdout
 
 
-async def test_the_live_view_fits_80_columns_without_colour(sim: Simulator) -> None:
-    heater = sim.units[0].heater
+def lines_of(view: LiveView, width: int) -> list[str]:
     output = io.StringIO()
-    console = Console(file=output, width=80, no_color=True, force_terminal=False)
-    view = LiveView("NWP500", console=console)
-    for _ in range(70):
+    Console(file=output, width=width, no_color=True, force_terminal=False).print(view)
+    return output.getvalue().splitlines()
+
+
+async def test_the_live_view_fits_every_width_without_colour(sim: Simulator) -> None:
+    heater = sim.units[0].heater
+    silent = Console(file=io.StringIO(), width=80, no_color=True, force_terminal=False)
+    view = LiveView("NWP500", console=silent)
+    assert "waiting" in lines_of(view, 80)[1]
+    for _ in range(150):
         heater.advance(300)
         alert = Alert("charge", "charge is 19 %")
         view.show(heater.status(), heater.now, [alert])
-    console.print(view.picture(heater.status(), heater.now))
-    lines = output.getvalue().splitlines()
-    assert max(map(len, lines)) <= 80
-    text = output.getvalue()
-    assert "charge is 19 %" in text and "140.9 °F" in text and "│█" in text
+    for width, hours in ((60, 3.2), (80, 4.9), (110, 7.4)):
+        lines = lines_of(view, width)
+        assert {len(line) for line in lines} == {width}
+        text = "\n".join(lines)
+        assert "charge is 19 %" in text and "140.9 °F" in text and "│█" in text
+        assert f"the last {hours} h" in text
+        assert len(lines) <= 23
+
+
+async def test_the_live_view_says_how_the_line_is_and_shows_gaps(sim: Simulator) -> None:
+    heater = sim.units[0].heater
+    view = LiveView("NWP500", "C", Console(file=io.StringIO(), width=80))
+    view.show(heater.status(), heater.now, [])
+    view.warn(heater.now, [Alert("offline", "heater offline")])
+    view.show(heater.status(), heater.now, [])
+    heard = datetime.now(timezone.utc) - timedelta(minutes=7)
+    view.tick(Health(HealthState.CONNECTING, heard, heard, 1, 0, 0))
+    text = "\n".join(lines_of(view, 80))
+    assert "connection lost, seeking it, last status 7 min ago" in text
+    assert "60.5 °C" in text and "°F" not in text
+    assert re.search("charge +([▁▂▃▄▅▆▇█]) \\1  100 %", text), "the gap is not shown"
+
+
+async def test_a_unit_can_be_asked_for(tmp_path: Path) -> None:
+    code, out, _ = await run(tmp_path, "status", "--simulate", "--speed", "600", "--unit", "c")
+    assert code == 0 and "°C" in out and "°F" not in out

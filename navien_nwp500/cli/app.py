@@ -11,7 +11,7 @@ from ..version import __version__
 from .about import info
 from .history import energy
 from .lists import reservations
-from .options import DEVICE, JSON, SIMULATE, reads, speed
+from .options import DEVICE, JSON, SIMULATE, UNIT, reads, speed
 from .plan import tou
 from .running import run
 from .setting import set_
@@ -40,6 +40,7 @@ def navien_nwp500() -> None:
     "--csv", "csv_file", type=click.Path(dir_okay=False, path_type=Path), help="Append to a CSV."
 )
 @DEVICE
+@UNIT
 @JSON
 def monitor(**options: Any) -> None:
     """Watch the heater live, until Ctrl-C.
@@ -56,6 +57,7 @@ def monitor(**options: Any) -> None:
 
 @navien_nwp500.command()
 @reads
+@UNIT
 def status(**options: Any) -> None:
     """Read the heater once.
 

@@ -8,16 +8,19 @@ import sys
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import AsyncIterator, Protocol
+from typing import AsyncIterator, Protocol, TypeVar
 
 from ..device import NaviLinkDevice
 from ..exceptions import DeviceOfflineError
+from ..health import Health
 from ..models import DeviceStatus
 from ..recording import PatientRecorder
 from ..reports import Alert, AlertWatch, Summary
 from ..waiting import ended
 from .reading import document, line
 from .world import World, choose, world
+
+S = TypeVar("S", bound="_Stream")
 
 
 class Output(Protocol):
@@ -31,6 +34,9 @@ class Output(Protocol):
 
     def warn(self, when: datetime, alerts: list[Alert]) -> None: ...
 
+    def tick(self, health: Health) -> None:
+        """Take the state of the line, once a second."""
+
 
 async def monitor(
     simulate: bool,
@@ -40,6 +46,7 @@ async def monitor(
     csv_file: Path | None,
     device: str | None,
     as_json: bool,
+    unit: str | None,
 ) -> None:
     """Watch one heater until stopped or ``count`` statuses have come; sum up at the end."""
     with ExitStack() as files:
@@ -49,10 +56,12 @@ async def monitor(
             heater = await choose(here.client, device)
             every = interval or here.client.config.polling_interval
             summary = Summary(longest_hold=timedelta(seconds=max(3 * every, 900)))
-            output = files.enter_context(_output(heater, as_json))
+            output = files.enter_context(_output(heater, as_json, unit))
+            ticks = asyncio.get_running_loop().create_task(_tick(output, heater), name="tick")
             try:
                 await _follow(here, heater, every, count, recorder, output, summary)
             finally:
+                await ended(ticks)
                 files.close()
                 _sum_up(summary, csv_file)
 
@@ -85,6 +94,12 @@ async def _follow(
         output.show(status, when, found)
         if count is not None and summary.statuses >= count:
             return
+
+
+async def _tick(output: Output, heater: NaviLinkDevice) -> None:
+    while True:
+        output.tick(heater.health)
+        await asyncio.sleep(1)
 
 
 async def _with_silence(
@@ -120,17 +135,24 @@ async def _explain_silence(heater: NaviLinkDevice) -> None:
     raise DeviceOfflineError(f"{heater.name} {state}. Check its power and its Wi-Fi")
 
 
-class _JsonLines:
-    """JSON lines on stdout, alerts within."""
+class _Stream:
+    """What is printed line by line has no moment between two statuses."""
 
-    def __init__(self, heater: NaviLinkDevice) -> None:
-        self._heater = heater
-
-    def __enter__(self) -> _JsonLines:
+    def __enter__(self: S) -> S:
         return self
 
     def __exit__(self, *_: object) -> None:
         sys.stdout.flush()
+
+    def tick(self, health: Health) -> None:
+        """Print nothing."""
+
+
+class _JsonLines(_Stream):
+    """JSON lines on stdout, alerts within."""
+
+    def __init__(self, heater: NaviLinkDevice) -> None:
+        self._heater = heater
 
     def show(self, status: DeviceStatus, when: datetime, alerts: list[Alert]) -> None:
         self._print(when, alerts, document(self._heater, status))
@@ -147,31 +169,29 @@ class _JsonLines:
         print(json.dumps({"time": stamp, **content, "alerts": said}), flush=True)
 
 
-class _Lines:
+class _Lines(_Stream):
     """One line a status."""
 
-    def __enter__(self) -> _Lines:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        sys.stdout.flush()
+    def __init__(self, unit: str | None) -> None:
+        self._unit = unit
 
     def show(self, status: DeviceStatus, when: datetime, alerts: list[Alert]) -> None:
-        print(line(status, f"{when:%m-%d %H:%M:%S}", [alert.text for alert in alerts]), flush=True)
+        said = [alert.text for alert in alerts]
+        print(line(status, f"{when:%m-%d %H:%M:%S}", said, self._unit), flush=True)
 
     def warn(self, when: datetime, alerts: list[Alert]) -> None:
         for alert in alerts:
             print(f"{when:%m-%d %H:%M:%S}  ! {alert.text}", flush=True)
 
 
-def _output(heater: NaviLinkDevice, as_json: bool) -> Output:
+def _output(heater: NaviLinkDevice, as_json: bool, unit: str | None) -> Output:
     if as_json:
         return _JsonLines(heater)
     if sys.stdout.isatty():
         from .view import LiveView
 
-        return LiveView(heater.name)
-    return _Lines()
+        return LiveView(heater.name, unit)
+    return _Lines(unit)
 
 
 def _sum_up(summary: Summary, csv_file: Path | None) -> None:

@@ -11,6 +11,11 @@ Decorator = Callable[[Any], Any]
 SIMULATE = click.option("--simulate", is_flag=True, help="A heater of the simulator, not yours.")
 JSON = click.option("--json", "as_json", is_flag=True, help="JSON, for a machine to read.")
 DEVICE = click.option("--device", metavar="MAC", help="Which heater, when you have several.")
+UNIT = click.option(
+    "--unit",
+    type=click.Choice(["C", "F"], case_sensitive=False),
+    help="Temperatures in it.  [default: as the heater shows them]",
+)
 DRY_RUN = click.option("--dry-run", is_flag=True, help="Say what would be sent; send nothing.")
 FORCE = click.option("--force", is_flag=True, help="Send it even when it already holds.")
 

@@ -12,7 +12,9 @@ from ..quantities import Temperature, TemperatureType
 from .world import choose, first_answer, world
 
 
-async def status(simulate: bool, speed: float, device: str | None, as_json: bool) -> None:
+async def status(
+    simulate: bool, speed: float, device: str | None, as_json: bool, unit: str | None
+) -> None:
     """Read one status and print it."""
     async with world(simulate, speed) as here:
         heater = await choose(here.client, device)
@@ -20,7 +22,7 @@ async def status(simulate: bool, speed: float, device: str | None, as_json: bool
         if as_json:
             print(json.dumps(document(heater, found), indent=2))
         else:
-            print("\n".join(words(heater, found)))
+            print("\n".join(words(heater, found, unit)))
 
 
 async def devices(simulate: bool, as_json: bool) -> None:
@@ -57,25 +59,25 @@ def document(device: NaviLinkDevice, status: DeviceStatus) -> dict[str, Any]:
     return {"device": identity(device), "status": wire.encode(status), "reading": reading}
 
 
-def degrees(value: Temperature | None, status: DeviceStatus) -> str:
-    """A temperature in the heater's own display unit."""
+def degrees(value: Temperature | None, status: DeviceStatus, unit: str | None = None) -> str:
+    """A temperature in ``unit``, C or F; in the heater's own display unit when None."""
     if value is None:
         return "-"
-    if status.temperature_type == TemperatureType.CELSIUS:
-        return f"{value.celsius:.1f} °C"
-    return f"{value.fahrenheit:.1f} °F"
+    if unit is None:
+        unit = "C" if status.temperature_type == TemperatureType.CELSIUS else "F"
+    return f"{value.celsius:.1f} °C" if unit == "C" else f"{value.fahrenheit:.1f} °F"
 
 
-def words(device: NaviLinkDevice, status: DeviceStatus) -> list[str]:
+def words(device: NaviLinkDevice, status: DeviceStatus, unit: str | None = None) -> list[str]:
     """A status for a person, a line a fact."""
     sources = " and ".join(status.heat_sources) or "nothing"
     facts = {
         "heater": device.name,
         "charge": f"{status.dhw_charge_percent} %",
-        "water": status.dhw_temperature.text,
-        "setpoint": status.dhw_temperature_setting.text,
-        "tank": f"{degrees(status.tank_upper_temperature, status)} above, "
-        f"{degrees(status.tank_lower_temperature, status)} below",
+        "water": _in(unit, status.dhw_temperature, status),
+        "setpoint": _in(unit, status.dhw_temperature_setting, status),
+        "tank": f"{degrees(status.tank_upper_temperature, status, unit)} above, "
+        f"{degrees(status.tank_lower_temperature, status, unit)} below",
         "mode": "-" if status.dhw_operation_setting is None else status.dhw_operation_setting.text,
         "activity": f"{status.activity.value}, {status.current_inst_power} W ({sources} on)",
         "hot water": "being drawn" if status.dhw_use.active else "not drawn",
@@ -87,14 +89,20 @@ def words(device: NaviLinkDevice, status: DeviceStatus) -> list[str]:
     return [f"{name:10} {value}" for name, value in facts.items()]
 
 
-def line(status: DeviceStatus, when: str, alerts: list[str]) -> str:
+def line(status: DeviceStatus, when: str, alerts: list[str], unit: str | None = None) -> str:
     """A status in one line of at most 80 columns; alerts follow on their own."""
+    water = degrees(status.dhw_temperature, status, unit)
+    below = degrees(status.tank_lower_temperature, status, unit)
     text = (
-        f"{when}  {status.dhw_charge_percent:3d} %  {degrees(status.dhw_temperature, status):>8}  "
-        f"{degrees(status.tank_lower_temperature, status):>8} below  "
+        f"{when}  {status.dhw_charge_percent:3d} %  {water:>8}  {below:>8} below  "
         f"{status.activity.value:9} {status.current_inst_power:5d} W"
     )
     return "\n".join([text, *(f"{when}  ! {alert}" for alert in alerts)])
+
+
+def _in(unit: str | None, value: Temperature, status: DeviceStatus) -> str:
+    """In both units while none is asked for."""
+    return value.text if unit is None else degrees(value, status, unit)
 
 
 def _watt_hours(value: int | None) -> str:

@@ -1,65 +1,58 @@
-"""REST, and the two clocks behind it: the access token's and the AWS keys'.
+"""The account, and the two clocks behind it: the access token's and the AWS keys'.
 
-Every HTTP call of the house is made here and every error of aiohttp ends here. A 401 refreshes the
-token and repeats the call once; renewals are serialised, because two at once can invalidate each
-other (protocol 1.6). A refused password is remembered and never sent again.
+A 401 refreshes the token and repeats the call once; renewals are serialised, because two at once
+can invalidate each other (protocol 1.6). A refused password is remembered and never sent again.
+With a session file an earlier run's tokens and keys come before any of that, and those that
+another process has renewed meanwhile before a renewal of ours.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ssl
-import time
-from email.utils import parsedate_to_datetime
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Mapping
+from typing import TYPE_CHECKING, Any, Mapping, TypeVar
 
 from . import wire
 from .config import NaviLinkConfig
 from .exceptions import (
     APIError,
-    CommunicationError,
     ConfigurationError,
     InvalidCredentialsError,
     ProtocolError,
-    RequestTimeoutError,
     TokenExpiredError,
 )
-from .leases import AwsKeys, Tokens
+from .leases import AwsKeys, Lease, Tokens, keys_in, tokens_in
 from .models import UserInfo
-from .redaction import logger, mask_text
-from .version import __version__
+from .redaction import logger
+from .rest import Rest
+from .session_file import SavedSession, SessionFile
 
 if TYPE_CHECKING:
     import aiohttp
 
 _LOGGER = logger(__name__)
 
-#: Clients in the field renew this long before the nominal end (protocol 1.6), seconds.
-EARLY = 300.0
+L = TypeVar("L", bound=Lease)
 
 
 class NaviLinkAuth:
     """The signed-in account: makes REST calls and keeps both its leases alive.
 
-    ``session`` lends an aiohttp session; its owner closes it. Without one, one is opened at the
-    first call and closed by ``close()``.
+    ``session`` lends an aiohttp session, which its owner closes.
     """
 
     def __init__(
         self, config: NaviLinkConfig, *, session: aiohttp.ClientSession | None = None
     ) -> None:
-        self._config = config
-        self._lent = session
-        self._own: aiohttp.ClientSession | None = None
+        self._rest = Rest(config, session=session)
+        path = config.session_file
+        self._file = SessionFile(path, config.base_url) if path is not None else None
         self._email, self._password = config.email, config.password
         self._refused: tuple[str, str] | None = None
         self._tokens: Tokens | None = None
         self._keys: AwsKeys | None = None
+        #: Whose account it is; of a saved session only what topics need.
         self.user: UserInfo | None = None
-        #: How far the cloud's clock is ahead of this machine's, seconds; None before a call.
-        self.clock_skew: float | None = None
 
     def __repr__(self) -> str:
         return f"NaviLinkAuth(signed_in={self._tokens is not None})"
@@ -67,17 +60,28 @@ class NaviLinkAuth:
     @property
     def user_id(self) -> str:
         """The account's e-mail, which requests call ``userId``. Raises ConfigurationError."""
-        email, _ = self._credentials()
-        return email
+        if not self._email:
+            raise ConfigurationError(
+                "no e-mail: pass it to authenticate(), give it to NaviLinkConfig, or set "
+                "NAVILINK_EMAIL"
+            )
+        return self._email
+
+    @property
+    def clock_skew(self) -> float | None:
+        """How far the cloud's clock is ahead of this machine's, seconds; None before a call."""
+        return self._rest.clock_skew
 
     async def sign_in(self, email: str | None = None, password: str | None = None) -> UserInfo:
-        """Sign in; without arguments with what was configured.
+        """Sign in with the password; without arguments with what was configured.
 
         Raises InvalidCredentialsError when the cloud refuses them (and without asking it, when it
         has refused the same pair before), ConfigurationError when there are none,
         CommunicationError when the cloud cannot be asked.
         """
         async with self._lock:
+            if email not in (None, self._email):
+                self._tokens = self._keys = self.user = None  # another account's
             self._email, self._password = email or self._email, password or self._password
             return await self._sign_in()
 
@@ -94,16 +98,16 @@ class NaviLinkAuth:
         Raises AuthenticationError, APIError, ProtocolError, RequestTimeoutError or
         CommunicationError.
         """
-        token = await self._access_token()
+        tokens = await self._valid_tokens()
         try:
-            return await self._send(method, path, body, query, token)
+            return await self._rest.send(method, path, body, query, tokens.access_token)
         except APIError as error:
             if not _is_unauthorized(error):
                 raise
         _LOGGER.debug("%s: token refused, renewing it", path)
-        token = await self._access_token(refused=token)
+        tokens = await self._valid_tokens(refused=tokens)
         try:
-            return await self._send(method, path, body, query, token)
+            return await self._rest.send(method, path, body, query, tokens.access_token)
         except APIError as error:
             if not _is_unauthorized(error):
                 raise
@@ -118,15 +122,13 @@ class NaviLinkAuth:
         1.16). Raises as ``call``.
         """
         async with self._lock:
-            if self._keys is None or not self._keys.fresh or self._keys == refused:
-                return await self._renew_keys()
-            return self._keys
+            if not _usable(self._keys, refused):
+                await self._adopt()
+            return _usable(self._keys, refused) or await self._renew_keys()
 
     async def close(self) -> None:
         """Close what was opened here; a lent session stays open."""
-        if self._own is not None:
-            await self._own.close()
-            self._own = None
+        await self._rest.close()
 
     # Renewal: all of it runs under the lock
 
@@ -135,38 +137,52 @@ class NaviLinkAuth:
         return asyncio.Lock()
 
     def _credentials(self) -> tuple[str, str]:
-        if not self._email or not self._password:
-            raise ConfigurationError(
-                "no e-mail and password: pass them to authenticate(), give them to NaviLinkConfig, "
-                "or set NAVILINK_EMAIL and NAVILINK_PASSWORD"
-            )
-        return self._email, self._password
-
-    async def _access_token(self, *, refused: str | None = None) -> str:
-        async with self._lock:
-            tokens = self._tokens
-            if tokens is None or not tokens.fresh or tokens.access_token == refused:
-                await self._renew_token()
-            assert self._tokens is not None
-            return self._tokens.access_token
-
-    async def _renew_token(self) -> None:
+        if self._email and self._password:
+            return self._email, self._password
         if self._tokens is not None:
-            body = {"refreshToken": self._tokens.refresh_token}
+            raise TokenExpiredError(
+                "the session has ended and there is no password to sign in with: set "
+                "NAVILINK_PASSWORD once more, or call authenticate(email, password)"
+            )
+        raise ConfigurationError(
+            "no e-mail and password, and no saved session: pass them to authenticate(), give them "
+            "to NaviLinkConfig, or set NAVILINK_EMAIL and NAVILINK_PASSWORD"
+        )
+
+    async def _valid_tokens(self, *, refused: Tokens | None = None) -> Tokens:
+        async with self._lock:
+            if not _usable(self._tokens, refused):
+                await self._adopt()
+            if not _usable(self._tokens, refused):
+                await self._renew_tokens()
+            assert self._tokens is not None
+            return self._tokens
+
+    async def _renew_tokens(self) -> None:
+        old = self._tokens
+        if old is not None:
+            body = {"refreshToken": old.refresh_token}
             try:
-                self._take(await self._send("POST", "/auth/refresh", body))
+                await self._keep(await self._rest.send("POST", "/auth/refresh", body))
                 return
             except APIError as error:
                 if error.status_code >= 500 or _is_throttled(error):
                     raise
-                _LOGGER.debug("refresh refused (%s), signing in again", error.code)
+                _LOGGER.debug("refresh refused (%s)", error.code)
+            await self._adopt()
+            if _usable(self._tokens, old):  # another process was quicker, and made ours void
+                return
+            if self._file is not None:
+                await self._file.drop()
         await self._sign_in()
 
     async def _renew_keys(self) -> AwsKeys:
-        self._keys = None
+        refused, self._keys = self._keys, None
         if self._tokens is not None:
+            if refused is not None and refused.fresh:
+                await self._save()  # without them: a later run shall not try them again
             if not self._tokens.fresh:
-                await self._renew_token()
+                await self._renew_tokens()
             fault: APIError | None = None
             for path in ("/auth/session/refresh", "/user/secured-sign-in"):
                 if self._keys is None:
@@ -188,10 +204,10 @@ class NaviLinkAuth:
             assert self._tokens is not None
             body = {"userId": self.user_id}
             try:
-                data = await self._send("POST", path, body, token=self._tokens.access_token)
+                data = await self._rest.send("POST", path, body, token=self._tokens.access_token)
             except APIError as error:
                 if token_may_be_old and _is_unauthorized(error):
-                    await self._renew_token()
+                    await self._renew_tokens()
                     if self._keys is not None:  # it took a sign-in, which brings keys
                         return None
                     continue
@@ -199,7 +215,7 @@ class NaviLinkAuth:
                     raise  # other ways would only add to the calls
                 _LOGGER.debug("%s refused (%s), trying the next way", path, error.code)
                 return error
-            self._take(data.get("token", data) if isinstance(data, dict) else {})
+            await self._keep(data.get("token", data) if isinstance(data, dict) else {})
             break
         return None
 
@@ -212,7 +228,7 @@ class NaviLinkAuth:
             )
         body = {"userId": email, "password": password}
         try:
-            data = await self._send("POST", "/user/sign-in", body)
+            data = await self._rest.send("POST", "/user/sign-in", body)
         except APIError as error:
             if not _is_refusal(error):
                 raise
@@ -225,114 +241,48 @@ class NaviLinkAuth:
             raise ProtocolError("sign-in: the answer holds no token")
         self._take(data["token"])
         self.user = wire.decode(UserInfo, data.get("userInfo") or {})
+        await self._save()
         return self.user
+
+    # What is kept: in memory, and in the file of the session
+
+    async def _adopt(self) -> None:
+        """Take from the file what ends later than ours: an earlier run's, or another process's."""
+        saved = await self._file.read(self._email) if self._file and self._email else None
+        if saved is None:
+            return
+        self._tokens = _later(self._tokens, saved.tokens)
+        self._keys = _later(self._keys, saved.keys)
+        if self.user is None:
+            self.user = UserInfo(user_seq=saved.user_seq)
+
+    async def _keep(self, token: Any) -> None:
+        self._take(token)
+        await self._save()
+
+    async def _save(self) -> None:
+        if self._file is not None and self._tokens is not None and self._email:
+            user_seq = self.user.user_seq if self.user is not None else None
+            saved = SavedSession(self._tokens, self._keys, user_seq)
+            await self._file.write(self._email, saved)
 
     def _take(self, token: Any) -> None:
         """Keep what an answer brings; what it leaves out stays as it was (protocol 1.16)."""
         if not isinstance(token, dict):
             raise ProtocolError("the answer holds no token")
-        now = time.time()
-        life = _seconds(token.get("authenticationExpiresIn"), 3600.0)
-        access = token.get("accessToken")
-        if isinstance(access, str) and access:
-            old = self._tokens.refresh_token if self._tokens else ""
-            refresh = token.get("refreshToken") or old
-            self._tokens = Tokens(_end(now, life), access, str(refresh))
-        names = ("accessKeyId", "secretKey", "sessionToken")
-        parts = [token.get(name) for name in names]
-        if all(isinstance(part, str) and part for part in parts):
-            # Missing or null, the token's own lifetime stands for it (protocol 1.5).
-            life = _seconds(token.get("authorizationExpiresIn"), life)
-            self._keys = AwsKeys(_end(now, life), *map(str, parts))
-
-    # HTTP
-
-    async def _send(
-        self,
-        method: str,
-        path: str,
-        body: Mapping[str, Any] | None = None,
-        query: Mapping[str, str] | None = None,
-        token: str | None = None,
-    ) -> Any:
-        import aiohttp
-
-        session = await self._session()
-        headers = {"User-Agent": f"navien_nwp500/{__version__}"}
-        if token is not None:
-            headers["authorization"] = token  # the raw token, no "Bearer" (protocol 1.1)
-        url = self._config.base_url + path
-        timeout = aiohttp.ClientTimeout(total=self._config.rest_timeout)
-        try:
-            async with session.request(
-                method, url, json=body, params=query, headers=headers, timeout=timeout
-            ) as response:
-                status, content = response.status, await response.read()
-                retry_after = _delay(response.headers.get("Retry-After"))
-                self.clock_skew = _skew(response.headers.get("Date"))
-        except asyncio.TimeoutError as error:
-            raise RequestTimeoutError(
-                f"{path}: no answer within {self._config.rest_timeout:g} s; try again later"
-            ) from error
-        except (aiohttp.ClientError, OSError) as error:
-            raise CommunicationError(
-                f"{path}: the cloud cannot be reached ({_short(error)}); check the network"
-            ) from error
-        _LOGGER.debug("%s %s: %d, %d bytes", method, path, status, len(content))
-        return _unwrap(path, status, content, retry_after)
-
-    async def _session(self) -> aiohttp.ClientSession:
-        if self._lent is not None:
-            return self._lent
-        async with self._opening:
-            if self._own is None:
-                loop = asyncio.get_running_loop()
-                # Reading certificates (and aiohttp itself) from disk would hold up the loop.
-                context = await loop.run_in_executor(None, tls_context, self._config.ca_file)
-                import aiohttp
-
-                connector = aiohttp.TCPConnector(ssl=context)
-                self._own = aiohttp.ClientSession(
-                    connector=connector, cookie_jar=aiohttp.DummyCookieJar()
-                )
-            return self._own
-
-    @cached_property
-    def _opening(self) -> asyncio.Lock:
-        return asyncio.Lock()
+        old = self._tokens.refresh_token if self._tokens else ""
+        self._tokens = tokens_in(token, old) or self._tokens
+        self._keys = keys_in(token) or self._keys
 
 
-def tls_context(ca_file: Path | None) -> ssl.SSLContext:
-    """Trust the given certificates, or the system's."""
-    import aiohttp  # noqa: F401  (loaded here, in a thread, once)
-
-    return ssl.create_default_context(cafile=None if ca_file is None else str(ca_file))
+def _usable(lease: L | None, refused: L | None) -> L | None:
+    return lease if lease is not None and lease.fresh and lease != refused else None
 
 
-def _unwrap(path: str, status: int, content: bytes, retry_after: float | None) -> Any:
-    """Open the envelope: the HTTP status and the body's code must both say success."""
-    import json
-
-    try:
-        envelope = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        if status == 200:
-            raise ProtocolError(f"{path}: the answer is no JSON") from error
-        envelope = {}
-    if not isinstance(envelope, dict):
-        envelope = {}
-    code = envelope.get("code")
-    code = code if type(code) is int else None
-    if status == 200 and code == 200:
-        return envelope.get("data")
-    message = envelope.get("msg")
-    message = message if isinstance(message, str) else "no reason given"
-    raise APIError(
-        f"{path}: the cloud answers {code or status} {mask_text(message[:200])}",
-        status_code=status,
-        code=code if code is not None else status,
-        retry_after=retry_after,
-    )
+def _later(ours: L | None, other: L | None) -> L | None:
+    if ours is None or other is None:
+        return ours or other
+    return max(ours, other, key=lambda lease: lease.expires_at)
 
 
 def _is_unauthorized(error: APIError) -> bool:
@@ -352,29 +302,3 @@ def _is_refusal(error: APIError) -> bool:
 
 def _is_throttled(error: APIError) -> bool:
     return 429 in (error.status_code, error.code)
-
-
-def _delay(retry_after: str | None) -> float | None:
-    """The header in seconds; as a date it is left out, a wrong clock would misread it."""
-    digits = (retry_after or "").strip()
-    return float(digits) if digits.isdecimal() and len(digits) < 10 else None
-
-
-def _skew(date: str | None) -> float | None:
-    try:
-        return None if date is None else parsedate_to_datetime(date).timestamp() - time.time()
-    except (TypeError, ValueError):
-        return None
-
-
-def _end(now: float, life: float) -> float:
-    return now + life - min(EARLY, life / 4)
-
-
-def _seconds(value: Any, default: float) -> float:
-    usable = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < 1e9
-    return float(value) if usable else default
-
-
-def _short(error: BaseException) -> str:
-    return mask_text(str(error)[:200]) or type(error).__name__

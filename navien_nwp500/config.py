@@ -96,6 +96,18 @@ def _file(value: Any) -> Path:
     return path
 
 
+def _new_file(name: str, value: Any) -> Path | None:
+    """Check the path of a file that may have to be made."""
+    try:
+        path = None if value is None else Path(value).expanduser()
+        usable = path is None or (path.name and "\0" not in path.name and not path.is_dir())
+    except (TypeError, ValueError, OSError, RuntimeError):
+        usable = False
+    if not usable:
+        raise ConfigurationError(f"{name} is {value!r}; it may be the path of a file")
+    return path
+
+
 def _mac(value: Any) -> str:
     digits = re.sub(r"[:\-.\s]", "", str(value)).lower()
     if not re.fullmatch(r"[0-9a-f]{12}", digits):
@@ -171,7 +183,9 @@ class NaviLinkConfig:
     """Everything a client can be told. All fields have defaults; credentials may come later.
 
     ``websocket_url`` None means the maker's address, then the AWS address behind it.
-    ``polling_interval`` and the time-outs are seconds. Raises ConfigurationError naming the
+    ``polling_interval`` and the time-outs are seconds. ``session_file`` names a file, readable by
+    its owner alone, that keeps tokens and keys between runs, so that a start with a session still
+    in force needs the e-mail only; the password is never kept. Raises ConfigurationError naming the
     field, what it holds and what it may hold.
     """
 
@@ -193,6 +207,7 @@ class NaviLinkConfig:
     #: Least distance between commands to one heater, seconds: it refuses hurried ones, and a few
     #: seconds are known to do (protocol 4.4, 13).
     command_interval: float = 5.0
+    session_file: Path | None = None
 
     def __post_init__(self) -> None:
         for entry in fields(self):
@@ -201,6 +216,7 @@ class NaviLinkConfig:
             if entry.name in _BY_NAME and (required or value is not None):
                 checked = _checked(_BY_NAME[entry.name], entry.name, value)
                 object.__setattr__(self, entry.name, checked)
+        object.__setattr__(self, "session_file", _new_file("session_file", self.session_file))
         for name in ("answer_timeout", "rest_timeout"):
             value = getattr(self, name)
             if not _is_number(value) or not value > 0:

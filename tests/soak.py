@@ -33,10 +33,10 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from navien_nwp500 import NaviLinkClient, NaviLinkConfig, NaviLinkDevice, ReconnectConfig
-from navien_nwp500.auth import tls_context
 from navien_nwp500.commands import STATUS
 from navien_nwp500.exceptions import NaviLinkError
 from navien_nwp500.recording import COLUMNS, PatientRecorder
+from navien_nwp500.rest import tls_context
 from navien_nwp500.waiting import ended
 
 #: Short, so that a month has room for many faults; the defaults are 15 s, and 2 to 120 s.

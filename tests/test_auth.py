@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from dataclasses import replace
+from pathlib import Path
 from typing import AsyncIterator
 
 import aiohttp
@@ -21,7 +22,7 @@ from navien_nwp500 import (
     RequestTimeoutError,
     TokenExpiredError,
 )
-from navien_nwp500.auth import tls_context
+from navien_nwp500.rest import tls_context
 from navien_nwp500.simulator import Simulator
 from navien_nwp500.simulator.faults import RestFault
 
@@ -296,3 +297,32 @@ async def test_no_repr_shows_a_secret(auth: NaviLinkAuth) -> None:
         "user@example.com",
     ):
         assert secret not in shown
+
+
+async def test_clients_share_one_tls_context_a_file_as_long_as_it_stays_the_same(
+    sim: Simulator, tmp_path: Path
+) -> None:
+    loop = asyncio.get_running_loop()
+    ca_file = tmp_path / "ca.pem"
+    ca_file.write_bytes(Path(str(sim.config.ca_file)).read_bytes())
+    found = await asyncio.gather(
+        *(loop.run_in_executor(None, tls_context, ca_file) for _ in range(20))
+    )
+    assert len(set(map(id, found))) == 1
+    ca_file.write_bytes(ca_file.read_bytes() + b"\n")
+    assert tls_context(ca_file) is not found[0]
+    assert tls_context(None) is tls_context(None)
+
+
+@pytest.mark.parametrize("content", [None, b"no certificate"])
+async def test_certificates_that_cannot_be_read_are_told(
+    sim: Simulator, tmp_path: Path, content: bytes | None
+) -> None:
+    ca_file = tmp_path / "ca.pem"
+    ca_file.write_bytes(content or b"")
+    auth = NaviLinkAuth(replace(sim.config, ca_file=ca_file))
+    if content is None:
+        ca_file.unlink()
+    with pytest.raises(ConfigurationError, match="ca.pem cannot be read"):
+        await auth.sign_in()
+    await auth.close()

@@ -16,6 +16,7 @@ FLOORS = [
     {"models", "schedules", "tou", "energy"},
     {"commands"},
     {"protocol", "recording", "reports"},
+    {"rest", "session_file"},
     {"auth", "aws_iot_websocket"},
     {"dialer", "record"},
     {"session"},

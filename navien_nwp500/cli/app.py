@@ -87,6 +87,14 @@ def devices(**options: Any) -> None:
     "--heaters", type=click.IntRange(1, 10_000), default=1, show_default=True, help="How many."
 )
 @click.option(
+    "--latency",
+    metavar="MS",
+    type=click.FloatRange(0, 10_000),
+    default=0,
+    show_default=True,
+    help="Milliseconds each byte is under way, each way.",
+)
+@click.option(
     "--env-file",
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write there what a client needs to find it.",

@@ -17,6 +17,7 @@ from .accounts import LIFETIME_SECONDS, Account, AccountBook
 from .broker import HOST, in_thread, running_broker
 from .certificates import make_server_context
 from .counters import Counters
+from .distance import Distance
 from .faults import Faults
 from .front import PATH, Front
 from .line import ClientLine
@@ -33,14 +34,15 @@ class Cloud:
 
     ``now`` gives seconds since the epoch, the lifetimes are in seconds of it. While entered:
     ``base_url``, ``websocket_url``, ``ca_file`` (PEM of the authority that signed the server's
-    certificate) and ``broker_port`` (plain MQTT, for the heaters). Raises OSError when the broker
-    does not start.
+    certificate), ``broker_port`` (plain MQTT, for the heaters) and, with a ``latency`` in seconds
+    each way, ``distance``. Raises OSError when the broker does not start.
     """
 
     base_url: str
     websocket_url: str
     ca_file: Path
     broker_port: int
+    distance: Distance
 
     def __init__(
         self,
@@ -49,9 +51,11 @@ class Cloud:
         now: Callable[[], float] = time.time,
         access_lifetime: float = LIFETIME_SECONDS,
         keys_lifetime: float = LIFETIME_SECONDS,
+        latency: float = 0.0,
     ) -> None:
         self.accounts = tuple(accounts)
         self.counters = Counters()
+        self._latency = latency
         clock = CloudTime(now)
         self.book = AccountBook(
             self.accounts, clock, access_lifetime=access_lifetime, keys_lifetime=keys_lifetime
@@ -71,6 +75,9 @@ class Cloud:
                 self.book, self.counters, self.faults, self._lines, self.broker_port
             )
             port = await stack.enter_async_context(_serving(self._application(), tls))
+            if self._latency:
+                self.distance = Distance(HOST, port, self._latency)
+                port = await stack.enter_async_context(self.distance.serving())
             self._stack = stack.pop_all()
         self.base_url = f"https://{HOST}:{port}{BASE}"
         self.websocket_url = f"wss://{HOST}:{port}{PATH}"

@@ -26,6 +26,8 @@ EMAIL = "user@example.com"
 FIRST_MAC = 0x0123456789AB
 #: The heater's day begins before the morning's showers.
 START_HOUR = 5
+#: A way by satellite and back is 0.6 s; more than this is an outage, seconds.
+LONGEST_LATENCY = 10.0
 
 
 class Unit:
@@ -76,7 +78,8 @@ class Simulator:
     begin (default: 5 o'clock today). Without ``pushes`` the account may not subscribe to its
     heaters' own topics, and the connection closes when it tries. With ``recirculation`` the
     heaters have a pump (older firmware knows none). A control less than ``control_interval``
-    seconds of the heater's time after the last is refused. Tokens and keys live in our time.
+    seconds of the heater's time after the last is refused. ``latency`` is how many seconds of our
+    time each byte between a client and the cloud is under way, in both directions. Tokens and keys live in our time.
     Raises ConfigurationError for a number out of range.
     """
 
@@ -91,12 +94,15 @@ class Simulator:
         pushes: bool = True,
         recirculation: bool = False,
         control_interval: float = CONTROL_INTERVAL,
+        latency: float = 0.0,
         seed: int = 0,
     ) -> None:
         if not 1 <= heaters <= 10_000:
             raise ConfigurationError(f"heaters is {heaters}; it may be 1 to 10000")
         if not control_interval >= 0:
             raise ConfigurationError(f"control_interval is {control_interval}; it may be 0 or more")
+        if not 0 <= latency <= LONGEST_LATENCY:
+            raise ConfigurationError(f"latency is {latency}; it may be 0 to {LONGEST_LATENCY} s")
         today = datetime.now().astimezone()
         morning = today.replace(hour=START_HOUR, minute=0, second=0, microsecond=0)
         self.clock = Clock(start or morning, speed)
@@ -107,7 +113,7 @@ class Simulator:
             self._unit(record, firmware, recirculation, control_interval, seed + number)
             for number, record in enumerate(records)
         ]
-        self.cloud = Cloud([self.account])
+        self.cloud = Cloud([self.account], latency=latency)
         self._stack = AsyncExitStack()
 
     def _unit(

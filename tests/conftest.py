@@ -21,6 +21,12 @@ def library_log() -> Iterator[None]:
     log.setLevel(level)
 
 
+@pytest.fixture(autouse=True)
+def empty_cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The command line keeps sessions in the user's cache: each test, and its programs, has one."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+
+
 @pytest.fixture
 async def sim() -> AsyncIterator[Simulator]:
     """A cloud with one heater, ten minutes of its time a second."""

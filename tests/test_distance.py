@@ -27,7 +27,7 @@ Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 @contextlib.asynccontextmanager
 async def connected(
     serve: Serve, latency: float = LATENCY
-) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter, Distance]]:
     """A client's connection to ``serve``, that far away."""
 
     async def serving(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -36,13 +36,17 @@ async def connected(
         finally:
             writer.close()
 
+    troubles: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, told: troubles.append(told))
     server = await asyncio.start_server(serving, "127.0.0.1", 0)
-    async with Distance("127.0.0.1", server.sockets[0].getsockname()[1], latency).serving() as port:
+    distance = Distance("127.0.0.1", server.sockets[0].getsockname()[1], latency)
+    async with distance.serving() as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        yield reader, writer
+        yield reader, writer, distance
         writer.close()
     server.close()
     await server.wait_closed()
+    assert troubles == []
 
 
 async def test_every_byte_arrives_in_its_order_both_ways_at_once() -> None:
@@ -52,7 +56,7 @@ async def test_every_byte_arrives_in_its_order_both_ways_at_once() -> None:
         while data := await reader.read(5000):
             writer.write(data)
 
-    async with connected(echo) as (reader, writer):
+    async with connected(echo) as (reader, writer, _):
         answer = asyncio.ensure_future(reader.readexactly(len(sent)))
         for start in range(0, len(sent), 7001):
             writer.write(sent[start : start + 7001])
@@ -65,7 +69,7 @@ async def test_a_half_closed_way_still_brings_the_answer() -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"heard " + await reader.read())
 
-    async with connected(serve) as (reader, writer):
+    async with connected(serve) as (reader, writer, _):
         writer.write(b"all of it")
         writer.write_eof()
         assert await asyncio.wait_for(reader.read(), LIMIT) == b"heard all of it"
@@ -75,7 +79,7 @@ async def test_a_close_comes_after_what_was_sent_before_it() -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"x" * 300_000)
 
-    async with connected(serve) as (reader, _):
+    async with connected(serve) as (reader, _, _):
         assert await asyncio.wait_for(reader.read(), LIMIT) == b"x" * 300_000
 
 
@@ -88,13 +92,31 @@ async def test_a_client_that_cuts_is_cut_at_the_server() -> None:
         except ConnectionError as error:
             ended.set_exception(error)
 
-    async with connected(serve) as (_, writer):
+    async with connected(serve) as (_, writer, _):
         writer.transport.get_extra_info("socket").setsockopt(
             socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
         )
         writer.transport.abort()
         with pytest.raises(ConnectionError):
             await asyncio.wait_for(ended, LIMIT)
+
+
+async def test_a_server_may_speak_on_to_a_client_that_is_gone() -> None:
+    ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.write(b"farewell")
+        writer.write_eof()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed() if writer.is_closing() else await writer.drain()
+        ended.set_result(None)
+
+    async with connected(serve) as (_, writer, distance):
+        writer.close()
+        await asyncio.wait_for(ended, LIMIT)
+        while distance._ends:
+            await asyncio.sleep(0.01)
 
 
 async def test_a_server_that_is_not_there_is_a_cut() -> None:
@@ -109,7 +131,7 @@ async def test_the_end_of_the_way_leaves_no_connection() -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
 
-    async with connected(serve) as (reader, writer):
+    async with connected(serve) as (reader, writer, _):
         writer.write(b"under way")
     with contextlib.suppress(ConnectionError):
         assert await asyncio.wait_for(reader.read(), LIMIT) == b""
@@ -124,7 +146,7 @@ async def test_no_byte_is_quicker_than_the_latency_and_tcp_costs_a_round_trip() 
         while data := await reader.read(100):
             writer.write(data)
 
-    async with connected(echo, latency=0.1) as (reader, writer):
+    async with connected(echo, latency=0.1) as (reader, writer, _):
         for least in (0.39, 0.19):
             begin = loop.time()
             writer.write(b"x")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import io
 import logging
+import os
+import stat
 import traceback
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -21,6 +23,7 @@ from navien_nwp500 import (
 )
 from navien_nwp500.recording import CsvRecorder
 from navien_nwp500.redaction import KEYS, logger, mask_text, mask_values
+from navien_nwp500.session_file import SessionFile
 from navien_nwp500.simulator import Simulator
 from navien_nwp500.simulator.faults import RestFault
 
@@ -80,6 +83,22 @@ async def live(client: NaviLinkClient, sim: Simulator, told: io.StringIO, csv: P
     told.write(f"{device.address!r} {device.info!r} {client.config!r} {device.health!r}")
 
 
+async def saved(config: NaviLinkConfig, told: io.StringIO) -> None:
+    """Tell what can be told of a session file, of one others can read too."""
+    assert config.session_file is not None and config.email is not None
+    file = SessionFile(config.session_file, config.base_url)
+    told.write(f"{file!r} {await file.read(config.email)!r}")
+    held = config.session_file.read_text()
+    assert PASSWORD not in held and "refresh_token" in held
+    if os.name == "posix":
+        # It holds secrets by purpose: instead of being free of them it is its owner's alone.
+        assert stat.S_IMODE(config.session_file.stat().st_mode) == 0o600
+        config.session_file.chmod(0o644)
+    for damage in (held, held[:-9], held.replace('"tokens": {', '"tokens": {"expires_at": "x",')):
+        config.session_file.write_text(damage)
+        told.write(repr(await file.read(config.email)))
+
+
 async def test_no_secret_is_logged_raised_shown_or_recorded(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -87,10 +106,14 @@ async def test_no_secret_is_logged_raised_shown_or_recorded(
     told = io.StringIO()
     csv = tmp_path / "tank.csv"
     async with Simulator(speed=600, password=PASSWORD) as sim:
-        config = replace(sim.config, answer_timeout=0.3, command_interval=0.0)
+        session_file = tmp_path / "session.json"
+        config = replace(
+            sim.config, answer_timeout=0.3, command_interval=0.0, session_file=session_file
+        )
         async with NaviLinkClient(config) as client:
             await asyncio.wait_for(live(client, sim, told, csv), 60)
             secrets = secrets_of(client)
+        await saved(config, told)
     own = [record for record in caplog.records if record.name.startswith("navien_nwp500")]
     logged = "\n".join(logging.Formatter().format(record) for record in own)
     printed = capsys.readouterr()

@@ -8,7 +8,40 @@ import click
 
 Decorator = Callable[[Any], Any]
 
-SIMULATE = click.option("--simulate", is_flag=True, help="A heater of the simulator, not yours.")
+_SIGNS_IN_ANEW = "navien_nwp500.signs_in_anew"
+
+
+def _note(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+    context.meta[_SIGNS_IN_ANEW] = value
+
+
+def session_kept() -> bool:
+    """Whether the word that runs keeps its session for the next."""
+    context = click.get_current_context(silent=True)
+    return context is not None and context.meta.get(_SIGNS_IN_ANEW) is False
+
+
+def _together(*options: Decorator) -> Decorator:
+    def add(function: Any) -> Any:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return add
+
+
+#: What every word that looks at an account takes.
+SIMULATE = _together(
+    click.option("--simulate", is_flag=True, help="A heater of the simulator, not yours."),
+    # How the account is reached is no concern of the word's: it is noted for ``world``.
+    click.option(
+        "--no-session-file",
+        is_flag=True,
+        expose_value=False,
+        callback=_note,
+        help="Sign in anew, and keep no session.",
+    ),
+)
 JSON = click.option("--json", "as_json", is_flag=True, help="JSON, for a machine to read.")
 DEVICE = click.option("--device", metavar="MAC", help="Which heater, when you have several.")
 UNIT = click.option(

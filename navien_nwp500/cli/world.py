@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, AsyncIterator, Awaitable, TypeVar
 
 from ..client import NaviLinkClient
@@ -15,6 +18,7 @@ from ..exceptions import (
     DeviceOfflineError,
     RequestTimeoutError,
 )
+from .options import session_kept
 from .running import log_to_stderr
 
 if TYPE_CHECKING:
@@ -46,6 +50,8 @@ async def world(simulate: bool, speed: float = 1.0) -> AsyncIterator[World]:
     if not simulate:
         # Somebody watches for months: a night without the cloud is no reason to give up.
         config = NaviLinkConfig.from_environment(reconnect=ReconnectConfig(max_retries=None))
+        if session_kept():
+            config = replace(config, session_file=session_file(config))
         log_to_stderr(config.log_level)
         async with NaviLinkClient(config) as client:
             yield World(client)
@@ -54,6 +60,14 @@ async def world(simulate: bool, speed: float = 1.0) -> AsyncIterator[World]:
     async with simulator_class()(speed=speed) as simulator:
         async with NaviLinkClient(simulator.config) as client:
             yield World(client, simulator.clock)
+
+
+def session_file(config: NaviLinkConfig) -> Path:
+    """Where an account's session is kept between runs: a file of its own in the user's cache."""
+    from platformdirs import user_cache_path
+
+    account = hashlib.sha256(f"{config.base_url} {config.email}".encode()).hexdigest()
+    return user_cache_path("navien-nwp500", appauthor=False) / f"session-{account[:8]}.json"
 
 
 def simulator_class() -> type[Simulator]:

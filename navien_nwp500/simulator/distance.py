@@ -148,7 +148,9 @@ class _End(asyncio.Protocol):
         elif data:
             self.transport.write(data)
         else:
-            self.transport.write_eof()
+            # Once it has said its end, asyncio does not notice that this end is gone.
+            with contextlib.suppress(OSError):
+                self.transport.write_eof()
             self._said_end = True
             self._close_when_done()
 

@@ -109,7 +109,7 @@ async def test_a_server_may_speak_on_to_a_client_that_is_gone() -> None:
         writer.write(b"farewell")
         writer.write_eof()
         with contextlib.suppress(ConnectionError):
-            await writer.wait_closed() if writer.is_closing() else await writer.drain()
+            await writer.drain()
         ended.set_result(None)
 
     async with connected(serve) as (_, writer, distance):

@@ -144,7 +144,12 @@ class Setting(NamedTuple):
 
 SETTINGS = (
     Setting("NAVILINK_EMAIL", "email", _text, "E-mail of your NaviLink account."),
-    Setting("NAVILINK_PASSWORD", "password", _text, "Its password."),
+    Setting(
+        "NAVILINK_PASSWORD",
+        "password",
+        _text,
+        "Its password; a saved session needs none while it holds.",
+    ),
     Setting(
         "NAVILINK_LOG_LEVEL",
         "log_level",

@@ -85,6 +85,10 @@ class NaviLinkAuth:
             self._email, self._password = email or self._email, password or self._password
             return await self._sign_in()
 
+    async def ready(self) -> None:
+        """Sign in unless that was done, so that calls and keys can follow. Raises as ``call``."""
+        await self._access_token()
+
     async def call(
         self,
         method: str,

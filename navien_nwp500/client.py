@@ -9,10 +9,10 @@ from .auth import NaviLinkAuth
 from .config import NaviLinkConfig
 from .device import NaviLinkDevice
 from .exceptions import ProtocolError
+from .exchange import Exchange
 from .models import DeviceInfo, UserInfo
 from .protocol import DEVICE_TYPE
 from .record import parse_info
-from .session import Session
 
 if TYPE_CHECKING:
     import aiohttp
@@ -42,11 +42,11 @@ class NaviLinkClient:
     ) -> None:
         self.config = config if config is not None else NaviLinkConfig()
         self._auth = NaviLinkAuth(self.config, session=session)
-        self._session = Session(self._auth, self.config)
+        self._exchange = Exchange(self._auth, self.config)
         self._devices: dict[str | None, NaviLinkDevice] = {}
 
     def __repr__(self) -> str:
-        return f"NaviLinkClient({self._session!r})"
+        return f"NaviLinkClient({self._exchange!r})"
 
     async def __aenter__(self) -> NaviLinkClient:
         return self
@@ -67,8 +67,17 @@ class NaviLinkClient:
         """
         return await self._auth.sign_in(email, password)
 
-    async def get_devices(self) -> list[NaviLinkDevice]:
-        """List the account's NWP500 heaters, all pages. Raises what REST raises."""
+    async def get_devices(self, *, connect: bool = True) -> list[NaviLinkDevice]:
+        """List the account's NWP500 heaters, all pages. Raises what REST raises.
+
+        Who lists heaters is about to use one, so their connection is opened meanwhile, as soon as
+        the account is signed in. It costs a handshake at most: what goes wrong with it is raised by
+        the first call that needs it and not by this one, nothing is tried again before that, and
+        ``close()`` ends it. ``connect=False`` opens nothing, for those who only look at the list.
+        """
+        if connect:
+            await self._auth.ready()
+            self._exchange.first.begin()
         infos: list[DeviceInfo] = []
         while True:
             page = await self._page(len(infos))
@@ -94,7 +103,7 @@ class NaviLinkClient:
     async def close(self) -> None:
         """Close the connection and sign nothing out: the session stays valid in the cloud."""
         try:
-            await self._session.close()
+            await self._exchange.close()
         finally:
             await self._auth.close()
 
@@ -102,7 +111,7 @@ class NaviLinkClient:
         """One object a heater, however often it is listed: its watchers stay with it."""
         device = self._devices.get(info.mac_address)
         if device is None:
-            device = NaviLinkDevice(info, self._auth, self._session, self.config)
+            device = NaviLinkDevice(info, self._auth, self._exchange, self.config)
             self._devices[info.mac_address] = device
         device.update(info)
         return device

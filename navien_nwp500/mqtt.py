@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import random
 import time
 from datetime import datetime, timezone
 from typing import Any, AsyncGenerator, Awaitable, Callable, Mapping, Union
 
 from .commands import FEATURES, STATUS, Command
 from .exceptions import CommunicationError, ProtocolError, RequestTimeoutError
+from .exchange import Exchange
 from .health import Health, HealthState
 from .mailbox import Mailbox
 from .models import DeviceFeatures, DeviceStatus
 from .protocol import Address, Message
 from .redaction import logger
-from .session import Session
 
 _LOGGER = logger(__name__)
 
@@ -25,12 +26,13 @@ StatusCallback = Callable[[DeviceStatus], Union[Awaitable[None], None]]
 class NaviLinkMQTT:
     """A heater's line: its requests, its news and those who watch it.
 
-    All heaters of a client share one connection. ``last_status`` is the newest status heard,
+    The heaters of a client share a connection. ``last_status`` is the newest status heard,
     whoever asked for it; None before the first.
     """
 
-    def __init__(self, session: Session, address: Address) -> None:
-        self._session = session
+    def __init__(self, exchange: Exchange, address: Address) -> None:
+        self._exchange = exchange
+        self._session = exchange.first
         self.address = address
         self.last_status: DeviceStatus | None = None
         self._state = HealthState.IDLE
@@ -86,18 +88,12 @@ class NaviLinkMQTT:
     async def connect(self) -> None:
         """Connect, unless the shared connection is up, and listen to this heater.
 
-        Raises AuthenticationError, WebSocketError or RequestTimeoutError when the first connect
-        fails; a connection lost later is sought again by itself.
+        Returns once the broker has agreed to send its news. Raises AuthenticationError,
+        WebSocketError or RequestTimeoutError when the first connect fails; a connection lost later
+        is sought again by itself.
         """
-        if self._state is HealthState.IDLE:
-            self._change(HealthState.CONNECTING)
-        try:
-            await self._session.attach(self)
-            await self._session.connect()
-        except BaseException:
-            if not self.connected:
-                self._change(HealthState.IDLE)
-            raise
+        await self._reach()
+        await self._session.listen(self)
 
     async def disconnect(self) -> None:
         """Stop listening to this heater; the shared connection serves the others on."""
@@ -110,7 +106,7 @@ class NaviLinkMQTT:
 
         Raises RequestTimeoutError when it does not answer, CommunicationError when the line drops.
         """
-        await self.connect()
+        await self._reach()
         return await self._session.request(self.address, command, body)
 
     async def get_status(self) -> DeviceStatus:
@@ -181,12 +177,17 @@ class NaviLinkMQTT:
     async def _watch(
         self, interval: float, mailbox: Mailbox[DeviceStatus]
     ) -> AsyncGenerator[DeviceStatus, None]:
-        await self.connect()
+        await self._reach()
+        # A moment of its own for each watch, or a thousand begun together would poll in step; it
+        # is kept across outages. The second poll comes after a part of the interval.
+        next_poll = time.monotonic() + random.uniform(0, interval)
         self._watchers.add(mailbox)
         try:
             while not mailbox.closed:
-                next_poll = time.monotonic() + interval
                 await self._poll()
+                late = time.monotonic() - next_poll
+                if late >= 0:
+                    next_poll += interval * (late // interval + 1)
                 outages = self._outages
                 while not mailbox.closed and outages == self._outages:
                     status = await mailbox.get(next_poll - time.monotonic())
@@ -195,6 +196,20 @@ class NaviLinkMQTT:
                     yield status
         finally:
             self._watchers.discard(mailbox)
+
+    async def _reach(self) -> None:
+        """Take a place on a connection, and join its opening unless it is up."""
+        if not self._session.serves(self):
+            self._session = self._exchange.attach(self)
+        if self._session.connected:
+            return
+        if self._state is HealthState.IDLE:
+            self._change(HealthState.CONNECTING)
+        try:
+            await self._session.connect()
+        except BaseException:
+            self._change(HealthState.IDLE)
+            raise
 
     def link_changed(self, state: HealthState) -> None:
         """Take the session's word: connecting again, or closed for good.

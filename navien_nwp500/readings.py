@@ -10,6 +10,7 @@ from .commands import DIAGNOSTICS, DOWNLOADED_SOFTWARE
 from .config import NaviLinkConfig, ReconnectConfig
 from .control import Control
 from .energy import EnergyHistory
+from .exchange import Exchange
 from .health import Health
 from .models import DeviceFeatures, DeviceInfo, DeviceStatus, FirmwareInfo
 from .mqtt import NaviLinkMQTT
@@ -17,7 +18,6 @@ from .programs import Programs
 from .protocol import Address
 from .record import Record
 from .schedules import RecirculationProgram, ReservationProgram
-from .session import Session
 from .tou import TOUInfo, decode_tou
 
 
@@ -25,12 +25,12 @@ class DeviceReadings:
     """A heater of the account as far as it can be read. ``NaviLinkDevice`` adds the writing."""
 
     def __init__(
-        self, info: DeviceInfo, auth: NaviLinkAuth, session: Session, config: NaviLinkConfig
+        self, info: DeviceInfo, auth: NaviLinkAuth, exchange: Exchange, config: NaviLinkConfig
     ) -> None:
         self._record = Record(info, auth)
-        self._session = session
+        self._exchange = exchange
         self._config = config
-        self._line = NaviLinkMQTT(session, self._record.address)
+        self._line = NaviLinkMQTT(exchange, self._record.address)
         self._control = Control(self._line, self._record, config)
         self._programs = Programs(self._control)
 
@@ -185,5 +185,5 @@ class DeviceReadings:
         ``reconnect_config`` rules how the shared connection is sought again from now on.
         """
         if reconnect_config is not None:
-            self._session.reconnect = reconnect_config
+            self._exchange.reconnect = reconnect_config
         return self._line

@@ -13,17 +13,36 @@ T = TypeVar("T")
 
 
 async def at_most(limit: float, future: asyncio.Future[T]) -> T:
-    """The future's outcome; after ``limit`` seconds cancel it and raise asyncio.TimeoutError."""
+    """The future's outcome; after ``limit`` seconds end it and raise asyncio.TimeoutError.
+
+    A plain future is awaited itself, which costs one turn of the loop and no more: it is the
+    caller's own, and whoever settles it asks first whether it is done. A task is cancelled.
+    """
+    if isinstance(future, asyncio.Task):
+        return await _task_at_most(limit, future)
+    timer = asyncio.get_running_loop().call_later(max(limit, 0), _expire, future)
     try:
-        done, _ = await asyncio.wait({future}, timeout=max(limit, 0))
+        return await future
+    finally:
+        timer.cancel()
+
+
+def _expire(future: asyncio.Future[Any]) -> None:
+    if not future.done():
+        future.set_exception(asyncio.TimeoutError())
+
+
+async def _task_at_most(limit: float, task: asyncio.Task[T]) -> T:
+    try:
+        done, _ = await asyncio.wait({task}, timeout=max(limit, 0))
     except asyncio.CancelledError:
-        if not future.cancel() and not future.cancelled():
-            future.exception()  # seen: nobody else will ask how it ended
+        if not task.cancel() and not task.cancelled():
+            task.exception()  # seen: nobody else will ask how it ended
         raise
     if not done:
-        future.cancel()
+        task.cancel()
         raise asyncio.TimeoutError
-    return future.result()
+    return task.result()
 
 
 async def ended(*tasks: asyncio.Task[Any]) -> None:

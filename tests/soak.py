@@ -269,7 +269,7 @@ class Watcher:
 
 def count_polls(client: NaviLinkClient, watchers: list[Watcher], book: Book) -> None:
     """Stand between the watchers and the session, and count what their polls become."""
-    session: Any = client._session
+    session: Any = client._exchange.first
     request = session.request
 
     async def counted(address: Any, command: Any, body: Any = None) -> Any:
@@ -346,7 +346,7 @@ class Soak:
         self.left = sorted(
             task.get_name() for task in asyncio.all_tasks() if "navilink" in task.get_name()
         )
-        if client._session._answers or client._session._changed:
+        if client._exchange.first._asking.answers or client._exchange.first._changed:
             self.book.problem("the closed session keeps futures")
 
     async def _live(self, client: NaviLinkClient) -> None:

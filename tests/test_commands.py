@@ -705,7 +705,7 @@ async def test_every_row_fails_plainly(manner: str, expected: type[Exception]) -
                 other.heater.status(),
                 **{part.field: _not(part, wish(command)) for part in command.proof},
             )
-            await asyncio.wait_for(device._session.wait_connected(), LIMIT)
+            await asyncio.wait_for(device._line._session.wait_connected(), LIMIT)
             with pytest.raises(expected):
                 await told(device, command)
         rows = len(CONTROL) if manner != "unchanged" else len([c for c in CONTROL if c.proof])

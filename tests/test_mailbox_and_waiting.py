@@ -34,7 +34,12 @@ async def test_at_most_ends_and_cancels_what_it_waited_for() -> None:
     future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     with pytest.raises(asyncio.TimeoutError):
         await at_most(0.001, future)
-    assert future.cancelled()
+    assert future.done()
+    task = asyncio.ensure_future(asyncio.sleep(60))
+    with pytest.raises(asyncio.TimeoutError):
+        await at_most(0.001, task)
+    await asyncio.wait({task})
+    assert task.cancelled()
 
 
 async def test_a_cancellation_that_comes_with_the_result_is_not_lost() -> None:

@@ -141,7 +141,7 @@ async def test_closing_at_any_await_of_the_keeper_leaves_nothing(
             await watcher.stop()
 
     async with nothing_left(sim):
-        for number in range(0, 26):
+        for number in range(0, 13):
             reached.clear()
             await life()
 
@@ -158,7 +158,7 @@ async def test_closing_ends_those_who_watch_at_once(sim: Simulator) -> None:
 async def test_closing_ends_a_connect_that_has_hardly_begun(sim: Simulator) -> None:
     async with NaviLinkClient(quick(sim)) as client:
         await client.get_devices()
-        connecting = asyncio.ensure_future(client._session.connect())
+        connecting = asyncio.ensure_future(client._exchange.first.connect())
         await asyncio.sleep(0)
         await client.close()
         with pytest.raises(MQTTError):
@@ -183,7 +183,7 @@ async def test_closing_ends_a_connect_under_way(sim: Simulator) -> None:
         device = (await client.get_devices())[0]
         sim.faults.set(Refuse(where="mqtt", silent=True))
         asking = asyncio.ensure_future(device.get_status())
-        await eventually(lambda: device._session._keeper is not None)
+        await eventually(lambda: device._line._session._keeper is not None)
         await soon(client.close())
         with pytest.raises(MQTTError):
             await soon(asking)

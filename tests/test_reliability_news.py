@@ -38,7 +38,7 @@ async def fixture_device(sim: Simulator) -> AsyncIterator[NaviLinkDevice]:
 
 async def asked(device: NaviLinkDevice) -> None:
     """Return once a request is on its way."""
-    await eventually(lambda: bool(device._session._answers))
+    await eventually(lambda: bool(device._line._session._asking.answers))
 
 
 # The heater is away
@@ -77,7 +77,7 @@ async def test_a_late_answer_resolves_no_later_request(
     await asked(device)
     sim.faults.clear()
     assert (await soon(asking)).error_code == 0
-    assert device._session._answers == {}
+    assert not device._line._session._asking.answers
 
 
 async def test_a_doubled_answer_is_delivered_once(
@@ -111,7 +111,7 @@ async def test_a_foreign_answer_is_not_taken_for_ours(
     sim.faults.set(Foreign(instead_of_it=True, **names))
     with pytest.raises(RequestTimeoutError):
         await soon(device.get_status())
-    assert device._session._answers == {}
+    assert not device._line._session._asking.answers
 
 
 async def test_an_answer_to_a_cancelled_request_goes_nowhere(
@@ -124,7 +124,7 @@ async def test_an_answer_to_a_cancelled_request_goes_nowhere(
     asking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asking
-    assert device._session._answers == {}
+    assert not device._line._session._asking.answers
     sim.faults.clear()
     await soon(device.get_status())
 

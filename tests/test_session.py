@@ -17,6 +17,7 @@ from navien_nwp500 import (
     ReconnectConfig,
     WebSocketError,
 )
+from navien_nwp500.answers import Key
 from navien_nwp500.health import Health, HealthState
 from navien_nwp500.protocol import Frame, parse_message
 from navien_nwp500.simulator import Simulator
@@ -128,9 +129,9 @@ async def test_a_repeated_message_is_delivered_once(sim: Simulator) -> None:
             "cmd/52/navilink-0123456789ab/res", body % encode_status(heater.heater.status())
         )
         before = device.last_status
-        client._session._dispatch(frame)
+        client._exchange.first._dispatch(frame)
         first = device.last_status
-        client._session._dispatch(frame)
+        client._exchange.first._dispatch(frame)
         assert first is not before and device.last_status is first
 
 
@@ -140,26 +141,39 @@ async def test_late_foreign_and_doubled_answers_resolve_nothing_and_leave_nothin
     async with NaviLinkClient(replace(sim.config, answer_timeout=0.2)) as client:
         device = (await client.get_devices())[0]
         await device.get_status()
-        session = client._session
+        session = client._exchange.first
+        answers = session._asking.answers
         await sim.unplug()
         asking = asyncio.ensure_future(device._line.get_status())
-        while not session._answers:
+        while not answers:
             await asyncio.sleep(0)
-        (client_id, session_id), _ = next(iter(session._answers.items()))
-        for foreign in ((client_id, "1"), ("somebody", session_id), ("", "")):
-            payload = (
-                '{"clientID":"%s","sessionID":"%s","response":{"macAddress":"0123456789ab"}}'
-                % foreign
-            )
-            session._dispatch(Frame("cmd/52/x/res", payload.encode()))
-        assert not any(answer.done() for answer in next(iter(session._answers.values())))
+        ((mac, client_id, session_id),) = answers._waiting
+        foreign = [
+            (mac, client_id, "1"),
+            (mac, "somebody", session_id),
+            (mac, "", ""),
+            ("0123456789ac", client_id, session_id),
+            (mac.upper(), client_id, session_id),
+        ]
+        for names in foreign:
+            session._dispatch(answer_to(*names))
+        nameless = '{"clientID":"%s","sessionID":"%s","response":{}}' % (client_id, session_id)
+        session._dispatch(Frame("cmd/52/10001/20002/x/res", nameless.encode()))
+        assert not any(
+            answer.done() for answer in answers._waiting[Key(mac, client_id, session_id)]
+        )
         asking.cancel()
         with pytest.raises(asyncio.CancelledError):
             await asking
-        payload = '{"clientID":"%s","sessionID":"%s","response":{}}' % (client_id, session_id)
-        session._dispatch(Frame("cmd/52/x/res", payload.encode()))
-        session._dispatch(Frame("cmd/52/x/res", payload.encode()))
-        assert session._answers == {}
+        session._dispatch(answer_to(mac, client_id, session_id))
+        session._dispatch(answer_to(mac, client_id, session_id))
+        assert not answers
+
+
+def answer_to(mac: str, client_id: str, session_id: str) -> Frame:
+    names = (client_id, session_id, mac)
+    payload = '{"clientID":"%s","sessionID":"%s","response":{"macAddress":"%s"}}' % names
+    return Frame("cmd/52/10001/20002/x/res", payload.encode())
 
 
 @pytest.mark.parametrize("payload", [b"", b"{", b"\xff", b"[]", b"{}" * 3, b"\x01\x02", b"null"])
@@ -167,7 +181,7 @@ async def test_rubbish_is_counted_and_reading_goes_on(sim: Simulator, payload: b
     async with NaviLinkClient(sim.config) as client:
         device = (await client.get_devices())[0]
         await device.get_status()
-        client._session._dispatch(Frame("cmd/52/navilink-0123456789ab/res", payload))
+        client._exchange.first._dispatch(Frame("cmd/52/navilink-0123456789ab/res", payload))
         assert device.health.bad_messages == 1
         assert (await device.get_status()).device_connected == 2
 

@@ -371,7 +371,7 @@ class Household(RuleBasedStateMachine):
     @invariant()
     def only_watchers_wait(self) -> None:
         if hasattr(self, "client"):
-            waiting = sum(map(len, self.client._session._answers.values()))
+            waiting = len(self.client._exchange.first._asking.answers)
             assert waiting <= len(self.watchers)
             assert len(self.device._line._watchers) <= len(self.watchers)
         for watcher in self.watchers:
@@ -384,8 +384,8 @@ class Household(RuleBasedStateMachine):
             await asyncio.wait({watcher.task})
             assert isinstance(watcher.task.exception(), NaviLinkError), watcher.task
         self.watchers.clear()
-        session: Any = self.client._session
-        assert session._answers == {} and session._changed == set()
+        session: Any = self.client._exchange.first
+        assert not session._asking.answers and session._changed == set()
         assert self.device._line._watchers == set()
         left = [task for task in asyncio.all_tasks() if task.get_name().startswith("navilink")]
         assert left == []

@@ -204,7 +204,7 @@ async def test_a_request_ends_at_once_when_the_line_drops(sim: Simulator) -> Non
         await device.get_status()
         await sim.units[0].unplug()
         asking = asyncio.ensure_future(device.get_status())
-        while not client._session._answers:
+        while not client._exchange.first._asking.answers:
             await asyncio.sleep(0)
         await sim.cloud.drop_connections()
         with pytest.raises((WebSocketError, MQTTError)):
@@ -310,7 +310,7 @@ async def test_nothing_is_left_running(sim: Simulator) -> None:
     await asyncio.sleep(0)
     left = {task for task in asyncio.all_tasks() - before if "navi" in task.get_name()}
     assert left == set()
-    assert not client._session.connected
+    assert not client._exchange.first.connected
 
 
 async def test_nothing_to_configure_is_needed_to_construct() -> None:

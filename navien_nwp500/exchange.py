@@ -1,0 +1,59 @@
+"""The account's connections: one for all heaters, and a further one when its room is used up."""
+
+from __future__ import annotations
+
+from .auth import NaviLinkAuth
+from .config import NaviLinkConfig, ReconnectConfig
+from .session import Line, Session
+from .subscribed import PushRight
+from .waiting import ended
+
+
+class Exchange:
+    """Puts each heater's line on the first connection with room (protocol 2.3).
+
+    49 heaters of a home fit on one, or any number when the account may not hear pushes.
+    """
+
+    def __init__(self, auth: NaviLinkAuth, config: NaviLinkConfig) -> None:
+        self._auth = auth
+        self._config = config
+        self._right = PushRight()
+        self._sessions = [Session(auth, config, self._right)]
+
+    def __repr__(self) -> str:
+        return f"Exchange({', '.join(map(repr, self._sessions))})"
+
+    @property
+    def first(self) -> Session:
+        """The connection there always is."""
+        return self._sessions[0]
+
+    @property
+    def reconnect(self) -> ReconnectConfig:
+        """How lost connections are sought again."""
+        return self.first.reconnect
+
+    @reconnect.setter
+    def reconnect(self, rule: ReconnectConfig) -> None:
+        for session in self._sessions:
+            session.reconnect = rule
+
+    def attach(self, line: Line) -> Session:
+        """Connect a line to the session it stays on until detached, and return it."""
+        for session in self._sessions:
+            if session.serves(line):
+                return session
+        for session in self._sessions:
+            if session.has_room(line.address):
+                break
+        else:
+            session = Session(self._auth, self._config, self._right)
+            session.reconnect = self.reconnect
+            self._sessions.append(session)
+        session.attach(line)
+        return session
+
+    async def close(self) -> None:
+        """Close every connection; all have been told before one is waited for."""
+        await ended(*[task for session in self._sessions for task in session.end()])

@@ -87,6 +87,13 @@ def devices(**options: Any) -> None:
     "--heaters", type=click.IntRange(1, 10_000), default=1, show_default=True, help="How many."
 )
 @click.option(
+    "--accounts",
+    type=click.IntRange(1, 10_000),
+    default=1,
+    show_default=True,
+    help="How many, each with so many heaters: user@, user2@, user3@example.com, one password.",
+)
+@click.option(
     "--latency",
     metavar="MS",
     type=click.FloatRange(0, 10_000),

@@ -11,10 +11,14 @@ from .running import log_to_stderr
 from .world import simulator_class
 
 
-async def simulate(speed: float, heaters: int, latency: float, env_file: Path | None) -> None:
+async def simulate(
+    speed: float, heaters: int, accounts: int, latency: float, env_file: Path | None
+) -> None:
     """Serve until stopped; say on stdout, and in the file, how to be found."""
     log_to_stderr()
-    async with simulator_class()(speed=speed, heaters=heaters, latency=latency / 1000) as simulator:
+    async with simulator_class()(
+        speed=speed, heaters=heaters, accounts=accounts, latency=latency / 1000
+    ) as simulator:
         lines = "".join(f"{name}={value}\n" for name, value in simulator.environment.items())
         if env_file is not None:
             _write_private(env_file, lines)

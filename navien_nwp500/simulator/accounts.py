@@ -10,6 +10,7 @@ import hmac
 import json
 import secrets
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Callable, Generic, Iterable, Sequence, TypeVar
 
 from .sigv4 import AwsKeys
@@ -86,7 +87,11 @@ class Account:
 
     def owns(self, mac_address: str) -> bool:
         """Say whether a heater of this MAC belongs to the account."""
-        return any(heater.mac_address == mac_address for heater in self.heaters)
+        return mac_address in self._macs
+
+    @cached_property
+    def _macs(self) -> frozenset[str]:
+        return frozenset(heater.mac_address for heater in self.heaters)
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from .wifi import WifiModule
 
 EMAIL = "user@example.com"
 FIRST_MAC = 0x0123456789AB
+FIRST_USER = 20002
 #: The heater's day begins before the morning's showers.
 START_HOUR = 5
 #: A way by satellite and back is 0.6 s; more than this is an outage, seconds.
@@ -74,6 +75,9 @@ class Simulator:
             async with NaviLinkClient(sim.config) as client:
                 ...
 
+    With several ``accounts`` each has so many ``heaters`` of its own; they share the password, and
+    ``email_of`` gives their e-mails.
+
     ``speed`` is seconds of the heaters' time to one of ours; ``start`` is when their clocks
     begin (default: 5 o'clock today). Without ``pushes`` the account may not subscribe to its
     heaters' own topics, and the connection closes when it tries. With ``recirculation`` the
@@ -88,6 +92,7 @@ class Simulator:
         *,
         speed: float = 1.0,
         heaters: int = 1,
+        accounts: int = 1,
         firmware: Firmware = Firmware.B,
         start: datetime | None = None,
         password: str | None = None,
@@ -99,6 +104,8 @@ class Simulator:
     ) -> None:
         if not 1 <= heaters <= 10_000:
             raise ConfigurationError(f"heaters is {heaters}; it may be 1 to 10000")
+        if not 1 <= accounts * heaters <= 10_000:
+            raise ConfigurationError(f"accounts is {accounts}; with their heaters 1 to 10000")
         if not control_interval >= 0:
             raise ConfigurationError(f"control_interval is {control_interval}; it may be 0 or more")
         if not 0 <= latency <= LONGEST_LATENCY:
@@ -106,14 +113,24 @@ class Simulator:
         today = datetime.now().astimezone()
         morning = today.replace(hour=START_HOUR, minute=0, second=0, microsecond=0)
         self.clock = Clock(start or morning, speed)
-        records = [_record(number, firmware) for number in range(heaters)]
+        records = [_record(number, firmware) for number in range(accounts * heaters)]
         password = password or secrets.token_urlsafe(12)
-        self.account = Account(EMAIL, password, records, pushes=pushes)
+        owners = [
+            Account(
+                email_of(number),
+                password,
+                records[number * heaters : (number + 1) * heaters],
+                user_seq=FIRST_USER + number,
+                pushes=pushes,
+            )
+            for number in range(accounts)
+        ]
+        self.account = owners[0]
         self.units: Sequence[Unit] = [
             self._unit(record, firmware, recirculation, control_interval, seed + number)
             for number, record in enumerate(records)
         ]
-        self.cloud = Cloud([self.account], latency=latency)
+        self.cloud = Cloud(owners, latency=latency)
         self._stack = AsyncExitStack()
 
     def _unit(
@@ -186,6 +203,11 @@ class Simulator:
     async def plug_in(self, number: int = 0) -> None:
         """Put a heater on the net again."""
         await self.units[number].plug_in(self.cloud.broker_port)
+
+
+def email_of(account: int) -> str:
+    """The e-mail of an account by its number, from 0."""
+    return EMAIL if account == 0 else EMAIL.replace("@", f"{account + 1}@")
 
 
 def _record(number: int, firmware: Firmware) -> HeaterRecord:

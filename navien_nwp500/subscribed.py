@@ -27,6 +27,9 @@ MAX_SUBSCRIPTIONS = 50
 #: So many drops over the push subscription show that the account may not have it (AWS closes
 #: without a word, protocol 2.3); polling alone must then do.
 PUSH_TRIES = 2
+#: How much later than its subscriptions a dropped line may be known to be down, seconds. The SDK
+#: reports both from its own thread, in this order.
+DROP_SEEN = 0.2
 
 
 class PushesRefusedError(WebSocketError):
@@ -169,6 +172,8 @@ class SubscribedLink:
         try:
             await self._link.subscribe(address.filter)
         except WebSocketError as error:
+            if self._link.up:  # the SDK may name the subscription before the line it fell with
+                await asyncio.sleep(DROP_SEEN)
             return error if self._link.up else self._refused(error)
         except CommunicationError as error:
             return error

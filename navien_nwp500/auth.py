@@ -87,7 +87,7 @@ class NaviLinkAuth:
 
     async def ready(self) -> None:
         """Sign in unless that was done, so that calls and keys can follow. Raises as ``call``."""
-        await self._access_token()
+        await self._valid_tokens()
 
     async def call(
         self,

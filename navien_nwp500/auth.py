@@ -130,6 +130,17 @@ class NaviLinkAuth:
                 await self._adopt()
             return _usable(self._keys, refused) or await self._renew_keys()
 
+    async def measure_skew(self) -> float | None:
+        """Ask the cloud for its time, signed in or not; returns ``clock_skew``.
+
+        Raises RequestTimeoutError or CommunicationError.
+        """
+        try:
+            await self._send("GET", "")
+        except (APIError, ProtocolError) as error:
+            _LOGGER.debug("a refusal is dated too: %s", error)
+        return self.clock_skew
+
     async def close(self) -> None:
         """Close what was opened here; a lent session stays open."""
         await self._rest.close()

@@ -59,6 +59,11 @@ class NaviLinkClient:
     ) -> None:
         await self.close()
 
+    @property
+    def auth(self) -> NaviLinkAuth:
+        """The signed-in account below it: REST calls, tokens, keys for the broker."""
+        return self._auth
+
     async def authenticate(self, email: str | None = None, password: str | None = None) -> UserInfo:
         """Sign in, with what was configured when called without arguments.
 

@@ -17,8 +17,8 @@ FLOORS = [
     {"commands"},
     {"protocol", "recording", "reports"},
     {"rest", "session_file"},
-    {"auth", "aws_iot_websocket", "answers"},
-    {"dialer", "record", "subscribed"},
+    {"auth", "aws_iot_websocket", "answers", "reach"},
+    {"dialer", "record", "subscribed", "remedies"},
     {"asking"},
     {"session"},
     {"exchange"},
@@ -28,6 +28,7 @@ FLOORS = [
     {"readings"},
     {"device"},
     {"client"},
+    {"doctor"},
     {"cli", "__main__"},
 ]
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}

@@ -9,6 +9,7 @@ import click
 
 from ..version import __version__
 from .about import info
+from .doctor import doctor
 from .history import energy
 from .lists import reservations
 from .options import DEVICE, JSON, SIMULATE, UNIT, reads, speed
@@ -118,5 +119,5 @@ def simulate(**options: Any) -> None:
     run(command(**options))
 
 
-for _word in (set_, reservations, tou, energy, info):
+for _word in (set_, reservations, tou, energy, info, doctor):
     navien_nwp500.add_command(_word)

@@ -109,13 +109,18 @@ REMEDIES: Mapping[tuple[str, Kind], Remedy] = {
         "Most often this machine's clock is far off, as after a power cut.",
         "Set the clock: timedatectl set-ntp true, or the system's date settings.",
     ),
-    ("clock", WrongClockError): Remedy(
+    ("", WrongClockError): Remedy(
         "AWS refuses a signature that is more than 5 minutes off, with a 403.",
         "Set the clock: timedatectl set-ntp true, or the system's date settings.",
     ),
     ("", RequestTimeoutError): Remedy(
         "The network is slow or drops packets, or the cloud is overloaded.",
         "Try again in a few minutes; if it stays so, try from another network.",
+    ),
+    ("", CommunicationError): Remedy(
+        "The connection broke off before an answer came: the cloud restarts, or something on the "
+        "way cuts connections.",
+        "Try again in a few minutes; if it stays so, try from another network, without a VPN.",
     ),
     # REST
     ("", APIError): Remedy(
@@ -144,13 +149,13 @@ REMEDIES: Mapping[tuple[str, Kind], Remedy] = {
         "The session was ended elsewhere: a new password, or a sign-out on every device.",
         "Run it again; if it stays so, sign out of the NaviLink app and in again.",
     ),
-    ("heater", NoHeaterError): Remedy(
+    ("", NoHeaterError): Remedy(
         "The account lists no NWP500, or not the one asked for.",
         "See: navien-nwp500 devices. Use the account the heater was registered with, or have it "
         "shared in the NaviLink app; check --device and NAVILINK_DEVICE_MAC.",
     ),
     # The broker
-    ("signature", HandshakeRefusedError): Remedy(
+    ("", HandshakeRefusedError): Remedy(
         "The broker refuses the signature (403), also with fresh keys: a wrong clock, keys ended "
         "before their time, a proxy that changes requests; or it takes nobody just now.",
         "If the clock step failed, set the clock. Else wait 15 minutes and try without a proxy "
@@ -168,7 +173,7 @@ REMEDIES: Mapping[tuple[str, Kind], Remedy] = {
         "Check in the NaviLink app that the account still has it; try again in a few minutes.",
     ),
     # The heater
-    ("online", DeviceOfflineError): Remedy(
+    ("", DeviceOfflineError): Remedy(
         "The cloud has lost the heater: no power, no Wi-Fi, a new Wi-Fi password.",
         "Look at the Wi-Fi sign on its panel, restart the router, connect it anew in the app. "
         "Watchers carry on by themselves once it is back.",
@@ -184,11 +189,11 @@ REMEDIES: Mapping[tuple[str, Kind], Remedy] = {
         "Run it again; if it stays so, update the library, then report this output.",
     ),
     # The recording
-    ("CSV", NoRecordingError): Remedy(
+    ("", NoRecordingError): Remedy(
         "The file is not there, may not be read, or is not a recording of the monitor.",
         "Check the folder and the name given to monitor --csv.",
     ),
-    ("CSV", EmptyRecordingError): Remedy(
+    ("", EmptyRecordingError): Remedy(
         "The monitor has opened the file and never got a status.",
         "If a step above failed, heal that first. Else let the monitor run: the first line comes "
         "with the first answer, the next ones every 300 s.",

@@ -43,6 +43,30 @@ def test_the_control_demo_prints_each_confirmation(tmp_path: Path) -> None:
     assert lines[-1].endswith("1 kept")
 
 
+def test_the_keys_are_walked_to_and_not_shown(tmp_path: Path) -> None:
+    process = start("debug/debug_aws_creds.py", "--simulate", cwd=tmp_path)
+    out, err = process.communicate(timeout=LIMIT)
+    assert (process.returncode, err) == (0, "")
+    lines = out.splitlines()
+    assert len(lines) == 8 and all(line.startswith("passed") for line in lines)
+    assert "AWS keys" in lines[-1] and "to be renewed in" in lines[-1] and "ASIA" not in out
+
+
+def test_the_connection_is_walked_to_and_heard(tmp_path: Path) -> None:
+    process = start("debug/debug_websocket.py", "--simulate", cwd=tmp_path)
+    out, err = process.communicate(timeout=LIMIT)
+    assert (process.returncode, err) == (0, "")
+    assert "failed" not in out and out.count("line online") == 3
+
+
+@pytest.mark.parametrize("name", ["debug_aws_creds.py", "debug_websocket.py"])
+def test_a_walk_without_an_account_ends_at_the_configuration(name: str, tmp_path: Path) -> None:
+    process = start(f"debug/{name}", cwd=tmp_path)
+    out, err = process.communicate(timeout=LIMIT)
+    assert (process.returncode, err) == (1, "")
+    assert out.startswith("failed     configuration") and ".env.template" in out
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="signals as Unix has them")
 def test_the_production_monitor_records_until_ctrl_c(tmp_path: Path) -> None:
     process = start("tank_monitoring_production.py", "tank.csv", "--simulate", cwd=tmp_path)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 import logging
 import os
+import platform
 import stat
+import sys
 import traceback
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -21,11 +24,22 @@ from navien_nwp500 import (
     NaviLinkError,
     ReconnectConfig,
 )
+from navien_nwp500.cli.doctor import lines, plain
+from navien_nwp500.doctor import Finding, diagnose
 from navien_nwp500.recording import CsvRecorder
 from navien_nwp500.redaction import KEYS, logger, mask_text, mask_values
 from navien_nwp500.session_file import SessionFile
 from navien_nwp500.simulator import Simulator
-from navien_nwp500.simulator.faults import RestFault
+from navien_nwp500.simulator.accounts import Location
+from navien_nwp500.simulator.faults import (
+    Deaf,
+    Fields,
+    Forbid,
+    HeaterOffline,
+    Refuse,
+    RestFault,
+    WrongClock,
+)
 
 PASSWORD = "plantedPassword-77"
 SECRETS = {"password": PASSWORD, "e-mail": "user@example.com", "MAC": "0123456789ab"}
@@ -127,6 +141,56 @@ async def test_no_secret_is_logged_raised_shown_or_recorded(
         }.items():
             assert secret not in text, f"the {name} is in the {where}"
     assert len(own) > 10, "the search has nothing to search"
+
+
+HOME = {"name": "Planted Cellar", "place": "1 Planted Street", "machine": platform.node() or "nameless"}
+
+
+async def test_what_the_doctor_says_can_be_shown_to_anybody(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every step fails once, and each says as much as it ever does, also to a machine."""
+    caplog.set_level(logging.DEBUG)
+    faults = [
+        WrongClock(3600),
+        Refuse(where="rest"),
+        Refuse(where="mqtt", status=403),
+        Refuse(where="mqtt"),
+        Forbid("cmd/52/+/+/+/res/#"),
+        HeaterOffline(),
+        Deaf(),
+        Fields(values={"dhwTemperature": None}),
+    ]
+    seen: list[Finding] = []
+    async with Simulator(speed=600, password=PASSWORD) as sim:
+        record = sim.units[0].record
+        record.device_name, record.location = HOME["name"], Location(address=HOME["place"])
+        config = replace(sim.config, answer_timeout=0.3, device_mac=SECRETS["MAC"])
+        hosts = {"REST": config.base_url.split("/")[2], "broker": sim.cloud.websocket_url}
+        folders = {"folder": str(tmp_path), "certificates": str(config.ca_file)}
+        planted = {**SECRETS, **HOME, **hosts, **folders, "serial": record.controller_serial}
+        seen += [one async for one in diagnose(config, recording=tmp_path / "absent.csv")]
+        for fault in faults:
+            sim.faults.set(fault)
+            seen += [finding async for finding in diagnose(config)]
+            sim.faults.clear()
+        for path in ("/user/sign-in", "/device/list", "/device/info"):
+            text = " ".join(planted.values())
+            sim.faults.rest[path] = RestFault.error(400, text)
+            seen += [finding async for finding in diagnose(config)]
+            sim.faults.clear()
+        for wrong in ({"password": "x" + PASSWORD}, {"base_url": config.base_url + "1"}):
+            seen += [finding async for finding in diagnose(replace(config, **wrong))]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NAVILINK_CA_FILE", str(tmp_path / "absent.pem"))
+        seen += [finding async for finding in diagnose()]
+    said = "\n".join(line for one in seen for line in (*lines(one, sys.stdout), repr(one)))
+    said += json.dumps([plain(finding) for finding in seen]) + str(capsys.readouterr())
+    for name, value in planted.items():
+        assert value not in said, f"the {name} is told"
+    failed = {finding.step for finding in seen if finding.error is not None}
+    assert failed >= {"configuration", "clock", "sign-in", "token", "signature", "CONNACK"}
+    assert failed >= {"subscription", "online", "features", "status", "CSV"}
 
 
 def test_a_log_record_is_masked_with_its_traceback(caplog: pytest.LogCaptureFixture) -> None:

@@ -71,7 +71,7 @@ async def examine(
                 print("\n".join(lines(finding, sys.stdout)), flush=True)
     failures = [(one.step, one.error) for one in found if one.error is not None]
     if as_json:
-        steps = [_plain(finding) for finding in found]
+        steps = [plain(finding) for finding in found]
         print(json.dumps({"machine": _machine(), "steps": steps}, indent=2))
     elif not failures:
         print("The way to a reading is open.")
@@ -101,7 +101,8 @@ def _signs(stream: TextIO) -> dict[State, str]:
     return _SIGNS
 
 
-def _plain(finding: Finding) -> dict[str, Any]:
+def plain(finding: Finding) -> dict[str, Any]:
+    """A finding for a machine."""
     return {
         "step": finding.step,
         "state": finding.state.value,

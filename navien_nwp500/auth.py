@@ -136,7 +136,7 @@ class NaviLinkAuth:
         Raises RequestTimeoutError or CommunicationError.
         """
         try:
-            await self._send("GET", "")
+            await self._rest.send("GET", "")
         except (APIError, ProtocolError) as error:
             _LOGGER.debug("a refusal is dated too: %s", error)
         return self.clock_skew

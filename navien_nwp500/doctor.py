@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import AsyncGenerator, Awaitable, Callable, NamedTuple, Sequence
 
 from . import reach, remedies, wire
-from .auth import tls_context
 from .aws_iot_websocket import AwsIotWebSocket, HandshakeRefusedError
 from .client import NaviLinkClient
 from .config import SETTINGS, NaviLinkConfig
@@ -42,6 +41,7 @@ from .exceptions import (
 from .models import DeviceStatus
 from .protocol import Requester
 from .recording import FIXED
+from .rest import tls_context
 
 
 class State(Enum):
@@ -233,7 +233,7 @@ class Way:
         loop = asyncio.get_running_loop()
         try:
             trust = await loop.run_in_executor(None, tls_context, self._config.ca_file)
-        except OSError as error:
+        except ConfigurationError as error:
             raise reach.UntrustedError("the file of certificates cannot be used") from error
         days = (await reach.certificate_end(url, trust) - time.time()) / 86400
         return f"certificate trusted, valid for {days:.0f} days more"

@@ -7,6 +7,7 @@ The real environment wins over the file, and nothing here writes to it. Each set
 from __future__ import annotations
 
 import os
+import random
 import re
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -49,6 +50,11 @@ class ReconnectConfig:
                 f"initial_delay is {self.initial_delay} and max_delay {self.max_delay} (seconds); "
                 "they must be above 0, the first not above the second"
             )
+
+    def pause(self, tries: int) -> float:
+        """Seconds to wait before the next try, after so many in a row have failed."""
+        limit = min(self.max_delay, self.initial_delay * 2 ** (min(tries, 30) - 1))
+        return random.uniform(0, limit) if self.jitter else limit
 
 
 def _is_number(value: Any) -> bool:
@@ -249,14 +255,19 @@ class NaviLinkConfig:
         upwards. The environment wins over the file, ``overrides`` over both; an empty value is
         no value. Raises ConfigurationError naming the variable.
         """
-        said = {name: value for name, value in os.environ.items() if value}
-        values = {**_read_env_file(env_file), **said}
+        values = environment(env_file)
         found = {
             setting.name: _checked(setting, setting.variable, values[setting.variable])
             for setting in SETTINGS
             if values.get(setting.variable)
         }
         return cls(**{**found, **overrides})
+
+
+def environment(env_file: str | Path | None = None) -> Mapping[str, str | None]:
+    """Read what was said: the ``.env`` file, and over it the environment as far as not empty."""
+    said = {name: value for name, value in os.environ.items() if value}
+    return {**_read_env_file(env_file), **said}
 
 
 def _read_env_file(env_file: str | Path | None) -> Mapping[str, str | None]:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import time
 from typing import Any, Mapping, Protocol, Sequence
 
@@ -312,9 +311,7 @@ class Session:
         tries = 0
         asked = 0.0
         while True:
-            limit = min(rule.max_delay, rule.initial_delay * 2 ** (min(tries, 30) - 1))
-            drawn = random.uniform(0, limit) if rule.jitter else limit
-            await asyncio.sleep(max(drawn, asked))
+            await asyncio.sleep(max(rule.pause(tries), asked))
             try:
                 return await self._open()
             except (AuthenticationError, ConfigurationError):

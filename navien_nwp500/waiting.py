@@ -7,7 +7,7 @@ and its task then never ends; these do not.
 from __future__ import annotations
 
 import asyncio
-from typing import Any, TypeVar
+from typing import Any, Awaitable, TypeVar
 
 T = TypeVar("T")
 
@@ -55,3 +55,14 @@ async def ended(*tasks: asyncio.Task[Any]) -> None:
         for task in pending:
             task.cancel()
         _, pending = await asyncio.wait(pending, timeout=0.1)
+
+
+async def together(*parts: Awaitable[Any]) -> None:
+    """Run parts side by side until one ends or raises; none outlives the others."""
+    tasks = [asyncio.ensure_future(part) for part in parts]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        await ended(*tasks)

@@ -28,7 +28,7 @@ FLOORS = [
     {"readings"},
     {"device"},
     {"client"},
-    {"doctor"},
+    {"doctor", "bridges"},
     {"cli", "__main__"},
 ]
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}

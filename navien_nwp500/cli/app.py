@@ -9,6 +9,7 @@ import click
 
 from ..version import __version__
 from .about import info
+from .bridge import bridge
 from .doctor import doctor
 from .history import energy
 from .lists import reservations
@@ -119,5 +120,5 @@ def simulate(**options: Any) -> None:
     run(command(**options))
 
 
-for _word in (set_, reservations, tou, energy, info, doctor):
+for _word in (set_, reservations, tou, energy, info, doctor, bridge):
     navien_nwp500.add_command(_word)

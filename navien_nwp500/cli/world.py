@@ -81,11 +81,8 @@ def simulator_class() -> type[Simulator]:
     return Simulator
 
 
-async def choose(client: NaviLinkClient, mac: str | None) -> NaviLinkDevice:
-    """The heater asked for, or the first.
-
-    Raises DeviceError when there is none, DeviceOfflineError when the cloud knows it is away.
-    """
+async def heaters(client: NaviLinkClient, mac: str | None) -> list[NaviLinkDevice]:
+    """The heater asked for, or all. Raises DeviceError when there is none."""
     wanted = NaviLinkConfig(device_mac=mac).device_mac or client.config.device_mac
     found = await client.get_devices()
     if wanted is not None:
@@ -93,6 +90,15 @@ async def choose(client: NaviLinkClient, mac: str | None) -> NaviLinkDevice:
     if not found:
         reason = "no heater with this MAC" if wanted else "no NWP500"
         raise DeviceError(f"this account has {reason}; see: navien-nwp500 devices")
+    return found
+
+
+async def choose(client: NaviLinkClient, mac: str | None) -> NaviLinkDevice:
+    """The heater asked for, or the first.
+
+    Raises DeviceError when there is none, DeviceOfflineError when the cloud knows it is away.
+    """
+    found = await heaters(client, mac)
     if not found[0].info.online:
         raise DeviceOfflineError(
             f"{found[0].name} is offline: the cloud has lost it. Check its power and its Wi-Fi"

@@ -33,7 +33,7 @@ from ..protocol import (
     push,
     reply,
 )
-from ..waiting import ended
+from ..waiting import together
 from .clock import Clock
 from .heater import Heater
 from .obedience import CONTROL_INTERVAL, Obedience
@@ -90,7 +90,7 @@ class WifiModule:
                 await client.subscribe(topic_filter, qos=1)
             self.listening.set()
             try:
-                await _together(self._listen(client, event), self._run(client))
+                await together(self._listen(client, event), self._run(client))
             finally:
                 self.listening.clear()
 
@@ -170,14 +170,3 @@ def _can_be_published(frame: Frame) -> bool:
     named = topic.isprintable() and not set("+#") & set(topic)
     fits = named and 0 < len(topic.encode()) <= MAX_TOPIC_BYTES
     return fits and len(frame.payload) <= MAX_PAYLOAD
-
-
-async def _together(*parts: Any) -> None:
-    """Run parts side by side until one ends; none outlives the others."""
-    tasks = [asyncio.ensure_future(part) for part in parts]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-    finally:
-        await ended(*tasks)

@@ -27,7 +27,7 @@ from ..mailbox import Mailbox
 from ..models import DeviceStatus
 from ..quantities import DHWMode, Flag
 from ..redaction import logger
-from ..waiting import at_most, ended, together
+from ..waiting import together
 from .entities import MODES, Topics, discovery, state
 from .follow import Follower
 
@@ -119,27 +119,21 @@ class MqttBridge:
 
         Raises AuthenticationError and ConfigurationError of the heaters' cloud.
         """
-        parts = together(*(follower.run() for follower in self._followers))
-        following = asyncio.get_running_loop().create_task(parts, name="following heaters")
-        try:
-            await self._keep_serving(following)
-        finally:
-            await ended(following)
+        await together(self._keep_serving(), *(one.run() for one in self._followers))
 
-    async def _keep_serving(self, following: asyncio.Task[None]) -> None:
+    async def _keep_serving(self) -> None:
         tries = 0
-        while not following.done():
+        while True:
             self._connected = False
             try:
-                await self._serve(following)
+                await self._serve()
             except aiomqtt.MqttError as error:
                 tries = 1 if self._connected else tries + 1
                 if tries == 1:
                     _LOGGER.warning("broker %s: %s; trying again", self._broker.host, error)
-            await asyncio.wait({following}, timeout=self._reconnect.pause(tries))
-        following.result()
+            await asyncio.sleep(self._reconnect.pause(tries))
 
-    async def _serve(self, following: asyncio.Task[None]) -> None:
+    async def _serve(self) -> None:
         """One connection. Its end on purpose is told from its loss: only the first says goodbye."""
         topic = Topics(self._root, "").bridge
         end: BaseException | None = None
@@ -149,7 +143,7 @@ class MqttBridge:
                 _LOGGER.info("connected to broker %s", self._broker.host)
                 pages = [self._page(client, follower) for follower in self._followers]
                 try:
-                    await self._open(client, pages, following)
+                    await self._open(client, pages)
                 except aiomqtt.MqttError:
                     raise
                 except BaseException as error:
@@ -165,15 +159,12 @@ class MqttBridge:
         topics = Topics(self._root, follower.heater.mac_address)
         return Page(client, follower, topics, self._prefix, self._control)
 
-    async def _open(
-        self, client: aiomqtt.Client, pages: list[Page], following: asyncio.Task[None]
-    ) -> None:
+    async def _open(self, client: aiomqtt.Client, pages: list[Page]) -> None:
         await client.subscribe(f"{self._prefix}/status", qos=1)
         if self._control:
             await client.subscribe(f"{self._root}/+/+/set", qos=1)
         await client.publish(Topics(self._root, "").bridge, ONLINE, qos=1, retain=True)
-        listening = self._listen(client, pages)
-        await together(listening, asyncio.shield(following), *(page.run() for page in pages))
+        await together(self._listen(client, pages), *(page.run() for page in pages))
 
     async def _listen(self, client: aiomqtt.Client, pages: list[Page]) -> None:
         wishes = {page.topics.command(word): (page, word) for page in pages for word in WISHES}
@@ -313,9 +304,16 @@ WISHES: Mapping[str, Callable[[NaviLinkDevice, str], Awaitable[DeviceStatus]]] =
 
 async def _farewell(client: aiomqtt.Client, topics: Sequence[str]) -> None:
     """Say ``offline``, if the broker takes it in time; else its will says so."""
-    try:
-        await at_most(FAREWELL, asyncio.ensure_future(_say_offline(client, topics)))
-    except (aiomqtt.MqttError, asyncio.TimeoutError) as error:
+    loop = asyncio.get_running_loop()
+    task = loop.create_task(_say_offline(client, topics), name="farewell")
+    deadline = loop.time() + FAREWELL
+    while not task.done() and loop.time() < deadline:
+        try:
+            await asyncio.wait({task}, timeout=deadline - loop.time())
+        except asyncio.CancelledError:
+            # We are ending already; who ends us asks again until we have (waiting.ended).
+            continue
+    if not task.cancel() and (error := task.exception()) is not None:
         _LOGGER.debug("no farewell: %s", error)
 
 

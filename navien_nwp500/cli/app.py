@@ -16,6 +16,7 @@ from .lists import reservations
 from .options import DEVICE, JSON, SIMULATE, UNIT, reads, speed
 from .plan import tou
 from .running import run
+from .service import install_service
 from .setting import set_
 
 
@@ -120,5 +121,5 @@ def simulate(**options: Any) -> None:
     run(command(**options))
 
 
-for _word in (set_, reservations, tou, energy, info, doctor, bridge):
+for _word in (set_, reservations, tou, energy, info, doctor, bridge, install_service):
     navien_nwp500.add_command(_word)

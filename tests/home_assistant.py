@@ -1,0 +1,177 @@
+"""Home Assistant's side of MQTT discovery, as far as it is published.
+
+Sources: ``homeassistant/components/mqtt/schemas.py`` (``DEVICE_DISCOVERY_SCHEMA``),
+``.../mqtt/water_heater.py`` (its schema), ``.../sensor/const.py`` (``DEVICE_CLASS_UNITS``,
+``DEVICE_CLASS_STATE_CLASSES``), ``.../binary_sensor/__init__.py`` of home-assistant/core, and the
+pages "MQTT", "MQTT sensor", "MQTT binary sensor" and "MQTT water heater" of home-assistant.io.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Mapping
+
+#: Keys of the message: required, optional. Anything else Home Assistant refuses.
+MESSAGE = (
+    {"device", "origin", "components"},
+    {"availability", "availability_mode", "state_topic", "command_topic", "qos", "encoding"},
+)
+DEVICE = {
+    *("identifiers", "connections", "manufacturer", "model", "model_id", "name", "hw_version"),
+    *("serial_number", "sw_version", "via_device", "suggested_area", "configuration_url"),
+}
+ORIGIN = {"name", "sw_version", "support_url"}
+COMMON = {
+    *("platform", "unique_id", "name", "enabled_by_default", "entity_category", "icon"),
+    *("state_topic", "value_template"),
+}
+#: Device class of a sensor: allowed units, allowed state classes.
+SENSOR_CLASSES: Mapping[str | None, tuple[set[str | None], set[str]]] = {
+    "temperature": ({"°C", "°F", "K"}, {"measurement"}),
+    "power": ({"mW", "W", "kW", "MW", "GW", "TW"}, {"measurement"}),
+    "energy": ({"J", "kJ", "Wh", "kWh", "MWh"}, {"total", "total_increasing"}),
+    "energy_storage": ({"J", "kJ", "Wh", "kWh", "MWh"}, {"measurement"}),
+    "duration": (
+        {"d", "h", "min", "s", "ms"},
+        {"measurement", "total", "total_increasing"},
+    ),
+    "water": ({"CCF", "ft³", "m³", "gal", "L"}, {"total", "total_increasing"}),
+    "volume_flow_rate": ({"m³/h", "ft³/min", "L/min", "gal/min", "mL/s"}, {"measurement"}),
+    "signal_strength": ({"dB", "dBm"}, {"measurement"}),
+    "timestamp": ({None}, set()),
+    "enum": ({None}, set()),
+}
+SENSOR = COMMON | {
+    *("device_class", "state_class", "unit_of_measurement", "options", "expire_after"),
+    *("suggested_display_precision", "force_update"),
+}
+BINARY_CLASSES = {None, "running", "problem", "moisture", "heat", "cold", "power", "connectivity"}
+BINARY_SENSOR = COMMON | {"device_class", "payload_on", "payload_off", "expire_after", "off_delay"}
+WATER_HEATER = (COMMON - {"state_topic"}) | {
+    *("current_temperature_topic", "current_temperature_template", "mode_command_template"),
+    *("mode_command_topic", "mode_state_topic", "mode_state_template", "modes", "optimistic"),
+    *("power_command_topic", "power_command_template", "payload_on", "payload_off", "precision"),
+    *("temperature_command_topic", "temperature_command_template", "temperature_state_topic"),
+    *(
+        "temperature_state_template",
+        "temperature_unit",
+        "min_temp",
+        "max_temp",
+        "initial",
+        "retain",
+    ),
+}
+MODES = {"off", "eco", "electric", "gas", "heat_pump", "high_demand", "performance"}
+_TEMPLATE = re.compile(r"\{\{ value_json\['(\w+)'\] \}\}")
+
+
+def complaints(message: Mapping[str, Any]) -> list[str]:
+    """What Home Assistant would refuse or warn of."""
+    required, optional = MESSAGE
+    found = [f"{key} is missing" for key in required - message.keys()]
+    found += [f"{key} is unknown" for key in message.keys() - required - optional]
+    found += [f"device {key}" for key in message["device"].keys() - DEVICE]
+    found += [f"origin {key}" for key in message["origin"].keys() - ORIGIN]
+    if not message["device"].get("identifiers") or not message["origin"].get("name"):
+        found.append("device needs identifiers, origin a name")
+    if message.get("availability_mode", "latest") not in {"all", "any", "latest"}:
+        found.append("availability_mode")
+    if any(set(one) != {"topic"} for one in message["availability"]):
+        found.append("availability")
+    identities = [entity.get("unique_id") for entity in message["components"].values()]
+    if None in identities or len(set(identities)) != len(identities):
+        found.append("each component needs a unique_id of its own")
+    for key, entity in message["components"].items():
+        found += [f"{key}: {text}" for text in _entity(entity)]
+    return found
+
+
+def _entity(entity: Mapping[str, Any]) -> list[str]:
+    check = {"sensor": _sensor, "binary_sensor": _binary_sensor, "water_heater": _water_heater}
+    platform = entity.get("platform")
+    if platform not in check:
+        return [f"platform {platform}"]
+    found = check[platform](entity)
+    if entity.get("entity_category") not in {None, "diagnostic"}:
+        found.append("a sensor may be diagnostic only")
+    if entity["name"] is not None and not entity["name"].strip():
+        found.append("no name")
+    return found
+
+
+def _sensor(entity: Mapping[str, Any]) -> list[str]:
+    found = [f"unknown {key}" for key in entity.keys() - SENSOR]
+    device_class, unit = entity.get("device_class"), entity.get("unit_of_measurement")
+    state_class = entity.get("state_class")
+    if device_class is not None:
+        units, state_classes = SENSOR_CLASSES.get(device_class, (set(), set()))
+        if unit not in units:
+            found.append(f"unit {unit} with class {device_class}")
+        if state_class is not None and state_class not in state_classes:
+            found.append(f"state class {state_class} with class {device_class}")
+    if ("options" in entity) != (device_class == "enum"):
+        found.append("options belong to enum")
+    if state_class not in {None, "measurement", "total", "total_increasing"}:
+        found.append(f"state class {state_class}")
+    return found
+
+
+def _binary_sensor(entity: Mapping[str, Any]) -> list[str]:
+    found = [f"unknown {key}" for key in entity.keys() - BINARY_SENSOR]
+    if entity.get("device_class") not in BINARY_CLASSES:
+        found.append(f"class {entity['device_class']}")
+    return found
+
+
+def _water_heater(entity: Mapping[str, Any]) -> list[str]:
+    found = [f"unknown {key}" for key in entity.keys() - WATER_HEATER]
+    if not set(entity["modes"]) <= MODES or len(set(entity["modes"])) != len(entity["modes"]):
+        found.append(f"modes {entity['modes']}")
+    if entity["precision"] not in {0.1, 0.5, 1.0} or entity["temperature_unit"] not in {"C", "F"}:
+        found.append("precision or unit")
+    if not entity["min_temp"] < entity["max_temp"]:
+        found.append("limits")
+    return found
+
+
+class Display:
+    """What Home Assistant shows of one heater, from the messages it was sent."""
+
+    def __init__(self, message: Mapping[str, Any], retained: Mapping[str, str]) -> None:
+        import json
+
+        self._message = message
+        self._retained = retained
+        self._values = json.loads(retained[message["state_topic"]])
+
+    @property
+    def available(self) -> bool:
+        """Whether all availability topics say online."""
+        topics = [one["topic"] for one in self._message["availability"]]
+        return all(self._retained.get(topic) == "online" for topic in topics)
+
+    def shown(self, key: str, template: str = "value_template") -> str:
+        """The state of an entity, as its template renders it; ``None`` means unknown."""
+        match = _TEMPLATE.fullmatch(self._message["components"][key][template])
+        assert match is not None
+        # A key that is not there would be rendered empty, with a warning a message.
+        return str(self._values[match[1]])
+
+    def refused(self) -> list[str]:
+        """The values Home Assistant would refuse or could not plot."""
+        found = []
+        for key, entity in self._message["components"].items():
+            if entity["platform"] == "water_heater":
+                if self.shown(key, "mode_state_template") not in {*entity["modes"], "None"}:
+                    found.append(key)
+                continue
+            shown = self.shown(key)
+            if shown == "None":
+                continue
+            if entity["platform"] == "binary_sensor" and shown not in {"ON", "OFF"}:
+                found.append(key)
+            if "options" in entity and shown not in entity["options"]:
+                found.append(key)
+            if "unit_of_measurement" in entity or "state_class" in entity:
+                float(shown)
+        return found

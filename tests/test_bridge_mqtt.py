@@ -10,6 +10,7 @@ import signal
 import socket
 import ssl
 import subprocess
+import sys
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +27,7 @@ from navien_nwp500 import DHWMode, NaviLinkClient, wire
 from navien_nwp500.bridges.entities import FACES, MODES, Topics, discovery, state
 from navien_nwp500.bridges.follow import Follower
 from navien_nwp500.bridges.mqtt import Broker, MqttBridge
+from navien_nwp500.cli.bridge import password as broker_password
 from navien_nwp500.energy import EnergyTotal
 from navien_nwp500.exceptions import ConfigurationError, InvalidCredentialsError
 from navien_nwp500.models import DeviceStatus
@@ -508,3 +510,33 @@ async def test_what_is_not_known_is_unknown_not_a_number(sim: Simulator) -> None
     assert found["tou_status"] is found["dhw_use"] is found["ambient_temperature"] is None
     assert found["heat_pump_wh"] is found["heard"] is found["water_heater_mode"] is None
     assert found["dhw_operation_setting"] == "vacation"
+
+
+async def test_the_password_is_read_from_the_env_file_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".env").write_text("MQTT_PASSWORD=from$file\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MQTT_PASSWORD", raising=False)
+    assert broker_password(None) == "from$file"
+    monkeypatch.setenv("MQTT_PASSWORD", "from environment")
+    assert broker_password(None) == "from environment"
+    (tmp_path / "empty").write_text("\n")
+    with pytest.raises(ConfigurationError, match="first line"):
+        broker_password(tmp_path / "empty")
+
+
+@pytest.mark.parametrize(
+    ("word", "package", "option"),
+    [("mqtt", "aiomqtt", "--broker=mqtt://h"), ("prometheus", "prometheus_client", "--simulate")],
+)
+def test_a_missing_extra_is_named(word: str, package: str, option: str) -> None:
+    program = (
+        f"import sys; sys.modules[{package!r}] = None; sys.argv[1:] = ['bridge', {word!r}, "
+        f"{option!r}]; from navien_nwp500.__main__ import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=LIMIT
+    )
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert f"needs {package}: pip install 'navien-nwp500[bridges]'" in done.stderr

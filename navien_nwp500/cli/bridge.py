@@ -102,7 +102,7 @@ async def serve_mqtt(
     for name in (topic, discovery):
         if not name.strip("/") or set(name) & set("+#"):
             raise ConfigurationError(f"{name!r} cannot begin a topic; it may hold no + and no #")
-    found = Broker.parse(broker, _password(password_file), ca_file)
+    found = Broker.parse(broker, password(password_file), ca_file)
     async with world(simulate, speed) as here:
         following = await _followers(here, interval, device)
         control = not here.client.config.read_only
@@ -142,7 +142,8 @@ def _missing(error: ModuleNotFoundError) -> ConfigurationError:
     )
 
 
-def _password(file: Path | None) -> str | None:
+def password(file: Path | None) -> str | None:
+    """The broker's password: the first line of a file, or the variable; None without either."""
     if file is None:
         return environment().get(PASSWORD)
     try:

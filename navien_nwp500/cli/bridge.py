@@ -33,6 +33,8 @@ def bridge() -> None:
 
     A bridge runs for months: lost connections are sought again, a heater that is not heard is
     shown as such. See also: navien-nwp500 install-service.
+
+    Example: navien-nwp500 bridge prometheus
     """
 
 

@@ -13,6 +13,7 @@ from enum import Enum
 from typing import Any
 
 from . import faults
+from .compact import Compact, slotted
 from .quantities import (
     Bits,
     Code,
@@ -65,8 +66,9 @@ class Activity(Enum):
     UNKNOWN = "unknown"
 
 
+@slotted
 @dataclass(frozen=True)
-class DHWStatus:
+class DHWStatus(Compact):
     """What every status carries.
 
     Each field is the integer that was sent, of a type that knows its meaning:
@@ -106,6 +108,7 @@ class DHWStatus:
         return faults.describe(self.error_code, self.sub_error_code)
 
 
+@slotted
 @dataclass(frozen=True)
 class DeviceStatus(DHWStatus):
     """One whole status message. A field this heater's firmware does not send is None, never 0."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Mapping
 
-from . import wire
+from . import parsing, wire
 from .commands import STATUS, Command
 from .exceptions import ProtocolError
 from .models import DeviceFeatures, DeviceStatus
@@ -296,7 +296,7 @@ def _load(payload: bytes) -> dict[str, Any]:
     if len(payload) > MAX_PAYLOAD:
         raise ProtocolError(f"{len(payload)} bytes, more than AWS IoT carries ({MAX_PAYLOAD})")
     try:
-        value = json.loads(payload)
+        value = parsing.loads(payload)
     except (ValueError, RecursionError) as error:
         raise ProtocolError(f"no JSON: {type(error).__name__}") from error
     if not isinstance(value, dict):

@@ -126,7 +126,7 @@ class DeciLitresPerMinute(Quantity):
 
     @property
     def physical(self) -> float:
-        return int(self) / 10
+        return self / 10
 
 
 class SignalStrength(Quantity):
@@ -138,11 +138,11 @@ class SignalStrength(Quantity):
 
     @property
     def physical(self) -> float:
-        return -abs(int(self))
+        return -abs(self)
 
     @property
     def dbm(self) -> int:
-        return -abs(int(self))
+        return -abs(self)
 
 
 class EnergyCount(Quantity):
@@ -158,7 +158,7 @@ class EnergyCount(Quantity):
 
     @property
     def watt_hours(self) -> int:
-        return int(self) * 4
+        return self * 4
 
 
 class Temperature(Quantity):
@@ -184,12 +184,13 @@ class Temperature(Quantity):
 
     @property
     def celsius(self) -> float:
-        return int(self) / self.per_degree
+        return self / self.per_degree
 
     @property
     def fahrenheit(self) -> float:
         # Whole numbers to the end, so that 121 half degrees are 140.9 and not 140.90000000000001.
-        return (int(self) * 18 + 320 * self.per_degree) / (10 * self.per_degree)
+        steps = self.per_degree
+        return (self * 18 + 320 * steps) / (10 * steps)
 
     @property
     def reading(self) -> Any:
@@ -229,12 +230,12 @@ class DeciKelvin(Quantity):
 
     @property
     def kelvin(self) -> float:
-        return int(self) / 10
+        return self / 10
 
     @property
     def fahrenheit_degrees(self) -> float:
         """The same difference in Fahrenheit degrees."""
-        return int(self) * 18 / 100
+        return self * 18 / 100
 
     @property
     def reading(self) -> Any:
@@ -273,9 +274,13 @@ class Choice(IntEnum):
     __format__ = int.__format__  # type: ignore[assignment]
 
     @property
+    def name(self) -> str:  # that of the standard library takes four times as long to read
+        return self._name_
+
+    @property
     def known(self) -> bool:
         """Whether this number has a name."""
-        return self._value_ in type(self)._value2member_map_
+        return self._value_ in self._value2member_map_
 
     @property
     def reading(self) -> Any:

@@ -8,9 +8,11 @@ encoding, the binary layout, CSV columns and the generated documents all read th
 from __future__ import annotations
 
 import dataclasses
+import functools
 import sys
 from typing import Any, Mapping, NamedTuple, TypeVar
 
+from .compact import Compact, Shapes
 from .exceptions import ProtocolError
 
 T = TypeVar("T")
@@ -90,6 +92,22 @@ def decode(cls: type[T], body: Mapping[str, Any], **added: Any) -> T:
 
     Raises ProtocolError when ``body`` is no object or a required field is missing or damaged.
     """
+    if issubclass(cls, Compact) and type(body) is dict:
+        shapes: Shapes = _shapes(cls)  # type: ignore[arg-type]  # a class is hashable
+        message: T | None = shapes.message(body, added)
+        if message is not None:
+            return message
+    return _decode_with_care(cls, body, added)
+
+
+@functools.lru_cache(maxsize=None)
+def _shapes(cls: type[Any]) -> Shapes:
+    entries = rows(cls)
+    names = {entry.key: (entry.name, entry.codec) for entry in entries}
+    return Shapes(cls, names, [entry.key for entry in entries if entry.required])
+
+
+def _decode_with_care(cls: type[T], body: Mapping[str, Any], added: Mapping[str, Any]) -> T:
     if not isinstance(body, Mapping):
         raise ProtocolError(f"{cls.__name__}: an object was expected, not {type(body).__name__}")
     values: dict[str, Any] = dict(added)

@@ -11,7 +11,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "navien_nwp500"
 
 FLOORS = [
-    {"exceptions", "version", "faults", "waiting", "health", "redaction"},
+    {"exceptions", "version", "faults", "waiting", "health", "redaction", "compact", "parsing"},
     {"config", "quantities", "wire", "week", "leases", "mailbox", "pace"},
     {"models", "schedules", "tou", "energy"},
     {"commands"},

@@ -280,7 +280,7 @@ class Choice(IntEnum):
     @property
     def known(self) -> bool:
         """Whether this number has a name."""
-        return self._value_ in self._value2member_map_
+        return self._value_ in self._value2member_map_  # type: ignore[attr-defined]
 
     @property
     def reading(self) -> Any:

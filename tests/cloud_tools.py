@@ -94,36 +94,51 @@ def _packet(first: int, body: bytes) -> bytes:
             return bytes([first]) + bytes(size) + body
 
 
+#: A property that may stand in every packet that has properties, and one more for its length.
+PROPERTIES = b"\x26" + _text("name") + _text("value" * 30)
+
+
+def _properties(level: int) -> bytes:
+    """The properties of MQTT 5: a length of two bytes, and a user property."""
+    if level < 5:
+        return b""
+    return bytes([len(PROPERTIES) & 0x7F | 0x80, len(PROPERTIES) >> 7]) + PROPERTIES
+
+
 def connect_packet(
     client_id: str, *, level: int = 4, will: str | None = None, user: str | None = None
 ) -> bytes:
     """Make a CONNECT with a clean session; ``will`` is the topic of a Last Will."""
     flags = 0x02 | (0x04 if will else 0) | (0x80 if user else 0)
-    body = _text("MQTT") + bytes([level, flags, 0, 60]) + _text(client_id)
-    body += _text(will) + _text("gone") if will else b""
+    body = _text("MQTT") + bytes([level, flags, 0, 60]) + _properties(level) + _text(client_id)
+    no_properties = b"\0" if level == 5 else b""
+    body += no_properties + _text(will) + _text("gone") if will else b""
     return _packet(0x10, body + (_text(user) if user else b""))
 
 
-def subscribe_packet(*filters: str, qos: int = 1) -> bytes:
+def subscribe_packet(*filters: str, qos: int = 1, level: int = 4) -> bytes:
     """Make a SUBSCRIBE with packet id 1."""
-    return _packet(0x82, b"\0\1" + b"".join(_text(item) + bytes([qos]) for item in filters))
+    wanted = b"".join(_text(item) + bytes([qos]) for item in filters)
+    return _packet(0x82, b"\0\1" + _properties(level) + wanted)
 
 
-def unsubscribe_packet(*filters: str) -> bytes:
+def unsubscribe_packet(*filters: str, level: int = 4) -> bytes:
     """Make an UNSUBSCRIBE with packet id 1."""
-    return _packet(0xA2, b"\0\1" + b"".join(_text(item) for item in filters))
+    wanted = b"".join(_text(item) for item in filters)
+    return _packet(0xA2, b"\0\1" + _properties(level) + wanted)
 
 
-def publish_packet(topic: str, payload: bytes = b"{}", qos: int = 1) -> bytes:
+def publish_packet(topic: str, payload: bytes = b"{}", qos: int = 1, level: int = 4) -> bytes:
     """Make a PUBLISH, with packet id 1 unless QoS 0."""
     identity = b"\0\1" if qos else b""
-    return _packet(0x30 | qos << 1, _text(topic) + identity + payload)
+    return _packet(0x30 | qos << 1, _text(topic) + identity + _properties(level) + payload)
 
 
 class RawClient:
     """An MQTT client over a WebSocket that sends exactly the bytes it is told to."""
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self.level = 4
         self._socket = socket
         self._buffer = b""
 
@@ -150,13 +165,16 @@ class RawClient:
                 return b""
             self._buffer += message.data
 
-    async def connect(self, client_id: str) -> RawClient:
-        await self.send(connect_packet(client_id))
-        assert await self.read() == b"\x20\x02\x00\x00"
+    async def connect(self, client_id: str, level: int = 4) -> RawClient:
+        self.level = level
+        await self.send(connect_packet(client_id, level=level))
+        answer = await self.read()
+        # MQTT 5 adds properties to the same four bytes.
+        assert (answer[0], answer[2:4]) == (0x20, b"\0\0") and (level == 5 or len(answer) == 4)
         return self
 
     async def subscribe(self, *filters: str) -> None:
-        await self.send(subscribe_packet(*filters))
+        await self.send(subscribe_packet(*filters, level=self.level))
         assert (await self.read())[0] == 0x90
 
     async def close(self) -> None:

@@ -201,6 +201,41 @@ async def test_a_heater_on_the_plain_port_and_a_client_meet(cloud: Cloud) -> Non
 
 
 @in_module_loop
+async def test_clients_of_both_versions_meet_and_throw_each_other_out(cloud: Cloud) -> None:
+    takeovers, connects = cloud.counters.takeovers, cloud.counters.connects
+    async with raw_clients(cloud) as opened:
+        older = await (await opened()).connect("older")
+        newer = await (await opened()).connect("newer", level=5)
+        for client in (older, newer):
+            await client.subscribe(f"{HEATER}/#")
+        for sender in (older, newer):
+            await sender.send(publish_packet(f"{HEATER}/st", b"news", 0, sender.level))
+            for client in (older, newer):
+                assert (await client.read()).endswith(b"news")
+        await (await opened()).connect("newer")
+        assert await newer.read() == b""
+    assert cloud.counters.takeovers == takeovers + 1
+    assert cloud.counters.connects == connects + 3
+
+
+@in_module_loop
+@pytest.mark.parametrize("level", [4, 5])
+async def test_connect_may_be_followed_at_once(cloud: Cloud, level: int) -> None:
+    async with raw_clients(cloud) as opened:
+        client = await opened()
+        subscribe = subscribe_packet(f"{HEATER}/#", level=level)
+        await client.send(connect_packet("hasty", level=level) + subscribe)
+        assert [(await client.read())[0] for _ in range(2)] == [0x20, 0x90]
+
+
+@in_module_loop
+async def test_who_says_nothing_is_sent_away(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("navien_nwp500.simulator.line._CONNECT_SECONDS", 0.05)
+    async with raw_clients(cloud) as opened:
+        assert await (await opened()).read() == b""
+
+
+@in_module_loop
 async def test_second_connection_with_an_id_closes_the_first(cloud: Cloud) -> None:
     takeovers = cloud.counters.takeovers
     async with raw_clients(cloud) as opened:
@@ -268,13 +303,16 @@ VIOLATIONS = [
 
 
 @in_module_loop
-@pytest.mark.parametrize("data", VIOLATIONS)
-async def test_violation_closes_without_a_packet(cloud: Cloud, data: bytes) -> None:
+@pytest.mark.parametrize(
+    ("level", "data"),
+    [*((4, data) for data in VIOLATIONS), (5, publish_packet(f"{OTHER_HEATER}/st", level=5))],
+)
+async def test_violation_closes_without_a_packet(cloud: Cloud, level: int, data: bytes) -> None:
     violations = cloud.counters.violations
     async with raw_clients(cloud) as opened:
         victim = await (await opened(OTHER)).connect("victim")
         await victim.subscribe(f"{OTHER_HEATER}/#")
-        client = await (await opened()).connect("intruder")
+        client = await (await opened()).connect("intruder", level)
         await client.send(data)
         assert await client.read() == b""
         await victim.send(publish_packet(f"{OTHER_HEATER}/st", b"own", qos=0))

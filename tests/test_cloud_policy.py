@@ -13,7 +13,13 @@ from cloud_tools import (
 )
 
 from navien_nwp500.simulator.accounts import Account
-from navien_nwp500.simulator.packets import Packet, PacketError, PacketSplitter
+from navien_nwp500.simulator.packets import (
+    Packet,
+    PacketError,
+    PacketSplitter,
+    publish,
+    read_publish,
+)
 from navien_nwp500.simulator.policy import Policy, PolicyViolation
 
 OTHER_MAC = f"{int(MAC, 16) + 1:012x}"
@@ -22,13 +28,16 @@ EVENTS = f"evt/52/navilink-{MAC}"
 OTHER_HEATER = f"cmd/52/navilink-{OTHER_MAC}"
 
 
-def first_of(data: bytes) -> Packet:
-    return next(PacketSplitter(1 << 20).feed(data))
+LEVELS = [4, 5]
 
 
-def connected(account: Account | None = None, client_id: str = "me") -> Policy:
+def first_of(data: bytes, level: int = 4) -> Packet:
+    return next(PacketSplitter(1 << 20, level).feed(data))
+
+
+def connected(account: Account | None = None, client_id: str = "me", level: int = 4) -> Policy:
     policy = Policy(account or make_account())
-    policy.connect(first_of(connect_packet(client_id)))
+    policy.connect(first_of(connect_packet(client_id, level=level)))
     return policy
 
 
@@ -80,29 +89,41 @@ BAD_FILTERS = [
 ]
 
 
+def publishing(topic: str, level: int) -> Packet:
+    return first_of(publish_packet(topic, level=level), level)
+
+
+def subscribing(*filters: str, level: int) -> Packet:
+    return first_of(subscribe_packet(*filters, level=level), level)
+
+
+@pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("topic", TOPICS)
-def test_may_be_published_and_subscribed(topic: str) -> None:
-    connected().check(first_of(publish_packet(topic)))
-    connected().check(first_of(subscribe_packet(topic)))
+def test_may_be_published_and_subscribed(topic: str, level: int) -> None:
+    connected(level=level).check(publishing(topic, level))
+    connected(level=level).check(subscribing(topic, level=level))
 
 
+@pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("topic_filter", FILTERS)
-def test_may_be_subscribed_and_not_published(topic_filter: str) -> None:
-    connected().check(first_of(subscribe_packet(topic_filter)))
+def test_may_be_subscribed_and_not_published(topic_filter: str, level: int) -> None:
+    connected(level=level).check(subscribing(topic_filter, level=level))
     with pytest.raises(PolicyViolation):
-        connected().check(first_of(publish_packet(topic_filter)))
+        connected(level=level).check(publishing(topic_filter, level))
 
 
+@pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("topic", BAD_TOPICS)
-def test_may_not_be_published(topic: str) -> None:
+def test_may_not_be_published(topic: str, level: int) -> None:
     with pytest.raises(PolicyViolation):
-        connected().check(first_of(publish_packet(topic)))
+        connected(level=level).check(publishing(topic, level))
 
 
+@pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("topic_filter", BAD_TOPICS + BAD_FILTERS)
-def test_may_not_be_subscribed(topic_filter: str) -> None:
+def test_may_not_be_subscribed(topic_filter: str, level: int) -> None:
     with pytest.raises(PolicyViolation):
-        connected().check(first_of(subscribe_packet("cmd/52/me/res", topic_filter)))
+        connected(level=level).check(subscribing("cmd/52/me/res", topic_filter, level=level))
 
 
 BAD_FIRST = [
@@ -113,7 +134,9 @@ BAD_FIRST = [
     connect_packet("a/b"),
     connect_packet("x" * 129),
     connect_packet("me", level=3),
-    connect_packet("me", level=5),
+    connect_packet("me", level=6),
+    connect_packet("a/b", level=5),
+    connect_packet("me", level=5, will=f"{OTHER_HEATER}/st"),
     connect_packet("me", will=f"{OTHER_HEATER}/st"),
 ]
 
@@ -124,9 +147,24 @@ def test_may_not_be_first(data: bytes) -> None:
         Policy(make_account()).connect(first_of(data))
 
 
-def test_connect_with_will_and_user_name() -> None:
-    packet = first_of(connect_packet("me", will=f"{EVENTS}/app-connection", user="?SDK=x"))
-    assert Policy(make_account()).connect(packet) == "me"
+@pytest.mark.parametrize("level", LEVELS)
+def test_connect_with_will_and_user_name(level: int) -> None:
+    will = f"{EVENTS}/app-connection"
+    packet = first_of(connect_packet("me", will=will, user="?SDK=x", level=level))
+    assert Policy(make_account()).connect(packet)[:2] == (level, "me")
+
+
+def test_a_topic_is_named_each_time() -> None:
+    """An alias of MQTT 5 would carry a topic past the policy."""
+    with pytest.raises(PolicyViolation):
+        connected(level=5).check(publishing("", 5))
+
+
+def test_what_a_message_says_stands_behind_its_properties() -> None:
+    packet = publishing(f"{HEATER}/st", 5)
+    assert read_publish(packet) == (f"{HEATER}/st", 1, b"{}")
+    made = publish(f"{HEATER}/st", b"{}", 5)
+    assert read_publish(first_of(made.raw, 5)) == (f"{HEATER}/st", None, b"{}")
 
 
 LATER = [

@@ -117,8 +117,8 @@ async def fixture_say(cloud: Cloud) -> AsyncIterator[Callable[..., Awaitable[Non
 Say = Callable[..., Awaitable[None]]
 
 
-async def listening(opened: Opened, client_id: str) -> RawClient:
-    client = await (await opened()).connect(client_id)
+async def listening(opened: Opened, client_id: str, level: int = 4) -> RawClient:
+    client = await (await opened()).connect(client_id, level)
     await client.subscribe(f"{HEATER}/#", f"{OTHER}/#", f"cmd/52/{client_id}/res/#")
     return client
 
@@ -127,7 +127,7 @@ async def heard(client: RawClient, count: int = 1) -> list[bytes]:
     """Read so many payloads."""
     found = []
     for _ in range(count):
-        (packet,) = PacketSplitter(1 << 20).feed(await client.read())
+        (packet,) = PacketSplitter(1 << 20, client.level).feed(await client.read())
         found.append(packets.read_publish(packet).payload)
     return found
 
@@ -237,6 +237,13 @@ async def test_a_password_sent_in_vain_is_counted(
 
 
 # The network
+
+
+@pytest.fixture(name="level", params=[4, 5], ids=["mqtt3", "mqtt5"])
+def fixture_level(request: pytest.FixtureRequest) -> int:
+    """The version a client speaks to the broker, for the faults that read or make packets."""
+    level: int = request.param
+    return level
 
 
 async def test_one_or_all_are_cut(cloud: Cloud, opened: Opened) -> None:
@@ -393,9 +400,9 @@ async def test_a_topic_is_forbidden(cloud: Cloud, opened: Opened, on: str) -> No
 
 
 async def test_subscriptions_are_forgotten_until_made_anew(
-    cloud: Cloud, opened: Opened, say: Say
+    cloud: Cloud, opened: Opened, say: Say, level: int
 ) -> None:
-    client = await listening(opened, "forgotten")
+    client = await listening(opened, "forgotten", level)
     cloud.faults.set(DropSubscriptions())
     await say(f"{HEATER}/res", b"lost")
     await client.subscribe(f"{OTHER}/#")
@@ -430,10 +437,10 @@ async def test_deaf_to_one_heater(cloud: Cloud, opened: Opened, say: Say) -> Non
 
 
 async def test_nothing_that_was_swallowed_stops_the_broker(
-    cloud: Cloud, opened: Opened, say: Say
+    cloud: Cloud, opened: Opened, say: Say, level: int
 ) -> None:
     """It sends at most 100 unacknowledged, and closes on acknowledgements out of order."""
-    client = await listening(opened, "steady")
+    client = await listening(opened, "steady", level)
     cloud.faults.set(Deaf(heater=MAC))
     for number in range(150):
         await say(f"{HEATER}/res", b"lost")
@@ -461,8 +468,8 @@ async def test_healing_delivers_what_is_late(cloud: Cloud, opened: Opened, say: 
     assert await heard(client) == [message()]
 
 
-async def test_doubled_and_swapped(cloud: Cloud, opened: Opened, say: Say) -> None:
-    client = await listening(opened, "twice")
+async def test_doubled_and_swapped(cloud: Cloud, opened: Opened, say: Say, level: int) -> None:
+    client = await listening(opened, "twice", level)
     cloud.faults.set(Doubled(times=1))
     one, two, three = (message(f"100{number}") for number in range(3))
     await say(f"{HEATER}/res", one, two)
@@ -504,8 +511,10 @@ async def test_foreign_answers(
 HOSTILE: list[Any] = [None, "text", 1.5, True, 10**400, [], {"a": {"b": 1}}, 799, -(2**63)]
 
 
-async def test_fields_are_others_in_passing(cloud: Cloud, opened: Opened, say: Say) -> None:
-    client = await listening(opened, "fields")
+async def test_fields_are_others_in_passing(
+    cloud: Cloud, opened: Opened, say: Say, level: int
+) -> None:
+    client = await listening(opened, "fields", level)
     await say(f"{HEATER}/res", message(dhwTemperature=121, errorCode=0))
     await heard(client)
     for value in HOSTILE:
@@ -520,8 +529,8 @@ async def test_fields_are_others_in_passing(cloud: Cloud, opened: Opened, say: S
 
 
 @pytest.mark.parametrize("garbage", GARBAGE)
-async def test_garbage_is_injected(cloud: Cloud, opened: Opened, garbage: str) -> None:
-    client, other = await listening(opened, "one"), await listening(opened, "two")
+async def test_garbage_is_injected(cloud: Cloud, opened: Opened, garbage: str, level: int) -> None:
+    client, other = await listening(opened, "one", level), await listening(opened, "two", level)
     cloud.faults.set(Inject(garbage=garbage, client="one"))
     cloud.faults.set(Inject(b"both", topic="cmd/52/x"))
     assert await heard(client, 2) == [GARBAGE[garbage], b"both"]
@@ -724,7 +733,8 @@ class ShoutedWords(PacketFault):
         if packet.kind != packets.PUBLISH or not self.use():
             return (packet,)
         found = packets.read_publish(packet)
-        return (packets.publish(found.topic, found.payload.upper() + self.sign.encode()),)
+        shouted = found.payload.upper() + self.sign.encode()
+        return (packets.publish(found.topic, shouted, packet.level),)
 
 
 async def test_a_new_fault_touches_one_place(

@@ -1,4 +1,7 @@
-"""Run the embedded MQTT broker, a child process that dies with its parent."""
+"""Run the embedded MQTT broker, a child process that dies with its parent.
+
+It listens once for each version of the protocol; clients of both meet (measured with iotcore 0.4).
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,9 @@ import contextlib
 import signal
 import socket
 import sys
-from typing import AsyncIterator, Callable, ContextManager, Iterator, TypeVar
+import tempfile
+from pathlib import Path
+from typing import AsyncIterator, Callable, ContextManager, Iterator, NamedTuple, TypeVar
 
 from iotcore import Broker
 
@@ -22,19 +27,46 @@ _STOP_SECONDS = 5.0
 
 T = TypeVar("T")
 
+_CONFIGURATION = """\
+id = 0
+[router]
+id = 0
+max_connections = 10000
+max_outgoing_packet_count = 200
+max_segment_size = 104857600
+max_segment_count = 10
+"""
+_LISTENER = """\
+[v{level}.only]
+name = "mqtt{level}"
+listen = "{host}:{port}"
+next_connection_delay_ms = 1
+[v{level}.only.connections]
+connection_timeout_ms = 60000
+max_payload_size = {max_bytes}
+max_inflight_count = 100
+"""
+
+
+class BrokerPorts(NamedTuple):
+    """Where the broker listens on loopback, for each version of the protocol."""
+
+    mqtt3: int
+    mqtt5: int
+
 
 @contextlib.asynccontextmanager
 async def running_broker(
     reserve: Callable[[], ContextManager[int]] | None = None,
-) -> AsyncIterator[int]:
-    """Run a broker and give its port on loopback.
+) -> AsyncIterator[BrokerPorts]:
+    """Run a broker and give its ports on loopback.
 
     ``reserve`` gives the ports to try, each kept free while the broker starts. Raises OSError when
     none of them can be had.
     """
     broker = await in_thread(lambda: _start(reserve or reserved_port), undo=_stop)
     try:
-        yield broker.port
+        yield BrokerPorts(*(int(one.rpartition(":")[2]) for one in broker.listeners))
     finally:
         await in_thread(lambda: _stop(broker))
 
@@ -82,8 +114,7 @@ def reserved_port() -> Iterator[int]:
 
 def _start(reserve: Callable[[], ContextManager[int]]) -> Broker:
     for attempt in range(1, _ATTEMPTS + 1):
-        with reserve() as port:
-            broker = Broker(port=port, listen=HOST, max_payload_size=MAX_PACKET_BYTES)
+        with reserve() as mqtt3, reserve() as mqtt5, _configured(mqtt3, mqtt5) as broker:
             try:
                 with _interrupts_kept_out():
                     return broker.start(_START_SECONDS)
@@ -92,6 +123,19 @@ def _start(reserve: Callable[[], ContextManager[int]]) -> Broker:
                 if attempt == _ATTEMPTS:
                     raise OSError(f"the broker found no free port in {attempt} tries") from error
     raise AssertionError("unreachable")
+
+
+@contextlib.contextmanager
+def _configured(mqtt3: int, mqtt5: int) -> Iterator[Broker]:
+    """Give a broker whose configuration lies in a file until it has started."""
+    listeners = (
+        _LISTENER.format(level=level, host=HOST, port=port, max_bytes=MAX_PACKET_BYTES)
+        for level, port in ((4, mqtt3), (5, mqtt5))
+    )
+    with tempfile.TemporaryDirectory(prefix="navilink-broker-") as directory:
+        path = Path(directory) / "broker.toml"
+        path.write_text(_CONFIGURATION + "".join(listeners))
+        yield Broker(config_path=str(path))
 
 
 def _stop(broker: Broker) -> None:

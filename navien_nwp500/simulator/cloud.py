@@ -34,8 +34,8 @@ class Cloud:
 
     ``now`` gives seconds since the epoch, the lifetimes are in seconds of it. While entered:
     ``base_url``, ``websocket_url``, ``ca_file`` (PEM of the authority that signed the server's
-    certificate), ``broker_port`` (plain MQTT, for the heaters) and, with a ``latency`` in seconds
-    each way, ``distance``. Raises OSError when the broker does not start.
+    certificate), ``broker_port`` (plain MQTT 3.1.1, for the heaters) and, with a ``latency`` in
+    seconds each way, ``distance``. Raises OSError when the broker does not start.
     """
 
     base_url: str
@@ -70,10 +70,9 @@ class Cloud:
             directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="navilink-"))
             self.ca_file = Path(directory) / _CA_NAME
             tls = await in_thread(lambda: make_server_context(self.ca_file))
-            self.broker_port = await stack.enter_async_context(running_broker())
-            self._front = Front(
-                self.book, self.counters, self.faults, self._lines, self.broker_port
-            )
+            ports = await stack.enter_async_context(running_broker())
+            self.broker_port = ports.mqtt3
+            self._front = Front(self.book, self.counters, self.faults, self._lines, ports)
             port = await stack.enter_async_context(_serving(self._application(), tls))
             if self._latency:
                 self.distance = Distance(HOST, port, self._latency)

@@ -12,6 +12,7 @@ import secrets
 from aiohttp import web
 
 from .accounts import Account, AccountBook
+from .broker import BrokerPorts
 from .counters import Counters
 from .faults import Faults
 from .line import ClientIds, ClientLine
@@ -25,7 +26,7 @@ _CLOSE_SECONDS = 2.0
 
 
 class Front:
-    """Accept clients for the broker behind ``broker_port``; ``lines`` are those connected."""
+    """Accept clients for the broker behind ``ports``; ``lines`` are those connected."""
 
     def __init__(
         self,
@@ -33,13 +34,13 @@ class Front:
         counters: Counters,
         faults: Faults,
         lines: set[ClientLine],
-        broker_port: int,
+        ports: BrokerPorts,
     ) -> None:
         self._book = book
         self._counters = counters
         self._faults = faults
         self._lines = lines
-        self._broker_port = broker_port
+        self._ports = ports
         self._client_ids = ClientIds()
 
     def routes(self) -> list[web.RouteDef]:
@@ -70,7 +71,7 @@ class Front:
         self._lines.add(line)
         self._faults.opened(line)
         try:
-            await line.serve(self._broker_port)
+            await line.serve(self._ports)
         finally:
             self._lines.discard(line)
             self._counters.closed()

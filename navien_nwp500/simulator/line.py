@@ -10,13 +10,13 @@ import contextlib
 import logging
 import socket
 from collections import deque
-from typing import Any, Awaitable, Callable, Iterable
+from typing import Any, AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
 
 from aiohttp import WSMsgType, web
 
 from ..waiting import at_most, ended
 from . import packets
-from .broker import HOST, MAX_PACKET_BYTES
+from .broker import HOST, MAX_PACKET_BYTES, BrokerPorts
 from .counters import Counters
 from .faults import Faults
 from .packets import Packet, PacketError, PacketSplitter
@@ -25,6 +25,8 @@ from .policy import Policy, PolicyViolation
 _LOGGER = logging.getLogger(__name__)
 _CHUNK_BYTES = 64 * 1024
 _BROKER_SECONDS = 5.0
+#: Who says nothing so long after the handshake is sent away.
+_CONNECT_SECONDS = 60.0
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 
 
@@ -68,7 +70,7 @@ class Acknowledgements:
         """Acknowledge the PUBLISH just counted in the client's place."""
         identifier = packets.read_publish(packet).identifier
         if identifier is not None:
-            self._ours.append((self._published, packets.puback(identifier)))
+            self._ours.append((self._published, packets.puback(identifier, packet.level)))
 
     def acknowledged(self) -> None:
         """Count a PUBACK of the client."""
@@ -112,6 +114,11 @@ class ClientLine:
         self._flowing = asyncio.Event()
         self._flowing.set()
 
+    @property
+    def level(self) -> int:
+        """Of MQTT, once its CONNECT has come."""
+        return self._splitter.level
+
     def cut(self) -> None:
         """End the connection at once, without a farewell to either side."""
         self._abort()
@@ -144,26 +151,38 @@ class ClientLine:
         self._extras.add(task)
         task.add_done_callback(self._extras.discard)
 
-    async def serve(self, broker_port: int) -> None:
+    async def serve(self, ports: BrokerPorts) -> None:
         """Relay until one side ends, then end the other."""
+        admitted = self._admitted()
         try:
-            opening = asyncio.ensure_future(asyncio.open_connection(HOST, broker_port))
+            async for connect in admitted:
+                await self._serve(connect, admitted, ports)
+                break
+        except (PolicyViolation, PacketError) as reason:
+            self._counters.violations += 1
+            _LOGGER.info("connection closed: %s", reason)
+            self._abort()
+        finally:
+            await admitted.aclose()
+            self._client_ids.release(self)
+            self.left_broker.set()
+        await self._stream.close()
+        self._abort()
+
+    async def _serve(
+        self, connect: Packet, more: AsyncIterator[Packet], ports: BrokerPorts
+    ) -> None:
+        port = ports.mqtt5 if self.level == packets.LEVEL_5 else ports.mqtt3
+        try:
+            opening = asyncio.ensure_future(asyncio.open_connection(HOST, port))
             reader, writer = await at_most(_BROKER_SECONDS, opening)
         except (OSError, asyncio.TimeoutError):
             _LOGGER.warning("the broker takes no connection")
             self._abort()
             return
-        try:
-            await self._relay(reader, writer)
-        finally:
-            await self._leave(writer)
-        await self._stream.close()
-        self._abort()
-
-    async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._pumps = [
-            asyncio.create_task(self._to_broker(writer), name="front: client to broker"),
-            asyncio.create_task(self._to_client(reader, writer), name="front: broker to client"),
+            asyncio.create_task(self._to_broker(connect, more, writer), name="front: to broker"),
+            asyncio.create_task(self._to_client(reader, writer), name="front: to client"),
         ]
         try:
             await asyncio.wait(self._pumps, return_when=asyncio.FIRST_COMPLETED)
@@ -172,41 +191,46 @@ class ClientLine:
                 pump.cancel()
             results = await asyncio.gather(*self._pumps, return_exceptions=True)
             await ended(*self._extras)
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
         for result in results:
             if isinstance(result, Exception):
                 raise result
 
-    async def _leave(self, writer: asyncio.StreamWriter) -> None:
-        try:
-            writer.close()
-            with contextlib.suppress(OSError):
-                await writer.wait_closed()
-        finally:
-            self._client_ids.release(self)
-            self.left_broker.set()
-
-    async def _to_broker(self, writer: asyncio.StreamWriter) -> None:
+    async def _admitted(self) -> AsyncGenerator[Packet, None]:
+        """Yield what the client sends and may send; raises PolicyViolation, PacketError."""
+        hurry = asyncio.get_running_loop().call_later(_CONNECT_SECONDS, self._abort)
         try:
             async for message in self._stream:
                 _acknowledge_now(self._transport)
                 if message.type is not WSMsgType.BINARY:
-                    break
+                    return
                 for packet in self._splitter.feed(message.data):
+                    hurry.cancel()
                     await self._admit(packet)
-                    self._pass_on(packet, writer)
+                    is_publish = packet.kind == packets.PUBLISH
+                    yield packets.without_properties(packet) if is_publish else packet
+        finally:
+            hurry.cancel()
+
+    async def _to_broker(
+        self, connect: Packet, more: AsyncIterator[Packet], writer: asyncio.StreamWriter
+    ) -> None:
+        try:
+            self._pass_on(connect, writer)
+            async for packet in more:
+                self._pass_on(packet, writer)
                 await writer.drain()
-        except (PolicyViolation, PacketError) as reason:
-            self._counters.violations += 1
-            _LOGGER.info("connection closed: %s", reason)
-            self._abort()
         except OSError:
             _LOGGER.debug("the broker closed the connection")
 
     async def _admit(self, packet: Packet) -> None:
         if self.client_id is None:
-            client_id = self._policy.connect(packet)
-            await self._client_ids.take(client_id, self)
-            self.client_id = client_id
+            connect = self._policy.connect(packet)
+            await self._client_ids.take(connect.client_id, self)
+            self._splitter.level = connect.level
+            self.client_id = connect.client_id
         else:
             self._policy.check(packet)
         self._counters.connects += packet.kind == packets.CONNECT
@@ -234,10 +258,10 @@ class ClientLine:
         if packet.kind == packets.PUBLISH and packet not in instead:
             identifier = packets.read_publish(packet).identifier
             if identifier is not None:
-                self.send(packets.puback(identifier))
+                self.send(packets.puback(identifier, packet.level))
 
     async def _to_client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        splitter = PacketSplitter(MAX_PACKET_BYTES)
+        splitter = PacketSplitter(MAX_PACKET_BYTES, self.level)
         with contextlib.suppress(OSError):
             while data := await reader.read(_CHUNK_BYTES):
                 whole = b"".join(self._delivered(one, writer) for one in splitter.feed(data))

@@ -91,7 +91,7 @@ class Late(MessageFault):
     seconds: float = 30.0
 
     def instead(self, packet: Packet, message: Publish, line: Line) -> Iterable[Packet]:
-        line.send(_again(message), when=lambda: self.hold(self.seconds))
+        line.send(_again(packet, message), when=lambda: self.hold(self.seconds))
         return ()
 
 
@@ -103,7 +103,7 @@ class Doubled(MessageFault):
     what: str = "answers"
 
     def instead(self, packet: Packet, message: Publish, line: Line) -> Iterable[Packet]:
-        return (packet, _again(message))
+        return (packet, _again(packet, message))
 
 
 @dataclass
@@ -124,7 +124,7 @@ class Swapped(MessageFault):
         earlier = self._waiting.pop(line, None)
         if earlier is not None:
             return (packet, earlier)
-        self._waiting[line] = _again(message)
+        self._waiting[line] = _again(packet, message)
         return ()
 
     def end(self, scene: Scene) -> None:
@@ -149,7 +149,7 @@ class Foreign(MessageFault):
     instead_of_it: bool = False
 
     def instead(self, packet: Packet, message: Publish, line: Line) -> Iterable[Packet]:
-        copy = _changed(message, self._change)
+        copy = _changed(packet, message, self._change)
         return (copy,) if self.instead_of_it else (copy, packet)
 
     def _change(self, envelope: dict[str, Any]) -> None:
@@ -183,7 +183,7 @@ class Fields(MessageFault):
         return super().is_meant(message) and bool(self._section(_envelope(message)))
 
     def instead(self, packet: Packet, message: Publish, line: Line) -> Iterable[Packet]:
-        return (_changed(message, self._change),)
+        return (_changed(packet, message, self._change),)
 
     def _change(self, envelope: dict[str, Any]) -> None:
         section = self._section(envelope)
@@ -221,10 +221,10 @@ class Inject(Fault):
     def begin(self, scene: Scene) -> None:
         payload = self.payload if self.garbage is None else GARBAGE[self.garbage]
         heater = self.heater or scene.heaters[0].mac_address
-        packet = packets.publish(self.topic or f"cmd/52/navilink-{heater}/res", payload)
+        topic = self.topic or f"cmd/52/navilink-{heater}/res"
         for line in scene.lines:
             if line.client_id is not None and self.client in (None, line.client_id):
-                line.send(packet)
+                line.send(packets.publish(topic, payload, line.level))
 
 
 @dataclass
@@ -276,13 +276,14 @@ def _envelope(message: Publish) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _changed(message: Publish, change: Callable[[dict[str, Any]], None]) -> Packet:
+def _changed(packet: Packet, message: Publish, change: Callable[[dict[str, Any]], None]) -> Packet:
     envelope = _envelope(message)
     if not envelope:
-        return _again(message)
+        return _again(packet, message)
     change(envelope)
-    return packets.publish(message.topic, json.dumps(envelope, separators=(",", ":")).encode())
+    payload = json.dumps(envelope, separators=(",", ":")).encode()
+    return packets.publish(message.topic, payload, packet.level)
 
 
-def _again(message: Publish) -> Packet:
-    return packets.publish(message.topic, message.payload)
+def _again(packet: Packet, message: Publish) -> Packet:
+    return packets.publish(message.topic, message.payload, packet.level)

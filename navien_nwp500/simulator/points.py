@@ -47,6 +47,10 @@ class Line(Protocol):
         """What its CONNECT said, None before it."""
 
     @property
+    def level(self) -> int:
+        """Of MQTT: 4 for 3.1.1, 5 for MQTT 5."""
+
+    @property
     def filters(self) -> AbstractSet[str]:
         """What it has subscribed to."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from . import packets
 from .accounts import Account
-from .packets import Packet
+from .packets import Connect, Packet
 
 MAX_CLIENT_ID_BYTES = 128
 MAX_TOPIC_BYTES = 256
@@ -34,12 +34,12 @@ class Policy:
         self._client_id: str | None = None
         self._subscriptions: set[str] = set()
 
-    def connect(self, packet: Packet) -> str:
-        """Judge the first packet; return its client id, raises PolicyViolation."""
+    def connect(self, packet: Packet) -> Connect:
+        """Judge the first packet; return what it says, raises PolicyViolation."""
         if packet.kind != packets.CONNECT:
             raise PolicyViolation("first packet is no CONNECT")
         connect = packets.read_connect(packet)
-        if connect.level != packets.LEVEL_3_1_1:
+        if connect.level not in (packets.LEVEL_3_1_1, packets.LEVEL_5):
             raise PolicyViolation(f"protocol level {connect.level}")
         # A client id with a wildcard would open the response topics of others.
         if not connect.client_id or any(sign in connect.client_id for sign in "+#/"):
@@ -49,7 +49,7 @@ class Policy:
         self._client_id = connect.client_id
         if connect.will_topic is not None:
             self._check_topic(connect.will_topic)
-        return connect.client_id
+        return connect
 
     def check(self, packet: Packet) -> None:
         """Judge a later packet; raises PolicyViolation."""

@@ -1,190 +1,264 @@
-"""The signed way to the broker: one MQTT connection over one SigV4 WebSocket.
+"""The links of the AWS SDK: one MQTT connection, 3.1.1 or 5, over one SigV4 WebSocket.
 
 The only file that knows awscrt, and in ``_post`` the only place where another thread's word
-enters the event loop. A link lives once, from ``open`` to its end; what comes back is a new link
-with a new client id and fresh keys. That is on purpose: the SDK's own reconnect signs with the old
-keys for ever and tells nobody (measured, awscrt 0.20 to 0.36).
+enters the event loop. The SDK's own reconnect is stopped at the first failure: it signs with the
+old keys for ever and tells nobody (measured, awscrt 0.20 to 0.36).
 """
 
 from __future__ import annotations
 
 import asyncio
-import uuid
+from abc import abstractmethod
 from concurrent.futures import Future
-from functools import partial
 from typing import Any, Callable, TypeVar
 from urllib.parse import urlsplit
+from weakref import WeakMethod
 
+from . import link
 from .config import ReconnectConfig
-from .exceptions import RequestTimeoutError, WebSocketError
+from .exceptions import WebSocketError
 from .leases import AwsKeys
+from .link import HandshakeRefusedError, Link
 from .protocol import Frame
 from .redaction import logger
-from .waiting import at_most
 
-__all__ = ["AwsIotWebSocket", "ReconnectConfig"]
+__all__ = ["AwsIotMqtt3", "AwsIotMqtt5", "ReconnectConfig"]
 
 _LOGGER = logger(__name__)
 
 REGION = "us-east-1"
-#: A dead line is noticed after both: 30 s is the least AWS allows (protocol 2.3).
-KEEP_ALIVE = 30
-PING_TIMEOUT = 10.0
-#: No TLS answer ends a try after 10 s, a refusal to trust after up to 24 s (measured).
-OPEN_TIMEOUT = 30.0
-OPERATION_TIMEOUT = 15.0
 
 _UPGRADE_REFUSED = "AWS_ERROR_HTTP_WEBSOCKET_UPGRADE_FAILURE"
+#: From here on a reason code of a SUBACK is a refusal, in both versions of the protocol.
+_REFUSED = 0x80
 _T = TypeVar("_T")
+_L = TypeVar("_L", bound="_AwsIotLink")
 
 
-class HandshakeRefusedError(WebSocketError):
-    """The broker's door answered, and did not let these keys in."""
+class _AwsIotLink(Link):
+    """What the SDK's two clients have in common; ``_sdk`` is one of them."""
 
+    _sdk: Any
 
-class AwsIotWebSocket:
-    """One connection. ``receive`` yields what comes until the line drops; then it is over."""
-
-    def __init__(self, client_id: str, loop: asyncio.AbstractEventLoop) -> None:
-        self.client_id = client_id
-        self._loop = loop
-        self._incoming: asyncio.Queue[Frame | None] = asyncio.Queue()
-        self._waiting: set[asyncio.Future[Any]] = set()
-        self._lost: str | None = None
-        self._connection: Any = None
-
-    def __repr__(self) -> str:
-        return f"AwsIotWebSocket({'up' if self.up else 'down'})"
-
-    @property
-    def up(self) -> bool:
-        return self._connection is not None and self._lost is None
+    def __init__(self) -> None:
+        super().__init__()
+        self._loop = asyncio.get_running_loop()
 
     @classmethod
-    async def open(cls, url: str, keys: AwsKeys, ca_bytes: bytes | None = None) -> AwsIotWebSocket:
-        """Connect under a client id nobody else has.
-
-        Raises HandshakeRefusedError when the keys are not let in, WebSocketError when the broker
-        cannot be reached or does not welcome us.
-        """
-        loop = asyncio.get_running_loop()
-        link = cls(str(uuid.uuid4()), loop)
+    async def open(cls: type[_L], url: str, keys: AwsKeys, ca_bytes: bytes | None = None) -> _L:
+        opened = cls()
         # Loading the SDK for the first time and starting its threads takes 100 ms.
-        link._connection = await loop.run_in_executor(None, link._build, url, keys, ca_bytes)
-        connecting = link._connection.connect()
+        building = opened._loop.run_in_executor(None, opened._build, url, keys, ca_bytes)
+        opened._sdk = await building
+        connecting = opened._connect()
         try:
-            await link._outcome(connecting, OPEN_TIMEOUT, "connecting")
+            await opened._answer(connecting, link.OPEN_TIMEOUT, "connecting")
         except BaseException:
-            # A try given up can still succeed later, on the SDK's thread.
-            connecting.add_done_callback(link._hang_up_late)
+            opened._drop("given up")
+            opened._give_up(connecting)
             raise
         _LOGGER.debug("connected")
-        return link
+        return opened
+
+    # What differs; the first runs on a thread of the loop's
+
+    @abstractmethod
+    def _build(self, url: str, keys: AwsKeys, ca_bytes: bytes | None) -> Any:
+        """Make the SDK's client."""
+
+    @abstractmethod
+    def _connect(self) -> Future[Any]:
+        """Start connecting."""
+
+    @abstractmethod
+    def _give_up(self, connecting: Future[Any]) -> None:
+        """End a try: given up, it can still succeed later, on the SDK's thread."""
+
+    # The way from the SDK's thread to the loop
+
+    async def _answer(self, future: Future[_T], limit: float, doing: str) -> _T:
+        return await self._outcome(self._awaited(future, doing), limit, doing)
+
+    def _awaited(self, future: Future[_T], doing: str) -> asyncio.Future[_T]:
+        loop = self._loop
+        waiter: asyncio.Future[_T] = loop.create_future()
+        future.add_done_callback(lambda done: _post(loop, _settle, waiter, done, doing))
+        return waiter
+
+    def _heard(self, topic: str, payload: bytes) -> None:
+        _post(self._loop, self._hear, Frame(topic, bytes(payload)))
+
+    def _lost(self, error: BaseException | None) -> None:
+        _post(self._loop, self._drop, _reason(error))
+
+
+class AwsIotMqtt3(_AwsIotLink):
+    """A link that speaks MQTT 3.1.1."""
 
     async def subscribe(self, topic_filter: str) -> None:
-        """Subscribe with QoS 1; returns once the broker has agreed. Raises WebSocketError."""
         import awscrt.mqtt
 
-        future, _ = self._connection.subscribe(topic_filter, awscrt.mqtt.QoS.AT_LEAST_ONCE, None)
-        await self._outcome(future, OPERATION_TIMEOUT, "subscribing")
+        self._check_up()
+        future, _ = self._sdk.subscribe(topic_filter, awscrt.mqtt.QoS.AT_LEAST_ONCE)
+        # The SDK itself makes an error of a refusal.
+        await self._answer(future, link.OPERATION_TIMEOUT, "subscribing")
 
     async def publish(self, frame: Frame) -> None:
-        """Send with QoS 0; returns once it is on its way. Raises WebSocketError.
-
-        QoS 0 is what the maker's app polls with; a QoS 1 publish would outlive the line in the
-        SDK and reach the heater at some later time.
-        """
         import awscrt.mqtt
 
-        if not self.up:
-            raise WebSocketError(f"the line is down ({self._lost}); nothing was sent")
+        self._check_up()
         qos = awscrt.mqtt.QoS.AT_MOST_ONCE
-        future, _ = self._connection.publish(frame.topic, frame.payload, qos)
-        await self._outcome(future, OPERATION_TIMEOUT, "publishing")
+        future, _ = self._sdk.publish(frame.topic, frame.payload, qos)
+        await self._answer(future, link.OPERATION_TIMEOUT, "publishing")
 
-    async def receive(self) -> Frame | None:
-        """The next message; None once the line is down."""
-        return await self._incoming.get()
-
-    async def close(self) -> None:
-        """Disconnect and wait for it; a line already lost is left alone."""
-        if self._connection is None or self._lost is not None:
-            return
-        self._drop("closed by us")
-        try:
-            await self._outcome(self._connection.disconnect(), OPERATION_TIMEOUT, "disconnecting")
-        except (WebSocketError, RequestTimeoutError) as error:
-            _LOGGER.debug("%s", error)
-
-    # Everything below this line may run on the SDK's thread, up to _post
+    def _hang_up(self) -> asyncio.Future[Any]:
+        return self._awaited(self._sdk.disconnect(), "disconnecting")
 
     def _build(self, url: str, keys: AwsKeys, ca_bytes: bytes | None) -> Any:
-        from awscrt import auth
         from awsiot import mqtt_connection_builder
 
-        parts = urlsplit(url)
-        provider = auth.AwsCredentialsProvider.new_static(
-            keys.access_key_id, keys.secret_key, keys.session_token
-        )
         connection = mqtt_connection_builder.websockets_with_default_aws_signing(
-            endpoint=parts.hostname,
-            port=parts.port or 443,
-            region=REGION,
-            credentials_provider=provider,
+            **_common(url, keys, ca_bytes),
             client_id=self.client_id,
             clean_session=True,
-            keep_alive_secs=KEEP_ALIVE,
-            ping_timeout_ms=int(PING_TIMEOUT * 1000),
-            protocol_operation_timeout_ms=int(OPERATION_TIMEOUT * 1000),
-            ca_bytes=ca_bytes,
-            enable_metrics_collection=False,
-            on_connection_interrupted=self._on_interrupted,
+            keep_alive_secs=link.KEEP_ALIVE,
+            ping_timeout_ms=int(link.PING_TIMEOUT * 1000),
+            protocol_operation_timeout_ms=int(link.OPERATION_TIMEOUT * 1000),
+            on_connection_interrupted=_weakly(self._on_interrupted),
         )
-        # The SDK keeps this callback where no collector sees it: one that leads back here would
-        # keep every connection there ever was (measured, awscrt 0.36).
-        connection.on_message(partial(_hear, self._loop, self._incoming))
+        connection.on_message(_weakly(self._on_message))
         return connection
 
-    def _on_interrupted(self, connection: Any, error: Any, **_: Any) -> None:
-        connection.disconnect()  # else the SDK tries again by itself, with the old keys
-        _post(self._loop, self._drop, _reason(error))
+    def _connect(self) -> Future[Any]:
+        connecting: Future[Any] = self._sdk.connect()
+        return connecting
+
+    def _give_up(self, connecting: Future[Any]) -> None:
+        connecting.add_done_callback(self._hang_up_late)
 
     def _hang_up_late(self, connecting: Future[Any]) -> None:
         if not connecting.cancelled() and connecting.exception() is None:
-            self._connection.disconnect()
+            self._sdk.disconnect()
 
-    # On the loop again
+    def _on_message(self, topic: str, payload: bytes, **_: Any) -> None:
+        self._heard(topic, payload)
 
-    async def _outcome(self, future: Future[_T], limit: float, doing: str) -> _T:
-        """Wait for the SDK: its result, its error, the line's end or the time limit."""
-        waiter: asyncio.Future[_T] = self._loop.create_future()
-        future.add_done_callback(lambda done: _post(self._loop, _settle, waiter, done, doing))
-        self._waiting.add(waiter)
-        try:
-            return await at_most(limit, waiter)
-        except asyncio.TimeoutError as error:
-            raise RequestTimeoutError(f"{doing}: no answer of the broker in {limit:g} s") from error
-        finally:
-            self._waiting.discard(waiter)
-
-    def _drop(self, reason: str) -> None:
-        if self._lost is not None:
-            return
-        self._lost = reason
-        self._incoming.put_nowait(None)
-        for waiter in self._waiting:
-            if not waiter.done():
-                waiter.set_exception(WebSocketError(f"the line dropped: {reason}"))
+    def _on_interrupted(self, connection: Any, error: Any, **_: Any) -> None:
+        connection.disconnect()  # else the SDK tries again by itself, with the old keys
+        self._lost(error)
 
 
-def _hear(
-    loop: asyncio.AbstractEventLoop,
-    incoming: asyncio.Queue[Frame | None],
-    topic: str,
-    payload: bytes,
-    **_: Any,
-) -> None:
-    _post(loop, incoming.put_nowait, Frame(topic, bytes(payload)))
+class AwsIotMqtt5(_AwsIotLink):
+    """A link that speaks MQTT 5."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._connecting: Future[None] = Future()
+        self._stopped: Future[None] = Future()
+
+    async def subscribe(self, topic_filter: str) -> None:
+        from awscrt import mqtt5
+
+        self._check_up()
+        wanted = mqtt5.Subscription(topic_filter=topic_filter, qos=mqtt5.QoS.AT_LEAST_ONCE)
+        future = self._sdk.subscribe(mqtt5.SubscribePacket(subscriptions=[wanted]))
+        answer = await self._answer(future, link.OPERATION_TIMEOUT, "subscribing")
+        for code in answer.reason_codes:
+            if int(code) >= _REFUSED:
+                raise WebSocketError(f"subscribing: the broker refuses ({code!r})")
+
+    async def publish(self, frame: Frame) -> None:
+        from awscrt import mqtt5
+
+        self._check_up()
+        packet = mqtt5.PublishPacket(
+            topic=frame.topic, payload=frame.payload, qos=mqtt5.QoS.AT_MOST_ONCE
+        )
+        await self._answer(self._sdk.publish(packet), link.OPERATION_TIMEOUT, "publishing")
+
+    def _hang_up(self) -> asyncio.Future[Any]:
+        # Without a DISCONNECT: one that waits behind a PUBLISH as the client is forgotten leaves the
+        # connection open for good (measured, awscrt 0.36).
+        self._sdk.stop()
+        return self._awaited(self._stopped, "disconnecting")
+
+    def _build(self, url: str, keys: AwsKeys, ca_bytes: bytes | None) -> Any:
+        from awscrt import mqtt5
+        from awsiot import mqtt5_client_builder
+
+        return mqtt5_client_builder.websockets_with_default_aws_signing(
+            **_common(url, keys, ca_bytes),
+            client_id=self.client_id,
+            session_behavior=mqtt5.ClientSessionBehaviorType.CLEAN,
+            offline_queue_behavior=mqtt5.ClientOperationQueueBehaviorType.FAIL_ALL_ON_DISCONNECT,
+            keep_alive_interval_sec=link.KEEP_ALIVE,
+            ping_timeout_ms=int(link.PING_TIMEOUT * 1000),
+            connack_timeout_ms=int(link.PING_TIMEOUT * 1000),
+            ack_timeout_sec=max(1, int(link.OPERATION_TIMEOUT)),
+            on_publish_received=_weakly(self._on_publish),
+            on_lifecycle_connection_success=_weakly(self._on_success),
+            on_lifecycle_connection_failure=_weakly(self._on_failure),
+            on_lifecycle_disconnection=_weakly(self._on_disconnection),
+            on_lifecycle_stopped=_weakly(self._on_stopped),
+        )
+
+    def _connect(self) -> Future[Any]:
+        self._sdk.start()
+        return self._connecting
+
+    def _give_up(self, connecting: Future[Any]) -> None:
+        self._sdk.stop()
+
+    def _on_publish(self, data: Any) -> None:
+        self._heard(data.publish_packet.topic, data.publish_packet.payload)
+
+    def _on_success(self, _: Any) -> None:
+        self._connecting.set_result(None)
+
+    def _on_failure(self, data: Any) -> None:
+        self._sdk.stop()
+        self._connecting.set_exception(data.exception)
+
+    def _on_disconnection(self, data: Any) -> None:
+        self._sdk.stop()
+        self._lost(data.exception)
+
+    def _on_stopped(self, _: Any) -> None:
+        if not self._stopped.done():
+            self._stopped.set_result(None)
+
+
+def _common(url: str, keys: AwsKeys, ca_bytes: bytes | None) -> dict[str, Any]:
+    from awscrt import auth
+
+    parts = urlsplit(url)
+    provider = auth.AwsCredentialsProvider.new_static(
+        keys.access_key_id, keys.secret_key, keys.session_token
+    )
+    return {
+        "endpoint": parts.hostname,
+        "port": parts.port or 443,
+        "region": REGION,
+        "credentials_provider": provider,
+        "ca_bytes": ca_bytes,
+        "enable_metrics_collection": False,
+    }
+
+
+def _weakly(method: Callable[..., None]) -> Callable[..., None]:
+    """Give the SDK a callback that keeps nothing alive.
+
+    It holds callbacks where no collector sees them: one that led back to its link would keep every
+    connection there ever was (measured, awscrt 0.36).
+    """
+    reference = WeakMethod(method)
+
+    def call(*args: Any, **kwargs: Any) -> None:
+        found = reference()
+        if found is not None:
+            found(*args, **kwargs)
+
+    return call
 
 
 def _post(loop: asyncio.AbstractEventLoop, callback: Callable[..., None], *args: Any) -> None:

@@ -185,6 +185,12 @@ SETTINGS = (
         _yes_or_no,
         "1 refuses every command that changes the heater.",
     ),
+    Setting(
+        "NAVILINK_TRANSPORT",
+        "transport",
+        _one_of("auto", "awscrt", "pure"),
+        "awscrt (the AWS SDK), pure (Python alone) or auto: what is installed, awscrt first.",
+    ),
 )
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
 
@@ -194,6 +200,8 @@ class NaviLinkConfig:
     """Everything a client can be told. All fields have defaults; credentials may come later.
 
     ``websocket_url`` None means the maker's address, then the AWS address behind it.
+    ``mqtt_protocol`` "MQTT5" falls back to 3.1.1 when the broker does not take it. ``transport``
+    "auto" is the AWS SDK, and pure Python by itself where the SDK is not installed.
     ``polling_interval`` and the time-outs are seconds. ``session_file`` names a file, readable by
     its owner alone, that keeps tokens and keys between runs, so that a start with a session still
     in force needs the e-mail only; the password is never kept. Raises ConfigurationError naming the
@@ -211,6 +219,7 @@ class NaviLinkConfig:
     device_mac: str | None = field(default=None, repr=False)
     polling_interval: float = 300.0
     read_only: bool = False
+    transport: str = "auto"
     reconnect: ReconnectConfig = field(default_factory=ReconnectConfig)
     #: The heater answers in 2 to 4 s, at first in up to 8 s (protocol 9.9).
     answer_timeout: float = 15.0

@@ -1,12 +1,13 @@
-"""Opening the way to the broker: with which keys, at which address, and why it failed."""
+"""Opening the way to the broker: by which transport, with which keys, where, and why it failed."""
 
 from __future__ import annotations
 
 import asyncio
+from importlib.util import find_spec
 from pathlib import Path
 
 from .auth import NaviLinkAuth
-from .aws_iot_websocket import AwsIotWebSocket, HandshakeRefusedError
+from .aws_iot_websocket import AwsIotMqtt3, AwsIotMqtt5
 from .config import NaviLinkConfig
 from .exceptions import (
     CommunicationError,
@@ -15,12 +16,20 @@ from .exceptions import (
     WebSocketError,
 )
 from .leases import AwsKeys
+from .link import HandshakeRefusedError, Link
+from .pure_websocket import PureMqtt3, PureMqtt5
 from .redaction import logger
 
 _LOGGER = logger(__name__)
 
 #: AWS refuses a signature whose date is further off than 5 minutes.
 WORST_SKEW = 290.0
+
+#: What each transport needs to be installed, and its links; the first that is here is "auto".
+TRANSPORTS: dict[str, tuple[tuple[str, ...], dict[str, type[Link]]]] = {
+    "awscrt": (("awscrt", "awsiot"), {"MQTT3": AwsIotMqtt3, "MQTT5": AwsIotMqtt5}),
+    "pure": (("aiomqtt", "botocore"), {"MQTT3": PureMqtt3, "MQTT5": PureMqtt5}),
+}
 
 
 class Dialer:
@@ -30,15 +39,15 @@ class Dialer:
         self._auth = auth
         self._ca_file = config.ca_file
         self._urls = config.websocket_urls
-        if config.mqtt_protocol != "MQTT3":
-            _LOGGER.warning("MQTT 5 is not offered yet; MQTT 3.1.1 is used")
+        self._transport = config.transport
+        self._versions = ("MQTT5", "MQTT3") if config.mqtt_protocol == "MQTT5" else ("MQTT3",)
 
-    async def dial(self) -> AwsIotWebSocket:
+    async def dial(self) -> Link:
         """Open a link.
 
         The broker may refuse keys before their nominal end, so refused ones are renewed once
         (protocol 1.16). Raises AuthenticationError, WebSocketError, RequestTimeoutError, and what
-        else ends a renewal.
+        else ends a renewal; ConfigurationError when no transport is installed.
         """
         keys = await self._auth.aws_keys()
         try:
@@ -50,13 +59,32 @@ class Dialer:
         except HandshakeRefusedError as error:
             raise HandshakeRefusedError(self._explain(error)) from error
 
-    async def _dial_any(self, keys: AwsKeys) -> AwsIotWebSocket:
+    async def _dial_any(self, keys: AwsKeys) -> Link:
+        """Try MQTT 5 if it is wanted, then 3.1.1; what worked instead is kept for next time.
+
+        Refused keys are refused by the handshake, before MQTT begins.
+        """
+        links = _links(self._transport)
+        for version in self._versions[:-1]:
+            try:
+                return await self._dial_each(links[version], keys)
+            except HandshakeRefusedError:
+                raise
+            except (WebSocketError, RequestTimeoutError) as error:
+                _LOGGER.debug("%s: %s", version, error)
+        link = await self._dial_each(links["MQTT3"], keys)
+        if len(self._versions) > 1:
+            _LOGGER.warning("MQTT 5 cannot connect; MQTT 3.1.1 is used from now on")
+            self._versions = ("MQTT3",)
+        return link
+
+    async def _dial_each(self, kind: type[Link], keys: AwsKeys) -> Link:
         """Try the addresses in order; the one that worked is kept for next time."""
         ca_bytes = await self._ca_bytes()
         failure: CommunicationError | None = None
         for url in self._urls:
             try:
-                link = await AwsIotWebSocket.open(url, keys, ca_bytes)
+                link = await kind.open(url, keys, ca_bytes)
             except (WebSocketError, RequestTimeoutError) as error:
                 _LOGGER.debug("%s: %s", url, error)
                 failure = failure if isinstance(failure, HandshakeRefusedError) else error
@@ -84,3 +112,24 @@ class Dialer:
             f"the broker refuses fresh keys because this machine's clock is {abs(skew):.0f} s "
             f"{direction}; set the clock ({error})"
         )
+
+
+def _links(transport: str) -> dict[str, type[Link]]:
+    """The links of the transport that is wanted and installed; raises ConfigurationError."""
+    for name, (packages, links) in TRANSPORTS.items():
+        if transport in (name, "auto") and all(find_spec(package) for package in packages):
+            return links
+    raise ConfigurationError(_MISSING[transport])
+
+
+_MISSING = {
+    "awscrt": "transport is 'awscrt', and awsiotsdk is not installed: pip install awsiotsdk",
+    "pure": (
+        "transport is 'pure', and aiomqtt or botocore is not installed: "
+        "pip install 'navien-nwp500[pure]'"
+    ),
+    "auto": (
+        "there is no way to the broker: awsiotsdk is not installed, which this machine may have no "
+        "wheel for; pip install 'navien-nwp500[pure]'"
+    ),
+}

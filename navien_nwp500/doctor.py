@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import AsyncGenerator, Awaitable, Callable, NamedTuple, Sequence
 
 from . import reach, remedies, wire
-from .aws_iot_websocket import AwsIotWebSocket, HandshakeRefusedError
 from .client import NaviLinkClient
 from .config import SETTINGS, NaviLinkConfig
 from .device import NaviLinkDevice
@@ -38,6 +37,7 @@ from .exceptions import (
     RequestTimeoutError,
     WebSocketError,
 )
+from .link import HandshakeRefusedError, Link
 from .models import DeviceStatus
 from .protocol import Requester
 from .recording import FIXED
@@ -82,7 +82,7 @@ class Way:
         self._device_mac = device_mac
         self._recording = recording
         self._heaters: list[NaviLinkDevice] = []
-        self._dialled: list[AwsIotWebSocket | CommunicationError] = []
+        self._dialled: list[Link | CommunicationError] = []
         #: Closes what the steps have opened.
         self.ends = AsyncExitStack()
 
@@ -207,7 +207,7 @@ class Way:
             raise remedies.EmptyRecordingError("it holds no reading")
         return Fact(f"it holds {count} reading{'s' if count > 1 else ''}")
 
-    def _link(self) -> AwsIotWebSocket:
+    def _link(self) -> Link:
         dialled = self._dialled[0]
         if isinstance(dialled, CommunicationError):
             raise dialled

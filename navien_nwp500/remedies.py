@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Iterator, Mapping, NamedTuple, Union
 
-from .aws_iot_websocket import HandshakeRefusedError
 from .exceptions import (
     APIError,
     CommunicationError,
@@ -22,6 +21,7 @@ from .exceptions import (
     RequestTimeoutError,
     TokenExpiredError,
 )
+from .link import HandshakeRefusedError
 from .reach import (
     BlockedNameError,
     NoConnectionError,

@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Coroutine, Iterable, Optional
 
-from .aws_iot_websocket import AwsIotWebSocket
 from .exceptions import CommunicationError, WebSocketError
+from .link import Link
 from .models import UserInfo
 from .protocol import Address, Frame, Requester
 from .redaction import logger
@@ -71,7 +71,7 @@ def filters(address: Address, right: PushRight) -> set[object]:
 class SubscribedLink:
     """One link from its opening to its end, with every subscription made on it."""
 
-    def __init__(self, link: AwsIotWebSocket, user: UserInfo | None, right: PushRight) -> None:
+    def __init__(self, link: Link, user: UserInfo | None, right: PushRight) -> None:
         self._link = link
         self.requester = Requester(link.client_id, (user.user_seq if user else None) or 0)
         self._right = right

@@ -6,6 +6,7 @@ import logging
 from typing import AsyncIterator, Iterator
 
 import pytest
+from ways import Way, WayedSimulator
 
 from navien_nwp500 import NaviLinkClient
 from navien_nwp500.simulator import Simulator
@@ -28,9 +29,15 @@ def empty_cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPa
 
 
 @pytest.fixture
-async def sim() -> AsyncIterator[Simulator]:
+def way() -> Way:
+    """How clients come to the broker; ``ways.each_way`` instead runs a test over all of them."""
+    return "awscrt-mqtt3"
+
+
+@pytest.fixture
+async def sim(way: Way) -> AsyncIterator[Simulator]:
     """A cloud with one heater, ten minutes of its time a second."""
-    async with Simulator(speed=600) as simulator:
+    async with WayedSimulator(way, speed=600) as simulator:
         yield simulator
 
 

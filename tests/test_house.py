@@ -16,8 +16,8 @@ FLOORS = [
     {"models", "schedules", "tou", "energy"},
     {"commands"},
     {"protocol", "recording", "reports"},
-    {"rest", "session_file"},
-    {"auth", "aws_iot_websocket", "answers", "reach"},
+    {"rest", "session_file", "link", "reach"},
+    {"auth", "aws_iot_websocket", "pure_websocket", "answers"},
     {"dialer", "record", "subscribed", "remedies"},
     {"asking"},
     {"session"},
@@ -96,6 +96,16 @@ def test_the_walk_sees_imports_in_functions_and_under_type_checking(tmp_path: Pa
 def test_only_one_file_knows_the_aws_sdk() -> None:
     knowing = [name for name, path in modules() if "awscrt" in _imported_packages(path)]
     assert knowing == ["aws_iot_websocket"]
+
+
+@pytest.mark.parametrize(
+    ("library", "file"), [("aiomqtt", "pure_websocket"), ("botocore", "pure_websocket")]
+)
+def test_only_one_file_of_the_client_knows_a_library_of_the_pure_link(
+    library: str, file: str
+) -> None:
+    knowing = [name for name, path in modules() if library in _imported_packages(path)]
+    assert [name for name in knowing if not name.startswith("simulator.")] == [file]
 
 
 def test_only_one_line_crosses_threads() -> None:

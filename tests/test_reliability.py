@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from reliability_tools import QUICK, eventually, health, quick, said, soon, watching
+from ways import Way, each_way
 
 from navien_nwp500 import (
     APIError,
@@ -22,11 +23,11 @@ from navien_nwp500 import (
     ReconnectConfig,
     RequestTimeoutError,
     WebSocketError,
-    aws_iot_websocket,
+    link,
     session,
 )
-from navien_nwp500.aws_iot_websocket import AwsIotWebSocket
 from navien_nwp500.health import HealthState
+from navien_nwp500.link import Link
 from navien_nwp500.simulator import Simulator
 from navien_nwp500.simulator.faults import (
     Cut,
@@ -72,13 +73,14 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 @pytest.fixture
 def watched_line(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep-alive as short as the SDK takes it."""
-    monkeypatch.setattr(aws_iot_websocket, "KEEP_ALIVE", 1)
-    monkeypatch.setattr(aws_iot_websocket, "PING_TIMEOUT", 0.5)
+    monkeypatch.setattr(link, "KEEP_ALIVE", 1)
+    monkeypatch.setattr(link, "PING_TIMEOUT", 0.5)
 
 
 # The socket is cut
 
 
+@each_way
 async def test_after_a_cut_the_watcher_sees_a_gap_and_nothing_else(
     sim: Simulator, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -97,6 +99,7 @@ async def test_after_a_cut_the_watcher_sees_a_gap_and_nothing_else(
     assert sim.cloud.counters.most_connections == 1
 
 
+@each_way
 async def test_after_a_cut_a_status_comes_at_once_though_the_next_poll_is_hours_away(
     sim: Simulator,
 ) -> None:
@@ -109,6 +112,7 @@ async def test_after_a_cut_a_status_comes_at_once_though_the_next_poll_is_hours_
             assert device.health.state is HealthState.ONLINE
 
 
+@each_way
 async def test_the_first_try_follows_a_cut_within_a_second(
     sim: Simulator, waits: list[float]
 ) -> None:
@@ -126,11 +130,12 @@ async def test_the_first_try_follows_a_cut_within_a_second(
 
 
 def test_a_dead_line_is_noticed_within_45_s_as_shipped() -> None:
-    assert aws_iot_websocket.KEEP_ALIVE + aws_iot_websocket.PING_TIMEOUT <= 45
-    assert aws_iot_websocket.KEEP_ALIVE >= 30  # the least AWS allows
+    assert link.KEEP_ALIVE + link.PING_TIMEOUT <= 45
+    assert link.KEEP_ALIVE >= 30  # the least AWS allows
 
 
 @pytest.mark.usefixtures("watched_line")
+@each_way
 async def test_a_half_open_line_is_noticed_by_its_keep_alive(sim: Simulator) -> None:
     async with NaviLinkClient(quick(sim, answer_timeout=5.0)) as client:
         device = (await client.get_devices())[0]
@@ -142,6 +147,7 @@ async def test_a_half_open_line_is_noticed_by_its_keep_alive(sim: Simulator) -> 
 
 
 @pytest.mark.usefixtures("watched_line")
+@each_way
 async def test_after_eight_hours_of_sleep_it_wakes_up_and_reconnects(
     sim: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -160,6 +166,7 @@ async def test_after_eight_hours_of_sleep_it_wakes_up_and_reconnects(
 # Connected but deaf
 
 
+@each_way
 async def test_lost_subscriptions_are_made_again_on_the_same_connection(sim: Simulator) -> None:
     async with NaviLinkClient(quick(sim)) as client:
         device = (await client.get_devices())[0]
@@ -172,6 +179,7 @@ async def test_lost_subscriptions_are_made_again_on_the_same_connection(sim: Sim
             assert sim.cloud.counters.subscribes == subscribed + 2
 
 
+@each_way
 async def test_a_connection_that_stays_deaf_is_left_for_a_new_one(sim: Simulator) -> None:
     async with NaviLinkClient(quick(sim)) as client:
         device = (await client.get_devices())[0]
@@ -188,14 +196,19 @@ async def test_a_connection_that_stays_deaf_is_left_for_a_new_one(sim: Simulator
 
 
 @pytest.mark.parametrize(
-    ("fault", "handshakes"), [(Refuse(where="mqtt", status=503), 2), (Refuse(where="mqtt"), 1)]
+    ("status", "handshakes"),
+    [(503, {}), (None, {"awscrt-mqtt3": 1})],
 )
+@each_way
 async def test_a_refusing_server_is_asked_as_the_backoff_says_and_memory_stays_flat(
-    sim: Simulator, waits: list[float], fault: Fault, handshakes: int
+    sim: Simulator, waits: list[float], way: Way, status: int | None, handshakes: dict[Way, int]
 ) -> None:
-    """A handshake refused by status may mean old keys, so each such try is one renewal and two."""
-    tries = 12
-    fault.times = tries * handshakes
+    """A try is two handshakes: refused ones may mean old keys, and MQTT 5 falls back.
+
+    Only the SDK tells a refusal from a connection that was reset.
+    """
+    tries, each = 12, handshakes.get(way, 2)
+    fault = Refuse(where="mqtt", status=status, times=tries * each)
     async with NaviLinkClient(quick(sim, reconnect=ReconnectConfig(max_retries=None))) as client:
         device = (await client.get_devices())[0]
         await device.get_status()
@@ -203,19 +216,20 @@ async def test_a_refusing_server_is_asked_as_the_backoff_says_and_memory_stays_f
         sim.faults.set(Cut())
         await eventually(lambda: client._exchange.first.reconnects == 1)
         await soon(device.get_status())
-        assert sim.cloud.counters.refusals["fault: refuse"] == tries * handshakes
+        assert sim.cloud.counters.refusals["fault: refuse"] == tries * each
         assert sim.cloud.counters.passwords == 1
         gc.collect()
-        kept = [one for one in gc.get_objects() if type(one) is AwsIotWebSocket]
+        kept = [one for one in gc.get_objects() if issubclass(type(one), Link)]
         assert len(kept) == 1
     backoff = [one for one in waits if one]
     assert backoff == [0.5, 1, 2, 4, 8, 16, 32] + [60.0] * 6
 
 
+@each_way
 async def test_links_that_are_over_are_not_kept_in_memory(sim: Simulator) -> None:
     def kept() -> int:
         gc.collect()
-        return sum(type(one) is AwsIotWebSocket for one in gc.get_objects())
+        return sum(issubclass(type(one), Link) for one in gc.get_objects())
 
     for _ in range(3):
         async with NaviLinkClient(quick(sim)) as client:
@@ -238,6 +252,7 @@ async def test_links_that_are_over_are_not_kept_in_memory(sim: Simulator) -> Non
         (Revoke(keys=True, access=True, refresh=True), 1, 2),
     ],
 )
+@each_way
 async def test_what_was_revoked_is_renewed_the_cheapest_way_the_password_last(
     sim: Simulator, revoked: Revoke, refreshes: int, passwords: int
 ) -> None:
@@ -309,14 +324,15 @@ async def test_a_cloud_that_asks_for_a_pause_gets_it_and_no_password(
 @pytest.mark.parametrize(
     "fault", [Lost("suback"), Lost("connack"), Forbid(topic="cmd/52/+/+/+/res/#", times=1)]
 )
+@each_way
 async def test_a_try_that_fails_at_the_door_is_healed_by_the_next(
     sim: Simulator, monkeypatch: pytest.MonkeyPatch, fault: Fault
 ) -> None:
     async with NaviLinkClient(quick(sim)) as client:
         device = (await client.get_devices())[0]
         async with watching(device) as watcher:
-            monkeypatch.setattr(aws_iot_websocket, "OPERATION_TIMEOUT", 0.3)
-            monkeypatch.setattr(aws_iot_websocket, "PING_TIMEOUT", 0.3)
+            monkeypatch.setattr(link, "OPERATION_TIMEOUT", 0.3)
+            monkeypatch.setattr(link, "PING_TIMEOUT", 0.3)
             fault.times = 1
             sim.faults.set(fault)
             sim.faults.set(Cut())
@@ -328,7 +344,7 @@ async def test_a_try_that_fails_at_the_door_is_healed_by_the_next(
 async def test_a_lost_suback_of_a_second_heater_is_loud_and_asked_for_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(aws_iot_websocket, "OPERATION_TIMEOUT", 0.3)
+    monkeypatch.setattr(link, "OPERATION_TIMEOUT", 0.3)
     async with Simulator(speed=600, heaters=2) as sim:
         async with NaviLinkClient(quick(sim)) as client:
             one, two = await client.get_devices()
@@ -344,6 +360,7 @@ async def test_a_lost_suback_of_a_second_heater_is_loud_and_asked_for_again(
             assert sim.cloud.counters.subscribes == subscribed + 1
 
 
+@each_way
 async def test_a_rival_with_our_id_is_left_alone_with_it(sim: Simulator) -> None:
     async with NaviLinkClient(quick(sim)) as client:
         device = (await client.get_devices())[0]
@@ -359,6 +376,7 @@ async def test_a_rival_with_our_id_is_left_alone_with_it(sim: Simulator) -> None
 
 
 @pytest.mark.parametrize(("seconds", "words"), [(3600.0, "behind"), (-3600.0, "ahead")])
+@each_way
 async def test_a_wrong_clock_is_named_with_its_skew(
     sim: Simulator, seconds: float, words: str
 ) -> None:

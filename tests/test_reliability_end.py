@@ -15,9 +15,10 @@ from typing import Any, AsyncIterator, Callable, Coroutine, Generator
 
 import pytest
 from reliability_tools import LIMIT, Watcher, eventually, quick, said, soon, watching
+from ways import each_way
 
 from navien_nwp500 import MQTTError, NaviLinkClient, WebSocketError
-from navien_nwp500.aws_iot_websocket import AwsIotWebSocket
+from navien_nwp500.link import Link
 from navien_nwp500.recording import PatientRecorder
 from navien_nwp500.session import Session
 from navien_nwp500.simulator import Simulator
@@ -61,7 +62,7 @@ async def nothing_left(sim: Simulator) -> AsyncIterator[None]:
 
     def ours() -> list[Any]:
         gc.collect()
-        found = [one for one in gc.get_objects() if type(one) in (AwsIotWebSocket, Session)]
+        found = [one for one in gc.get_objects() if issubclass(type(one), (Link, Session))]
         return found + [one for one in asyncio.all_tasks() if "navilink" in one.get_name()]
 
     def pending() -> set[int]:
@@ -92,6 +93,7 @@ async def whole_life(sim: Simulator) -> None:
         await line.start_monitoring(polling_interval=0.02)
 
 
+@each_way
 async def test_cancelling_a_client_at_any_await_leaves_nothing(sim: Simulator) -> None:
     async with nothing_left(sim):
         number, reached = 0, True
@@ -112,6 +114,7 @@ async def cancelled_at(number: int, life: Coroutine[Any, Any, None]) -> bool:
     return reached
 
 
+@each_way
 async def test_closing_at_any_await_of_the_keeper_leaves_nothing(
     sim: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -146,6 +149,7 @@ async def test_closing_at_any_await_of_the_keeper_leaves_nothing(
             await life()
 
 
+@each_way
 async def test_closing_ends_those_who_watch_at_once(sim: Simulator) -> None:
     async with NaviLinkClient(quick(sim)) as client:
         device = (await client.get_devices())[0]
@@ -155,6 +159,7 @@ async def test_closing_ends_those_who_watch_at_once(sim: Simulator) -> None:
                 await soon(watcher.next())
 
 
+@each_way
 async def test_closing_ends_a_connect_that_has_hardly_begun(sim: Simulator) -> None:
     async with NaviLinkClient(quick(sim)) as client:
         await client.get_devices()
@@ -177,6 +182,7 @@ async def test_an_error_that_comes_with_a_cancellation_is_not_complained_of(sim:
         del future, waiting
 
 
+@each_way
 async def test_closing_ends_a_connect_under_way(sim: Simulator) -> None:
     async with nothing_left(sim):
         client = NaviLinkClient(quick(sim))

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any, AsyncIterator
 
 import pytest
+from ways import each_way
 
 from navien_nwp500 import (
     InvalidCredentialsError,
@@ -56,6 +57,7 @@ async def stop(task: asyncio.Task[None]) -> None:
     assert task.cancelled()
 
 
+@each_way
 async def test_health_follows_a_cut_and_its_healing(sim: Simulator) -> None:
     async with NaviLinkClient(replace(sim.config, reconnect=SOON)) as client:
         device = (await client.get_devices())[0]
@@ -72,6 +74,7 @@ async def test_health_follows_a_cut_and_its_healing(sim: Simulator) -> None:
     assert device.health.state is HealthState.IDLE
 
 
+@each_way
 async def test_a_silent_heater_is_sought_on_a_new_connection_then_offline_once(
     sim: Simulator, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -186,6 +189,7 @@ async def test_rubbish_is_counted_and_reading_goes_on(sim: Simulator, payload: b
         assert (await device.get_status()).device_connected == 2
 
 
+@each_way
 async def test_the_first_connect_is_loud(sim: Simulator) -> None:
     nowhere = replace(sim.config, websocket_url="wss://127.0.0.1:1/mqtt")
     async with NaviLinkClient(nowhere) as client:
@@ -230,6 +234,7 @@ async def test_a_password_refused_while_reconnecting_stops_at_once(sim: Simulato
         assert sim.cloud.counters.passwords == 2
 
 
+@each_way
 async def test_keys_that_ended_while_connected_are_renewed_at_the_next_connect(
     sim: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -268,6 +273,7 @@ async def test_a_slow_watcher_gets_the_newest_never_a_backlog(sim: Simulator) ->
         await asyncio.wait({following})
 
 
+@each_way
 async def test_closing_in_the_middle_of_everything_leaves_no_task(sim: Simulator) -> None:
     before = asyncio.all_tasks()
     client = NaviLinkClient(replace(sim.config, reconnect=SOON))
@@ -285,14 +291,3 @@ async def test_closing_in_the_middle_of_everything_leaves_no_task(sim: Simulator
 def test_the_topic_of_a_request_tells_it_from_an_answer() -> None:
     own = b'{"clientID":"c","sessionID":"1","request":{"command":16777219}}'
     assert parse_message("cmd/52/navilink-0123456789ab/st", own) is None
-
-
-async def test_mqtt_5_falls_back_to_3_1_1_and_says_so_once(
-    sim: Simulator, caplog: pytest.LogCaptureFixture
-) -> None:
-    async with NaviLinkClient(replace(sim.config, mqtt_protocol="MQTT5")) as client:
-        device = (await client.get_devices())[0]
-        assert (await device.get_status()).device_connected == 2
-    assert [record.getMessage() for record in caplog.records if "MQTT 5" in record.message] == [
-        "MQTT 5 is not offered yet; MQTT 3.1.1 is used"
-    ]

@@ -14,13 +14,13 @@ from typing import Any, Awaitable, Callable, Coroutine, Sequence, TypeVar
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from ways import WAYS, Way, WayedSimulator
 
 from navien_nwp500 import NaviLinkClient, NaviLinkDevice, ReconnectConfig
 from navien_nwp500.exceptions import NaviLinkError
 from navien_nwp500.protocol import Request
 from navien_nwp500.quantities import DHWMode, HalfCelsius
 from navien_nwp500.schedules import Reservation
-from navien_nwp500.simulator import Simulator
 from navien_nwp500.simulator.faults import (
     Cut,
     Deaf,
@@ -98,10 +98,10 @@ class Household(RuleBasedStateMachine):
     def do(self, coroutine: Coroutine[Any, Any, T]) -> T:
         return self.loop.run_until_complete(asyncio.wait_for(coroutine, LIMIT))
 
-    @initialize()
-    def move_in(self) -> None:
+    @initialize(way=st.sampled_from(sorted(WAYS)))
+    def move_in(self, way: Way) -> None:
         async def start() -> None:
-            self.sim = await Simulator(speed=600, control_interval=0).__aenter__()
+            self.sim = await WayedSimulator(way, speed=600, control_interval=0).__aenter__()
             self.record_writes()
             await self.open_client()
             await self.device.get_status()

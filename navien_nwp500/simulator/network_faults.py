@@ -147,6 +147,19 @@ class Lost(PacketFault):
 
 
 @dataclass
+class NoMqtt5(PacketFault):
+    """The connection closes on a CONNECT of MQTT 5, as at a broker that knows 3.1.1 alone."""
+
+    name = "no_mqtt5"
+    times: int | None = None
+
+    def from_client(self, packet: Packet, line: Line) -> Iterable[Packet]:
+        if packet.kind == packets.CONNECT and line.level == packets.LEVEL_5 and self.use():
+            raise PolicyViolation("fault: no_mqtt5")
+        return (packet,)
+
+
+@dataclass
 class Forbid(PacketFault):
     """The connection closes when the client subscribes (``on`` is "publish": publishes) to a topic.
 

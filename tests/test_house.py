@@ -32,8 +32,9 @@ FLOORS = [
     {"cli", "__main__"},
 ]
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
-#: The simulator stands beside the house: it sees the ground floors, and only cli sees it.
-SIMULATOR_SEES = set().union(*FLOORS[:5])
+#: Simulator and analysis stand beside the house: they see the ground floors, only cli sees them.
+BESIDE = {"simulator", "analysis"}
+BESIDE_SEES = set().union(*FLOORS[:5])
 
 
 def modules() -> Iterator[tuple[str, Path]]:
@@ -55,18 +56,18 @@ def imports(name: str, path: Path) -> set[str]:
             source = ".".join([*base, *([node.module] if node.module else [])])
             found |= {source, *(f"{source}.{alias.name}" for alias in node.names)}
     rooms = {target.split(".")[1] for target in found if target.startswith("navien_nwp500.")}
-    return rooms & (set(FLOOR) | {"simulator"})
+    return rooms & (set(FLOOR) | BESIDE)
 
 
 def violations(name: str, seen: set[str]) -> list[str]:
     room = name.split(".")[0]
-    if room == "simulator":
-        return [f"{name} -> {other}" for other in seen - SIMULATOR_SEES - {"simulator"}]
+    if room in BESIDE:
+        return [f"{name} -> {other}" for other in seen - BESIDE_SEES - {room}]
     bad = []
     for other in seen - {room}:
-        if other == "simulator":
+        if other in BESIDE:
             if room != "cli":
-                bad.append(f"{name} -> simulator")
+                bad.append(f"{name} -> {other}")
         elif FLOOR[other] >= FLOOR[room] and not (room == "__main__" and other == "cli"):
             bad.append(f"{name} -> {other}")
     return bad
@@ -74,7 +75,7 @@ def violations(name: str, seen: set[str]) -> list[str]:
 
 @pytest.mark.parametrize(("name", "path"), list(modules()), ids=lambda value: str(value)[-40:])
 def test_imports_point_down(name: str, path: Path) -> None:
-    assert name.split(".")[0] in {*FLOOR, "simulator"}, f"{name} has no floor: give it one"
+    assert name.split(".")[0] in {*FLOOR, *BESIDE}, f"{name} has no floor: give it one"
     assert violations(name, imports(name, path)) == []
 
 
@@ -91,6 +92,8 @@ def test_the_walk_sees_imports_in_functions_and_under_type_checking(tmp_path: Pa
     assert violations("models", {"schedules"}) == ["models -> schedules"]
     assert violations("device", {"simulator"}) == ["device -> simulator"]
     assert violations("simulator.rest", {"auth"}) == ["simulator.rest -> auth"]
+    assert violations("analysis.sums", {"simulator"}) == ["analysis.sums -> simulator"]
+    assert violations("device", {"analysis"}) == ["device -> analysis"]
 
 
 def test_only_one_file_knows_the_aws_sdk() -> None:

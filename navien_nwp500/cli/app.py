@@ -15,6 +15,7 @@ from .history import energy
 from .lists import reservations
 from .options import DEVICE, JSON, SIMULATE, UNIT, reads, speed
 from .plan import tou
+from .report import report
 from .running import run
 from .service import install_service
 from .setting import set_
@@ -121,5 +122,5 @@ def simulate(**options: Any) -> None:
     run(command(**options))
 
 
-for _word in (set_, reservations, tou, energy, info, doctor, bridge, install_service):
+for _word in (set_, reservations, tou, energy, info, doctor, bridge, install_service, report):
     navien_nwp500.add_command(_word)

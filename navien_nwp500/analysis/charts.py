@@ -38,7 +38,7 @@ COLOURS = {
 }
 #: Mean watts of an hour: the upper edge of each shade, and what it is called.
 _SHADES = (
-    (20, "#e3e8ee", "at rest"),
+    (20, "#98a4b14d", "at rest"),
     (200, "#9fd0d4", "up to 200 W"),
     (350, "#4fa9b3", "to 350 W"),
     (600, "#0b6f7d", "to 600 W"),
@@ -284,8 +284,8 @@ def _trace(
     x, y = _clock(report), values.to_numpy(dtype=float)
     style: dict[str, Any] = {"color": COLOURS[role], "label": label}
     if len(x) <= _POINTS:
-        breaks = np.flatnonzero(~report.held["known"].to_numpy()[:-1]) + 1
-        line = (np.insert(x, breaks, x[breaks - 1] + 1), np.insert(y, breaks, np.nan))
+        breaks: Any = np.flatnonzero(~report.held["known"].to_numpy()[:-1]) + 1
+        line: Any = (np.insert(x, breaks, x[breaks - 1] + 1), np.insert(y, breaks, np.nan))
         drawn = axes.plot(*line, drawstyle="steps-post" if steps else "default", **style)[0]
         alone = np.flatnonzero(np.diff(np.concatenate([[0], breaks, [len(x)]])) == 1)
         if len(alone):
@@ -322,13 +322,13 @@ def _shade_gaps(axes: Any, report: Report) -> None:
             axes.axvspan(x[row], x[row + 1], color=COLOURS["gap"], lw=0, zorder=0)
 
 
-def _clock(report: Report) -> np.ndarray:
+def _clock(report: Report) -> Any:
     """Moments on the recording's clock as it was at the beginning, so that time never runs back."""
     ms = report.held["ms"].to_numpy() + report.held["offset"].iloc[0]
     return _when(ms)
 
 
-def _when(local_ms: Any) -> np.ndarray:
+def _when(local_ms: Any) -> Any:
     return np.asarray(local_ms, dtype="int64").astype("datetime64[ms]")
 
 

@@ -74,7 +74,7 @@ def moment(held: pd.DataFrame, row: int) -> datetime:
 
 def gaps(held: pd.DataFrame) -> list[Gap]:
     """Where readings are missing for longer than one is taken to hold."""
-    rows = np.flatnonzero(~held["known"].to_numpy()[:-1])
+    rows = np.flatnonzero(~held["known"].to_numpy()[:-1]).tolist()
     return [Gap(moment(held, row), moment(held, row + 1)) for row in rows]
 
 

@@ -6,6 +6,8 @@ a gap: nobody knows what happened in it, so it holds nothing (as ``reports.Summa
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -28,7 +30,7 @@ def hold(table: pd.DataFrame) -> pd.DataFrame:
     ``start``: the compressor was off at the reading before.
     """
     when, usual = table["ms"].to_numpy(), table["usual"].to_numpy()
-    length = np.append(np.diff(when), _NEVER)
+    length: Any = np.append(np.diff(when), _NEVER)
     known = length <= np.maximum(3 * usual, _LONGEST_HOLD_MS)
     seen = np.where(length <= 1.5 * usual, length, usual)
     return table.assign(length=length, known=known, seen=seen, **_running(table))
@@ -69,16 +71,16 @@ def cut(held: pd.DataFrame, step_ms: int = HOUR_MS) -> pd.DataFrame:
     """
     when, offset = held["ms"].to_numpy(), held["offset"].to_numpy()
     seen, known = held["seen"].to_numpy().astype("int64"), held["known"].to_numpy()
-    follow = np.append(when[1:], _NEVER)
+    follow: Any = np.append(when[1:], _NEVER)
     end = np.where(known, follow, when + seen)
     # Clocks change on the hour: between two readings that differ, the zone is the later one's
     # from the last full hour on.
-    later = np.append(offset[1:], offset[-1:])
+    later: Any = np.append(offset[1:], offset[-1:])
     change = np.where(later != offset, follow // HOUR_MS * HOUR_MS, _NEVER)
     change = np.where(change > when, change, follow)
     first_cut = ((when + offset) // step_ms + 1) * step_ms - offset
     pieces = 1 + np.maximum(0, -((first_cut - end) // step_ms))
-    row = np.repeat(np.arange(len(when)), pieces)
+    row: Any = np.repeat(np.arange(len(when)), pieces)
     number = np.arange(len(row)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
     start = np.where(number == 0, when[row], first_cut[row] + (number - 1) * step_ms)
     stop = np.minimum(end[row], first_cut[row] + number * step_ms)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Sequence
 
 import numpy as np
@@ -195,7 +196,7 @@ def _lengths(pieces: pd.DataFrame) -> pd.Series:
     return DAY_MS - (offsets["last"] - yesterday)
 
 
-def _per_day(name: str, moments: Sequence[pd.Timestamp]) -> pd.Series:
+def _per_day(name: str, moments: Sequence[datetime]) -> pd.Series:
     days = pd.Series([_day(when) for when in moments], dtype="int64")
     return days.value_counts().rename(name)
 
@@ -207,7 +208,7 @@ def _longest(found: Sequence[episodes.Recovery]) -> pd.Series:
     return lengths.groupby(level=0).max().rename("longest_recovery_h")
 
 
-def _day(when: pd.Timestamp) -> int:
+def _day(when: datetime) -> int:
     local = when.replace(tzinfo=None)
     return int(np.datetime64(local, "D").astype("datetime64[ms]").astype("int64"))
 

@@ -78,7 +78,7 @@ def facts(report: Report) -> list[Fact]:
     found.append(
         Fact(
             "Seen",
-            _percent(total["coverage"]),
+            f"{math.floor(total['coverage'] * 1000) / 10:.1f} %",
             f"{total['readings']:.0f} readings of {total['expected']:.0f} expected; "
             f"{_count(len(report.gaps), 'gap')}",
         )

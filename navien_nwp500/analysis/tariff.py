@@ -45,7 +45,7 @@ class Tariff:
                 table[1, months, day, start:end] = float(period.price_max)
         when = pd.to_datetime(local_ms, unit="ms")
         slot = (local_ms % DAY_MS // step).to_numpy()
-        low, high = table[:, when.dt.month.to_numpy() - 1, when.dt.dayofweek.to_numpy(), slot]
+        low, high = table[:, when.dt.month.to_numpy() - 1, when.dt.day_of_week.to_numpy(), slot]
         return pd.DataFrame({"low": low, "high": high}, index=local_ms.index)
 
 

@@ -523,7 +523,9 @@ def test_help_of_every_word_fits_and_has_an_example(say: Said) -> None:
     import click
 
     def walk(group: click.Group, path: list[str]) -> Iterator[tuple[list[str], bool]]:
-        for name, command in group.commands.items():
+        context = click.Context(group)
+        for name in group.list_commands(context):
+            command = group.get_command(context, name)
             yield [*path, name], isinstance(command, click.Group)
             if isinstance(command, click.Group):
                 yield from walk(command, [*path, name])

@@ -1,27 +1,83 @@
-"""The commands and their options."""
+"""The words and their options.
+
+What a word needs is loaded when it is said: ``--help`` loads click and this page.
+"""
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Coroutine, NamedTuple, NoReturn
 
 import click
 
 from ..version import __version__
-from .about import info
-from .bridge import bridge
-from .doctor import doctor
-from .history import energy
-from .lists import reservations
-from .options import DEVICE, JSON, SIMULATE, UNIT, reads, speed
-from .plan import tou
-from .report import report
-from .running import run
-from .service import install_service
-from .setting import set_
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80})
+class Page(NamedTuple):
+    """A word that has a module of its own: where it is, and what the list of words says of it."""
+
+    module: str
+    attribute: str
+    help: str
+
+
+PAGES = {
+    "set": Page("setting", "set_", "Tell the heater what to do, and see that it did."),
+    "reservations": Page(
+        "lists", "reservations", "See and change what the heater does by the clock."
+    ),
+    "tou": Page("plan", "tou", "See and change prices by season, weekday and time."),
+    "energy": Page("history", "energy", "See what the heat pump and the elements took."),
+    "doctor": Page("doctor", "doctor", "Say where the way to a reading ends, why, and what to do."),
+    "bridge": Page(
+        "bridge", "bridge", "Tell Home Assistant or Prometheus what your heaters are doing."
+    ),
+    "install-service": Page(
+        "service",
+        "install_service",
+        "Print what keeps a service running: a systemd user unit, or a container file.",
+    ),
+    "report": Page(
+        "report", "report", "Sum up recordings of monitor --csv, on a page with charts."
+    ),
+    "info": Page("about", "info", "Say what the heater is, and what it can and cannot do."),
+}
+
+
+class Words(click.Group):
+    """All words: those of this page, and those of ``PAGES``."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*self.commands, *PAGES})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        page = PAGES.get(cmd_name)
+        if page is None:
+            return super().get_command(ctx, cmd_name)
+        word: click.Command = getattr(import_module(f".{page.module}", __package__), page.attribute)
+        return word
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the words without loading a page."""
+        said = {
+            name: word.get_short_help_str(formatter.width) for name, word in self.commands.items()
+        }
+        said.update((name, page.help) for name, page in PAGES.items())
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(said.items()))
+
+
+def run(command: Coroutine[Any, Any, None]) -> NoReturn:
+    """Run a command to its exit code."""
+    from .running import run as run_to_its_end
+
+    run_to_its_end(command)
+
+
+@click.group(
+    cls=Words, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80}
+)
 @click.version_option(__version__, message="%(version)s")
 def navien_nwp500() -> None:
     """See what a Navien NWP500 heat pump water heater is doing, and tell it what to do.
@@ -120,7 +176,3 @@ def simulate(**options: Any) -> None:
     from .simulate import simulate as command
 
     run(command(**options))
-
-
-for _word in (set_, reservations, tou, energy, info, doctor, bridge, install_service, report):
-    navien_nwp500.add_command(_word)

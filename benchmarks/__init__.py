@@ -1,0 +1,1 @@
+"""How fast, how small, how soon: measured against floors anyone can install."""

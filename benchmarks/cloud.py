@@ -1,0 +1,109 @@
+"""A cloud in a process of its own, so that its work is not in our loop.
+
+Run as a module it is that process, with heaters that answer at once: a real one takes 2 to 4 s,
+which would hide all that is measured here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from contextlib import AsyncExitStack, contextmanager
+from datetime import datetime
+from typing import Iterator, Mapping
+
+from navien_nwp500 import NaviLinkConfig
+from navien_nwp500.protocol import Address
+from navien_nwp500.simulator.accounts import Account, HeaterRecord
+from navien_nwp500.simulator.clock import Clock
+from navien_nwp500.simulator.cloud import Cloud
+from navien_nwp500.simulator.heater import Heater
+from navien_nwp500.simulator.simulator import EMAIL, FIRST_MAC, Unit
+from navien_nwp500.simulator.wifi import WifiModule
+
+PASSWORD = "loopback only"
+PROMPT = ("-m", "benchmarks.cloud")
+
+
+class PromptClock(Clock):
+    """Runs as ours does, but nothing the heater puts off takes time."""
+
+    def real(self, seconds: float) -> float:
+        return 0.0
+
+
+@contextmanager
+def cloud(*words: str) -> Iterator[Mapping[str, str]]:
+    """Start a cloud and give the variables of its clients; it ends with the block.
+
+    ``words`` are the interpreter's: ``PROMPT``, or ``-m navien_nwp500 simulate`` and its options.
+    """
+    process = subprocess.Popen(
+        [sys.executable, *words], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    try:
+        assert process.stdout is not None
+        said = [process.stdout.readline().rstrip("\n") for _ in NaviLinkVariables]
+        if not all(said):
+            raise RuntimeError(f"the cloud did not start: {' '.join(words)}")
+        yield dict(line.split("=", 1) for line in said)
+    finally:
+        process.terminate()
+        process.communicate()
+
+
+#: What a cloud prints when it is ready, a line each.
+NaviLinkVariables = (
+    "NAVILINK_BASE_URL",
+    "NAVILINK_WEBSOCKET_URL",
+    "NAVILINK_CA_FILE",
+    "NAVILINK_EMAIL",
+    "NAVILINK_PASSWORD",
+)
+
+
+def config(variables: Mapping[str, str]) -> NaviLinkConfig:
+    """The settings of our client, of nothing but these variables."""
+    base_url, websocket_url, ca_file, email, password = (
+        variables[name] for name in NaviLinkVariables
+    )
+    return NaviLinkConfig(
+        email=email,
+        password=password,
+        base_url=base_url,
+        websocket_url=websocket_url,
+        ca_file=ca_file,  # type: ignore[arg-type]  # a path is made of it
+    )
+
+
+async def _serve(heaters: int) -> None:
+    clock = PromptClock(datetime.now().astimezone())
+    records = [HeaterRecord(f"{FIRST_MAC + number:012x}") for number in range(heaters)]
+    place = Cloud([Account(EMAIL, PASSWORD, records)])
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(place)
+        for number, record in enumerate(records):
+            address = Address(record.mac_address, record.additional_value, record.home_seq)
+            wifi = WifiModule(Heater(now=clock.now(), seed=number), address, clock, seed=number)
+            unit = Unit(record, wifi)
+            stack.push_async_callback(unit.unplug)
+            await unit.plug_in(place.broker_port)
+        values = (place.base_url, place.websocket_url, place.ca_file, EMAIL, PASSWORD)
+        for name, value in zip(NaviLinkVariables, values):
+            print(f"{name}={value}", flush=True)
+        await asyncio.get_running_loop().create_future()
+
+
+if __name__ == "__main__":
+    import signal
+
+    def _stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        asyncio.run(_serve(int(os.environ.get("HEATERS", "3"))))
+    except KeyboardInterrupt:
+        pass

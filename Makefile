@@ -2,11 +2,12 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-# What a demo needs, and what developing needs.
+# What a demo needs, what developing needs, what benchmarks measure against.
 RUNS := .venv/runs
 INSTALLED := .venv/installed
+FLOORS := .venv/floors
 
-.PHONY: help demo test check soak fuzz build clean
+.PHONY: help demo test check soak fuzz bench build clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 12
@@ -29,6 +30,9 @@ fuzz: $(INSTALLED)  ## seek for a minute what breaks a decoder, with atheris whe
 	-@$(BIN)/pip install --quiet --disable-pip-version-check atheris 2>/dev/null
 	$(BIN)/python tests/fuzz.py
 
+bench: $(FLOORS)  ## measure against floors, print the table, write benchmarks/RESULTS.md
+	$(BIN)/python -m benchmarks
+
 build: $(INSTALLED)  ## make sdist and wheel, and try the wheel in an empty environment
 	rm -rf dist build/wheel-trial
 	$(BIN)/python -m build --outdir dist .
@@ -46,4 +50,8 @@ $(RUNS): pyproject.toml
 
 $(INSTALLED): $(RUNS)
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
+
+$(FLOORS): $(RUNS) benchmarks/requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --requirement benchmarks/requirements.txt
 	touch $@

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Callable, Mapping, Sequence
 
-from . import round_trip, start
+from . import outages, round_trip, start, year
 from .figures import Figure
 from .table import page, terminal
 from .turns import progress
@@ -18,6 +18,8 @@ Benchmark = Callable[[bool], Sequence[Figure]]
 BENCHMARKS: Mapping[str, tuple[str, Benchmark]] = {
     "start": ("Import and memory", start.measure),
     "round-trip": ("Round trip", round_trip.measure),
+    "year": ("A year", year.measure),
+    "outages": ("Outages", outages.measure),
 }
 RESULTS = Path(__file__).with_name("RESULTS.md")
 

@@ -7,7 +7,6 @@ which would hide all that is measured here.
 from __future__ import annotations
 
 import asyncio
-import os
 import subprocess
 import sys
 from contextlib import AsyncExitStack, contextmanager
@@ -15,6 +14,7 @@ from datetime import datetime
 from typing import Iterator, Mapping
 
 from navien_nwp500 import NaviLinkConfig
+from navien_nwp500.cli.running import run
 from navien_nwp500.protocol import Address
 from navien_nwp500.simulator.accounts import Account, HeaterRecord
 from navien_nwp500.simulator.clock import Clock
@@ -23,8 +23,20 @@ from navien_nwp500.simulator.heater import Heater
 from navien_nwp500.simulator.simulator import EMAIL, FIRST_MAC, Unit
 from navien_nwp500.simulator.wifi import WifiModule
 
+#: Ours, and one for each floor.
+HEATERS = 3
 PASSWORD = "loopback only"
+#: What a cloud prints when it is ready, a line each.
+VARIABLES = (
+    "NAVILINK_BASE_URL",
+    "NAVILINK_WEBSOCKET_URL",
+    "NAVILINK_CA_FILE",
+    "NAVILINK_EMAIL",
+    "NAVILINK_PASSWORD",
+)
+#: The interpreter's words for heaters that answer at once, and for those of the command line.
 PROMPT = ("-m", "benchmarks.cloud")
+SIMULATE = ("-m", "navien_nwp500", "simulate")
 
 
 class PromptClock(Clock):
@@ -38,37 +50,26 @@ class PromptClock(Clock):
 def cloud(*words: str) -> Iterator[Mapping[str, str]]:
     """Start a cloud and give the variables of its clients; it ends with the block.
 
-    ``words`` are the interpreter's: ``PROMPT``, or ``-m navien_nwp500 simulate`` and its options.
+    ``words`` are the interpreter's: ``PROMPT``, or ``SIMULATE`` and its options.
     """
     process = subprocess.Popen(
-        [sys.executable, *words], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        [sys.executable, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     try:
         assert process.stdout is not None
-        said = [process.stdout.readline().rstrip("\n") for _ in NaviLinkVariables]
+        said = [process.stdout.readline().rstrip("\n") for _ in VARIABLES]
         if not all(said):
-            raise RuntimeError(f"the cloud did not start: {' '.join(words)}")
+            _, why = process.communicate()
+            raise RuntimeError(f"the cloud did not start: {why}")
         yield dict(line.split("=", 1) for line in said)
     finally:
         process.terminate()
         process.communicate()
 
 
-#: What a cloud prints when it is ready, a line each.
-NaviLinkVariables = (
-    "NAVILINK_BASE_URL",
-    "NAVILINK_WEBSOCKET_URL",
-    "NAVILINK_CA_FILE",
-    "NAVILINK_EMAIL",
-    "NAVILINK_PASSWORD",
-)
-
-
 def config(variables: Mapping[str, str]) -> NaviLinkConfig:
     """The settings of our client, of nothing but these variables."""
-    base_url, websocket_url, ca_file, email, password = (
-        variables[name] for name in NaviLinkVariables
-    )
+    base_url, websocket_url, ca_file, email, password = (variables[name] for name in VARIABLES)
     return NaviLinkConfig(
         email=email,
         password=password,
@@ -91,19 +92,10 @@ async def _serve(heaters: int) -> None:
             stack.push_async_callback(unit.unplug)
             await unit.plug_in(place.broker_port)
         values = (place.base_url, place.websocket_url, place.ca_file, EMAIL, PASSWORD)
-        for name, value in zip(NaviLinkVariables, values):
+        for name, value in zip(VARIABLES, values):
             print(f"{name}={value}", flush=True)
         await asyncio.get_running_loop().create_future()
 
 
 if __name__ == "__main__":
-    import signal
-
-    def _stop(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, _stop)
-    try:
-        asyncio.run(_serve(int(os.environ.get("HEATERS", "3"))))
-    except KeyboardInterrupt:
-        pass
+    run(_serve(HEATERS))

@@ -48,11 +48,15 @@ class Figure:
 
     @property
     def ratio(self) -> float | None:
-        """The median of the ratios of neighbours: what slows both does not move it."""
+        """The median of the ratios of neighbours: what slows both does not move it.
+
+        None without a floor, or above a floor that is nothing.
+        """
         if self.floor is None:
             return None
-        pairs = list(zip(self.ours.values, self.floor.values))
-        return statistics.median(ours / floor for ours, floor in pairs if floor > 0)
+        pairs = zip(self.ours.values, self.floor.values)
+        ratios = [ours / floor for ours, floor in pairs if floor > 0]
+        return statistics.median(ratios) if ratios else None
 
     @property
     def above(self) -> float | None:

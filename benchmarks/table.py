@@ -10,7 +10,7 @@ from typing import Mapping, Sequence
 
 from .figures import Figure, Sample
 
-_LINE = "{:32} {:>14} {:>14} {:>6} {:>7} {}"
+_LINE = "{:30} {:>14} {:>14} {:>6} {:>7} {}"
 
 
 def terminal(sections: Mapping[str, Sequence[Figure]]) -> str:
@@ -62,7 +62,7 @@ def _row(figure: Figure) -> str:
     what = f"  {figure.what}"
     ours = _short(figure.ours, figure.unit)
     line = _LINE.format(what, ours, floor, ratio, goal, _verdict(figure))
-    if len(what) <= 32:
+    if len(what) <= 30:
         return line.rstrip()
     return what + "\n" + _LINE.format("", ours, floor, ratio, goal, _verdict(figure)).rstrip()
 

@@ -1,0 +1,57 @@
+"""The benchmarks run and fill their table; what they measure is not judged here."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+#: Those that take seconds and need nothing but what the tests have.
+QUICK = {"start": 4, "round-trip": 2, "outages": 1}
+
+
+def benchmarks(*words: str) -> subprocess.CompletedProcess[str]:
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    return subprocess.run(
+        [sys.executable, "-m", "benchmarks", *words],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": path, "PYTHONIOENCODING": "utf-8"},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=120,
+    )
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_the_quick_form_fills_its_table(name: str, tmp_path: Path) -> None:
+    page = tmp_path / "RESULTS.md"
+    done = benchmarks("--quick", name, "--results", str(page))
+    assert done.returncode == 0, done.stderr
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    rows = [line.split("|")[1:-1] for line in page.read_text("utf-8").splitlines() if "|" in line]
+    figures = [[cell.strip() for cell in row] for row in rows[2:]]
+    assert len(figures) >= QUICK[name]
+    for what, ours, floor, ratio, *_ in figures:
+        assert re.match(r"[\d.,]+", ours) and re.match(r"[\d.,]+ ", floor), what
+        assert float(ratio) > 0
+
+
+def test_the_page_names_the_machine_but_no_path_or_host(tmp_path: Path) -> None:
+    page = tmp_path / "RESULTS.md"
+    assert benchmarks("--quick", "start", "--results", str(page)).returncode == 0
+    text = page.read_text("utf-8")
+    assert "- cores: " in text and "- Python: " in text
+    assert str(ROOT) not in text and str(Path.home()) + os.sep not in text
+    assert platform.node() not in text
+
+
+def test_an_unknown_benchmark_is_refused_with_the_list() -> None:
+    done = benchmarks("nonsense")
+    assert done.returncode == 2 and "round-trip" in done.stderr

@@ -45,9 +45,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(terminal(sections))
     # A part, or a glance, does not replace the whole.
     whole = RESULTS if not said.names and not said.quick else None
-    if said.results or whole:
+    results: Path | None = said.results or whole
+    if results is not None:
         words = " ".join(["python -m benchmarks", *said.names, *["--quick"] * said.quick])
-        (said.results or whole).write_text(page(sections, words), encoding="utf-8")
+        results.write_text(page(sections, words), encoding="utf-8")
 
 
 if __name__ == "__main__":

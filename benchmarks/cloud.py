@@ -7,11 +7,15 @@ which would hide all that is measured here.
 from __future__ import annotations
 
 import asyncio
+import ssl
 import subprocess
 import sys
 from contextlib import AsyncExitStack, contextmanager
 from datetime import datetime
-from typing import Iterator, Mapping
+from typing import Any, Iterator, Mapping
+from urllib.parse import urljoin
+
+import aiohttp
 
 from navien_nwp500 import NaviLinkConfig
 from navien_nwp500.cli.running import run
@@ -19,6 +23,7 @@ from navien_nwp500.protocol import Address
 from navien_nwp500.simulator.accounts import Account, HeaterRecord
 from navien_nwp500.simulator.clock import Clock
 from navien_nwp500.simulator.cloud import Cloud
+from navien_nwp500.simulator.faults import CONTROL
 from navien_nwp500.simulator.heater import Heater
 from navien_nwp500.simulator.simulator import EMAIL, FIRST_MAC, Unit
 from navien_nwp500.simulator.wifi import WifiModule
@@ -77,6 +82,15 @@ def config(variables: Mapping[str, str]) -> NaviLinkConfig:
         websocket_url=websocket_url,
         ca_file=ca_file,  # type: ignore[arg-type]  # a path is made of it
     )
+
+
+async def set_faults(variables: Mapping[str, str], faults: Mapping[str, Any]) -> None:
+    """Make something go wrong in a cloud, over the simulator's own route."""
+    url = urljoin(variables["NAVILINK_BASE_URL"], CONTROL + "faults")
+    tls = ssl.create_default_context(cafile=variables["NAVILINK_CA_FILE"])
+    async with aiohttp.ClientSession() as session:
+        async with session.post(url, json=faults, ssl=tls) as answer:
+            answer.raise_for_status()
 
 
 async def _serve(heaters: int) -> None:

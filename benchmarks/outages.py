@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 import time
-from typing import Any, AsyncGenerator, Mapping
-from urllib.parse import urljoin
-
-import aiohttp
+from typing import AsyncGenerator, Mapping
 
 from navien_nwp500 import DeviceStatus, NaviLinkClient
-from navien_nwp500.simulator.faults import CONTROL
 
-from .cloud import PROMPT, cloud, config
+from .cloud import PROMPT, cloud, config, set_faults
 from .figures import Figure, Sample, at_most
 from .raw import raw_client
 from .turns import progress
@@ -55,7 +50,7 @@ async def _until_heard(
     heard: AsyncGenerator[DeviceStatus, None], variables: Mapping[str, str], fault: str
 ) -> float:
     """Seconds from a fault to the next status."""
-    await _set(variables, {fault: True})
+    await set_faults(variables, {fault: True})
     began = time.monotonic()
     await heard.__anext__()
     return time.monotonic() - began
@@ -67,12 +62,3 @@ async def _from_nothing(variables: Mapping[str, str]) -> float:
     async with raw_client(variables, 1) as client:
         await client.get_status()
         return time.monotonic() - began
-
-
-async def _set(variables: Mapping[str, str], faults: Mapping[str, Any]) -> None:
-    """Make something go wrong, over the simulator's own route."""
-    url = urljoin(variables["NAVILINK_BASE_URL"], CONTROL + "faults")
-    tls = ssl.create_default_context(cafile=variables["NAVILINK_CA_FILE"])
-    async with aiohttp.ClientSession() as session:
-        async with session.post(url, json=faults, ssl=tls) as answer:
-            answer.raise_for_status()

@@ -18,7 +18,7 @@ from typing import Any, AsyncIterator, Iterator, Mapping
 
 from navien_nwp500 import NaviLinkClient
 
-from .cloud import SIMULATE, cloud, config
+from .cloud import SIMULATE, cloud, config, set_faults
 from .figures import Figure, Sample, at_most
 from .raw import raw_client
 from .turns import progress
@@ -45,6 +45,10 @@ def measure(quick: bool) -> list[Figure]:
                 "ours kept": _start("ours", slow, DAY, 2, kept),
                 "floor kept": _start("raw", slow, KEEP_ALIVE, 2, kept),
             }
+            for client in clients.values():
+                _ready(client)
+            # What it says by itself is among the polls; here only the connection is to be seen.
+            asyncio.run(set_faults(slow, {"heater_offline": True}))
             told = {name: _end(client) for name, client in clients.items()}
     polls, floor_polls = (_daily(told[name], SPEED) for name in ("ours", "floor"))
     kept_up, floor_kept = (_daily(told[name], 1.0) for name in ("ours kept", "floor kept"))
@@ -88,6 +92,12 @@ def _start(who: str, variables: Mapping[str, str], *numbers: float) -> subproces
     )
 
 
+def _ready(client: subprocess.Popen[str]) -> None:
+    """Wait until the client is about to be measured."""
+    assert client.stdout is not None
+    client.stdout.readline()
+
+
 def _end(client: subprocess.Popen[str]) -> dict[str, Any]:
     out, _ = client.communicate()
     if client.returncode:
@@ -124,6 +134,7 @@ async def _live(who: str, interval: float, windows: int, seconds: float) -> dict
     await source.__anext__()
     living = asyncio.ensure_future(_drain(source))
     await asyncio.wait({living}, timeout=SETTLE)
+    print("ready", flush=True)
     found: dict[str, list[Any]] = {"windows": [], "memory": []}
     for _ in range(windows):
         used, began = time.process_time(), time.monotonic()

@@ -143,7 +143,11 @@ async def test_no_secret_is_logged_raised_shown_or_recorded(
     assert len(own) > 10, "the search has nothing to search"
 
 
-HOME = {"name": "Planted Cellar", "place": "1 Planted Street", "machine": platform.node() or "nameless"}
+HOME = {
+    "name": "Planted Cellar",
+    "place": "1 Planted Street",
+    "machine": platform.node() or "nameless",
+}
 
 
 async def test_what_the_doctor_says_can_be_shown_to_anybody(

@@ -12,6 +12,7 @@ from typing import Any, Coroutine, NamedTuple, NoReturn
 import click
 
 from ..version import __version__
+from .options import DEVICE, JSON, SIMULATE, UNIT, reads, speed
 
 
 class Page(NamedTuple):

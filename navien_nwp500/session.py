@@ -74,7 +74,6 @@ class Session:
         self._link: SubscribedLink | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._changed: set[asyncio.Future[None]] = set()
-        self._last_session_id = 0
         # When each heater was last heard, on the steady clock.
         self._heard: dict[str, float] = {}
         #: Messages that could not be understood.

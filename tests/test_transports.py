@@ -290,7 +290,7 @@ async def test_the_transport_is_what_is_wanted_and_installed(
             assert expected in str(caught.value)
         else:
             await device.get_status()
-            assert type(client._session._link).__name__ == expected
+            assert type(client._exchange.first._link._link).__name__ == expected
 
 
 READS = """
@@ -311,7 +311,7 @@ async def main():
     async with NaviLinkClient(NaviLinkConfig.from_environment()) as client:
         device = (await client.get_devices())[0]
         connected = (await device.get_status()).device_connected
-        print(type(client._session._link).__name__, connected)
+        print(type(client._exchange.first._link._link).__name__, connected)
 
 asyncio.run(main())
 """

@@ -6,7 +6,6 @@ import asyncio
 import inspect
 import random
 import time
-from datetime import datetime, timezone
 from typing import Any, AsyncGenerator, Awaitable, Callable, Mapping, Union
 
 from .commands import FEATURES, STATUS, Command
@@ -16,6 +15,7 @@ from .health import Health, HealthState
 from .mailbox import Mailbox
 from .models import DeviceFeatures, DeviceStatus
 from .protocol import Address, Message
+from .pulse import Pulse
 from .redaction import logger
 
 _LOGGER = logger(__name__)
@@ -35,14 +35,8 @@ class NaviLinkMQTT:
         self._session = exchange.first
         self.address = address
         self.last_status: DeviceStatus | None = None
-        self._state = HealthState.IDLE
-        self._since = _now()
-        self._heard: datetime | None = None
-        # Counted until the heater is heard: a new connection is no answer.
-        self._missed = 0
-        self._given_up = False
+        self._pulse = Pulse()
         self._outages = 0
-        self._health_watchers: set[Mailbox[Health]] = set()
         self._watchers: set[Mailbox[DeviceStatus]] = set()
         self._monitors: set[Mailbox[DeviceStatus]] = set()
         self._callback: StatusCallback | None = None
@@ -58,32 +52,16 @@ class NaviLinkMQTT:
     @property
     def answering(self) -> bool:
         """Whether the heater was heard on the present connection, and answers."""
-        return self._state is HealthState.ONLINE
+        return self._pulse.state is HealthState.ONLINE
 
     @property
     def health(self) -> Health:
         """How the line is doing."""
-        return Health(
-            self._state,
-            self._since,
-            self._heard,
-            self._session.reconnects,
-            self._missed,
-            self._session.bad_messages,
-        )
+        return self._pulse.health(self._session.reconnects, self._session.bad_messages)
 
-    async def watch_health(self) -> AsyncGenerator[Health, None]:
+    def watch_health(self) -> AsyncGenerator[Health, None]:
         """Yield the health now, and again at each change of state. Runs until left."""
-        mailbox: Mailbox[Health] = Mailbox()
-        self._health_watchers.add(mailbox)
-        try:
-            yield self.health
-            while True:
-                health = await mailbox.get()
-                if health is not None:
-                    yield health
-        finally:
-            self._health_watchers.discard(mailbox)
+        return self._pulse.watch(lambda: self.health)
 
     async def connect(self) -> None:
         """Connect, unless the shared connection is up, and listen to this heater.
@@ -99,7 +77,7 @@ class NaviLinkMQTT:
         """Stop listening to this heater; the shared connection serves the others on."""
         await self.stop_monitoring()
         self._session.detach(self)
-        self._change(HealthState.IDLE)
+        self._pulse.change(HealthState.IDLE)
 
     async def request(self, command: Command, body: Mapping[str, Any] | None = None) -> Message:
         """Send a command and return the heater's answer, connecting first when nobody has.
@@ -123,16 +101,14 @@ class NaviLinkMQTT:
             raise ProtocolError(f"{self.address}: the answer holds no features")
         return features
 
-    async def watch(self, interval: float) -> AsyncGenerator[DeviceStatus, None]:
+    def watch(self, interval: float) -> AsyncGenerator[DeviceStatus, None]:
         """Yield each status: the answers to a poll every ``interval`` seconds, and pushes.
 
         Runs until the consumer leaves. A slow consumer gets the newest status, never a backlog;
         while the connection is down or the heater silent nothing comes, and then a fresh status.
         Raises what ends the connection for good.
         """
-        mailbox: Mailbox[DeviceStatus] = Mailbox()
-        async for status in self._watch(interval, mailbox):
-            yield status
+        return self._watch(interval, Mailbox())
 
     def set_status_callback(self, callback: StatusCallback | None) -> None:
         """Call this, plain or async, with each status while monitoring; None calls nobody.
@@ -148,11 +124,13 @@ class NaviLinkMQTT:
         """
         mailbox: Mailbox[DeviceStatus] = Mailbox()
         self._monitors.add(mailbox)
+        statuses = self._watch(polling_interval, mailbox)
         try:
-            async for status in self._watch(polling_interval, mailbox):
+            async for status in statuses:
                 await self._call_back(status)
         finally:
             self._monitors.discard(mailbox)
+            await statuses.aclose()
 
     async def stop_monitoring(self) -> None:
         """End every ``start_monitoring`` of this heater; may be called from the callback."""
@@ -170,7 +148,8 @@ class NaviLinkMQTT:
         if status is None:
             return
         self.last_status = status
-        self._hear()
+        if self._pulse.hear():
+            _LOGGER.warning("%s answers again", self.address)
         for mailbox in self._watchers:
             mailbox.put(status)
 
@@ -203,12 +182,12 @@ class NaviLinkMQTT:
             self._session = self._exchange.attach(self)
         if self._session.connected:
             return
-        if self._state is HealthState.IDLE:
-            self._change(HealthState.CONNECTING)
+        if self._pulse.state is HealthState.IDLE:
+            self._pulse.change(HealthState.CONNECTING)
         try:
             await self._session.connect()
         except BaseException:
-            self._change(HealthState.IDLE)
+            self._pulse.change(HealthState.IDLE)
             raise
 
     def link_changed(self, state: HealthState) -> None:
@@ -216,7 +195,7 @@ class NaviLinkMQTT:
 
         Watchers poll again at once, be the next poll hours away.
         """
-        self._change(state)
+        self._pulse.change(state)
         self._outages += 1
         for mailbox in self._watchers:
             mailbox.wake()
@@ -243,36 +222,18 @@ class NaviLinkMQTT:
         Connected but deaf looks the same as a silent heater, so the way is tried first: ask
         again, subscribe again, connect again. Then it is the heater, and that is said once.
         """
-        if self._state is HealthState.OFFLINE:
+        if self._pulse.state is HealthState.OFFLINE:
             return False
-        self._missed += 1
-        self._change(HealthState.SILENT)
-        if self._missed == 2:
+        missed = self._pulse.miss()
+        if missed == 2:
             await self._session.resubscribe(self)
-        elif self._missed == 3:
+        elif missed == 3:
             await self._session.renew_if_deaf(self)
-        elif self._missed > 3:
-            if not self._given_up:
+        elif missed > 3:
+            if self._pulse.give_up():
                 _LOGGER.warning("%s does not answer; it seems to be offline", self.address)
-            self._given_up = True
-            self._change(HealthState.OFFLINE)
             return False
         return True
-
-    def _hear(self) -> None:
-        self._heard = _now()
-        self._missed = 0
-        if self._given_up:
-            _LOGGER.warning("%s answers again", self.address)
-        self._given_up = False
-        self._change(HealthState.ONLINE)
-
-    def _change(self, state: HealthState) -> None:
-        if state is self._state:
-            return
-        self._state, self._since = state, _now()
-        for mailbox in self._health_watchers:
-            mailbox.put(self.health)
 
     async def _call_back(self, status: DeviceStatus) -> None:
         if self._callback is None:
@@ -283,7 +244,3 @@ class NaviLinkMQTT:
                 await result
         except Exception:  # the callback is not ours: whatever it raises must not end the watch
             _LOGGER.exception("%s: the status callback raised", self.address)
-
-
-def _now() -> datetime:
-    return datetime.now(timezone.utc)

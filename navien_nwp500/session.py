@@ -39,7 +39,7 @@ from .subscribed import (
     SubscribedLink,
     filters,
 )
-from .waiting import ended
+from .waiting import Change, ended
 
 _LOGGER = logger(__name__)
 
@@ -73,7 +73,7 @@ class Session:
         self._asking = Asking(config)
         self._link: SubscribedLink | None = None
         self._keeper: asyncio.Task[None] | None = None
-        self._changed: set[asyncio.Future[None]] = set()
+        self._changed = Change()
         # When each heater was last heard, on the steady clock.
         self._heard: dict[str, float] = {}
         #: Messages that could not be understood.
@@ -197,13 +197,13 @@ class Session:
                 raise MQTTError("not connected: connect() was not called, or the client is closed")
             if keeper.done():
                 _raise_end(keeper)
-            await self._change()
+            await self._changed.wait()
 
     def end(self) -> Sequence[asyncio.Task[None]]:
         """End the session; whoever waits is told at once. Returns the tasks to be waited for."""
         keepers = [] if self._keeper is None else [self._keeper]
         self._keeper = None
-        self._tell()
+        self._changed.tell()
         for keeper in keepers:
             keeper.cancel()
         return keepers
@@ -226,7 +226,7 @@ class Session:
                 _LOGGER.warning("connection to the cloud is back")
         finally:
             self._tell_lines(HealthState.IDLE)
-            self._tell()
+            self._changed.tell()
 
     async def _open(self) -> tuple[SubscribedLink, asyncio.Task[None]]:
         """Make one try: a new link, read from now on, with all heaters subscribed on it.
@@ -241,7 +241,7 @@ class Session:
             try:
                 await link.subscribe(*addresses)
                 self._link = link
-                self._tell()
+                self._changed.tell()
                 await link.agreed(*addresses)
                 return link, reading
             except BaseException as error:
@@ -285,20 +285,6 @@ class Session:
             if frame is None:
                 return
             self._dispatch(frame)
-
-    async def _change(self) -> None:
-        """Wait for the next change: a link opened, or the search ended."""
-        changed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._changed.add(changed)
-        try:
-            await changed
-        finally:
-            self._changed.discard(changed)
-
-    def _tell(self) -> None:
-        for changed in self._changed:
-            if not changed.done():
-                changed.set_result(None)
 
     def _tell_lines(self, state: HealthState) -> None:
         for line in self._lines.values():

@@ -65,3 +65,25 @@ async def together(*parts: Awaitable[Any]) -> None:
             task.result()
     finally:
         await ended(*tasks)
+
+
+class Change:
+    """Wakes those who wait for something to change; they look themselves at what did."""
+
+    def __init__(self) -> None:
+        self.waiting: set[asyncio.Future[None]] = set()
+
+    async def wait(self) -> None:
+        """Wait for the next change."""
+        changed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.waiting.add(changed)
+        try:
+            await changed
+        finally:
+            self.waiting.discard(changed)
+
+    def tell(self) -> None:
+        """Wake all who wait now."""
+        for changed in self.waiting:
+            if not changed.done():
+                changed.set_result(None)

@@ -346,7 +346,7 @@ class Soak:
         self.left = sorted(
             task.get_name() for task in asyncio.all_tasks() if "navilink" in task.get_name()
         )
-        if client._exchange.first._asking.answers or client._exchange.first._changed:
+        if client._exchange.first._asking.answers or client._exchange.first._changed.waiting:
             self.book.problem("the closed session keeps futures")
 
     async def _live(self, client: NaviLinkClient) -> None:

@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parents[1] / "navien_nwp500"
 FLOORS = [
     {"exceptions", "version", "faults", "waiting", "health", "redaction", "compact", "parsing"},
     {"config", "quantities", "wire", "week", "leases", "mailbox", "pace"},
-    {"models", "schedules", "tou", "energy"},
+    {"models", "schedules", "tou", "energy", "pulse"},
     {"commands"},
     {"protocol", "recording", "reports"},
     {"rest", "session_file", "link", "reach"},

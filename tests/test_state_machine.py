@@ -385,7 +385,7 @@ class Household(RuleBasedStateMachine):
             assert isinstance(watcher.task.exception(), NaviLinkError), watcher.task
         self.watchers.clear()
         session: Any = self.client._exchange.first
-        assert not session._asking.answers and session._changed == set()
+        assert not session._asking.answers and session._changed.waiting == set()
         assert self.device._line._watchers == set()
         left = [task for task in asyncio.all_tasks() if task.get_name().startswith("navilink")]
         assert left == []

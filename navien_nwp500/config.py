@@ -185,14 +185,12 @@ SETTINGS = (
         _yes_or_no,
         "1 refuses every command that changes the heater.",
     ),
-    Setting(
-        "NAVILINK_TRANSPORT",
-        "transport",
-        _one_of("auto", "awscrt", "pure"),
-        "awscrt (the AWS SDK), pure (Python alone) or auto: what is installed, awscrt first.",
-    ),
 )
-_BY_NAME = {setting.name: setting for setting in SETTINGS}
+#: A transport is chosen in code: a machine rarely has both, and "auto" takes what there is.
+_CHECKS = {
+    "transport": _one_of("auto", "awscrt", "pure"),
+    **{setting.name: setting.check for setting in SETTINGS},
+}
 
 
 @dataclass(frozen=True)
@@ -233,8 +231,8 @@ class NaviLinkConfig:
         for entry in fields(self):
             value = getattr(self, entry.name)
             required = entry.default is not None
-            if entry.name in _BY_NAME and (required or value is not None):
-                checked = _checked(_BY_NAME[entry.name], entry.name, value)
+            if entry.name in _CHECKS and (required or value is not None):
+                checked = _checked(_CHECKS[entry.name], entry.name, value)
                 object.__setattr__(self, entry.name, checked)
         object.__setattr__(self, "session_file", _new_file("session_file", self.session_file))
         for name in ("answer_timeout", "rest_timeout"):
@@ -266,7 +264,7 @@ class NaviLinkConfig:
         """
         values = environment(env_file)
         found = {
-            setting.name: _checked(setting, setting.variable, values[setting.variable])
+            setting.name: _checked(setting.check, setting.variable, values[setting.variable])
             for setting in SETTINGS
             if values.get(setting.variable)
         }
@@ -294,9 +292,9 @@ def _read_env_file(env_file: str | Path | None) -> Mapping[str, str | None]:
     raise ConfigurationError(f"{path} cannot be read; it must be text in UTF-8")
 
 
-def _checked(setting: Setting, label: str, value: Any) -> Any:
+def _checked(check: Callable[[Any], Any], label: str, value: Any) -> Any:
     try:
-        return setting.check(value)
+        return check(value)
     except (ValueError, TypeError) as error:
-        held = "not usable" if setting.name == "password" else repr(value)
+        held = "not usable" if label.lower().endswith("password") else repr(value)
         raise ConfigurationError(f"{label} is {held}; it may be {error}") from error

@@ -220,7 +220,6 @@ def test_every_setting_fills_a_field_of_its_own() -> None:
 BAD = [
     ("NAVILINK_EMAIL", "email", "   ", "text that is not empty"),
     ("NAVILINK_LOG_LEVEL", "log_level", "LOUD", "one of DEBUG, INFO, WARNING, ERROR"),
-    ("NAVILINK_TRANSPORT", "transport", "paho", "one of auto, awscrt, pure"),
     ("NAVILINK_MQTT_PROTOCOL", "mqtt_protocol", "MQTT4", "one of MQTT3, MQTT5"),
     ("NAVILINK_BASE_URL", "base_url", "http://example.com", "begins with https://"),
     ("NAVILINK_BASE_URL", "base_url", "example.com", "begins with https://"),
@@ -277,7 +276,15 @@ def test_a_bad_field_is_named_with_what_it_holds_and_may_hold(
     assert allowed in str(refused.value)
 
 
-@pytest.mark.parametrize("name", [setting.name for setting in SETTINGS])
+def test_a_transport_is_chosen_in_code_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert NaviLinkConfig(transport="PURE").transport == "pure"
+    with pytest.raises(ConfigurationError, match="transport is 'paho'; .* auto, awscrt, pure"):
+        NaviLinkConfig(transport="paho")
+    monkeypatch.setenv("NAVILINK_TRANSPORT", "pure")
+    assert NaviLinkConfig.from_environment(TEMPLATE).transport == "auto"
+
+
+@pytest.mark.parametrize("name", ["transport", *(setting.name for setting in SETTINGS)])
 @pytest.mark.parametrize("value", [[], {}, object(), 10**400, b"bytes"], ids=type)
 def test_a_field_of_a_foreign_type_is_a_configuration_error(name: str, value: Any) -> None:
     values: dict[str, Any] = {name: value}

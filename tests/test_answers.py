@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -23,6 +24,15 @@ async def test_an_answer_resolves_the_request_it_names_and_no_other() -> None:
     ours, other = answers.expect(KEY), answers.expect(KEY._replace(session_id="2"))
     answers.resolve(message())
     assert (await ours).session_id == KEY.session_id and not other.done()
+
+
+async def test_of_two_answers_in_one_turn_of_the_loop_the_first_counts() -> None:
+    answers = Answers()
+    ours = answers.expect(KEY)
+    first, second = message(), replace(message(), body={"later": True})
+    answers.resolve(first)
+    answers.resolve(second)
+    assert await ours is first
 
 
 @pytest.mark.parametrize(

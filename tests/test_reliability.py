@@ -112,6 +112,20 @@ async def test_after_a_cut_a_status_comes_at_once_though_the_next_poll_is_hours_
             assert device.health.state is HealthState.ONLINE
 
 
+async def test_who_was_busy_during_a_cut_gets_a_status_at_once_all_the_same(
+    sim: Simulator,
+) -> None:
+    async with NaviLinkClient(quick(sim, answer_timeout=5.0)) as client:
+        device = (await client.get_devices())[0]
+        sim.faults.set(Deaf(what="pushes"))
+        statuses = device.watch(interval=6 * 3600)
+        before = await soon(statuses.__anext__())
+        sim.faults.set(Cut())
+        await eventually(lambda: device.health.reconnects == 1)
+        assert await soon(statuses.__anext__()) is not before
+        await statuses.aclose()
+
+
 @each_way
 async def test_the_first_try_follows_a_cut_within_a_second(
     sim: Simulator, waits: list[float]

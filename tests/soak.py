@@ -1,6 +1,7 @@
 """A month of the heaters' time with faults at random, in a few minutes of ours (``make soak``).
 
     python tests/soak.py [--minutes 4] [--speed 10800] [--heaters 2] [--poll 300] [--seed 1]
+                         [--transport awscrt|pure] [--mqtt MQTT3|MQTT5]
 
 The cloud is a process of its own, so what is measured is the client's alone. Faults come from
 outside, one after another: set, healed, and then calm until the next. A poll that is sent and would
@@ -24,7 +25,7 @@ import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, AsyncIterator, Callable, Iterator, Mapping, NamedTuple
@@ -528,6 +529,7 @@ def table(soak: Soak) -> Iterator[tuple[str, str]]:
     yield "heaters", f"{len(soak.watchers)}, polled every {soak.asked.poll:g} s of their time"
     yield "heater's own calendar", f"{soak.heater_days} days with use of power"
     yield "seed", str(soak.asked.seed)
+    yield "way", f"{soak.asked.transport}, {soak.asked.mqtt}"
     yield "answer time, reconnect", f"{ANSWER_TIMEOUT:g} s; {RECONNECT.initial_delay:g} to " + (
         f"{RECONNECT.max_delay:g} s, for ever"
     )
@@ -575,6 +577,8 @@ async def main(asked: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="soak-") as name:
         folder = Path(name)
         async with running_cloud(folder, asked.speed, asked.heaters) as cloud:
+            way = {"transport": asked.transport, "mqtt_protocol": asked.mqtt}
+            cloud.config = replace(cloud.config, **way)
             soak = Soak(asked, cloud, folder)
             for logger in ("navien_nwp500", "asyncio"):
                 logging.getLogger(logger).addHandler(_Errors(soak.book))
@@ -601,6 +605,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--heaters", type=int, default=2)
     parser.add_argument("--poll", type=float, default=300.0, help="seconds of the heater's time")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--transport", choices=("awscrt", "pure"), default="awscrt")
+    parser.add_argument("--mqtt", choices=("MQTT3", "MQTT5"), default="MQTT3")
     return parser.parse_args()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -188,11 +188,8 @@ async def test_a_server_that_says_nothing_keeps_no_thread_and_no_socket(
     sim: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The handshake of the pure link blocks a thread of the loop's; giving up ends it."""
-    # Long enough that nothing else ends it.
-    create = socket.create_connection
-    monkeypatch.setattr(
-        socket, "create_connection", lambda *place, **rest: create(*place, **{**rest, "timeout": 60})
-    )
+    limit = ssl.SSLSocket.settimeout  # long enough that nothing but giving up ends it
+    monkeypatch.setattr(ssl.SSLSocket, "settimeout", lambda one, it: limit(one, it and 60.0))
     refuse = sim.faults.set(Refuse(where="mqtt", silent=True, times=1))
     opening = asyncio.ensure_future(opened(sim, "pure"))
     await eventually(lambda: refuse.times == 0)

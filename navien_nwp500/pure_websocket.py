@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 import ssl
 from math import inf
@@ -38,6 +39,17 @@ PATH = "/mqtt"
 _REFUSED = 0x80
 _T = TypeVar("_T")
 _L = TypeVar("_L", bound="PureMqtt3")
+
+#: What aiomqtt and paho say. A line that drops is no error here: the session seeks it, and says so.
+_LIBRARY = logger(f"{__name__}.library")
+
+
+def _as_detail(record: logging.LogRecord) -> bool:
+    record.levelno, record.levelname = logging.DEBUG, "DEBUG"
+    return _LIBRARY.isEnabledFor(logging.DEBUG)
+
+
+_LIBRARY.addFilter(_as_detail)
 
 
 class _Tls(ssl.SSLContext):
@@ -168,7 +180,7 @@ class PureMqtt3(Link):
             # 30 s AWS counts 30 (source: AWS IoT Core, protocols).
             keepalive=max(1, int(link.KEEP_ALIVE + link.PING_TIMEOUT) // 2),
             timeout=link.PING_TIMEOUT,
-            logger=_LOGGER,
+            logger=_LIBRARY,
         )
 
 

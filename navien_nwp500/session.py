@@ -200,12 +200,10 @@ class Session:
             await self._changed.wait()
 
     def end(self) -> Sequence[asyncio.Task[None]]:
-        """End the session; whoever waits is told at once. Returns the tasks to be waited for."""
+        """End the session; whoever waits is told at once. Returns the tasks to be ended."""
         keepers = [] if self._keeper is None else [self._keeper]
         self._keeper = None
         self._changed.tell()
-        for keeper in keepers:
-            keeper.cancel()
         return keepers
 
     # The keeper: one task owns the link from its opening to its end

@@ -26,6 +26,7 @@ from navien_nwp500 import (
     link,
     session,
 )
+from navien_nwp500.commands import POWER_ON
 from navien_nwp500.health import HealthState
 from navien_nwp500.link import Link
 from navien_nwp500.simulator import Simulator
@@ -372,6 +373,18 @@ async def test_a_lost_suback_of_a_second_heater_is_loud_and_asked_for_again(
             assert (await soon(two.get_status())).device_connected == 2
             await soon(line.connect())
             assert sim.cloud.counters.subscribes == subscribed + 1
+
+
+async def test_a_write_is_sent_once_its_answer_can_be_heard(
+    sim: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sim.faults.set(Lost("suback", times=None))
+    monkeypatch.setattr(link, "OPERATION_TIMEOUT", 0.2)
+    async with NaviLinkClient(quick(sim)) as client:
+        device = (await client.get_devices())[0]
+        with pytest.raises(CommunicationError):
+            await soon(device._line.request(POWER_ON))
+    assert sim.cloud.counters.publishes == 0
 
 
 @each_way

@@ -330,6 +330,18 @@ async def test_a_file_others_can_open_is_not_used_and_becomes_private(
 
 
 @posix
+async def test_a_file_of_another_user_is_not_used(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = SessionFile(path, URL)
+    await file.write(EMAIL, SAVED)
+    we = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: we + 1)
+    assert await file.read(EMAIL) is None
+    assert "another user" in caplog.text
+
+
+@posix
 async def test_a_pipe_in_its_place_holds_nothing_up(path: Path) -> None:
     path.parent.mkdir()
     os.mkfifo(path, 0o600)

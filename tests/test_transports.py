@@ -23,6 +23,7 @@ from navien_nwp500 import (
     WebSocketError,
     dialer,
     link,
+    pure_websocket,
 )
 from navien_nwp500.leases import AwsKeys
 from navien_nwp500.link import HandshakeRefusedError, Link
@@ -210,6 +211,25 @@ async def test_a_server_that_says_nothing_keeps_no_thread_and_no_socket(
     gc.collect()  # an open socket would be complained of
 
 
+async def test_what_the_libraries_call_an_error_is_a_detail_here(
+    sim: Simulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A lost line is sought, and that is said by the session; paho calls it an error."""
+    async with NaviLinkClient(quick(sim, transport="pure")) as client:
+        device = (await client.get_devices())[0]
+        for lost in (1, 2, 3):
+            await soon(device.get_status())
+            sim.faults.set(Cut())
+            await eventually(lambda: device.health.reconnects == lost)
+    library = pure_websocket._LIBRARY
+    with caplog.at_level("DEBUG", library.name):
+        library.error("failed to receive on socket: %s", "EOF")
+    with caplog.at_level("INFO", library.name):
+        library.error("not shown")
+    assert "failed to receive on socket: EOF" in caplog.text and "not shown" not in caplog.text
+    assert not [one for one in caplog.records if one.levelname == "ERROR"]
+
+
 # MQTT 5
 
 
@@ -247,6 +267,7 @@ async def test_what_mqtt_5_is_not_to_blame_for_makes_nobody_fall_back(
         sim.faults.set(Revoke(keys=True))
         sim.faults.set(Cut())
         await eventually(lambda: device.health.reconnects == 1)
+        assert sim.cloud.counters.refused_handshakes == 1
         refuse = sim.faults.set(Refuse(where="mqtt", times=2 if transport == "awscrt" else 4))
         sim.faults.set(Cut())
         await eventually(lambda: device.health.reconnects == 2)

@@ -265,6 +265,7 @@ async def test_without_the_right_to_hear_pushes_polling_alone_does() -> None:
     async with Simulator(speed=600, pushes=False) as sim:
         async with NaviLinkClient(sim.config) as client:
             device = (await client.get_devices())[0]
+            assert (await device.get_status()).device_connected == 2
             found = await first(device, count=3)
             assert all(status.command == 16777219 for status in found)
             assert sim.cloud.counters.violations > 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
-from typing import Any, Mapping
+from typing import Any, Mapping, NamedTuple
 
 MASK = "***"
 
@@ -52,6 +52,9 @@ KEYS: Mapping[str, str] = {
             "longitude",
             "altitude",
             "zipCode",
+            # Whose electricity, by which plan: a region of the map.
+            "utility",
+            "name",
         ),
         MASK,
     ),
@@ -60,42 +63,62 @@ KEYS: Mapping[str, str] = {
     "installerId": MASK,
 }
 
-#: Running text: JWTs, AWS key ids and signed queries, e-mail addresses, MACs, controller serials.
-PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"eyJ[\w-]+(\.[\w-]*){1,4}"), MASK),
-    (re.compile(r"(X-Amz-[\w-]+=)[^&\s]+"), r"\1" + MASK),
-    (re.compile(r"\bA(SIA|KIA)[A-Z0-9]{12,}"), MASK),
-    (re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+"), MASK + "@" + MASK),
-    (re.compile(r"(?<![0-9A-Fa-f])[0-9a-fA-F]{12}(?![0-9A-Fa-f])"), MASK),
-    (re.compile(r"(?<![0-9A-Fa-f])([0-9a-fA-F]{2}[:-]){5}[0-9a-fA-F]{2}(?![0-9A-Fa-f])"), MASK),
-    (re.compile(r"\b\d{8}[A-Z]{2}\d{8}\b"), MASK),
-    (re.compile(r"[A-Za-z0-9+/]{40,}={0,2}"), MASK),
+
+class Pattern(NamedTuple):
+    """What a kind of secret looks like in running text, and what stands in its place."""
+
+    kind: str
+    form: re.Pattern[str]
+    mask: str
+
+
+MAC = "MAC address"
+
+PATTERNS: tuple[Pattern, ...] = (
+    Pattern("token", re.compile(r"eyJ[\w-]+(\.[\w-]*){1,4}"), MASK),
+    Pattern("signed query", re.compile(r"(X-Amz-[\w-]+=)[^&\s]+"), r"\1" + MASK),
+    Pattern("AWS key", re.compile(r"\bA(SIA|KIA)[A-Z0-9]{12,}"), MASK),
+    Pattern("e-mail address", re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+"), MASK + "@" + MASK),
+    Pattern(MAC, re.compile(r"(?<![0-9A-Fa-f])[0-9a-fA-F]{12}(?![0-9A-Fa-f])"), MASK),
+    Pattern(
+        MAC,
+        re.compile(r"(?<![0-9A-Fa-f])([0-9a-fA-F]{2}[:-]){5}[0-9a-fA-F]{2}(?![0-9A-Fa-f])"),
+        MASK,
+    ),
+    Pattern("serial number", re.compile(r"\b\d{8}[A-Z]{2}\d{8}\b"), MASK),
+    Pattern("secret key", re.compile(r"[A-Za-z0-9+/]{40,}={0,2}"), MASK),
 )
 
 
 def mask_text(text: str) -> str:
     """The text with whatever looks like a secret or an identity masked."""
-    for pattern, mask in PATTERNS:
-        text = pattern.sub(mask, text)
+    for _, form, mask in PATTERNS:
+        text = form.sub(mask, text)
     return text
 
 
 def mask_values(value: Any) -> Any:
     """A JSON value with the values of ``KEYS`` masked, and texts masked as ``mask_text`` does."""
     if isinstance(value, Mapping):
-        return {key: _mask_value(str(key), inner) for key, inner in value.items()}
+        return {
+            key: mask_value(key, inner) if key in KEYS else mask_values(inner)
+            for key, inner in value.items()
+        }
     if isinstance(value, list):
         return [mask_values(inner) for inner in value]
     return mask_text(value) if isinstance(value, str) else value
 
 
-def _mask_value(key: str, value: Any) -> Any:
-    if key not in KEYS or value is None:
+def mask_value(key: str, value: Any) -> Any:
+    """What stands in place of a value under a key of ``KEYS``: a number for a number."""
+    if isinstance(value, Mapping):
         return mask_values(value)
+    if isinstance(value, list):
+        return [mask_value(key, inner) for inner in value]
     mask = KEYS[key]
-    if isinstance(value, (Mapping, list)):
-        return mask_values(value)
-    return int(mask) if isinstance(value, int) and mask.isdigit() else mask
+    if isinstance(value, (int, float)):
+        return int(mask) if mask.isdigit() else 0
+    return None if value is None else mask
 
 
 class _Masking(logging.Filter):

@@ -15,6 +15,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Mapping
 
+from . import traffic
 from .config import NaviLinkConfig
 from .exceptions import (
     APIError,
@@ -23,13 +24,11 @@ from .exceptions import (
     ProtocolError,
     RequestTimeoutError,
 )
-from .redaction import logger, mask_text
+from .redaction import mask_text
 from .version import __version__
 
 if TYPE_CHECKING:
     import aiohttp
-
-_LOGGER = logger(__name__)
 
 _BUILDING = threading.Lock()
 
@@ -73,6 +72,7 @@ class Rest:
             headers["authorization"] = token  # the raw token, no "Bearer" (protocol 1.1)
         url = self._base_url + path
         timeout = aiohttp.ClientTimeout(total=self._limit)
+        traffic.call(traffic.OUT, method, path, query if body is None else body)
         try:
             async with session.request(
                 method, url, json=body, params=query, headers=headers, timeout=timeout
@@ -88,7 +88,7 @@ class Rest:
             raise CommunicationError(
                 f"{path}: the cloud cannot be reached ({_short(error)}); check the network"
             ) from error
-        _LOGGER.debug("%s %s: %d, %d bytes", method, path, status, len(content))
+        traffic.call(traffic.IN, method, path, content, status)
         return _unwrap(path, status, content, retry_after)
 
     async def close(self) -> None:

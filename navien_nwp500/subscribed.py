@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Coroutine, Iterable, Optional
 
+from . import traffic
 from .exceptions import CommunicationError, WebSocketError
 from .link import Link
 from .models import UserInfo
@@ -98,11 +99,15 @@ class SubscribedLink:
 
     async def publish(self, frame: Frame) -> None:
         """Send a frame. Raises WebSocketError."""
+        traffic.frame(traffic.OUT, frame.topic, frame.payload)
         await self._link.publish(frame)
 
     async def receive(self) -> Frame | None:
         """The next message; None once the line is down."""
-        return await self._link.receive()
+        frame = await self._link.receive()
+        if frame is not None:
+            traffic.frame(traffic.IN, frame.topic, frame.payload)
+        return frame
 
     async def subscribe(self, *addresses: Address) -> None:
         """Ask for these heaters' news; returns once the packets have left.

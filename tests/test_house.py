@@ -12,8 +12,8 @@ PACKAGE = Path(__file__).parents[1] / "navien_nwp500"
 
 FLOORS = [
     {"exceptions", "version", "faults", "waiting", "health", "redaction", "compact", "parsing"},
-    {"config", "quantities", "wire", "week", "leases", "mailbox", "pace"},
-    {"models", "schedules", "tou", "energy", "pulse"},
+    {"config", "quantities", "wire", "week", "leases", "mailbox", "pace", "traffic"},
+    {"models", "schedules", "tou", "energy", "pulse", "har"},
     {"commands"},
     {"protocol", "recording", "reports"},
     {"rest", "session_file", "link", "reach"},

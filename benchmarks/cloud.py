@@ -25,6 +25,7 @@ from navien_nwp500.simulator.clock import Clock
 from navien_nwp500.simulator.cloud import Cloud
 from navien_nwp500.simulator.faults import CONTROL
 from navien_nwp500.simulator.heater import Heater
+from navien_nwp500.simulator.obedience import Obedience
 from navien_nwp500.simulator.simulator import EMAIL, FIRST_MAC, Unit
 from navien_nwp500.simulator.wifi import WifiModule
 
@@ -101,7 +102,9 @@ async def _serve(heaters: int) -> None:
         await stack.enter_async_context(place)
         for number, record in enumerate(records):
             address = Address(record.mac_address, record.additional_value, record.home_seq)
-            wifi = WifiModule(Heater(now=clock.now(), seed=number), address, clock, seed=number)
+            heater = Heater(now=clock.now(), seed=number)
+            controls = Obedience(heater, address, seed=number)
+            wifi = WifiModule(heater, controls, address, clock, seed=number)
             unit = Unit(record, wifi)
             stack.push_async_callback(unit.unplug)
             await unit.plug_in(place.broker_port)

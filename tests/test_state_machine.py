@@ -110,7 +110,7 @@ class Household(RuleBasedStateMachine):
         self.do(start())
 
     def record_writes(self) -> None:
-        obedience: Any = self.sim.units[0].wifi._obedience
+        obedience: Any = self.sim.units[0].wifi._controls
         obey = obedience.obey
 
         def recorded(asked: Request) -> Any:

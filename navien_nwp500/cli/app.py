@@ -42,6 +42,9 @@ PAGES = {
     "report": Page(
         "report", "report", "Sum up recordings of monitor --csv, on a page with charts."
     ),
+    "capture": Page(
+        "capture", "capture", "Record the raw traffic, with everything private masked."
+    ),
     "info": Page("about", "info", "Say what the heater is, and what it can and cannot do."),
 }
 
@@ -161,6 +164,12 @@ def devices(**options: Any) -> None:
     default=0,
     show_default=True,
     help="Milliseconds each byte is under way, each way.",
+)
+@click.option(
+    "--replay",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Heaters that say again, round after round, what capture recorded.",
 )
 @click.option(
     "--env-file",

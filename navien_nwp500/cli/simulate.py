@@ -7,17 +7,28 @@ import os
 import sys
 from pathlib import Path
 
+from ..traffic import recorded
 from .running import log_to_stderr
 from .world import simulator_class
 
 
 async def simulate(
-    speed: float, heaters: int, accounts: int, latency: float, env_file: Path | None
+    speed: float,
+    heaters: int,
+    accounts: int,
+    latency: float,
+    replay: Path | None,
+    env_file: Path | None,
 ) -> None:
     """Serve until stopped; say on stdout, and in the file, how to be found."""
     log_to_stderr()
+    entries = [] if replay is None else recorded(replay)
     async with simulator_class()(
-        speed=speed, heaters=heaters, accounts=accounts, latency=latency / 1000
+        speed=speed,
+        heaters=heaters,
+        accounts=accounts,
+        latency=latency / 1000,
+        replay=entries,
     ) as simulator:
         lines = "".join(f"{name}={value}\n" for name, value in simulator.environment.items())
         if env_file is not None:

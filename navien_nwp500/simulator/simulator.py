@@ -12,6 +12,7 @@ from typing import Sequence
 from ..config import NaviLinkConfig
 from ..exceptions import ConfigurationError
 from ..protocol import Address
+from ..traffic import Entry
 from ..waiting import ended
 from .accounts import Account, HeaterRecord
 from .clock import Clock
@@ -19,7 +20,8 @@ from .cloud import Cloud
 from .faults import Faults
 from .firmware import Firmware
 from .heater import Heater
-from .obedience import CONTROL_INTERVAL
+from .obedience import CONTROL_INTERVAL, Obedience
+from .replay import Replay, records
 from .wifi import WifiModule
 
 EMAIL = "user@example.com"
@@ -83,8 +85,10 @@ class Simulator:
     heaters' own topics, and the connection closes when it tries. With ``recirculation`` the
     heaters have a pump (older firmware knows none). A control less than ``control_interval``
     seconds of the heater's time after the last is refused. ``latency`` is how many seconds of our
-    time each byte between a client and the cloud is under way, in both directions. Tokens and keys live in our time.
-    Raises ConfigurationError for a number out of range.
+    time each byte between a client and the cloud is under way, in both directions. Tokens and keys
+    live in our time. With ``replay``, the entries of a recording, the heaters are those heard in it
+    and say again what they said then; their clocks begin when it did. Raises ConfigurationError
+    for a number out of range, or a recording without heaters.
     """
 
     def __init__(
@@ -100,26 +104,26 @@ class Simulator:
         recirculation: bool = False,
         control_interval: float = CONTROL_INTERVAL,
         latency: float = 0.0,
+        replay: Sequence[Entry] = (),
         seed: int = 0,
     ) -> None:
-        if not 1 <= heaters <= 10_000:
-            raise ConfigurationError(f"heaters is {heaters}; it may be 1 to 10000")
-        if not 1 <= accounts * heaters <= 10_000:
-            raise ConfigurationError(f"accounts is {accounts}; with their heaters 1 to 10000")
-        if not control_interval >= 0:
-            raise ConfigurationError(f"control_interval is {control_interval}; it may be 0 or more")
-        if not 0 <= latency <= LONGEST_LATENCY:
-            raise ConfigurationError(f"latency is {latency}; it may be 0 to {LONGEST_LATENCY} s")
+        _check(heaters, accounts, control_interval, latency)
+        if replay:
+            if (heaters, accounts) != (1, 1):
+                raise ConfigurationError("a recording brings its own heaters, of one account")
+            found = records(replay)
+            heaters, start = len(found), start or replay[0].time
+        else:
+            found = [_record(number, firmware) for number in range(accounts * heaters)]
         today = datetime.now().astimezone()
         morning = today.replace(hour=START_HOUR, minute=0, second=0, microsecond=0)
         self.clock = Clock(start or morning, speed)
-        records = [_record(number, firmware) for number in range(accounts * heaters)]
         password = password or secrets.token_urlsafe(12)
         owners = [
             Account(
                 email_of(number),
                 password,
-                records[number * heaters : (number + 1) * heaters],
+                found[number * heaters : (number + 1) * heaters],
                 user_seq=FIRST_USER + number,
                 pushes=pushes,
             )
@@ -127,8 +131,12 @@ class Simulator:
         ]
         self.account = owners[0]
         self.units: Sequence[Unit] = [
-            self._unit(record, firmware, recirculation, control_interval, seed + number)
-            for number, record in enumerate(records)
+            (
+                self._replayed(record, replay, seed + number)
+                if replay
+                else self._unit(record, firmware, recirculation, control_interval, seed + number)
+            )
+            for number, record in enumerate(found)
         ]
         self.cloud = Cloud(owners, latency=latency)
         self._stack = AsyncExitStack()
@@ -148,9 +156,14 @@ class Simulator:
             recirculation=recirculation,
             seed=seed,
         )
-        address = Address(record.mac_address, record.additional_value, record.home_seq)
-        wifi = WifiModule(heater, address, self.clock, control_interval=control_interval, seed=seed)
-        return Unit(record, wifi)
+        address = _address(record)
+        controls = Obedience(heater, address, control_interval=control_interval, seed=seed)
+        return Unit(record, WifiModule(heater, controls, address, self.clock, seed=seed))
+
+    def _replayed(self, record: HeaterRecord, entries: Sequence[Entry], seed: int) -> Unit:
+        address = _address(record)
+        replay = Replay(entries, address, self.clock.now())
+        return Unit(record, WifiModule(replay, replay, address, self.clock, seed=seed))
 
     async def __aenter__(self) -> Simulator:
         async with AsyncExitStack() as stack:
@@ -205,6 +218,17 @@ class Simulator:
         await self.units[number].plug_in(self.cloud.broker_port)
 
 
+def _check(heaters: int, accounts: int, control_interval: float, latency: float) -> None:
+    if not 1 <= heaters <= 10_000:
+        raise ConfigurationError(f"heaters is {heaters}; it may be 1 to 10000")
+    if not 1 <= accounts * heaters <= 10_000:
+        raise ConfigurationError(f"accounts is {accounts}; with their heaters 1 to 10000")
+    if not control_interval >= 0:
+        raise ConfigurationError(f"control_interval is {control_interval}; it may be 0 or more")
+    if not 0 <= latency <= LONGEST_LATENCY:
+        raise ConfigurationError(f"latency is {latency}; it may be 0 to {LONGEST_LATENCY} s")
+
+
 def email_of(account: int) -> str:
     """The e-mail of an account by its number, from 0."""
     return EMAIL if account == 0 else EMAIL.replace("@", f"{account + 1}@")
@@ -217,3 +241,7 @@ def _record(number: int, firmware: Firmware) -> HeaterRecord:
         controller_serial=f"12345678AB{12345678 + number}",
         controller_version=firmware.value,
     )
+
+
+def _address(record: HeaterRecord) -> Address:
+    return Address(record.mac_address, record.additional_value, record.home_seq)

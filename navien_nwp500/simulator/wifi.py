@@ -12,8 +12,9 @@ import random
 import socket
 from collections import deque
 from dataclasses import replace
+from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Protocol, Sequence
 
 import aiomqtt
 
@@ -34,9 +35,8 @@ from ..protocol import (
     reply,
 )
 from ..waiting import together
+from .answers import Answer
 from .clock import Clock
-from .heater import Heater
-from .obedience import CONTROL_INTERVAL, Obedience
 from .policy import MAX_TOPIC_BYTES
 
 _LOGGER = logging.getLogger(__name__)
@@ -48,22 +48,40 @@ CONTROLLER_STEP = 1.0
 LEAST_STEP = 0.02
 
 
+class Appliance(Protocol):
+    """What the module is built into: it lives by its own clock, and says how it is."""
+
+    @property
+    def now(self) -> datetime: ...
+
+    def status(self, command: int = STATUS.code) -> DeviceStatus: ...
+
+    def advance(self, seconds: float) -> Sequence[DeviceStatus]:
+        """Move time on; return what is to be pushed."""
+
+
+class Controls(Protocol):
+    """What does as it is told."""
+
+    def obey(self, asked: Request) -> Sequence[Answer]: ...
+
+
 class WifiModule:
     """One heater on the broker, from ``serve`` to its cancellation."""
 
     def __init__(
         self,
-        heater: Heater,
+        heater: Appliance,
+        controls: Controls,
         address: Address,
         clock: Clock,
         *,
-        control_interval: float = CONTROL_INTERVAL,
         seed: int = 0,
     ) -> None:
         self.heater = heater
         self.address = address
         self._clock = clock
-        self._obedience = Obedience(heater, address, control_interval=control_interval, seed=seed)
+        self._controls = controls
         self._random = random.Random(seed)
         #: What is to be sent, each with its time; nothing overtakes what was said before it.
         self._outbox: deque[tuple[float, Frame]] = deque()
@@ -124,7 +142,7 @@ class WifiModule:
             if asked.code == STATUS.code:
                 self._send(binary_reply(asked, self.address, self.heater.status()), after)
             return
-        for answer in self._obedience.obey(asked):
+        for answer in self._controls.obey(asked):
             addressed = replace(asked, reply_topic=answer.topic)
             self._send(reply(addressed, self.address, answer.body), after)
 

@@ -75,9 +75,7 @@ def simulator_class() -> type[Simulator]:
     try:
         from ..simulator import Simulator
     except ModuleNotFoundError as error:
-        raise ConfigurationError(
-            f"the simulator needs {error.name}: pip install 'navien-nwp500[simulator]'"
-        ) from error
+        raise ConfigurationError(str(error)) from error
     return Simulator
 
 

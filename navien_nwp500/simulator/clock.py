@@ -1,4 +1,4 @@
-"""The heaters' time, which may run faster than ours."""
+"""The heaters' time, which may run faster than ours, stand still, or be moved by hand."""
 
 from __future__ import annotations
 
@@ -12,21 +12,46 @@ FASTEST = 86400.0
 
 
 class Clock:
-    """Runs ``speed`` times as fast as the steady clock, from ``start`` on."""
+    """Runs ``speed`` times as fast as the steady clock, from ``start`` on.
 
-    def __init__(self, start: datetime, speed: float = 1.0) -> None:
+    While it is ``frozen`` only ``move`` moves it.
+    """
+
+    def __init__(self, start: datetime, speed: float = 1.0, *, frozen: bool = False) -> None:
         if not 0 < speed <= FASTEST:
             raise ConfigurationError(f"speed is {speed}; it may be above 0, at most {FASTEST:g}")
         if start.tzinfo is None:
             raise ConfigurationError("start needs its zone")
-        self.start = start
         self.speed = speed
-        self._began = time.monotonic()
+        self._frozen = frozen
+        self._shown = start
+        self._since = time.monotonic()
+
+    @property
+    def frozen(self) -> bool:
+        """Whether it stands still."""
+        return self._frozen
 
     def now(self) -> datetime:
         """What the heaters' clocks show."""
-        return self.start + timedelta(seconds=(time.monotonic() - self._began) * self.speed)
+        if self._frozen:
+            return self._shown
+        return self._shown + timedelta(seconds=(time.monotonic() - self._since) * self.speed)
+
+    def freeze(self) -> None:
+        """Stand still. The heaters go on answering; nothing heats, nothing is drawn."""
+        self._shown, self._frozen = self.now(), True
+
+    def thaw(self) -> None:
+        """Run on from where it stands."""
+        self._shown, self._since, self._frozen = self.now(), time.monotonic(), False
+
+    def move(self, by: timedelta) -> None:
+        """Put it forward, running or frozen. Raises ConfigurationError for a way back."""
+        if by < timedelta(0):
+            raise ConfigurationError(f"the heaters' time is moved by {by}; it goes forward only")
+        self._shown += by
 
     def real(self, seconds: float) -> float:
-        """How long ``seconds`` of the heaters' time take, in seconds of ours."""
+        """How long ``seconds`` of the heaters' time take while it runs, in seconds of ours."""
         return seconds / self.speed

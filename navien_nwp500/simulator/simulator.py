@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import secrets
 from contextlib import AsyncExitStack
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Sequence
+from typing import Any, Sequence
 
 from ..config import NaviLinkConfig
 from ..exceptions import ConfigurationError
@@ -17,6 +17,7 @@ from ..waiting import ended
 from .accounts import Account, HeaterRecord
 from .clock import Clock
 from .cloud import Cloud
+from .draws import Draws
 from .faults import Faults
 from .firmware import Firmware
 from .heater import Heater
@@ -29,6 +30,8 @@ FIRST_MAC = 0x0123456789AB
 FIRST_USER = 20002
 #: The heater's day begins before the morning's showers.
 START_HOUR = 5
+#: How far ``advance`` goes before others have their turn.
+HOUR = timedelta(hours=1)
 #: A way by satellite and back is 0.6 s; more than this is an outage, seconds.
 LONGEST_LATENCY = 10.0
 
@@ -81,14 +84,16 @@ class Simulator:
     ``email_of`` gives their e-mails.
 
     ``speed`` is seconds of the heaters' time to one of ours; ``start`` is when their clocks
-    begin (default: 5 o'clock today). Without ``pushes`` the account may not subscribe to its
-    heaters' own topics, and the connection closes when it tries. With ``recirculation`` the
-    heaters have a pump (older firmware knows none). A control less than ``control_interval``
-    seconds of the heater's time after the last is refused. ``latency`` is how many seconds of our
-    time each byte between a client and the cloud is under way, in both directions. Tokens and keys
-    live in our time. With ``replay``, the entries of a recording, the heaters are those heard in it
-    and say again what they said then; their clocks begin when it did. Raises ConfigurationError
-    for a number out of range, or a recording without heaters.
+    begin (default: 5 o'clock today); ``frozen`` they stand there, and only ``advance`` moves them.
+    ``draws`` is the day plan of each household, None a house where nobody draws. Without
+    ``pushes`` the account may not subscribe to its heaters' own topics, and the connection closes
+    when it tries. With ``recirculation`` the heaters have a pump (older firmware knows none). A
+    control less than ``control_interval`` seconds of the heater's time after the last is refused.
+    ``latency`` is how many seconds of our time each byte between a client and the cloud is under
+    way, in both directions. Tokens and keys live in our time. With ``replay``, the entries of a
+    recording, the heaters are those heard in it and say again what they said then; their clocks
+    begin when it did. Raises ConfigurationError for a number out of range, or a recording without
+    heaters.
     """
 
     def __init__(
@@ -99,6 +104,8 @@ class Simulator:
         accounts: int = 1,
         firmware: Firmware = Firmware.B,
         start: datetime | None = None,
+        frozen: bool = False,
+        draws: Draws | None = Draws(),
         password: str | None = None,
         pushes: bool = True,
         recirculation: bool = False,
@@ -117,7 +124,7 @@ class Simulator:
             found = [_record(number, firmware) for number in range(accounts * heaters)]
         today = datetime.now().astimezone()
         morning = today.replace(hour=START_HOUR, minute=0, second=0, microsecond=0)
-        self.clock = Clock(start or morning, speed)
+        self.clock = Clock(start or morning, speed, frozen=frozen)
         password = password or secrets.token_urlsafe(12)
         owners = [
             Account(
@@ -132,38 +139,22 @@ class Simulator:
         self.account = owners[0]
         self.units: Sequence[Unit] = [
             (
-                self._replayed(record, replay, seed + number)
+                _replayed(record, self.clock, seed + number, replay)
                 if replay
-                else self._unit(record, firmware, recirculation, control_interval, seed + number)
+                else _unit(
+                    record,
+                    self.clock,
+                    control_interval,
+                    seed + number,
+                    firmware=firmware,
+                    recirculation=recirculation,
+                    draws=draws,
+                )
             )
             for number, record in enumerate(found)
         ]
         self.cloud = Cloud(owners, latency=latency)
         self._stack = AsyncExitStack()
-
-    def _unit(
-        self,
-        record: HeaterRecord,
-        firmware: Firmware,
-        recirculation: bool,
-        control_interval: float,
-        seed: int,
-    ) -> Unit:
-        heater = Heater(
-            now=self.clock.now(),
-            firmware=firmware,
-            serial=record.controller_serial,
-            recirculation=recirculation,
-            seed=seed,
-        )
-        address = _address(record)
-        controls = Obedience(heater, address, control_interval=control_interval, seed=seed)
-        return Unit(record, WifiModule(heater, controls, address, self.clock, seed=seed))
-
-    def _replayed(self, record: HeaterRecord, entries: Sequence[Entry], seed: int) -> Unit:
-        address = _address(record)
-        replay = Replay(entries, address, self.clock.now())
-        return Unit(record, WifiModule(replay, replay, address, self.clock, seed=seed))
 
     async def __aenter__(self) -> Simulator:
         async with AsyncExitStack() as stack:
@@ -209,6 +200,25 @@ class Simulator:
         """What can be made to go wrong, on purpose."""
         return self.cloud.faults
 
+    async def advance(
+        self, *, days: float = 0, hours: float = 0, minutes: float = 0, seconds: float = 0
+    ) -> None:
+        """Put the heaters' clocks forward, and bring the heaters there at once.
+
+        What they push on the way comes in its order. A day of one heater takes a second of ours.
+        Raises ConfigurationError for a way back.
+        """
+        left = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+        while True:
+            step = min(left, HOUR)
+            self.clock.move(step)
+            for unit in self.units:
+                unit.wifi.catch_up()
+            left -= step
+            await asyncio.sleep(0)
+            if not left:
+                return
+
     async def unplug(self, number: int = 0) -> None:
         """Take a heater off the net."""
         await self.units[number].unplug()
@@ -232,6 +242,21 @@ def _check(heaters: int, accounts: int, control_interval: float, latency: float)
 def email_of(account: int) -> str:
     """The e-mail of an account by its number, from 0."""
     return EMAIL if account == 0 else EMAIL.replace("@", f"{account + 1}@")
+
+
+def _unit(
+    record: HeaterRecord, clock: Clock, control_interval: float, seed: int, **equipment: Any
+) -> Unit:
+    heater = Heater(now=clock.now(), serial=record.controller_serial, seed=seed, **equipment)
+    address = _address(record)
+    controls = Obedience(heater, address, control_interval=control_interval, seed=seed)
+    return Unit(record, WifiModule(heater, controls, address, clock, seed=seed))
+
+
+def _replayed(record: HeaterRecord, clock: Clock, seed: int, entries: Sequence[Entry]) -> Unit:
+    address = _address(record)
+    replay = Replay(entries, address, clock.now())
+    return Unit(record, WifiModule(replay, replay, address, clock, seed=seed))
 
 
 def _record(number: int, firmware: Firmware) -> HeaterRecord:

@@ -112,13 +112,20 @@ class WifiModule:
             finally:
                 self.listening.clear()
 
+    def catch_up(self) -> None:
+        """Bring the heater to the present; what it has to say on the way is pushed."""
+        behind = (self._clock.now() - self.heater.now).total_seconds()
+        if behind > 0:
+            for status in self.heater.advance(behind):
+                self._push(status)
+
     async def _listen(self, client: aiomqtt.Client, event: str) -> None:
         async for message in client.messages:
             topic = str(message.topic)
             payload = message.payload if isinstance(message.payload, bytes) else b""
             if topic == event:
                 # A client has come: a snapshot tied to no change (protocol 3.5).
-                self._catch_up()
+                self.catch_up()
                 self._push(self.heater.status(SNAPSHOT))
                 continue
             try:
@@ -135,7 +142,7 @@ class WifiModule:
         return asked.binary or asked.additional_value == self.address.additional_value
 
     def _answer(self, asked: Request) -> None:
-        self._catch_up()
+        self.catch_up()
         self._client_id = asked.client_id or self._client_id
         after = self._random.uniform(*REPLY_SECONDS)
         if asked.binary:
@@ -145,13 +152,6 @@ class WifiModule:
         for answer in self._controls.obey(asked):
             addressed = replace(asked, reply_topic=answer.topic)
             self._send(reply(addressed, self.address, answer.body), after)
-
-    def _catch_up(self) -> None:
-        """Bring the heater to the present; what it has to say on the way is pushed."""
-        behind = (self._clock.now() - self.heater.now).total_seconds()
-        if behind > 0:
-            for status in self.heater.advance(behind):
-                self._push(status)
 
     def _push(self, status: DeviceStatus) -> None:
         self._pushes += 1
@@ -173,7 +173,7 @@ class WifiModule:
         loop = asyncio.get_running_loop()
         step = max(self._clock.real(CONTROLLER_STEP), LEAST_STEP)
         while True:
-            self._catch_up()
+            self.catch_up()
             while self._outbox and self._outbox[0][0] <= loop.time():
                 _, frame = self._outbox.popleft()
                 # QoS 0: waiting for the broker's PUBACK would cost 40 ms of delayed ACK a message.

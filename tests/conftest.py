@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
-from typing import AsyncIterator, Iterator
+from typing import Any, AsyncIterator, Iterator, Mapping
 
 import pytest
 from ways import Way, WayedSimulator
 
 from navien_nwp500 import NaviLinkClient
 from navien_nwp500.simulator import Simulator
+
+#: Also where the package is not installed, and with it its entry point.
+pytest_plugins = ["navien_nwp500.pytest_plugin"]
 
 
 @pytest.fixture(autouse=True)
@@ -35,13 +38,17 @@ def way() -> Way:
 
 
 @pytest.fixture
-async def sim(way: Way) -> AsyncIterator[Simulator]:
-    """A cloud with one heater, ten minutes of its time a second."""
-    async with WayedSimulator(way, speed=600) as simulator:
+async def sim(way: Way, navilink_settings: Mapping[str, Any]) -> AsyncIterator[Simulator]:
+    """A cloud with one heater, ten minutes of its time a second; the test kit's, come to that way."""
+    async with WayedSimulator(way, **navilink_settings) as simulator:
         yield simulator
 
 
 @pytest.fixture
-async def client(sim: Simulator) -> AsyncIterator[NaviLinkClient]:
-    async with NaviLinkClient(sim.config) as found:
-        yield found
+def navilink_cloud(sim: Simulator) -> Simulator:
+    return sim
+
+
+@pytest.fixture
+def client(navilink_client: NaviLinkClient) -> NaviLinkClient:
+    return navilink_client

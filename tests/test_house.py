@@ -29,11 +29,13 @@ FLOORS = [
     {"device"},
     {"client"},
     {"doctor", "bridges"},
-    {"cli", "__main__"},
+    {"cli", "__main__", "pytest_plugin"},
 ]
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
-#: Simulator and analysis stand beside the house: they see the ground floors, only cli sees them.
+#: Simulator and analysis stand beside the house: they see the ground floors.
 BESIDE = {"simulator", "analysis"}
+#: Who sees them: what the command line and the test kit bring to people.
+SEES_BESIDE = {"cli": BESIDE, "pytest_plugin": {"simulator"}}
 BESIDE_SEES = set().union(*FLOORS[:5])
 
 
@@ -66,7 +68,7 @@ def violations(name: str, seen: set[str]) -> list[str]:
     bad = []
     for other in seen - {room}:
         if other in BESIDE:
-            if room != "cli":
+            if other not in SEES_BESIDE.get(room, set()):
                 bad.append(f"{name} -> {other}")
         elif FLOOR[other] >= FLOOR[room] and not (room == "__main__" and other == "cli"):
             bad.append(f"{name} -> {other}")
@@ -94,6 +96,9 @@ def test_the_walk_sees_imports_in_functions_and_under_type_checking(tmp_path: Pa
     assert violations("simulator.rest", {"auth"}) == ["simulator.rest -> auth"]
     assert violations("analysis.sums", {"simulator"}) == ["analysis.sums -> simulator"]
     assert violations("device", {"analysis"}) == ["device -> analysis"]
+    assert violations("pytest_plugin", {"simulator", "client"}) == []
+    assert violations("pytest_plugin", {"analysis"}) == ["pytest_plugin -> analysis"]
+    assert violations("pytest_plugin", {"cli"}) == ["pytest_plugin -> cli"]
 
 
 def test_only_one_file_knows_the_aws_sdk() -> None:

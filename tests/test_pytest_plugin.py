@@ -1,0 +1,112 @@
+"""The test kit in the tests of others: each here is a run of pytest of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PLUGIN = "navien_nwp500.pytest_plugin"
+LIMIT = 120.0
+
+THREE_LINES = """
+import pytest
+
+pytestmark = [pytest.mark.asyncio, pytest.mark.navilink(heaters=3)]
+
+@pytest.mark.navilink(heaters=2)
+async def test_two_heaters(navilink_client):
+    assert len(await navilink_client.get_devices()) == 2
+
+async def test_a_status(navilink_client, navilink_heater):
+    device = (await navilink_client.get_devices())[0]
+    navilink_heater.fault(517)
+    assert (await device.get_status()).error_code == 517
+"""
+
+
+@dataclass
+class Run:
+    code: int
+    output: str
+
+
+def run(folder: Path, tests: str, *options: str, absent: str = "") -> Run:
+    """Run tests as somebody else's, as if the ``absent`` module were not installed."""
+    (folder / "test_theirs.py").write_text(tests, "utf-8")
+    first = folder / "first"
+    first.mkdir(exist_ok=True)
+    if absent:
+        missing = f"raise ModuleNotFoundError('No module named {absent}', name={absent!r})\n"
+        (first / f"{absent}.py").write_text(missing)
+    words = ["-p", PLUGIN, "-p", "no:cacheprovider", "--strict-markers", "-W", "error", *options]
+    # Newer releases of pytest-asyncio have no such option to be asked for.
+    words += ["-W", 'ignore:The configuration option "asyncio_default_fixture_loop_scope']
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *words, "test_theirs.py"],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(first), str(ROOT)])},
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+    )
+    return Run(done.returncode, done.stdout + done.stderr)
+
+
+@pytest.mark.parametrize("mode", ["strict", "auto"])
+def test_three_lines_do_in_each_mode_of_pytest_asyncio(mode: str, tmp_path: Path) -> None:
+    done = run(tmp_path, THREE_LINES, "-o", f"asyncio_mode={mode}")
+    assert (done.code, "2 passed" in done.output) == (0, True), done.output
+
+
+def test_without_pytest_asyncio_other_tests_run_and_a_fixture_says_what_is_missing(
+    tmp_path: Path,
+) -> None:
+    theirs = "def test_other(): pass\ndef test_ours(navilink_cloud): pass\n"
+    done = run(tmp_path, theirs, "-p", "no:asyncio", absent="pytest_asyncio")
+    assert "1 passed, 1 error" in done.output, done.output
+    assert "navilink_cloud needs: pip install pytest-asyncio" in done.output
+
+
+def test_without_the_extra_a_fixture_says_what_is_missing(tmp_path: Path) -> None:
+    theirs = THREE_LINES + "\nasync def test_other(): pass\n"
+    done = run(tmp_path, theirs, "-o", "asyncio_mode=auto", absent="iotcore")
+    assert "1 passed, 2 errors" in done.output, done.output
+    assert "needs iotcore: pip install 'navien-nwp500[simulator]'" in done.output
+
+
+def test_settings_without_a_name_are_refused(tmp_path: Path) -> None:
+    theirs = THREE_LINES.replace("navilink(heaters=2)", "navilink(600)")
+    done = run(tmp_path, theirs, "-o", "asyncio_mode=auto")
+    assert "settings by name: speed=600" in done.output and "1 passed, 1 error" in done.output
+
+
+def test_the_marker_and_the_fixtures_are_listed(tmp_path: Path) -> None:
+    assert "@pytest.mark.navilink(**settings): what" in run(tmp_path, "", "--markers").output
+    shown = run(tmp_path, "", "--fixtures").output
+    for name in ("cloud", "heater", "config", "client", "settings"):
+        assert re.search(rf"^navilink_{name}\b.*pytest_plugin", shown, re.M), shown
+
+
+def test_it_may_be_listed_in_a_conftest_too(tmp_path: Path) -> None:
+    (tmp_path / "conftest.py").write_text(f"pytest_plugins = [{PLUGIN!r}]\n")
+    done = run(tmp_path, "def test_other(): pass\n")
+    assert (done.code, "1 passed" in done.output) == (0, True), done.output
+
+
+def test_loading_it_loads_nothing_of_the_package_but_its_name() -> None:
+    code = f"import pytest, pytest_asyncio, sys; before = set(sys.modules); import {PLUGIN}"
+    code += "; print(*sorted(set(sys.modules) - before))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.split() == ["navien_nwp500", PLUGIN, "navien_nwp500.version"], done.stderr
+
+
+def test_the_entry_point_has_the_name_of_its_module() -> None:
+    text = (ROOT / "pyproject.toml").read_text("utf-8")
+    assert f'[project.entry-points.pytest11]\n"{PLUGIN}" = "{PLUGIN}"\n' in text

@@ -64,9 +64,9 @@ class Rest:
         Raises APIError when the cloud says no, ProtocolError, RequestTimeoutError or
         CommunicationError.
         """
-        import aiohttp
-
         session = await self._session()
+        import aiohttp  # loaded by now, in a thread or by whoever lends the session
+
         headers = {"User-Agent": f"navien_nwp500/{__version__}"}
         if token is not None:
             headers["authorization"] = token  # the raw token, no "Bearer" (protocol 1.1)

@@ -100,15 +100,17 @@ _BRINGS = {
 _HOMES = {name: module for module, names in _BRINGS.items() for name in names.split()}
 
 
-def __getattr__(name: str) -> Any:
-    """Load a name, or a module that brings one, when it is first asked for (PEP 562)."""
-    if name in _BRINGS:
-        return import_module(f".{name}", __name__)
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # or a type checker would believe in any name
+
+    def __getattr__(name: str) -> Any:
+        """Load a name, or a module that brings one, when it is first asked for (PEP 562)."""
+        if name in _BRINGS:
+            return import_module(f".{name}", __name__)
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

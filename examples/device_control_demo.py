@@ -39,11 +39,8 @@ async def walk(config: NaviLinkConfig, dry_run: bool) -> None:
             if dry_run:
                 print(f"{name:24} would send {status.would_send}")
                 continue
-            mode = status.dhw_operation_setting
-            print(
-                f"{name:24} confirmed: {status.dhw_temperature_setting.text}, "
-                f"{mode.text if mode is not None else '-'}"
-            )
+            mode, water = status.dhw_operation_setting, status.dhw_temperature_setting.text
+            print(f"{name:24} confirmed: {water}, {mode.text if mode else '-'}")
         morning = Reservation.at(time(6, 30), WEEKDAYS, ReservationMode.ENERGY_SAVER, celsius=60)
         program = await device.add_reservation(morning, dry_run=dry_run)
         print(f"{'reservation 6:30':24} {len(program.reservations)} kept")

@@ -2,12 +2,13 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-# What a demo needs, what developing needs, what benchmarks measure against.
+# What a demo needs, what developing needs, what benchmarks measure against, what the site is built with.
 RUNS := .venv/runs
 INSTALLED := .venv/installed
 FLOORS := .venv/floors
+SITE := .venv/site
 
-.PHONY: help demo test check soak fuzz bench build clean
+.PHONY: help demo test check soak fuzz bench docs build clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 12
@@ -33,6 +34,9 @@ fuzz: $(INSTALLED)  ## seek for a minute what breaks a decoder, with atheris whe
 bench: $(FLOORS)  ## measure against floors, print the table, write benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks
 
+docs: $(SITE)  ## build the documents as a site; see it with python3 -m http.server -d site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 build: $(INSTALLED)  ## make sdist and wheel, and try the wheel in an empty environment
 	rm -rf dist build/wheel-trial
 	$(BIN)/python -m build --outdir dist .
@@ -41,7 +45,7 @@ build: $(INSTALLED)  ## make sdist and wheel, and try the wheel in an empty envi
 	cd build && wheel-trial/bin/python -c "import navien_nwp500; print(navien_nwp500.__version__)"
 
 clean:  ## remove what the other words made
-	rm -rf .venv build dist demo.csv .pytest_cache .mypy_cache .hypothesis *.egg-info
+	rm -rf .venv build dist site demo.csv .pytest_cache .mypy_cache .hypothesis *.egg-info
 
 $(RUNS): pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -54,4 +58,8 @@ $(INSTALLED): $(RUNS)
 
 $(FLOORS): $(RUNS) benchmarks/requirements.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --requirement benchmarks/requirements.txt
+	touch $@
+
+$(SITE): $(RUNS)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[docs]'
 	touch $@

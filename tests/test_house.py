@@ -101,6 +101,20 @@ def test_the_walk_sees_imports_in_functions_and_under_type_checking(tmp_path: Pa
     assert violations("pytest_plugin", {"cli"}) == ["pytest_plugin -> cli"]
 
 
+def test_the_picture_of_the_house_shows_its_floors() -> None:
+    text = (PACKAGE.parent / "docs" / "ARCHITECTURE.md").read_text("utf-8")
+    picture = text.partition("```text\n")[2].partition("```")[0]
+    house, beside = picture.split("\n\n")
+    shown: dict[int, set[str]] = {}
+    number = len(FLOORS)
+    for line in house.splitlines():
+        number = int(line[:4].strip() or number)
+        shown.setdefault(number, set()).update(line[4:35].split())
+    assert list(shown) == sorted(shown, reverse=True)
+    assert [shown[floor] for floor in sorted(shown)] == FLOORS
+    assert {line.split()[0] for line in beside.splitlines()} == BESIDE
+
+
 def test_only_one_file_knows_the_aws_sdk() -> None:
     knowing = [name for name, path in modules() if "awscrt" in _imported_packages(path)]
     assert knowing == ["aws_iot_websocket"]

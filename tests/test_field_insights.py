@@ -50,6 +50,9 @@ def counts(kelvin: float) -> int:
 
 def test_what_was_recorded(messages: list[dict[str, int]], rows: list[dict[str, str]]) -> None:
     assert {len(message) for message in messages} == {87}
+    added_by_the_client = {"timestamp", "freeze_protection_temp_min", "freeze_protection_temp_max"}
+    assert len(set(rows[0]) - added_by_the_client) == 99
+    assert says("sends 87 fields, newer 99") and says("12 fields more")
     assert says(f"{len(messages)} status messages") and says(f"{len(rows)} status messages")
 
 
@@ -201,7 +204,9 @@ def test_superheat_is_a_difference(
     ]
     assert says(f"between {min(left) / 10} and {max(left) / 10} in all {len(rows)} rows")
     assert says("plus about 2.2 K") and sorted(left)[len(left) // 2] == 22
-    assert says(f"{min(m['currentSuperHeat'] for m in messages) / 10} K was recorded in rest")
+    lowest = min(messages, key=lambda message: message["currentSuperHeat"])
+    assert says(f"{lowest['currentSuperHeat'] / 10} K was recorded in rest")
+    assert lowest["compUse"] == 1
 
 
 def test_steps_of_the_heat_pump(messages: list[dict[str, int]], rows: list[dict[str, str]]) -> None:

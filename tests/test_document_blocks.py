@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import builtins
 import inspect
 import os
 import re
@@ -93,7 +94,7 @@ def at_home(sim: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 async def test_what_a_page_shows_runs_as_pasted(
     page: str, at_home: Simulator, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    names: dict[str, Any] = {"__name__": "__main__"}
+    names: dict[str, Any] = {"__name__": "__main__", "__builtins__": builtins}
     try:
         for line, block in PASTED[page]:
             await _paste(page, line, block, names)

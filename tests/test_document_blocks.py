@@ -45,6 +45,11 @@ def _name(page: Path) -> str:
     return page.relative_to(ROOT).as_posix()
 
 
+def is_test(block: str) -> bool:
+    """A test to be copied: pytest runs such, and examples/embedding holds them."""
+    return re.search(r"^(async )?def test_", block, re.M) is not None
+
+
 def is_program(block: str) -> bool:
     return "asyncio.run(" in block
 
@@ -62,7 +67,13 @@ PROGRAMS = [
 PASTED = {
     _name(page): found
     for page in PAGES
-    if (found := [(n, text) for n, text in blocks(page, "python") if not is_program(text)])
+    if (
+        found := [
+            (n, text)
+            for n, text in blocks(page, "python")
+            if not (is_program(text) or is_test(text))
+        ]
+    )
 }
 LINES = sorted(
     {

@@ -72,7 +72,11 @@ async def navilink_cloud(navilink_settings: Mapping[str, Any]) -> AsyncIterator[
 @pytest.fixture
 def navilink_heater(navilink_cloud: Simulator) -> Heater:
     """The first simulated heater itself: ``draw``, ``fault``, ``status``."""
-    return navilink_cloud.units[0].heater
+    from .simulator.heater import Heater
+
+    heater = navilink_cloud.units[0].heater
+    assert isinstance(heater, Heater)  # it is a recording only where one was asked for
+    return heater
 
 
 @pytest.fixture

@@ -16,13 +16,14 @@ import csv
 import re
 import time
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property, partial
 from pathlib import Path
 from typing import AsyncGenerator, Awaitable, Callable, NamedTuple, Sequence
 
 from . import reach, remedies, wire
+from .choosing import matching
 from .client import NaviLinkClient
 from .config import SETTINGS, NaviLinkConfig
 from .device import NaviLinkDevice
@@ -76,10 +77,10 @@ class Way:
     """One walk. Each method is a step: it returns a fact, or raises what ended it."""
 
     def __init__(
-        self, config: NaviLinkConfig | None, device_mac: str | None, recording: Path | None
+        self, config: NaviLinkConfig | None, device: str | None, recording: Path | None
     ) -> None:
         self._given = config
-        self._device_mac = device_mac
+        self._device = device
         self._recording = recording
         self._heaters: list[NaviLinkDevice] = []
         self._dialled: list[Link | CommunicationError] = []
@@ -88,8 +89,12 @@ class Way:
 
     @cached_property
     def _config(self) -> NaviLinkConfig:
-        config = NaviLinkConfig.from_environment() if self._given is None else self._given
-        return config if self._device_mac is None else replace(config, device_mac=self._device_mac)
+        return NaviLinkConfig.from_environment() if self._given is None else self._given
+
+    @property
+    def _session_saved(self) -> bool:
+        path = self._config.session_file
+        return path is not None and path.exists()
 
     @cached_property
     def _client(self) -> NaviLinkClient:
@@ -98,9 +103,11 @@ class Way:
         return client
 
     async def configuration(self) -> Fact:
-        if not self._config.email or not self._config.password:
-            raise remedies.NoAccountError("the e-mail or the password is missing")
-        return Fact("e-mail and password are given")
+        if self._config.email and self._config.password:
+            return Fact("e-mail and password are given")
+        if self._config.email and self._session_saved:
+            return Fact("the e-mail is given, and a session is saved")
+        raise remedies.NoAccountError("the e-mail or the password is missing")
 
     async def rest_name(self) -> Fact:
         return await self._first(self._resolve, (self._config.base_url,))
@@ -118,17 +125,22 @@ class Way:
         return Fact(f"{abs(skew):.0f} s off, {WORST_SKEW:.0f} s are allowed")
 
     async def sign_in(self) -> Fact:
-        await self._client.authenticate()
-        return Fact("e-mail and password are accepted")
+        if self._config.password:
+            await self._client.authenticate()
+            return Fact("e-mail and password are accepted")
+        await self._client.auth.ready()
+        return Fact("not needed: the saved session holds")
 
     async def token(self) -> Fact:
         self._heaters = await self._client.get_devices()
         return Fact("the token is accepted")
 
     async def heater(self) -> Fact:
-        wanted, count = self._config.device_mac, len(self._heaters)
+        wanted, count = self._device or self._config.device_mac, len(self._heaters)
         if wanted is not None:
-            self._heaters = [one for one in self._heaters if one.mac_address == wanted]
+            self._heaters = matching(self._heaters, wanted)
+            if len(self._heaters) > 1:
+                raise remedies.NoHeaterError(f"{len(self._heaters)} of {count} NWP500 can be meant")
         if not self._heaters:
             raise remedies.NoHeaterError(f"not among the {count} NWP500 of the account")
         return Fact(f"{count} NWP500 on the account")
@@ -272,19 +284,20 @@ RECORDING = Step("CSV", (), Way.recording)
 async def diagnose(
     config: NaviLinkConfig | None = None,
     *,
-    device_mac: str | None = None,
+    device: str | None = None,
     until: str | None = None,
     recording: str | Path | None = None,
 ) -> AsyncGenerator[Finding, None]:
     """Walk the way to a reading; yield each step's finding as the step ends.
 
     Without ``config`` the settings come from the environment, and what is wrong with them is a
-    finding too. ``device_mac`` chooses a heater, ``until`` names the last step to take; ``recording`` is a CSV to look at last.
+    finding too. ``device`` chooses a heater by its name, its MAC or the beginning of either,
+    ``until`` names the last step to take; ``recording`` is a CSV to look at last.
     Nothing a heater does changes by it. Raises nothing of this library's.
     """
     names = [step.name for step in STEPS]
     steps = STEPS if until is None else STEPS[: names.index(until) + 1]
-    way = Way(config, device_mac, None if recording is None else Path(recording))
+    way = Way(config, device, None if recording is None else Path(recording))
     passed: set[str] = set()
     async with way.ends:
         for step in (*steps, *((RECORDING,) if recording is not None else ())):

@@ -42,7 +42,7 @@ class WrongClockError(NaviLinkError):
 
 
 class NoHeaterError(DeviceError):
-    """The account lists no heater of the kind, or not the one asked for."""
+    """The account lists no NWP500, or not the one asked for, or several it may be."""
 
 
 class SilentHeaterError(DeviceOfflineError):
@@ -72,8 +72,9 @@ REMEDIES: Mapping[tuple[str, Kind], Remedy] = {
         "Correct it in the environment or in .env; .env.template shows every setting.",
     ),
     ("", NoAccountError): Remedy(
-        "NAVILINK_EMAIL or NAVILINK_PASSWORD is not set, or .env lies in another folder.",
-        "Copy .env.template to .env in this folder and fill in both, or use --simulate.",
+        "Nobody has signed in here, and NAVILINK_EMAIL and NAVILINK_PASSWORD are not both set.",
+        "Sign in: navien-nwp500 login. Or copy .env.template to .env in this folder and fill in "
+        "both, or use --simulate.",
     ),
     # Names and TLS
     ("", UnknownNameError): Remedy(
@@ -147,10 +148,10 @@ REMEDIES: Mapping[tuple[str, Kind], Remedy] = {
     ),
     ("", TokenExpiredError): Remedy(
         "The session was ended elsewhere: a new password, or a sign-out on every device.",
-        "Run it again; if it stays so, sign out of the NaviLink app and in again.",
+        "Sign in: navien-nwp500 login. If it stays so, sign out of the NaviLink app and in again.",
     ),
     ("", NoHeaterError): Remedy(
-        "The account lists no NWP500, or not the one asked for.",
+        "The account lists no NWP500, or not the one asked for, or several that it may be.",
         "See: navien-nwp500 devices. Use the account the heater was registered with, or have it "
         "shared in the NaviLink app; check --device and NAVILINK_DEVICE_MAC.",
     ),

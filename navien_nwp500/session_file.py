@@ -66,7 +66,7 @@ class SessionFile:
         }
         text = json.dumps(document, indent=1) + "\n"
         try:
-            await _in_thread(lambda: _write(self._path, text))
+            await _in_thread(lambda: write_private(self._path, text))
         except OSError as error:
             self._say(
                 f"the session is not saved in {self._path}, the next run signs in anew: "
@@ -120,7 +120,7 @@ def _read(path: Path) -> Any:
         raise ValueError("it is no JSON; it is replaced at the next sign-in") from None
 
 
-def _write(path: Path, text: str) -> None:
+def write_private(path: Path, text: str) -> None:
     """Write for the owner alone, whole or not at all, also when the power fails."""
     import tempfile
 

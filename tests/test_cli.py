@@ -35,7 +35,13 @@ def environment(**variables: str) -> dict[str, str]:
     return {**kept, **variables, "PYTHONWARNINGS": warnings, "PYTHONIOENCODING": "utf-8"}
 
 
-async def start(cwd: Path, *words: str, **variables: str) -> asyncio.subprocess.Process:
+async def start(
+    cwd: Path,
+    *words: str,
+    stdin: int = subprocess.DEVNULL,
+    stdout: int = subprocess.PIPE,
+    **variables: str,
+) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -43,15 +49,19 @@ async def start(cwd: Path, *words: str, **variables: str) -> asyncio.subprocess.
         *words,
         cwd=cwd,
         env=environment(**variables),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
+        stdin=stdin,
+        stdout=stdout,
         stderr=subprocess.PIPE,
     )
 
 
-async def run(cwd: Path, *words: str, **variables: str) -> tuple[int, str, str]:
-    process = await start(cwd, *words, **variables)
-    out, err = await asyncio.wait_for(process.communicate(), LIMIT)
+async def run(
+    cwd: Path, *words: str, typed: str | None = None, **variables: str
+) -> tuple[int, str, str]:
+    stdin = subprocess.DEVNULL if typed is None else subprocess.PIPE
+    process = await start(cwd, *words, stdin=stdin, **variables)
+    said = None if typed is None else typed.encode()
+    out, err = await asyncio.wait_for(process.communicate(said), LIMIT)
     assert process.returncode is not None
     return process.returncode, out.decode(), err.decode()
 
@@ -77,7 +87,10 @@ async def test_status_as_json_has_the_three_parts(tmp_path: Path) -> None:
 
 async def test_devices_lists_the_account(sim: Simulator, tmp_path: Path) -> None:
     code, out, _ = await run(tmp_path, "devices", **sim.environment)
-    assert (code, out) == (0, "0123456789ab  online   NWP500\n")
+    assert (code, out) == (
+        0,
+        "0123456789ab  type 52  online   NWP500  firmware 11.1.0.0, 2.7.0.0\n",
+    )
     code, out, _ = await run(tmp_path, "devices", "--json", **sim.environment)
     assert json.loads(out)[0]["mac_address"] == "0123456789ab"
 
@@ -263,3 +276,61 @@ async def test_the_live_view_says_how_the_line_is_and_shows_gaps(sim: Simulator)
 async def test_a_unit_can_be_asked_for(tmp_path: Path) -> None:
     code, out, _ = await run(tmp_path, "status", "--simulate", "--speed", "600", "--unit", "c")
     assert code == 0 and "°C" in out and "°F" not in out
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGPIPE")
+@pytest.mark.parametrize(
+    "words",
+    ["monitor --interval 0.05", "monitor --interval 0.05 --json", "status", "devices --json"],
+)
+async def test_a_reader_that_has_gone_ends_it_quietly(
+    sim: Simulator, tmp_path: Path, words: str
+) -> None:
+    reading, writing = os.pipe()
+    process = await start(tmp_path, *words.split(), stdout=writing, **sim.environment)
+    os.close(writing)
+    os.close(reading)
+    _, err = await asyncio.wait_for(process.communicate(), LIMIT)
+    assert process.returncode == 141
+    # The monitor still sums up: what it saw may be in a CSV.
+    assert err == b"" if not words.startswith("monitor") else b"1 statuses" in err
+    assert b"Errno" not in err and b"Broken" not in err
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        ("moniter", "'monitor'"),
+        ("docter", "'doctor'"),
+        ("set temprature", "'temperature'"),
+        ("reservations lst", "'list'"),
+        ("bridge mqqt", "'mqtt'"),
+        ("status --simulte", "--simulate"),
+    ],
+)
+async def test_what_is_misspelt_is_answered_with_what_was_meant(
+    tmp_path: Path, words: str, meant: str
+) -> None:
+    code, out, err = await run(tmp_path, *words.split())
+    assert (code, out) == (2, "") and meant in err and re.search("Did you mean", err)
+    code, _, err = await run(tmp_path, "qqq")
+    assert code == 2 and "Did you mean" not in err
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+async def test_completion_prints_what_the_shell_reads(tmp_path: Path, shell: str) -> None:
+    code, out, err = await run(tmp_path, "completion", shell)
+    assert (code, err) == (0, "") and "_NAVIEN_NWP500_COMPLETE=" + shell in out
+
+
+async def test_words_and_options_are_completed(tmp_path: Path) -> None:
+    asked = {"_NAVIEN_NWP500_COMPLETE": "bash_complete"}
+    for said, found in (
+        ("do", "doctor"),
+        ("set temp", "temperature"),
+        ("status --dev", "--device"),
+    ):
+        line = f"navien-nwp500 {said}"
+        count = str(len(line.split()) - 1)
+        _, out, _ = await run(tmp_path, COMP_WORDS=line, COMP_CWORD=count, **asked)
+        assert f"plain,{found}" in out.splitlines()

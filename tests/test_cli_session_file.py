@@ -11,7 +11,7 @@ from platformdirs import user_cache_path
 from test_cli import run
 
 from navien_nwp500 import NaviLinkConfig
-from navien_nwp500.cli.world import session_file
+from navien_nwp500.cli.account import session_file
 from navien_nwp500.simulator import Simulator
 
 

@@ -243,7 +243,7 @@ def test_a_mode_asked_for_in_a_window_is_held(done: Done, tmp_path: Path) -> Non
         ("mode vacation", 2, "energy-saver"),
         ("anti-legionella often", 2, "nor off"),
         ("vacation", 2, "DAYS"),
-        ("temperature 49C --device nonsense", 2, "device_mac"),
+        ("temperature 49C --device nonsense", 1, "nonsense"),
     ],
 )
 def test_a_refusal_says_why_and_sends_nothing(

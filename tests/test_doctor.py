@@ -190,7 +190,7 @@ async def test_fields_that_are_not_sent_are_named(sim: Simulator) -> None:
 
 
 async def test_a_heater_of_another_mac_is_not_found(sim: Simulator) -> None:
-    found = await walk(quick(sim), device_mac="ba9876543210")
+    found = await walk(quick(sim), device="ba9876543210")
     assert ending(found).step == "heater" and "--device" in ending(found).do
 
 
@@ -329,7 +329,7 @@ async def test_what_speaks_no_tls_or_nothing_is_told(
 @pytest.mark.parametrize(
     ("variables", "code", "words"),
     [
-        ({"NAVILINK_PASSWORD": ""}, 2, "NAVILINK_PASSWORD is not set"),
+        ({"NAVILINK_PASSWORD": ""}, 2, "Sign in: navien-nwp500 login"),
         ({"NAVILINK_BASE_URL": "http://joe:word@home.example"}, 2, "NAVILINK_BASE_URL may be an"),
         ({"NAVILINK_PASSWORD": "other"}, 4, "refuses this e-mail or this password"),
         ({"NAVILINK_DEVICE_MAC": "ba9876543210"}, 1, "not among the 1 NWP500"),

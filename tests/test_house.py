@@ -11,7 +11,17 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "navien_nwp500"
 
 FLOORS = [
-    {"exceptions", "version", "faults", "waiting", "health", "redaction", "compact", "parsing"},
+    {
+        "exceptions",
+        "version",
+        "faults",
+        "waiting",
+        "health",
+        "redaction",
+        "compact",
+        "parsing",
+        "choosing",
+    },
     {"config", "quantities", "wire", "week", "leases", "mailbox", "pace", "traffic"},
     {"models", "schedules", "tou", "energy", "pulse", "har"},
     {"commands"},

@@ -12,7 +12,7 @@ from typing import Any, Coroutine, NamedTuple, NoReturn
 import click
 
 from ..version import __version__
-from .options import DEVICE, JSON, SIMULATE, UNIT, reads, speed
+from .options import DEVICE, JSON, SIMULATE, UNIT, Group, reads, speed
 
 
 class Page(NamedTuple):
@@ -45,11 +45,20 @@ PAGES = {
     "capture": Page(
         "capture", "capture", "Record the raw traffic, with everything private masked."
     ),
+    "login": Page("login", "login", "Sign in once; later words need no variable."),
+    "logout": Page(
+        "login",
+        "logout",
+        "Remove what login keeps: e-mail, sessions, and the password in the keyring.",
+    ),
+    "completion": Page(
+        "completion", "completion", "Print what makes your shell complete words and options."
+    ),
     "info": Page("about", "info", "Say what the heater is, and what it can and cannot do."),
 }
 
 
-class Words(click.Group):
+class Words(Group):
     """All words: those of this page, and those of ``PAGES``."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -86,8 +95,10 @@ def run(command: Coroutine[Any, Any, None]) -> NoReturn:
 def navien_nwp500() -> None:
     """See what a Navien NWP500 heat pump water heater is doing, and tell it what to do.
 
-    Your account is read from NAVILINK_EMAIL and NAVILINK_PASSWORD, in the environment or in a
-    .env file. With --simulate you need none.
+    Sign in once with login, or set NAVILINK_EMAIL and NAVILINK_PASSWORD, in the environment or
+    in a .env file. With --simulate you need no account.
+
+    Example: navien-nwp500 status --simulate
     """
 
 

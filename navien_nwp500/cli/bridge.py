@@ -11,7 +11,7 @@ import click
 from ..config import environment
 from ..exceptions import ConfigurationError
 from ..waiting import together
-from .options import DEVICE, SIMULATE, speed
+from .options import DEVICE, SIMULATE, Group, speed
 from .running import run
 from .world import World, heaters, world
 
@@ -27,7 +27,7 @@ _INTERVAL = click.option(
 )
 
 
-@click.group()
+@click.group(cls=Group)
 def bridge() -> None:
     """Tell Home Assistant or Prometheus what your heaters are doing.
 

@@ -13,6 +13,7 @@ from typing import Any, Iterator, TextIO
 
 import click
 
+from ..config import NaviLinkConfig
 from ..doctor import Finding, State, diagnose
 from ..exceptions import (
     AuthenticationError,
@@ -23,7 +24,7 @@ from ..exceptions import (
 from ..version import __version__
 from .options import DEVICE, JSON, SIMULATE
 from .running import log_to_stderr, run
-from .world import simulator_class
+from .world import account_config, simulator_class
 
 _WIDTH = 80
 _SIGNS = {State.PASSED: "✓", State.FAILED: "✗", State.NOT_TRIED: "–"}
@@ -60,12 +61,14 @@ async def examine(
     log_to_stderr(os.environ.get("NAVILINK_LOG_LEVEL") or "ERROR")
     found: list[Finding] = []
     async with AsyncExitStack() as stack:
-        config = None
         if simulate:
-            config = (await stack.enter_async_context(simulator_class()(speed=60))).config
+            simulator = await stack.enter_async_context(simulator_class()(speed=60))
+            config: NaviLinkConfig | None = simulator.config
+        else:
+            config = _configuration()
         if not as_json:
             print(_machine())
-        async for finding in diagnose(config, device_mac=device, recording=recording):
+        async for finding in diagnose(config, device=device, recording=recording):
             found.append(finding)
             if not as_json:
                 print("\n".join(lines(finding, sys.stdout)), flush=True)
@@ -77,6 +80,13 @@ async def examine(
         print("The way to a reading is open.")
     if failures:
         raise _ending(*failures[0])
+
+
+def _configuration() -> NaviLinkConfig | None:
+    try:
+        return account_config()
+    except ConfigurationError:
+        return None  # what is wrong with the settings is the walk's first finding
 
 
 def lines(finding: Finding, stream: TextIO) -> Iterator[str]:

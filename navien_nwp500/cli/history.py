@@ -12,7 +12,7 @@ import click
 from ..commands import ENERGY_DAILY, ENERGY_MONTHLY
 from ..device import NaviLinkDevice
 from ..energy import EnergyHistory, EnergyTotal, EnergyUsage
-from .options import reads
+from .options import Group, reads
 from .reading import identity
 from .running import run
 from .world import choose, first_answer, world
@@ -21,7 +21,7 @@ _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _BAR = 28
 
 
-@click.group()
+@click.group(cls=Group)
 def energy() -> None:
     """See what the heat pump and the elements took.
 

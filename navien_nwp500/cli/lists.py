@@ -15,7 +15,7 @@ from ..exceptions import ValueOutOfRangeError
 from ..models import DeviceStatus
 from ..schedules import Reservation, ReservationMode, ReservationProgram
 from ..week import Weekday
-from .options import Decorator, reads, writes
+from .options import Decorator, Group, reads, writes
 from .reading import degrees, identity
 from .running import run
 from .values import (
@@ -75,7 +75,7 @@ def _parts(required: bool) -> Decorator:
     return decorate
 
 
-@click.group()
+@click.group(cls=Group)
 def reservations() -> None:
     """See and change what the heater does by the clock.
 

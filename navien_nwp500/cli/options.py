@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import Any, Callable
 
 import click
@@ -30,6 +31,23 @@ def _together(*options: Decorator) -> Decorator:
     return add
 
 
+class Group(click.Group):
+    """Words below a word; one that is misspelt is answered with those it may have been.
+
+    The newest click does so too, and not for words that are loaded when they are said.
+    """
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        said = args[0]
+        if not said.startswith("-") and self.get_command(ctx, said) is None:
+            meant = get_close_matches(said.lower(), self.list_commands(ctx))
+            question = f" Did you mean {' or '.join(map(repr, meant))}?" if meant else ""
+            ctx.fail(f"There is no word {said!r}.{question}")
+        return super().resolve_command(ctx, args)
+
+
 #: What every word that looks at an account takes.
 SIMULATE = _together(
     click.option("--simulate", is_flag=True, help="A heater of the simulator, not yours."),
@@ -43,7 +61,11 @@ SIMULATE = _together(
     ),
 )
 JSON = click.option("--json", "as_json", is_flag=True, help="JSON, for a machine to read.")
-DEVICE = click.option("--device", metavar="MAC", help="Which heater, when you have several.")
+DEVICE = click.option(
+    "--device",
+    metavar="NAME|MAC",
+    help="Which heater: its name, its MAC, or the beginning of either.",
+)
 UNIT = click.option(
     "--unit",
     type=click.Choice(["C", "F"], case_sensitive=False),

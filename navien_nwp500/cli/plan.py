@@ -15,7 +15,7 @@ from ..device import NaviLinkDevice
 from ..exceptions import ConfigurationError
 from ..tou import TOUInfo, TOUPeriod, check_tou, peak_windows
 from ..week import EVERY_MONTH, Weekday
-from .options import reads, writes
+from .options import Group, reads, writes
 from .reading import identity
 from .running import run
 from .setting import Word, register, time_of_use
@@ -25,7 +25,7 @@ from .world import answered, choose, first_answer, world
 T = TypeVar("T")
 
 
-@click.group()
+@click.group(cls=Group)
 def tou() -> None:
     """See and change prices by season, weekday and time.
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
 from .. import wire
 from ..device import NaviLinkDevice
+from ..exceptions import APIError
 from ..models import DeviceStatus
 from ..quantities import Temperature, TemperatureType
+from ..redaction import logger
 from .world import choose, first_answer, world
+
+_LOGGER = logger(__name__)
 
 
 async def status(
@@ -28,13 +33,28 @@ async def status(
 async def devices(simulate: bool, as_json: bool) -> None:
     """List the account's heaters."""
     async with world(simulate) as here:
-        found = await here.client.get_devices()
-        if as_json:
-            print(json.dumps([identity(device) for device in found], indent=2))
-            return
-        for device in found:
-            state = "online" if device.info.online else "offline"
-            print(f"{device.mac_address}  {state:7}  {device.name}")
+        found = await here.client.get_devices(connect=False)
+        firmware = await asyncio.gather(*map(_firmware, found))
+    if as_json:
+        known = [
+            {**identity(device), "firmware": versions} for device, versions in zip(found, firmware)
+        ]
+        print(json.dumps(known, indent=2))
+        return
+    for device, versions in zip(found, firmware):
+        state = "online" if device.info.online else "offline"
+        said = f"{device.mac_address}  type {device.device_type}  {state:7}  {device.name}"
+        print(f"{said}  firmware {', '.join(versions)}" if versions else said)
+
+
+async def _firmware(device: NaviLinkDevice) -> list[str]:
+    """The versions the cloud knows of; none is no fault of a list."""
+    try:
+        parts = await device.get_firmware_info()
+    except APIError as error:
+        _LOGGER.debug("the firmware of %s is not known: %s", device.name, error)
+        return []
+    return [part.cur_version.text for part in parts if part.cur_version]
 
 
 def identity(device: NaviLinkDevice) -> dict[str, Any]:

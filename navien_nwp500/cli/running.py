@@ -18,18 +18,30 @@ from ..exceptions import (
 )
 
 DONE, FAILED, USAGE, NO_ANSWER, REFUSED, INTERRUPTED = 0, 1, 2, 3, 4, 130
+#: Whoever read stdout has gone, as ``head`` does: 128 and SIGPIPE, what a shell sees of any program.
+UNREAD = 141
 
 
 def run(command: Coroutine[Any, Any, None]) -> NoReturn:
     """Run a command to its exit code: the error in one sentence, no traceback."""
     try:
         code = asyncio.run(_until_stopped(command))
+        sys.stdout.flush()
     except KeyboardInterrupt:
         code = INTERRUPTED
+    except BrokenPipeError:
+        _leave_stdout()
+        code = UNREAD
     except (NaviLinkError, OSError) as error:
         print(f"navien-nwp500: {error}", file=sys.stderr)
         code = _exit_code(error)
     sys.exit(code)
+
+
+def _leave_stdout() -> None:
+    """Let what is still buffered go nowhere: at its end the interpreter would complain of it."""
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
 def log_to_stderr(level: str | None = None) -> None:

@@ -16,7 +16,7 @@ from ..commands import Command
 from ..device import NaviLinkDevice
 from ..models import DeviceStatus
 from ..quantities import Choice, DHWMode, RecircMode, TouStatus
-from .options import FORCE, Decorator, writes
+from .options import FORCE, Decorator, Group, writes
 from .reading import document
 from .running import run
 from .values import Degrees, both, own_unit, parse_degrees, typed
@@ -189,7 +189,7 @@ WORDS = (
 # fmt: on
 
 
-@click.group("set")
+@click.group("set", cls=Group)
 def set_() -> None:
     """Tell the heater what to do, and see that it did.
 

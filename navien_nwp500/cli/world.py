@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, AsyncIterator, Awaitable, TypeVar
 
+from ..choosing import matching
 from ..client import NaviLinkClient
-from ..config import NaviLinkConfig, ReconnectConfig
+from ..config import NaviLinkConfig
 from ..device import NaviLinkDevice
 from ..exceptions import (
     ConfigurationError,
     DeviceError,
     DeviceOfflineError,
     RequestTimeoutError,
+    TokenExpiredError,
 )
+from .account import configuration, session_file
 from .options import session_kept
 from .running import log_to_stderr
 
@@ -46,15 +47,16 @@ class World:
 
 @asynccontextmanager
 async def world(simulate: bool, speed: float = 1.0) -> AsyncIterator[World]:
-    """Open the account of the environment, or a simulated one."""
+    """Open the account of the environment, the one signed in to, or a simulated one."""
     if not simulate:
-        # Somebody watches for months: a night without the cloud is no reason to give up.
-        config = NaviLinkConfig.from_environment(reconnect=ReconnectConfig(max_retries=None))
-        if session_kept():
-            config = replace(config, session_file=session_file(config))
+        config = account_config()
         log_to_stderr(config.log_level)
-        async with NaviLinkClient(config) as client:
-            yield World(client)
+        _require_a_way_in(config)
+        try:
+            async with NaviLinkClient(config) as client:
+                yield World(client)
+        except TokenExpiredError as error:
+            raise TokenExpiredError(f"{error}. Or: navien-nwp500 login") from error
         return
     log_to_stderr()
     async with simulator_class()(speed=speed) as simulator:
@@ -62,12 +64,26 @@ async def world(simulate: bool, speed: float = 1.0) -> AsyncIterator[World]:
             yield World(client, simulator.clock)
 
 
-def session_file(config: NaviLinkConfig) -> Path:
-    """Where an account's session is kept between runs: a file of its own in the user's cache."""
-    from platformdirs import user_cache_path
+def account_config() -> NaviLinkConfig:
+    """The account of this word, with the session it keeps. Raises ConfigurationError."""
+    config = configuration()
+    return replace(config, session_file=session_file(config)) if session_kept() else config
 
-    account = hashlib.sha256(f"{config.base_url} {config.email}".encode()).hexdigest()
-    return user_cache_path("navien-nwp500", appauthor=False) / f"session-{account[:8]}.json"
+
+def _require_a_way_in(config: NaviLinkConfig) -> None:
+    """Say what signs in, before anything is opened that could not."""
+    if config.password:
+        return
+    if not config.email:
+        raise ConfigurationError(
+            "there is no account: sign in with navien-nwp500 login, or set NAVILINK_EMAIL and "
+            "NAVILINK_PASSWORD"
+        )
+    if config.session_file is not None and not config.session_file.exists():
+        raise TokenExpiredError(
+            f"there is no session of {config.email} and no password: sign in with "
+            "navien-nwp500 login, or set NAVILINK_PASSWORD"
+        )
 
 
 def simulator_class() -> type[Simulator]:
@@ -79,24 +95,27 @@ def simulator_class() -> type[Simulator]:
     return Simulator
 
 
-async def heaters(client: NaviLinkClient, mac: str | None) -> list[NaviLinkDevice]:
-    """The heater asked for, or all. Raises DeviceError when there is none."""
-    wanted = NaviLinkConfig(device_mac=mac).device_mac or client.config.device_mac
+async def heaters(client: NaviLinkClient, wanted: str | None) -> list[NaviLinkDevice]:
+    """The heater asked for, or all. Raises DeviceError when there is none, or not one alone."""
+    wanted = wanted or client.config.device_mac
     found = await client.get_devices()
     if wanted is not None:
-        found = [device for device in found if device.mac_address == wanted]
+        found = matching(found, wanted)
+        if len(found) > 1:
+            candidates = ", ".join(f"{one.name} ({one.mac_address})" for one in found)
+            raise DeviceError(f"{wanted!r} may be any of {candidates}; say more of it")
     if not found:
-        reason = "no heater with this MAC" if wanted else "no NWP500"
+        reason = f"no heater whose name or MAC begins with {wanted!r}" if wanted else "no NWP500"
         raise DeviceError(f"this account has {reason}; see: navien-nwp500 devices")
     return found
 
 
-async def choose(client: NaviLinkClient, mac: str | None) -> NaviLinkDevice:
+async def choose(client: NaviLinkClient, wanted: str | None) -> NaviLinkDevice:
     """The heater asked for, or the first.
 
     Raises DeviceError when there is none, DeviceOfflineError when the cloud knows it is away.
     """
-    found = await heaters(client, mac)
+    found = await heaters(client, wanted)
     if not found[0].info.online:
         raise DeviceOfflineError(
             f"{found[0].name} is offline: the cloud has lost it. Check its power and its Wi-Fi"

@@ -1,0 +1,24 @@
+"""``completion``: what a shell reads to complete words and options."""
+
+from __future__ import annotations
+
+import click
+from click.shell_completion import get_completion_class
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.pass_context
+def completion(context: click.Context, shell: str) -> None:
+    """Print what makes your shell complete words and options.
+
+    Have it read where your shell begins: ~/.bashrc or ~/.zshrc with the line of the example,
+    for fish into ~/.config/fish/completions/navien-nwp500.fish.
+
+    Example: navien-nwp500 completion bash > ~/.navien-nwp500-complete
+    """
+    program = context.find_root()
+    completer = get_completion_class(shell)
+    assert completer is not None and program.info_name is not None
+    variable = f"_{program.info_name.replace('-', '_')}_COMPLETE".upper()
+    click.echo(completer(program.command, {}, program.info_name, variable).source())

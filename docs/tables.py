@@ -1,6 +1,6 @@
-"""Write the documents that are made from the tables: run me after changing a row.
+"""Write the documents that are made from the tables and words: run me after changing one.
 
-python docs/tables.py           writes docs/COMMANDS.md and docs/DEVICE_DATA_SCHEMA.md
+python docs/tables.py           writes docs/COMMANDS.md, docs/DEVICE_DATA_SCHEMA.md and docs/CLI.md
 python docs/tables.py --check   exits 1 when one of them is stale
 """
 
@@ -9,6 +9,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 from typing import Any, Iterator
+
+import words
 
 from navien_nwp500 import wire
 from navien_nwp500.commands import COMMANDS, Command, Parameter
@@ -135,6 +137,7 @@ def documents() -> dict[Path, str]:
     return {
         HERE / "COMMANDS.md": COMMANDS_HEAD + "\n" + table(head, command_rows()),
         HERE / "DEVICE_DATA_SCHEMA.md": "\n".join(schema),
+        HERE / "CLI.md": words.page(),
     }
 
 

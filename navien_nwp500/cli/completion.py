@@ -12,10 +12,10 @@ from click.shell_completion import get_completion_class
 def completion(context: click.Context, shell: str) -> None:
     """Print what makes your shell complete words and options.
 
-    Have it read where your shell begins: ~/.bashrc or ~/.zshrc with the line of the example,
-    for fish into ~/.config/fish/completions/navien-nwp500.fish.
+    Save it, and have your shell read it when it begins: source ~/.navien-nwp500 in ~/.bashrc or
+    ~/.zshrc. For fish save it as ~/.config/fish/completions/navien-nwp500.fish.
 
-    Example: navien-nwp500 completion bash > ~/.navien-nwp500-complete
+    Example: navien-nwp500 completion bash > ~/.navien-nwp500
     """
     program = context.find_root()
     completer = get_completion_class(shell)

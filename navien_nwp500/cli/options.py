@@ -68,6 +68,7 @@ DEVICE = click.option(
 )
 UNIT = click.option(
     "--unit",
+    metavar="[C|F]",  # the newest click would show it in lower case
     type=click.Choice(["C", "F"], case_sensitive=False),
     help="Temperatures in it.  [default: as the heater shows them]",
 )

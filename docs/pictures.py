@@ -1,0 +1,105 @@
+"""Draw the pictures of the README: ``make pictures``.
+
+A simulated heater lives a pinned day and a pinned week, without a cloud; the program's own live view
+and report draw them. The report's page is photographed by a headless Chromium where one is
+installed; without, its charts are the picture that ``report --png`` makes.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+from rich.console import Console
+from rich.terminal_theme import TerminalTheme
+
+from navien_nwp500.analysis.charts import png
+from navien_nwp500.analysis.heat import Assumptions
+from navien_nwp500.analysis.page import page
+from navien_nwp500.analysis.recordings import load
+from navien_nwp500.analysis.sums import summarize
+from navien_nwp500.cli.view import LiveView
+from navien_nwp500.recording import CsvRecorder
+from navien_nwp500.reports import AlertWatch
+from navien_nwp500.simulator.heater import Heater
+
+FOLDER = Path(__file__).parent / "pictures"
+#: A Monday in winter, before the morning's showers, where the heater stands.
+START = datetime(2026, 1, 12, 5, 0, tzinfo=timezone(timedelta(hours=-5)))
+POLL = 300
+DAY, WEEK = 86400 // POLL, 7 * 86400 // POLL
+WIDTH = 84
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+#: The page's first screen, in pixels.
+SCREEN = (1000, 1180)
+
+THEME = TerminalTheme(
+    (16, 20, 27),
+    (214, 220, 228),
+    [(16, 20, 27), (235, 96, 88), (88, 196, 120), (240, 190, 80)]
+    + [(96, 156, 240), (190, 130, 230), (90, 200, 210), (214, 220, 228)],
+)
+#: Rich's own form asks a network for its font.
+FONTS = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
+
+
+def live_view() -> str:
+    """The live view at the end of a morning."""
+    heater = Heater(now=START, seed=7)
+    quiet = Console(file=io.StringIO(), width=WIDTH, force_terminal=True)
+    view, alerts = LiveView("NWP500", console=quiet), AlertWatch()
+    for _ in range(DAY // 3):
+        heater.advance(POLL)
+        status = heater.status()
+        view.show(status, heater.now, alerts.check(status))
+    console = Console(
+        file=io.StringIO(), width=WIDTH, record=True, force_terminal=True, color_system="truecolor"
+    )
+    console.print(view)
+    svg = console.export_svg(title="navien-nwp500 monitor", theme=THEME, unique_id="live")
+    svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.S)
+    return re.sub(r"font-family: [^;]+;", f"font-family: {FONTS};", svg)
+
+
+def report(folder: Path, picture: Path) -> None:
+    """The report of a week."""
+    heater = Heater(now=START, seed=7)
+    recording = folder / "week.csv"
+    with CsvRecorder(recording) as recorder:
+        for _ in range(WEEK):
+            heater.advance(POLL)
+            recorder.write(heater.status(), heater.now)
+    found = summarize(load([recording]), Assumptions(), None)
+    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if browser is None:
+        picture.write_bytes(png(found))
+        return
+    html = folder / "week.html"
+    html.write_text(page(found), "utf-8")
+    words = ["--headless", "--disable-gpu", "--hide-scrollbars", f"--user-data-dir={folder}"]
+    # As root, in a container, Chromium starts only without its sandbox; the page is our own.
+    words += ["--no-sandbox", f"--window-size={SCREEN[0]},{SCREEN[1]}"]
+    done = subprocess.run(
+        [browser, *words, f"--screenshot={picture}", html.as_uri()], capture_output=True, timeout=120
+    )
+    if done.returncode or not picture.exists():
+        sys.exit(f"{browser} drew nothing:\n{done.stderr.decode(errors='replace')}")
+
+
+def main() -> None:
+    FOLDER.mkdir(exist_ok=True)
+    (FOLDER / "live.svg").write_text(live_view(), "utf-8")
+    with tempfile.TemporaryDirectory() as folder:
+        report(Path(folder), FOLDER / "report.png")
+    for path in sorted(FOLDER.iterdir()):
+        print(f"{path.stat().st_size / 1000:6.0f} kB  {path.name}")
+
+
+if __name__ == "__main__":
+    main()

@@ -8,7 +8,7 @@ INSTALLED := .venv/installed
 FLOORS := .venv/floors
 SITE := .venv/site
 
-.PHONY: help demo test check soak fuzz bench docs build clean
+.PHONY: help demo test check soak fuzz bench docs pictures build clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 12
@@ -36,6 +36,9 @@ bench: $(FLOORS)  ## measure against floors, print the table, write benchmarks/R
 
 docs: $(SITE)  ## build the documents as a site; see it with python3 -m http.server -d site
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+pictures: $(INSTALLED)  ## draw the README's pictures anew, with chromium where it is installed
+	$(BIN)/python docs/pictures.py
 
 build: $(INSTALLED)  ## make sdist and wheel, and try the wheel in an empty environment
 	rm -rf dist build/wheel-trial

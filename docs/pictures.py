@@ -30,14 +30,16 @@ from navien_nwp500.reports import AlertWatch
 from navien_nwp500.simulator.heater import Heater
 
 FOLDER = Path(__file__).parent / "pictures"
-#: A Monday in winter, before the morning's showers, where the heater stands.
-START = datetime(2026, 1, 12, 5, 0, tzinfo=timezone(timedelta(hours=-5)))
+#: A Monday in winter, where the heater stands.
+START = datetime(2026, 1, 12, tzinfo=timezone(timedelta(hours=-5)))
 POLL = 300
-DAY, WEEK = 86400 // POLL, 7 * 86400 // POLL
+DAY = 86400 // POLL
+#: The view is of the second day at half past eleven, when the water of the morning is made anew.
+MORNING = DAY + 23 * DAY // 48
 WIDTH = 84
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 #: The page's first screen, in pixels.
-SCREEN = (1000, 1180)
+SCREEN = (1000, 812)
 
 THEME = TerminalTheme(
     (16, 20, 27),
@@ -50,11 +52,11 @@ FONTS = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', mono
 
 
 def live_view() -> str:
-    """The live view at the end of a morning."""
+    """The live view of a morning."""
     heater = Heater(now=START, seed=7)
     quiet = Console(file=io.StringIO(), width=WIDTH, force_terminal=True)
     view, alerts = LiveView("NWP500", console=quiet), AlertWatch()
-    for _ in range(DAY // 3):
+    for _ in range(MORNING):
         heater.advance(POLL)
         status = heater.status()
         view.show(status, heater.now, alerts.check(status))
@@ -64,7 +66,10 @@ def live_view() -> str:
     console.print(view)
     svg = console.export_svg(title="navien-nwp500 monitor", theme=THEME, unique_id="live")
     svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.S)
-    return re.sub(r"font-family: [^;]+;", f"font-family: {FONTS};", svg)
+    # A little larger than its line, so that the blocks of tank and graphs touch.
+    svg = svg.replace("font-size: 20px", "font-size: 21.4px")
+    svg = re.sub(r"font-family: [^;]+;", f"font-family: {FONTS};", svg)
+    return "\n".join(line.rstrip() for line in svg.splitlines()) + "\n"
 
 
 def report(folder: Path, picture: Path) -> None:
@@ -72,7 +77,7 @@ def report(folder: Path, picture: Path) -> None:
     heater = Heater(now=START, seed=7)
     recording = folder / "week.csv"
     with CsvRecorder(recording) as recorder:
-        for _ in range(WEEK):
+        for _ in range(7 * DAY):
             heater.advance(POLL)
             recorder.write(heater.status(), heater.now)
     found = summarize(load([recording]), Assumptions(), None)
@@ -86,7 +91,9 @@ def report(folder: Path, picture: Path) -> None:
     # As root, in a container, Chromium starts only without its sandbox; the page is our own.
     words += ["--no-sandbox", f"--window-size={SCREEN[0]},{SCREEN[1]}"]
     done = subprocess.run(
-        [browser, *words, f"--screenshot={picture}", html.as_uri()], capture_output=True, timeout=120
+        [browser, *words, f"--screenshot={picture}", html.as_uri()],
+        capture_output=True,
+        timeout=120,
     )
     if done.returncode or not picture.exists():
         sys.exit(f"{browser} drew nothing:\n{done.stderr.decode(errors='replace')}")

@@ -57,3 +57,34 @@ def test_the_readme_names_every_word_of_make_it_uses() -> None:
     makefile = (ROOT / "Makefile").read_text("utf-8")
     for word in re.findall(r"^make (\w+)", (ROOT / "README.md").read_text("utf-8"), re.M):
         assert re.search(rf"^{word}:", makefile, re.M)
+
+
+def test_the_three_commands_of_the_readme_lead_to_a_report(tmp_path: Path) -> None:
+    text = (ROOT / "README.md").read_text("utf-8").partition("## Three commands")[2]
+    block = re.search(r"```sh\n(.*?)```", text, re.S)
+    assert block is not None
+    install, *words = block[1].splitlines()
+    extras = re.fullmatch(r"pip install 'navien-nwp500\[(.*)\]'", install)
+    assert extras is not None and {"simulator", "cli", "analysis"} == set(extras[1].split(","))
+    assert len(words) == 2
+    for word in words:
+        said = word.replace("--count 2016", "--count 100").split()
+        assert said.pop(0) == "navien-nwp500"
+        done = subprocess.run(
+            [sys.executable, "-m", "navien_nwp500", *said],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stderr
+    assert "100 readings" in (tmp_path / "week.html").read_text("utf-8")
+
+
+def test_the_pictures_of_the_readme_are_there_small_and_fetch_nothing() -> None:
+    named = re.findall(r"!\[.{20,}?\]\((.*?)\)", (ROOT / "README.md").read_text("utf-8"))
+    pictures = sorted((ROOT / "docs" / "pictures").iterdir())
+    assert sorted(ROOT / name for name in named) == pictures
+    assert sum(path.stat().st_size for path in pictures) < 300_000
+    live = (ROOT / "docs" / "pictures" / "live.svg").read_text("utf-8")
+    assert "url(http" not in live and "@font-face" not in live and "@import" not in live

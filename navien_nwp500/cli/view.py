@@ -130,8 +130,8 @@ class LiveView:
         bars = "".join(
             " " if value is None else _BARS[min(round(value / top * 8), 8)] for value in values
         )
-        text = Text(f"{label:7}", style="dim")
-        text.append(f"{bars:>{room}}", style="default")
+        text = Text().append(f"{label:7}", style="dim")
+        text.append(f"{bars:>{room}}", style="dark_orange" if unit == "%" else "green")
         return text.append(f" {top:4} {unit}", style="dim")
 
     def _hours(self, room: int) -> Text:

@@ -8,7 +8,7 @@ INSTALLED := .venv/installed
 FLOORS := .venv/floors
 SITE := .venv/site
 
-.PHONY: help demo test check soak fuzz bench docs pictures build clean
+.PHONY: help demo test check soak fuzz bench docs pictures snapshots build clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 12
@@ -39,6 +39,9 @@ docs: $(SITE)  ## build the documents as a site; see it with python3 -m http.ser
 
 pictures: $(INSTALLED)  ## draw the README's pictures anew, with chromium where it is installed
 	$(BIN)/python docs/pictures.py
+
+snapshots: $(INSTALLED)  ## write anew what every word prints (tests/snapshots); look at the difference
+	RENEW_SNAPSHOTS=1 $(BIN)/python -m pytest -q tests/test_snapshots.py
 
 build: $(INSTALLED)  ## make sdist and wheel, and try the wheel in an empty environment
 	rm -rf dist build/wheel-trial

@@ -80,7 +80,7 @@ WORDS = {
     "tou-show-json": "tou show --json",
 }
 #: These serve until they are stopped, ask for a secret, or print what click has written.
-ELSEWHERE = {"bridge mqtt", "bridge prometheus", "simulate", "login", "completion"}
+ELSEWHERE = {"bridge mqtt", "bridge prometheus", "capture", "simulate", "login", "completion"}
 
 #: What cannot be pinned: this moment, this machine, how long it took.
 MASKS = (
@@ -117,7 +117,7 @@ def compare(name: str, text: str) -> None:
 def beside() -> Iterator[Beside]:
     """A heater with a pump whose clock stands, with two reservations."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Clock, "now", lambda self: self.start)
+        patch.setattr(Clock, "now", lambda self: START)
         with Beside(speed=600, start=START, recirculation=True, control_interval=0.0) as found:
             found.keep(*TWO)
             yield found

@@ -8,7 +8,7 @@ INSTALLED := .venv/installed
 FLOORS := .venv/floors
 SITE := .venv/site
 
-.PHONY: help demo test check soak fuzz bench docs pictures snapshots build clean
+.PHONY: help demo test test-all check soak fuzz bench docs pictures snapshots build clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 12
@@ -19,10 +19,15 @@ demo: $(RUNS)  ## watch a simulated heater for half a minute, a day of its own t
 test: $(INSTALLED)  ## run every test
 	$(BIN)/python -m pytest
 
-check: $(INSTALLED)  ## format, import order, types
+test-all: $(INSTALLED)  ## run every test on each Python found, and on the oldest of all it needs
+	$(BIN)/nox
+
+check: $(INSTALLED)  ## format, import order, lint, types, spelling
 	$(BIN)/black --check .
 	$(BIN)/isort --check .
+	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/codespell
 
 soak: $(INSTALLED)  ## live a month of the heater's time with faults at random, in 4 minutes
 	$(BIN)/python tests/soak.py

@@ -45,7 +45,7 @@ _SENSOR = {1: "below its limit", 2: "above its limit"}
 
 #: Sub-codes that say more; 0 says nothing.
 DETAILS: dict[int, dict[int, str]] = {
-    **{code: _SENSOR for code in (407, 480, 481, 910, 912, 914, 920)},
+    **dict.fromkeys((407, 480, 481, 910, 912, 914, 920), _SENSOR),
     445: {1: "fails to open", 2: "fails to close"},
     515: {25: "upper element", 26: "lower element", 27: "compressor"},
     615: {

@@ -49,7 +49,9 @@ def ordinary(value: Any, depth: int = DEPTH) -> bool:
         return True
     if float in kinds or not depth:
         return False
-    return all([ordinary(part, depth - 1) for part in inner if type(part) in (dict, list)])
+    return all(
+        [ordinary(part, depth - 1) for part in inner if type(part) in (dict, list)]
+    )  # noqa: C419  a list is the quicker
 
 
 def _installed() -> dict[str, Parser]:

@@ -334,7 +334,7 @@ def raw(name: str, text: str) -> int:
         return round((float(text) - 32) / 0.9)
     if name in TENTHS_OF_A_DEGREE:
         return round((float(text) - 32) / 0.18)
-    if name.endswith("_diff_temp_setting") or name.endswith("_flow_rate"):
+    if name.endswith(("_diff_temp_setting", "_flow_rate")):
         return round(float(text) * 10)
     return int(text)
 

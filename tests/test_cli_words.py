@@ -47,8 +47,9 @@ class Beside:
 
     def __init__(self, **options: Any) -> None:
         self._ready: Future[tuple[Simulator, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
-        work = lambda: asyncio.run(self._serve(options))
-        self._thread = threading.Thread(target=work, name="simulator")
+        self._thread = threading.Thread(
+            target=lambda: asyncio.run(self._serve(options)), name="simulator"
+        )
 
     def __enter__(self) -> Beside:
         self._thread.start()

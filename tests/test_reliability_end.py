@@ -144,7 +144,7 @@ async def test_closing_at_any_await_of_the_keeper_leaves_nothing(
             await watcher.stop()
 
     async with nothing_left(sim):
-        for number in range(0, 13):
+        for _ in range(13):
             reached.clear()
             await life()
 
@@ -189,7 +189,7 @@ async def test_closing_ends_a_connect_under_way(sim: Simulator) -> None:
         device = (await client.get_devices())[0]
         sim.faults.set(Refuse(where="mqtt", silent=True))
         asking = asyncio.ensure_future(device.get_status())
-        await eventually(lambda: device._line._session._keeper is not None)
+        await eventually(lambda: device._line._session._keeper is not None)  # noqa: F821
         await soon(client.close())
         with pytest.raises(MQTTError):
             await soon(asking)

@@ -289,7 +289,7 @@ def test_one_long_call_and_many_short_ones_give_the_same() -> None:
     pushed = commands(long.advance(6 * 3600))
     steps = [0.7, 13.3, 60.0, 2.0]
     collected: list[int] = []
-    for index in range(6 * 3600 // 76):
+    for _ in range(6 * 3600 // 76):
         collected += commands(short.advance(steps[0]))
         for seconds in steps[1:]:
             collected += commands(short.advance(seconds))

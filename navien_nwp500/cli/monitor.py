@@ -203,11 +203,15 @@ def _sum_up(summary: Summary, csv_file: Path | None) -> None:
     lines = [
         f"{summary.statuses} statuses over {_hours(span)} h"
         + (f", {_hours(summary.gap_time)} h of it gaps" if summary.gap_time else ""),
-        f"energy        {summary.total_wh / 1000:.2f} kWh: heat pump "
-        f"{summary.heat_pump_wh / 1000:.2f}, element {summary.element_wh / 1000:.2f}, "
-        f"rest {summary.other_wh / 1000:.2f}",
-        f"running       heat pump {_hours(summary.heat_pump_time)} h, "
-        f"element {_hours(summary.element_time)} h, {summary.starts} compressor starts",
+        (
+            f"energy        {summary.total_wh / 1000:.2f} kWh: heat pump "
+            f"{summary.heat_pump_wh / 1000:.2f}, element {summary.element_wh / 1000:.2f}, "
+            f"rest {summary.other_wh / 1000:.2f}"
+        ),
+        (
+            f"running       heat pump {_hours(summary.heat_pump_time)} h, "
+            f"element {_hours(summary.element_time)} h, {summary.starts} compressor starts"
+        ),
         f"charge        lowest {summary.lowest_charge} %",
         f"power         highest {summary.highest_power} W",
         f"alerts        {summary.alerts}",

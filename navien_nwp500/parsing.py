@@ -49,9 +49,7 @@ def ordinary(value: Any, depth: int = DEPTH) -> bool:
         return True
     if float in kinds or not depth:
         return False
-    return all(
-        [ordinary(part, depth - 1) for part in inner if type(part) in (dict, list)]
-    )  # noqa: C419  a list is the quicker
+    return all([ordinary(part, depth - 1) for part in inner if type(part) in (dict, list)])
 
 
 def _installed() -> dict[str, Parser]:

@@ -530,9 +530,8 @@ def table(soak: Soak) -> Iterator[tuple[str, str]]:
     yield "heater's own calendar", f"{soak.heater_days} days with use of power"
     yield "seed", str(soak.asked.seed)
     yield "way", f"{soak.asked.transport}, {soak.asked.mqtt}"
-    yield "answer time, reconnect", f"{ANSWER_TIMEOUT:g} s; {RECONNECT.initial_delay:g} to " + (
-        f"{RECONNECT.max_delay:g} s, for ever"
-    )
+    delays = f"{RECONNECT.initial_delay:g} to {RECONNECT.max_delay:g} s, for ever"
+    yield "answer time, reconnect", f"{ANSWER_TIMEOUT:g} s; {delays}"
     yield "faults", f"{sum(book.faults.values())} of {len(book.faults)} kinds"
     for kind, times in sorted(book.faults.items()):
         how_long = f"{book.windows[kind]:.1f} s at most until served again"

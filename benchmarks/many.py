@@ -1,13 +1,11 @@
 """Many heaters in one process: what each costs, and whether a status is lost.
 
-The cloud runs in another process; what is counted is this one's. Run
-``python -m benchmarks.many --heaters 1000 --seconds 120`` (one account) or with
-``--accounts 1000 --heaters 1`` (one heater each).
+The cloud runs in another process; what is counted is this one's. Heaters of one account share its
+connections, accounts have one each.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import gc
 import os
@@ -15,7 +13,7 @@ import subprocess
 import sys
 import time
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import AsyncIterator
@@ -24,23 +22,65 @@ from dotenv import dotenv_values
 
 from navien_nwp500 import NaviLinkClient, NaviLinkConfig, NaviLinkDevice
 
+from .figures import Figure, Sample, at_most
+from .turns import progress
+
 EMAIL = "user@example.com"
+
+
+#: So many accounts sign in at the same time.
+AT_ONCE = 20
+#: Seconds until what a start leaves open has closed.
+SETTLE = 5.0
 
 
 @dataclass(frozen=True)
 class Many:
     """What was measured. Memory is what each heater added to the process, the SDK's part too."""
 
-    heaters: int
-    accounts: int
-    connections: int
     first_of_all_seconds: float
     kilobytes_each: float
-    descriptors: int
     cpu_percent: float
     cpu_milliseconds_a_poll: float
     statuses: int
     lost: int
+
+
+def measure(quick: bool) -> list[Figure]:
+    """A hundred heaters of one account, then of a hundred accounts."""
+    heaters, seconds = (5, 2.0) if quick else (100, 20.0)
+    return _both(heaters, seconds, interval=1.0 if quick else 10.0)
+
+
+def measure_thousand(quick: bool) -> list[Figure]:
+    """The same with a thousand, polled every minute, for two minutes each."""
+    return measure(quick) if quick else _both(1000, 120.0, interval=60.0)
+
+
+def _both(number: int, seconds: float, interval: float) -> list[Figure]:
+    return [
+        *_figures(f"{number:,} of one account", number, 1, seconds, interval),
+        *_figures(f"{number:,} accounts", 1, number, seconds, interval),
+    ]
+
+
+def _figures(
+    who: str, heaters: int, accounts: int, seconds: float, interval: float
+) -> list[Figure]:
+    progress(f"many: {who}, polled every {interval:g} s for {seconds:g} s")
+    found = asyncio.run(_measure(heaters, accounts, seconds, interval))
+    one = {
+        "memory each": ("KiB", found.kilobytes_each, at_most(100)),
+        "CPU of a poll": ("ms", found.cpu_milliseconds_a_poll, None),
+        "CPU": ("%", found.cpu_percent, None),
+        "until all were heard": ("s", found.first_of_all_seconds, None),
+        "statuses heard": ("", found.statuses, None),
+        "polls lost": ("", found.lost, at_most(1)),
+    }
+    return [
+        Figure(f"{who}: {what}", unit, Sample([value]), goal=goal)
+        for what, (unit, value, goal) in one.items()
+    ]
 
 
 @asynccontextmanager
@@ -64,56 +104,57 @@ async def cloud(heaters: int, accounts: int) -> AsyncIterator[dict[str, str]]:
             process.wait()
 
 
-async def measure(
-    *, heaters: int = 1000, accounts: int = 1, seconds: float = 120.0, interval: float = 60.0
-) -> Many:
-    """Watch every heater of every account for so long and return what it cost."""
+async def _measure(heaters: int, accounts: int, seconds: float, interval: float) -> Many:
+    """Watch every heater of every account for so long."""
     async with cloud(heaters, accounts) as found, AsyncExitStack() as stack:
         await _warm(found)
         gc.collect()
         before, began = _resident(), time.monotonic()
-        clients = [
-            await stack.enter_async_context(NaviLinkClient(_config(found, one)))
-            for one in range(accounts)
-        ]
-        listed = await asyncio.gather(*(one.get_devices() for one in clients))
-        devices = [device for some in listed for device in some]
+        devices = await _listed(found, accounts, stack)
         counts = [0] * len(devices)
         tasks = [
             asyncio.ensure_future(_watch(device, interval, counts, number))
             for number, device in enumerate(devices)
         ]
-        try:
-            while not all(counts):
-                _raise_failures(tasks)
-                await asyncio.sleep(0.05)
-            first = time.monotonic() - began
-            each = (_resident() - before) / len(devices) / 1024
-            missed = sum(device.health.missed for device in devices)
-            received, cpu, at = sum(counts), time.process_time(), time.monotonic()
-            await asyncio.sleep(seconds)
-            cpu, span = time.process_time() - cpu, time.monotonic() - at
+        stack.push_async_callback(_stopped, tasks)
+        while not all(counts):
             _raise_failures(tasks)
-            statuses = sum(counts) - received
-            # A poll is lost when it stays unanswered; what a heater has missed says how many.
-            lost = sum(device.health.missed for device in devices) - missed
-            sessions = [one for client in clients for one in client._exchange._sessions]
-            return Many(
-                len(devices),
-                accounts,
-                sum(one.connected for one in sessions),
-                round(first, 1),
-                round(each, 1),
-                len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0,
-                round(100 * cpu / span, 2),
-                round(1000 * cpu / max(statuses, 1), 3),
-                statuses,
-                lost,
-            )
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.sleep(0.05)
+        first = time.monotonic() - began
+        await asyncio.sleep(SETTLE)
+        missed = sum(device.health.missed for device in devices)
+        received, cpu, at = sum(counts), time.process_time(), time.monotonic()
+        await asyncio.sleep(seconds)
+        cpu, span = time.process_time() - cpu, time.monotonic() - at
+        _raise_failures(tasks)
+        each = (_resident() - before) / len(devices) / 1024
+        statuses = sum(counts) - received
+        # A poll is lost when it stays unanswered; what a heater has missed says how many.
+        lost = sum(device.health.missed for device in devices) - missed
+        return Many(first, each, 100 * cpu / span, 1000 * cpu / max(statuses, 1), statuses, lost)
+
+
+async def _listed(
+    found: dict[str, str], accounts: int, stack: AsyncExitStack
+) -> list[NaviLinkDevice]:
+    """Every account's heaters, some accounts at a time."""
+    room = asyncio.Semaphore(AT_ONCE)
+
+    async def listed(account: int) -> list[NaviLinkDevice]:
+        async with room:
+            client = await stack.enter_async_context(NaviLinkClient(_config(found, account)))
+            devices = await client.get_devices()
+            await devices[0].get_status()
+            return devices
+
+    lists = await asyncio.gather(*map(listed, range(accounts)))
+    return [device for some in lists for device in some]
+
+
+async def _stopped(tasks: list[asyncio.Future[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _watch(device: NaviLinkDevice, interval: float, counts: list[int], number: int) -> None:
@@ -149,18 +190,3 @@ def _resident() -> int:
     """Bytes of memory this process holds now (Linux)."""
     pages = Path("/proc/self/statm").read_text("ascii").split()[1]
     return int(pages) * os.sysconf("SC_PAGE_SIZE")
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--heaters", type=int, default=1000)
-    parser.add_argument("--accounts", type=int, default=1)
-    parser.add_argument("--seconds", type=float, default=120.0)
-    parser.add_argument("--interval", type=float, default=60.0)
-    options = parser.parse_args()
-    for name, value in asdict(asyncio.run(measure(**vars(options)))).items():
-        print(f"{name:24} {value}")
-
-
-if __name__ == "__main__":
-    main()

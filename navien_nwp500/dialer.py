@@ -27,7 +27,7 @@ WORST_SKEW = 290.0
 
 #: What each transport needs to be installed, and its links; the first that is here is "auto".
 TRANSPORTS: dict[str, tuple[tuple[str, ...], dict[str, type[Link]]]] = {
-    "awscrt": (("awscrt", "awsiot"), {"MQTT3": AwsIotMqtt3, "MQTT5": AwsIotMqtt5}),
+    "awscrt": (("awscrt",), {"MQTT3": AwsIotMqtt3, "MQTT5": AwsIotMqtt5}),
     "pure": (("aiomqtt", "botocore"), {"MQTT3": PureMqtt3, "MQTT5": PureMqtt5}),
 }
 

@@ -290,7 +290,6 @@ def levels(sim: Simulator) -> list[int]:
         ("auto", (), "AwsIotMqtt3"),
         ("auto", ("aiomqtt", "botocore"), "AwsIotMqtt3"),
         ("auto", ("awscrt",), "PureMqtt3"),
-        ("auto", ("awsiot",), "PureMqtt3"),
         ("pure", (), "PureMqtt3"),
         ("awscrt", (), "AwsIotMqtt3"),
         ("auto", ("awscrt", "botocore"), "pip install 'navien-nwp500[pure]'"),

@@ -115,6 +115,17 @@ async def test_sixty_heaters_are_all_heard_on_two_connections() -> None:
 # The pace
 
 
+async def test_a_hundred_and_fifty_requests_at_once_do_not_overrun_the_broker() -> None:
+    async with Simulator(speed=600, heaters=30) as sim:
+        async with NaviLinkClient(quick(sim, answer_timeout=10.0)) as client:
+            devices = await client.get_devices()
+            asked = [one.get_status() for one in devices for _ in range(5)]
+            assert len(await soon(asyncio.gather(*asked))) == 150
+        counters = sim.cloud.counters
+        assert counters.publishes >= 150
+        assert BURST <= counters.most_publishes <= 100
+
+
 async def test_in_no_second_do_more_publishes_leave_than_aws_takes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -31,6 +31,8 @@ class Counters:
     takeovers: int = 0
     subscribes: int = 0
     publishes: int = 0
+    #: Within one second on one connection; AWS takes 100 in and out (protocol 2.3).
+    most_publishes: int = 0
     violations: int = 0
     open_connections: int = 0
     most_connections: int = 0

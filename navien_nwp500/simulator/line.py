@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import logging
 import socket
+import time
 from collections import deque
 from typing import Any, AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
 
@@ -108,6 +109,8 @@ class ClientLine:
         self._transport = transport
         self._stream = stream
         self._splitter = PacketSplitter(MAX_PACKET_BYTES)
+        # When it published, as far as a second back, on the steady clock.
+        self._published_at: deque[float] = deque()
         self._acknowledgements = Acknowledgements()
         self._pumps: list[asyncio.Task[None]] = []
         self._extras: set[asyncio.Task[None]] = set()
@@ -234,12 +237,21 @@ class ClientLine:
         else:
             self._policy.check(packet)
         self._counters.connects += packet.kind == packets.CONNECT
-        self._counters.publishes += packet.kind == packets.PUBLISH
+        if packet.kind == packets.PUBLISH:
+            self._count_publish()
         if packet.kind == packets.SUBSCRIBE:
             self._counters.subscribes += 1
             self.filters.update(name for name, _ in packets.read_subscriptions(packet))
         elif packet.kind == packets.UNSUBSCRIBE:
             self.filters.difference_update(packets.read_unsubscribed(packet))
+
+    def _count_publish(self) -> None:
+        now = time.monotonic()
+        self._published_at.append(now)
+        while self._published_at[0] <= now - 1:
+            self._published_at.popleft()
+        self._counters.publishes += 1
+        self._counters.most_publishes = max(self._counters.most_publishes, len(self._published_at))
 
     def _pass_on(self, packet: Packet, writer: asyncio.StreamWriter) -> None:
         if not self._faults.packets:

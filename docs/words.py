@@ -59,7 +59,8 @@ def _section(path: tuple[str, ...], word: click.Command) -> str:
         lines += [f"| `{_cell(names)}` | {_escaped(_cell(said))} |" for names, said in options]
         lines.append("")
     if example:
-        lines += ["```sh", example.strip(), "```\n"]
+        # Wrapped in the help to fit 80 columns; here it is to be copied.
+        lines += ["```sh", " ".join(example.split()), "```\n"]
     return "\n".join(lines)
 
 

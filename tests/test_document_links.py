@@ -16,6 +16,8 @@ PAGES = sorted(
 )
 #: Where pages may send people; nothing is fetched.
 OUTSIDE = {
+    "keepachangelog.com",
+    "semver.org",
     "www.amazontrust.com",
 }
 

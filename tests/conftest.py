@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
+from pathlib import Path
 from typing import Any, AsyncIterator, Iterator, Mapping
 
 import pytest
@@ -23,15 +25,23 @@ def library_log() -> Iterator[None]:
     yield
     log.handlers[:] = handlers
     log.setLevel(level)
+    for name, part in logging.root.manager.loggerDict.items():
+        if name.startswith("navien_nwp500.") and isinstance(part, logging.Logger):
+            part.setLevel(logging.NOTSET)
+
+
+@pytest.fixture(scope="session")
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Names for folders that are not there yet: each look gives another."""
+    base = tmp_path_factory.mktemp("elsewhere")
+    return (base / str(number) for number in itertools.count())
 
 
 @pytest.fixture(autouse=True)
-def empty_folders(
-    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def empty_folders(monkeypatch: pytest.MonkeyPatch, elsewhere: Iterator[Path]) -> None:
     """The command line keeps sessions and the account: each test, and its programs, begins without."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(next(elsewhere)))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(next(elsewhere)))
 
 
 @pytest.fixture

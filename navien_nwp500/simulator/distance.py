@@ -75,17 +75,16 @@ class Distance:
 
     async def _join(self, client: _Client, opened: float) -> None:
         server = _End(self)
+        shaken = opened + 2 * self._latency
+        client.way = _Way(server, self._latency, shaken)
+        server.way = _Way(client, self._latency, shaken)
         loop = asyncio.get_running_loop()
         try:
             await loop.create_connection(lambda: server, self._host, self._port)
         except OSError:
             client.take(None)
-            return
-        shaken = opened + 2 * self._latency
-        client.way = _Way(server, self._latency, shaken)
-        server.way = _Way(client, self._latency, shaken)
-        client.transport.resume_reading()
-        server.transport.resume_reading()
+        else:
+            client.transport.resume_reading()
 
 
 class _Way:
@@ -121,7 +120,6 @@ class _End(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
-        self.transport.pause_reading()  # until it is joined
         self._distance.keep(self)
 
     def data_received(self, data: bytes) -> None:
@@ -169,6 +167,8 @@ class _Client(_End):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
+        # Until it is joined. Python 3.9 and 3.10 begin to read after this, whatever was paused here.
+        asyncio.get_running_loop().call_soon(self.transport.pause_reading)
         self._distance.opened(self)
 
     def data_received(self, data: bytes) -> None:

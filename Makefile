@@ -16,8 +16,8 @@ help:  ## this list
 demo: $(RUNS)  ## watch a simulated heater for half a minute, a day of its own time
 	$(BIN)/navien-nwp500 monitor --simulate --speed 3000 --count 288 --csv demo.csv
 
-test: $(INSTALLED)  ## run every test
-	$(BIN)/python -m pytest
+test: $(INSTALLED)  ## run every test, several at a time
+	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4
 
 test-all: $(INSTALLED)  ## run every test on each Python found, and on the oldest of all it needs
 	$(BIN)/nox

@@ -22,7 +22,7 @@ nox.options.sessions = ["test", "floors"]
 def test(session: nox.Session) -> None:
     """Run the suite with the newest of everything."""
     session.install("--editable", ".[dev]")
-    session.run("python", "-m", "pytest", *session.posargs)
+    session.run("python", "-m", "pytest", *_SEVERAL, *session.posargs)
 
 
 @nox.session(python=PYTHONS[0])
@@ -30,7 +30,7 @@ def floors(session: nox.Session) -> None:
     """Run the suite with the oldest of everything that pyproject.toml allows."""
     session.install("uv")
     session.run("uv", "pip", "install", "--quiet", *_LOWEST, "--editable", ".[dev]")
-    session.run("python", "-m", "pytest", *session.posargs)
+    session.run("python", "-m", "pytest", *_SEVERAL, *session.posargs)
 
 
 @nox.session(python=PYTHONS)
@@ -43,5 +43,7 @@ def wheel(session: nox.Session) -> None:
     session.run("navien-nwp500", "monitor", "--simulate", "--speed", "600", "--count", "3")
 
 
+# As make test does.
+_SEVERAL = ["--numprocesses=auto", "--maxprocesses=4"]
 # What stands in pyproject.toml is taken at its floor, what comes along with it as usual.
 _LOWEST = ["--resolution", "lowest-direct"]

@@ -98,9 +98,14 @@ class SubscribedLink:
         return self._asked.keys()
 
     async def publish(self, frame: Frame) -> None:
-        """Send a frame. Raises WebSocketError."""
+        """Send a frame. Raises WebSocketError, PushesRefusedError when it fell with the pushes."""
         traffic.frame(traffic.OUT, frame.topic, frame.payload)
-        await self._link.publish(frame)
+        try:
+            await self._link.publish(frame)
+        except WebSocketError as error:
+            if await self._fallen() and self._asked:
+                await asyncio.wait(self._asked.values())
+            raise self.refusal or error
 
     async def receive(self) -> Frame | None:
         """The next message; None once the line is down."""
@@ -144,7 +149,7 @@ class SubscribedLink:
 
     async def close(self) -> None:
         """Disconnect, and leave no subscription under way."""
-        self._closed = True
+        self._closed = self._closed or self._link.up  # a line that is down was not ended by us
         try:
             await self._link.close()
             if self._asked:  # the line's end ends each, and it notes why
@@ -177,14 +182,18 @@ class SubscribedLink:
         try:
             await self._link.subscribe(address.filter)
         except WebSocketError as error:
-            if self._link.up:  # the SDK may name the subscription before the line it fell with
-                await asyncio.sleep(DROP_SEEN)
-            return error if self._link.up else self._refused(error)
+            return self._refused(error) if await self._fallen() else error
         except CommunicationError as error:
             return error
         self._pushes_granted = True
         self._right.grant()
         return None
+
+    async def _fallen(self) -> bool:
+        """Whether the line is down: the SDK may name what fell before the line it fell with."""
+        if self._link.up:
+            await asyncio.sleep(DROP_SEEN)
+        return not self._link.up
 
     def _refused(self, error: WebSocketError) -> WebSocketError:
         """A heater's pushes did not come about: is it the account's right that is missing?"""

@@ -118,3 +118,20 @@ async def test_tls_context_names_loopback() -> None:
             assert isinstance(certificate, ssl.SSLObject)
             writer.close()
             await writer.wait_closed()
+
+
+async def test_who_ends_his_handshake_after_the_end_is_turned_away(clean: Path) -> None:
+    before = asyncio.all_tasks()
+    async with Cloud([make_account()]) as cloud:
+        tls = tls_of(cloud)
+        early = socket.create_connection(("127.0.0.1", URL(cloud.base_url).port or 0), LIMIT)
+        await asyncio.sleep(0.1)  # to be accepted
+
+    def late() -> bytes:
+        with contextlib.suppress(ConnectionError), early:
+            with tls.wrap_socket(early, server_hostname="127.0.0.1") as shaken:
+                return shaken.recv(1)
+        return b""
+
+    assert await asyncio.get_running_loop().run_in_executor(None, late) == b""
+    assert asyncio.all_tasks() == before

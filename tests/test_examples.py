@@ -80,10 +80,13 @@ def test_the_production_monitor_records_until_ctrl_c(tmp_path: Path) -> None:
     process = start("tank_monitoring_production.py", "tank.csv", "--simulate", cwd=tmp_path)
     assert process.stderr is not None
     csv = tmp_path / "tank.csv"
-    while not csv.exists() or csv.read_bytes().count(b"\n") < 4:
-        assert process.poll() is None, process.communicate()
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=LIMIT)
+    try:
+        while not csv.exists() or csv.read_bytes().count(b"\n") < 4:
+            assert process.poll() is None, process.communicate()
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=LIMIT)
+    finally:
+        process.kill()
     assert process.returncode == 0 and "Traceback" not in err
     assert csv.read_bytes().endswith(b"\n")
 

@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
+from ways import Way, WayedSimulator, each_way
 
 from navien_nwp500 import (
     DeviceOfflineError,
@@ -261,11 +262,13 @@ async def test_binary_commands_are_answered_in_binary(sim: Simulator) -> None:
         assert (await device.get_features()).dhw_temperature_min == 81
 
 
-async def test_without_the_right_to_hear_pushes_polling_alone_does() -> None:
-    async with Simulator(speed=600, pushes=False) as sim:
+@each_way
+async def test_without_the_right_to_hear_pushes_polling_alone_does(way: Way) -> None:
+    async with WayedSimulator(way, speed=600, pushes=False) as sim:
         async with NaviLinkClient(sim.config) as client:
             device = (await client.get_devices())[0]
             assert (await device.get_status()).device_connected == 2
+            assert device.health.reconnects == 0  # that was a try, and not a connection lost
             found = await first(device, count=3)
             assert all(status.command == 16777219 for status in found)
             assert sim.cloud.counters.violations > 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import tempfile
 import time
@@ -122,4 +123,12 @@ async def _serving(application: web.Application, tls: SSLContext) -> AsyncIterat
         port: int = runner.addresses[0][1]
         yield port
     finally:
+        server = runner.server
         await runner.cleanup()
+        if server is not None:
+            # aiohttp closes those it has met: who ends his TLS handshake later would stay.
+            server.connection_made = _turn_away  # type: ignore[method-assign]
+
+
+def _turn_away(_: object, transport: asyncio.Transport) -> None:
+    transport.abort()

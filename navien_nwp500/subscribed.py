@@ -102,10 +102,12 @@ class SubscribedLink:
         traffic.frame(traffic.OUT, frame.topic, frame.payload)
         try:
             await self._link.publish(frame)
-        except WebSocketError as error:
+        except WebSocketError:
             if await self._fallen() and self._asked:
                 await asyncio.wait(self._asked.values())
-            raise self.refusal or error
+            if self.refusal is not None:
+                raise self.refusal from None  # it has its own cause
+            raise
 
     async def receive(self) -> Frame | None:
         """The next message; None once the line is down."""

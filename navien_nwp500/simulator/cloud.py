@@ -127,7 +127,7 @@ async def _serving(application: web.Application, tls: SSLContext) -> AsyncIterat
         await runner.cleanup()
         if server is not None:
             # aiohttp closes those it has met: who ends his TLS handshake later would stay.
-            server.connection_made = _turn_away  # type: ignore[method-assign]
+            server.connection_made = _turn_away  # type: ignore[assignment]
 
 
 def _turn_away(_: object, transport: asyncio.Transport) -> None:

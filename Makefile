@@ -17,7 +17,7 @@ demo: $(RUNS)  ## watch a simulated heater for half a minute, a day of its own t
 	$(BIN)/navien-nwp500 monitor --simulate --speed 3000 --count 288 --csv demo.csv
 
 test: $(INSTALLED)  ## run every test, several at a time
-	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4
+	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal
 
 test-all: $(INSTALLED)  ## run every test on each Python found, and on the oldest of all it needs
 	$(BIN)/nox
@@ -48,12 +48,8 @@ pictures: $(INSTALLED)  ## draw the README's pictures anew, with chromium where 
 snapshots: $(INSTALLED)  ## write anew what every word prints (tests/snapshots); look at the difference
 	RENEW_SNAPSHOTS=1 $(BIN)/python -m pytest -q tests/test_snapshots.py
 
-build: $(INSTALLED)  ## make sdist and wheel, and try the wheel in an empty environment
-	rm -rf dist build/wheel-trial
-	$(BIN)/python -m build --outdir dist .
-	$(BIN)/python -m venv build/wheel-trial
-	build/wheel-trial/bin/pip install --quiet --disable-pip-version-check dist/*.whl
-	cd build && wheel-trial/bin/python -c "import navien_nwp500; print(navien_nwp500.__version__)"
+build: $(INSTALLED)  ## make sdist and wheel, look into them, try the wheel on each Python found
+	$(BIN)/nox --session build wheel
 
 clean:  ## remove what the other words made
 	rm -rf .venv build dist site demo.csv .pytest_cache .mypy_cache .hypothesis *.egg-info

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import shutil
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Iterator
@@ -30,6 +31,7 @@ START = datetime(2026, 1, 12, 8, 0, tzinfo=timezone(timedelta(hours=-5)))
 
 #: A file for each word, or for a form of it, and what is said; writes say what they would send.
 WORDS = {
+    "capture-check": "capture --check reading.jsonl",
     "status": "status",
     "status-celsius": "status --unit C",
     "status-json": "status --json",
@@ -49,6 +51,7 @@ WORDS = {
     "logout": "logout",
     "monitor": "monitor --count 1",
     "monitor-json": "monitor --count 1 --json",
+    "report": "report days.csv --tariff plan.json",
     "report-markdown": "report days.csv --markdown",
     "reservations-add": "reservations add --days mon-fri --at 06:30 --temperature 60C --dry-run",
     "reservations-list": "reservations list",
@@ -80,7 +83,7 @@ WORDS = {
     "tou-show-json": "tou show --json",
 }
 #: These serve until they are stopped, ask for a secret, or print what click has written.
-ELSEWHERE = {"bridge mqtt", "bridge prometheus", "capture", "simulate", "login", "completion"}
+ELSEWHERE = {"bridge mqtt", "bridge prometheus", "simulate", "login", "completion"}
 
 #: What cannot be pinned: this moment, this machine, how long it took.
 MASKS = (
@@ -138,6 +141,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
             heater.advance(900)
             recorder.write(heater.status(), heater.now)
     plan_file(tmp_path, DEAR_DAY)
+    shutil.copy(SNAPSHOTS.parents[1] / "reference" / "reading.jsonl", tmp_path)
     return tmp_path
 
 

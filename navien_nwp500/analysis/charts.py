@@ -14,7 +14,7 @@ import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.colors import BoundaryNorm, ListedColormap
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.dates import HOURLY, AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
@@ -378,6 +378,8 @@ def _legend(axes: Any, columns: int) -> None:
 
 def _dates(axes: Any) -> None:
     locator = AutoDateLocator(minticks=3, maxticks=9 if _wide(axes.get_figure()) else 5)
+    # Once a day too: else matplotlib warns that it finds no step for two days on a narrow page.
+    locator.intervald[HOURLY] = [1, 2, 3, 4, 6, 12, 24]
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Awaitable, Iterator, Optional, Sequence
+from typing import IO, TYPE_CHECKING, Any, Awaitable, Iterable, Iterator, Optional, Sequence
 
 import click
 
@@ -200,21 +200,25 @@ async def _outcome(asking: Awaitable[Any]) -> str:
 
 def _vouch(path: Path) -> None:
     """Check what was written before anybody is told that it can be shown."""
-    lines = sum(1 for _ in _lines(path))
     if _check([path]):
         raise ProtocolError(f"{path} still holds something private: do not pass it on")
-    _say(f"{path}: {lines} entries, nothing private in them")
 
 
 def _check(files: Sequence[Path]) -> int:
     """Say which lines hold what kind of private thing; the exit code tells whether any does."""
     found = 0
     for path in files:
-        for number, line in _lines(path):
-            for kind in dict.fromkeys(leaks(line)):
-                print(f"{path}:{number}: {kind}")
-                found += 1
+        kinds = [(number, kind) for number, line in _lines(path) for kind in _kinds(line)]
+        for number, kind in kinds:
+            print(f"{path}:{number}: {kind}")
+        if not kinds:
+            _say(f"{path}: {sum(1 for _ in _lines(path))} entries, nothing private in them")
+        found += len(kinds)
     return FAILED if found else 0
+
+
+def _kinds(line: str) -> Iterable[str]:
+    return dict.fromkeys(leaks(line))
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:

@@ -172,7 +172,7 @@ def test_a_command_of_the_documents_is_understood(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     for word in shlex.split(line, comments=True):
-        if re.fullmatch(r"[\w-]+\.(csv|json|txt)", word):
+        if re.fullmatch(r"[\w-]+\.(csv|har|jsonl?|txt)", word):
             (tmp_path / word).touch()
     *_, last = parsed(line)
     assert not isinstance(last.command, click.Group), f"{line}: a word is missing"

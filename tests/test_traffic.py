@@ -349,14 +349,17 @@ def test_a_line_that_cannot_be_read_cannot_be_judged(line: str) -> None:
         entry_of(line)
 
 
+GOOD = "good.jsonl: nothing private in 1 lines\n"
+
+
 async def test_check_names_line_and_kind_and_never_the_secret(tmp_path: Path) -> None:
     good = masked(frame({"clientID": "phone"}))
     (tmp_path / "good.jsonl").write_text(good.line + "\n")
     bad = replace(good, payload={"userEmail": "jane@example.org", "note": MAC})
     (tmp_path / "bad.jsonl").write_text(f"{good.line}\n{bad.line}\nnothing\n")
-    assert await run(tmp_path, "capture", "--check", "good.jsonl") == (0, "", "")
+    assert await run(tmp_path, "capture", "--check", "good.jsonl") == (0, "", GOOD)
     code, out, err = await run(tmp_path, "capture", "--check", "good.jsonl", "bad.jsonl")
-    assert (code, err) == (1, "")
+    assert (code, err) == (1, GOOD)
     assert out.splitlines() == [
         "bad.jsonl:2: userEmail",
         "bad.jsonl:2: MAC address",

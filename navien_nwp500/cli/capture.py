@@ -212,7 +212,7 @@ def _check(files: Sequence[Path]) -> int:
         for number, kind in kinds:
             print(f"{path}:{number}: {kind}")
         if not kinds:
-            _say(f"{path}: {sum(1 for _ in _lines(path))} entries, nothing private in them")
+            _say(f"{path}: nothing private in {sum(1 for _ in _lines(path))} lines")
         found += len(kinds)
     return FAILED if found else 0
 

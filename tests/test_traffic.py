@@ -145,7 +145,7 @@ async def test_ctrl_c_ends_a_recording_and_it_is_checked(sim: Simulator, tmp_pat
     _, err = await asyncio.wait_for(process.communicate(), LIMIT)
     lines = len((tmp_path / "a.jsonl").read_text().splitlines())
     assert process.returncode == 130
-    assert f"a.jsonl: {lines} entries, nothing private in them" in err.decode()
+    assert f"a.jsonl: nothing private in {lines} lines" in err.decode()
 
 
 @pytest.mark.parametrize(
@@ -412,7 +412,7 @@ async def test_a_har_file_gives_the_calls_of_the_api_alone_in_order(tmp_path: Pa
     (tmp_path / "app.har").write_text(har(TOU, ELSEWHERE, LOOKALIKE, SIGN_IN), "utf-8")
     words = ("capture", "--har", "app.har", "--raw", "app.jsonl")
     code, out, err = await run(tmp_path, *words)
-    assert (code, out) == (0, "") and "4 entries" in err
+    assert (code, out) == (0, "") and "4 lines" in err
     text = (tmp_path / "app.jsonl").read_text()
     for value in (*PLANTED.values(), "planted"):
         assert value not in text

@@ -32,7 +32,8 @@ class ReconnectConfig:
     waits up to half of ``initial_delay`` seconds, so that a short cut is healed within 2 s, the
     second up to ``initial_delay``, each further one up to twice as long, never more than
     ``max_delay``. With ``jitter`` the wait is drawn evenly between 0 and that, so that many
-    clients do not come back as one.
+    clients do not come back as one. As shipped it gives up after some 14 minutes; who is to outlast
+    a night sets ``max_retries=None``, as the command line does.
     """
 
     max_retries: int | None = 20

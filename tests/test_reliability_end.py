@@ -189,7 +189,7 @@ async def test_closing_ends_a_connect_under_way(sim: Simulator) -> None:
         device = (await client.get_devices())[0]
         sim.faults.set(Refuse(where="mqtt", silent=True))
         asking = asyncio.ensure_future(device.get_status())
-        await eventually(lambda: device._line._session._keeper is not None)  # noqa: F821
+        await eventually(lambda: bool(device._line._session._changed.waiting))  # noqa: F821
         await soon(client.close())
         with pytest.raises(MQTTError):
             await soon(asking)

@@ -285,7 +285,10 @@ def _trace(
     style: dict[str, Any] = {"color": COLOURS[role], "label": label}
     if len(x) <= _POINTS:
         breaks: Any = np.flatnonzero(~report.held["known"].to_numpy()[:-1]) + 1
-        line: Any = (np.insert(x, breaks, x[breaks - 1] + 1), np.insert(y, breaks, np.nan))
+        line: Any = (
+            np.insert(x, breaks, x[breaks - 1] + np.timedelta64(1, "us")),
+            np.insert(y, breaks, np.nan),
+        )
         drawn = axes.plot(*line, drawstyle="steps-post" if steps else "default", **style)[0]
         alone = np.flatnonzero(np.diff(np.concatenate([[0], breaks, [len(x)]])) == 1)
         if len(alone):

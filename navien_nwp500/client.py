@@ -106,7 +106,10 @@ class NaviLinkClient:
         await self._auth.call("POST", "/app/update-push-token", body=body)
 
     async def close(self) -> None:
-        """Close the connection and sign nothing out: the session stays valid in the cloud."""
+        """Close the connection and sign nothing out: the session stays valid in the cloud.
+
+        For good: whatever is asked afterwards raises CommunicationError and opens nothing.
+        """
         try:
             await self._exchange.close()
         finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .auth import NaviLinkAuth
 from .config import NaviLinkConfig, ReconnectConfig
+from .exceptions import MQTTError
 from .session import Line, Session
 from .subscribed import PushRight
 from .waiting import ended
@@ -20,6 +21,7 @@ class Exchange:
         self._config = config
         self._right = PushRight()
         self._sessions = [Session(auth, config, self._right)]
+        self._closed = False
 
     def __repr__(self) -> str:
         return f"Exchange({', '.join(map(repr, self._sessions))})"
@@ -40,10 +42,15 @@ class Exchange:
             session.reconnect = rule
 
     def attach(self, line: Line) -> Session:
-        """Connect a line to the session it stays on until detached, and return it."""
+        """Connect a line to the session it stays on until detached, and return it.
+
+        Raises MQTTError once closed: nobody would end what is opened then.
+        """
         for session in self._sessions:
             if session.serves(line):
                 return session
+        if self._closed:
+            raise MQTTError("the client is closed; make a new one")
         for session in self._sessions:
             if session.has_room(line.address):
                 break
@@ -55,5 +62,6 @@ class Exchange:
         return session
 
     async def close(self) -> None:
-        """Close every connection; all have been told before one is waited for."""
+        """Close every connection for good; all have been told before one is waited for."""
+        self._closed = True
         await ended(*[task for session in self._sessions for task in session.end()])

@@ -53,6 +53,7 @@ class Rest:
         self._limit = config.rest_timeout
         self._lent = session
         self._own: aiohttp.ClientSession | None = None
+        self._closed = False
         #: How far the cloud's clock is ahead of this machine's, seconds; None before a call.
         self.clock_skew: float | None = None
 
@@ -97,15 +98,19 @@ class Rest:
         return _unwrap(path, status, content, retry_after)
 
     async def close(self) -> None:
-        """Close what was opened here; a lent session stays open."""
-        if self._own is not None:
-            await self._own.close()
-            self._own = None
+        """Close what was opened here; a lent session stays open. Calls are refused from then on."""
+        async with self._opening:
+            self._closed = True
+            if self._own is not None:
+                await self._own.close()
+                self._own = None
 
     async def _session(self) -> aiohttp.ClientSession:
-        if self._lent is not None:
-            return self._lent
         async with self._opening:
+            if self._closed:
+                raise CommunicationError("the client is closed; make a new one")
+            if self._lent is not None:
+                return self._lent
             if self._own is None:
                 loop = asyncio.get_running_loop()
                 # Reading certificates (and aiohttp itself) from disk would hold up the loop.

@@ -73,6 +73,7 @@ class Session:
         self._asking = Asking(config)
         self._link: SubscribedLink | None = None
         self._keeper: asyncio.Task[None] | None = None
+        self._ended = False
         self._changed = Change()
         # When each heater was last heard, on the steady clock.
         self._heard: dict[str, float] = {}
@@ -93,8 +94,11 @@ class Session:
         """Start opening the link, unless it is open or sought already.
 
         What goes wrong is raised to those who wait for the link; a try nobody waited for has no
-        successor, and the next ``connect`` begins anew.
+        successor, and the next ``connect`` begins anew. Raises MQTTError after ``end``: nobody
+        would end what is opened then.
         """
+        if self._ended:
+            raise MQTTError("the client is closed; make a new one")
         if self._keeper is None or self._keeper.done():
             loop = asyncio.get_running_loop()
             self._keeper = loop.create_task(self._keep(), name="navilink-keep")
@@ -194,7 +198,7 @@ class Session:
         while not self.connected:
             keeper = self._keeper
             if keeper is None:
-                raise MQTTError("not connected: connect() was not called, or the client is closed")
+                raise MQTTError("not connected: connect() was not called, or the client was closed")
             if keeper.done():
                 _raise_end(keeper)
             await self._changed.wait()
@@ -203,6 +207,7 @@ class Session:
         """End the session; whoever waits is told at once. Returns the tasks to be ended."""
         keepers = [] if self._keeper is None else [self._keeper]
         self._keeper = None
+        self._ended = True
         self._changed.tell()
         return keepers
 

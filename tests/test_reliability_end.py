@@ -17,7 +17,7 @@ import pytest
 from reliability_tools import LIMIT, Watcher, eventually, quick, said, soon, watching
 from ways import each_way
 
-from navien_nwp500 import MQTTError, NaviLinkClient, WebSocketError
+from navien_nwp500 import CommunicationError, MQTTError, NaviLinkClient, WebSocketError
 from navien_nwp500.link import Link
 from navien_nwp500.recording import PatientRecorder
 from navien_nwp500.session import Session
@@ -211,6 +211,25 @@ async def test_closing_ends_a_request_under_way(sim: Simulator) -> None:
             await soon(asking)
         sim.faults.clear()
         del client, device, asking
+
+
+async def test_a_closed_client_opens_nothing_again(sim: Simulator) -> None:
+    async with nothing_left(sim):
+        client = NaviLinkClient(quick(sim))
+        device = (await client.get_devices())[0]
+        await device.get_status()
+        await client.close()
+        calls = (sim.cloud.counters.handshakes, sim.cloud.counters.sign_ins)
+        with pytest.raises(MQTTError, match="the client is closed"):
+            await soon(device.get_status())
+        with pytest.raises(CommunicationError, match="the client is closed"):
+            await soon(client.get_devices(connect=False))
+        with pytest.raises(CommunicationError, match="the client is closed"):
+            async for _ in device.watch(interval=1):
+                raise AssertionError("a reading of a closed client")
+        assert (sim.cloud.counters.handshakes, sim.cloud.counters.sign_ins) == calls
+        await client.close()
+        del client, device
 
 
 # The disk

@@ -74,6 +74,7 @@ class Session:
         self._link: SubscribedLink | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._ended = False
+        self._lost = False
         self._changed = Change()
         # When each heater was last heard, on the steady clock.
         self._heard: dict[str, float] = {}
@@ -222,11 +223,9 @@ class Session:
                 except PushesRefusedError:
                     link = await self._open()
                     continue
-                _LOGGER.warning("connection to the cloud lost, seeking it again")
-                self._tell_lines(HealthState.CONNECTING)
+                self._lose()
                 link = await self._seek()
-                self.reconnects += 1
-                _LOGGER.warning("connection to the cloud is back")
+                self._find()
         finally:
             self._tell_lines(HealthState.IDLE)
             self._changed.tell()
@@ -289,6 +288,18 @@ class Session:
                 return
             self._dispatch(frame)
 
+    def _lose(self) -> None:
+        if not self._lost:
+            self._lost = True
+            _LOGGER.warning("connection to the cloud lost, seeking it again")
+            self._tell_lines(HealthState.CONNECTING)
+
+    def _find(self) -> None:
+        if self._lost:
+            self._lost = False
+            self.reconnects += 1
+            _LOGGER.warning("connection to the cloud is back")
+
     def _tell_lines(self, state: HealthState) -> None:
         for line in self._lines.values():
             line.link_changed(state)
@@ -305,6 +316,7 @@ class Session:
             except (AuthenticationError, ConfigurationError):
                 raise
             except CommunicationError as error:
+                self._lose()  # again, when something was heard before the try failed
                 tries += 1
                 asked = min(getattr(error, "retry_after", None) or 0.0, LONGEST_ASKED)
                 # Why it fails is worth knowing; that it still does is not.
@@ -324,6 +336,7 @@ class Session:
             return
         if message is None:
             return
+        self._find()  # what the heater says may come before the broker has agreed to everything
         mac = message.mac_address or ""
         self._heard[mac] = time.monotonic()
         line = self._lines.get(mac)

@@ -17,12 +17,13 @@ from navien_nwp500 import (
     NaviLinkDevice,
     ReconnectConfig,
     WebSocketError,
+    link,
 )
 from navien_nwp500.answers import Key
 from navien_nwp500.health import Health, HealthState
 from navien_nwp500.protocol import Frame, parse_message
 from navien_nwp500.simulator import Simulator
-from navien_nwp500.simulator.faults import RestFault
+from navien_nwp500.simulator.faults import Lost, RestFault
 from navien_nwp500.waiting import ended
 
 LIMIT = 20.0
@@ -72,6 +73,28 @@ async def test_health_follows_a_cut_and_its_healing(sim: Simulator) -> None:
         await changes.aclose()
         await stop(task)
     assert device.health.state is HealthState.IDLE
+
+
+@each_way
+async def test_news_of_a_try_that_fails_all_the_same_are_found_and_lost_again(
+    sim: Simulator, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with NaviLinkClient(replace(sim.config, reconnect=SOON)) as client:
+        device = (await client.get_devices())[0]
+        task = await watched(device)
+        changes = device.watch_health()
+        await until(changes, HealthState.ONLINE)
+        monkeypatch.setattr(link, "OPERATION_TIMEOUT", 0.3)
+        sim.faults.set(Lost("suback", times=1))
+        await sim.cloud.drop_connections()
+        for reconnects in (1, 2):  # the heater answers over the first, whose SUBACK never comes
+            await until(changes, HealthState.CONNECTING)
+            assert (await until(changes, HealthState.ONLINE)).reconnects == reconnects
+        await changes.aclose()
+        await stop(task)
+    told = [text for text in caplog.messages if text.startswith("connection to the cloud")]
+    lost, back = "connection to the cloud lost, seeking it again", "connection to the cloud is back"
+    assert told == [lost, back, lost, back]
 
 
 @each_way

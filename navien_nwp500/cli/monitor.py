@@ -8,7 +8,7 @@ import sys
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import AsyncIterator, Protocol, TypeVar
+from typing import AsyncGenerator, AsyncIterator, Protocol, TypeVar
 
 from ..device import NaviLinkDevice
 from ..exceptions import DeviceOfflineError
@@ -79,21 +79,26 @@ async def _follow(
     alerts = AlertWatch()
     patience = here.client.config.answer_timeout + 5
     statuses = heater.watch(here.real(every))
-    async for status in _with_silence(statuses, here.real(every) + patience, patience):
-        when = here.now()
-        if status is None:
-            if not summary.statuses:
-                await _explain_silence(heater)
-            output.warn(when, alerts.silence())
-            continue
-        if recorder is not None:
-            await loop.run_in_executor(None, recorder.write, status, when)
-        summary.add(status, when)
-        found = alerts.check(status)
-        summary.alerts += sum(alert.active for alert in found)
-        output.show(status, when, found)
-        if count is not None and summary.statuses >= count:
-            return
+    told = _with_silence(statuses, here.real(every) + patience, patience)
+    try:
+        async for status in told:
+            when = here.now()
+            if status is None:
+                if not summary.statuses:
+                    await _explain_silence(heater)
+                output.warn(when, alerts.silence())
+                continue
+            if recorder is not None:
+                await loop.run_in_executor(None, recorder.write, status, when)
+            summary.add(status, when)
+            found = alerts.check(status)
+            summary.alerts += sum(alert.active for alert in found)
+            output.show(status, when, found)
+            if count is not None and summary.statuses >= count:
+                return
+    finally:
+        await told.aclose()
+        await statuses.aclose()
 
 
 async def _tick(output: Output, heater: NaviLinkDevice) -> None:
@@ -104,7 +109,7 @@ async def _tick(output: Output, heater: NaviLinkDevice) -> None:
 
 async def _with_silence(
     statuses: AsyncIterator[DeviceStatus], limit: float, first_limit: float
-) -> AsyncIterator[DeviceStatus | None]:
+) -> AsyncGenerator[DeviceStatus | None, None]:
     """The statuses, and None for each ``limit`` seconds in which none came."""
     pending: asyncio.Task[DeviceStatus] | None = None
     patience = first_limit

@@ -182,13 +182,10 @@ class NaviLinkMQTT:
             self._session = self._exchange.attach(self)
         if self._session.connected:
             return
+        self._session.begin()
         if self._pulse.state is HealthState.IDLE:
             self._pulse.change(HealthState.CONNECTING)
-        try:
-            await self._session.connect()
-        except BaseException:
-            self._pulse.change(HealthState.IDLE)
-            raise
+        await self._session.connect()
 
     def link_changed(self, state: HealthState) -> None:
         """Take the session's word: connecting again, or closed for good.

@@ -39,7 +39,7 @@ from .subscribed import (
     SubscribedLink,
     filters,
 )
-from .waiting import Change, ended
+from .waiting import Change, at_most, ended
 
 _LOGGER = logger(__name__)
 
@@ -74,6 +74,7 @@ class Session:
         self._link: SubscribedLink | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._ended = False
+        self._opened = False
         self._lost = False
         self._changed = Change()
         # When each heater was last heard, on the steady clock.
@@ -101,6 +102,7 @@ class Session:
         if self._ended:
             raise MQTTError("the client is closed; make a new one")
         if self._keeper is None or self._keeper.done():
+            self._opened = False
             loop = asyncio.get_running_loop()
             self._keeper = loop.create_task(self._keep(), name="navilink-keep")
             self._keeper.add_done_callback(_note_end)
@@ -109,11 +111,21 @@ class Session:
         """Join the opening of the link, or begin it; returns once requests can leave.
 
         Raises AuthenticationError, WebSocketError, RequestTimeoutError, or what else ends the
-        first try; a link lost later is sought quietly.
+        first try; a link lost later is sought quietly. Nobody waits for that longer than for an
+        answer: MQTTError then, for what was asked in an outage may not be wanted after it.
         """
         if not self.connected:
             self.begin()
-            await self.wait_connected()
+        while not self.connected and not self._opened:
+            await self._turn()
+        if not self.connected:
+            search = asyncio.ensure_future(self.wait_connected())
+            try:
+                await at_most(self._config.answer_timeout, search)
+            except asyncio.TimeoutError as error:
+                raise MQTTError(
+                    "the connection was lost and is being sought again; the command was not sent"
+                ) from error
 
     def serves(self, line: Line) -> bool:
         """Whether ``line`` is attached here."""
@@ -168,7 +180,7 @@ class Session:
                 # The question was not at fault, and the next link does without what was.
                 if command.writes:
                     raise
-                await self.wait_connected()
+                await self.connect()
 
     async def resubscribe(self, line: Line) -> None:
         """Subscribe a silent heater's topics again: a broker can lose what it promised."""
@@ -197,12 +209,15 @@ class Session:
         Raises what ended the search when it was given up, MQTTError when nobody seeks.
         """
         while not self.connected:
-            keeper = self._keeper
-            if keeper is None:
-                raise MQTTError("not connected: connect() was not called, or the client was closed")
-            if keeper.done():
-                _raise_end(keeper)
-            await self._changed.wait()
+            await self._turn()
+
+    async def _turn(self) -> None:
+        keeper = self._keeper
+        if keeper is None:
+            raise MQTTError("not connected: connect() was not called, or the client was closed")
+        if keeper.done():
+            _raise_end(keeper)
+        await self._changed.wait()
 
     def end(self) -> Sequence[asyncio.Task[None]]:
         """End the session; whoever waits is told at once. Returns the tasks to be ended."""
@@ -243,6 +258,7 @@ class Session:
             try:
                 await link.subscribe(*addresses)
                 self._link = link
+                self._opened = True
                 self._changed.tell()
                 await link.agreed(*addresses)
                 return link, reading

@@ -23,7 +23,7 @@ from navien_nwp500.answers import Key
 from navien_nwp500.health import Health, HealthState
 from navien_nwp500.protocol import Frame, parse_message
 from navien_nwp500.simulator import Simulator
-from navien_nwp500.simulator.faults import Lost, RestFault
+from navien_nwp500.simulator.faults import Lost, Refuse, RestFault
 from navien_nwp500.waiting import ended
 
 LIMIT = 20.0
@@ -95,6 +95,30 @@ async def test_news_of_a_try_that_fails_all_the_same_are_found_and_lost_again(
     told = [text for text in caplog.messages if text.startswith("connection to the cloud")]
     lost, back = "connection to the cloud lost, seeking it again", "connection to the cloud is back"
     assert told == [lost, back, lost, back]
+
+
+@each_way
+async def test_what_is_asked_in_an_outage_is_an_error_and_not_kept_for_later(
+    sim: Simulator,
+) -> None:
+    config = replace(sim.config, reconnect=SOON, answer_timeout=0.3)
+    async with NaviLinkClient(config) as client:
+        device = (await client.get_devices())[0]
+        task = await watched(device)
+        changes = device.watch_health()
+        before = (await device.get_status()).dhw_temperature_setting
+        sim.faults.set(Refuse(where="mqtt"))
+        await sim.cloud.drop_connections()
+        await until(changes, HealthState.CONNECTING)
+        for asking in (device.get_status(), device.set_temperature(celsius=45, force=True)):
+            with pytest.raises(MQTTError, match="sought again"):
+                await asyncio.wait_for(asking, LIMIT)
+        assert device.health.state is HealthState.CONNECTING
+        sim.faults.clear()
+        await until(changes, HealthState.ONLINE)
+        assert (await device.get_status()).dhw_temperature_setting == before != 90
+        await changes.aclose()
+        await stop(task)
 
 
 @each_way

@@ -46,6 +46,7 @@ def state():
     )
 
 import aiohttp.web, aiomqtt, awscrt.mqtt, awsiot.mqtt_connection_builder  # what they do is theirs
+import pytest  # before Python 3.11 it brings one that prints groups of exceptions
 before = state()
 sys.addaudithook(hear)
 import navien_nwp500

@@ -89,7 +89,7 @@ def run(command: Coroutine[Any, Any, None]) -> NoReturn:
 
 
 @click.group(
-    cls=Words, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80}
+    cls=Words, context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 80}
 )
 @click.version_option(__version__, message="%(version)s")
 def navien_nwp500() -> None:

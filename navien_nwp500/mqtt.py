@@ -156,7 +156,8 @@ class NaviLinkMQTT:
     async def _watch(
         self, interval: float, mailbox: Mailbox[DeviceStatus]
     ) -> AsyncGenerator[DeviceStatus, None]:
-        await self._reach()
+        self._take_place()
+        await self._session.wait_connected()
         # A moment of its own for each watch, or a thousand begun together would poll in step; it
         # is kept across outages. The second poll comes after a part of the interval.
         next_poll = time.monotonic() + random.uniform(0, interval)
@@ -178,14 +179,16 @@ class NaviLinkMQTT:
 
     async def _reach(self) -> None:
         """Take a place on a connection, and join its opening unless it is up."""
+        self._take_place()
+        await self._session.connect()
+
+    def _take_place(self) -> None:
         if not self._session.serves(self):
             self._session = self._exchange.attach(self)
-        if self._session.connected:
-            return
-        self._session.begin()
-        if self._pulse.state is HealthState.IDLE:
-            self._pulse.change(HealthState.CONNECTING)
-        await self._session.connect()
+        if not self._session.connected:
+            self._session.begin()
+            if self._pulse.state is HealthState.IDLE:
+                self._pulse.change(HealthState.CONNECTING)
 
     def link_changed(self, state: HealthState) -> None:
         """Take the session's word: connecting again, or closed for good.

@@ -110,12 +110,16 @@ async def test_what_is_asked_in_an_outage_is_an_error_and_not_kept_for_later(
         sim.faults.set(Refuse(where="mqtt"))
         await sim.cloud.drop_connections()
         await until(changes, HealthState.CONNECTING)
+        watch = device.watch(interval=1)
+        begun = asyncio.ensure_future(watch.__anext__())
         for asking in (device.get_status(), device.set_temperature(celsius=45, force=True)):
             with pytest.raises(MQTTError, match="sought again"):
                 await asyncio.wait_for(asking, LIMIT)
         assert device.health.state is HealthState.CONNECTING
         sim.faults.clear()
         await until(changes, HealthState.ONLINE)
+        await asyncio.wait_for(begun, LIMIT)  # to a watch it was a gap
+        await watch.aclose()
         assert (await device.get_status()).dhw_temperature_setting == before != 90
         await changes.aclose()
         await stop(task)

@@ -92,7 +92,6 @@ def test_every_message_decodes_to_the_numbers_that_were_sent(number: int) -> Non
 def test_fields_the_firmware_does_not_send_are_none(number: int) -> None:
     decoded = status(number)
     later = wire.rows(DeviceStatus)[87:]
-    assert len(later) == 16
     assert {getattr(decoded, row.name) for row in later} == {None}
 
 

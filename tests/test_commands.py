@@ -677,8 +677,11 @@ def test_read_only_is_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
 SOME_VALUES = {"temperature": 100, "mode": 4, "days": 5, "hours": 2000}
 
 
-def wish(command: Command) -> dict[str, int]:
-    return {parameter.name: SOME_VALUES[parameter.name] for parameter in command.parameters}
+def wish(command: Command) -> dict[str, Any]:
+    return {
+        parameter.name: SOME_VALUES.get(parameter.name) or parameter.lowest
+        for parameter in command.parameters
+    }
 
 
 async def told(device: NaviLinkDevice, command: Command) -> DeviceStatus:

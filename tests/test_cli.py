@@ -287,9 +287,9 @@ async def test_a_reader_that_has_gone_ends_it_quietly(
     sim: Simulator, tmp_path: Path, words: str
 ) -> None:
     reading, writing = os.pipe()
+    os.close(reading)
     process = await start(tmp_path, *words.split(), stdout=writing, **sim.environment)
     os.close(writing)
-    os.close(reading)
     _, err = await asyncio.wait_for(process.communicate(), LIMIT)
     assert process.returncode == 141
     # The monitor still sums up: what it saw may be in a CSV.

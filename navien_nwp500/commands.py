@@ -5,7 +5,10 @@ it. Rows are captured from the maker's app or sent by live clients (protocol 5).
 app declares and no client sends are not here, and neither is the firmware commit (33554442), which
 nobody has tried.
 
-To add a command, add its row here and its method in ``device``.
+A row is enough: ``device.control`` sends it, ``set`` of the command line has its word, the simulated
+heater shows what its proof names, ``docs/COMMANDS.md`` lists it. What a person calls otherwise gets
+a method in ``device`` or a word in ``cli/setting``, what moves the machine an effect in
+``simulator/obedience``.
 """
 
 from __future__ import annotations
@@ -76,12 +79,16 @@ class Shows:
     #: The field must hold anything but ``value``.
     other: bool = False
 
+    def wanted(self, values: Mapping[str, int]) -> int | None:
+        return self.value if self.parameter is None else values[self.parameter]
+
     def holds(self, status: DeviceStatus, values: Mapping[str, int]) -> bool:
         actual = getattr(status, self.field)
         if actual is None:
             return False
-        wanted = self.value if self.parameter is None else values[self.parameter]
-        return bool(actual != wanted) if self.other else bool(actual == wanted)
+        return bool(
+            (actual != self.wanted(values)) if self.other else actual == self.wanted(values)
+        )
 
     def __str__(self) -> str:
         wanted = self.parameter if self.parameter is not None else str(self.value)
@@ -116,6 +123,11 @@ class Command:
         return f"res/{rest}" if rest else "res"
 
     @property
+    def controls(self) -> bool:
+        """Whether it is a single wish, answered by a whole status."""
+        return self.mode is not None
+
+    @property
     def writes(self) -> bool:
         """Whether it changes the heater: everything below ``ctrl`` does."""
         return self.suffix.split("/")[0] == "ctrl"
@@ -134,6 +146,11 @@ class Command:
             return None
         entries = zip(self.parameters, numbers[count:])
         return {entry.name: number * entry.per for entry, number in entries}
+
+    def shows(self, values: Mapping[str, int]) -> dict[str, int]:
+        """The fields of a status that shows the wish, as far as the proof names their values."""
+        wanted = ((part.field, part.wanted(values)) for part in self.proof if not part.other)
+        return {field: value for field, value in wanted if value is not None}
 
     def shown_by(self, status: DeviceStatus, values: Mapping[str, int]) -> bool:
         """Whether a status shows the wish; True when nothing could show it."""
@@ -412,7 +429,7 @@ TOU_ON = _control(
     proof=(Shows("tou_status", TouStatus.OFF, other=True),),
 )
 
-#: Every row, queries first.
+#: Every row, queries first. Above it is where a new one goes.
 COMMANDS: tuple[Command, ...] = tuple(
     value for value in list(globals().values()) if isinstance(value, Command)
 )

@@ -24,6 +24,7 @@ import math
 from typing import Any, Iterable, Mapping, Sequence
 
 from . import commands
+from .commands import Command
 from .exceptions import ValueOutOfRangeError
 from .models import DeviceStatus
 from .quantities import DhwControl, DHWMode, HalfCelsius, RecircMode
@@ -44,13 +45,36 @@ _CHOOSABLE = (DHWMode.HEAT_PUMP, DHWMode.ELECTRIC, DHWMode.ENERGY_SAVER, DHWMode
 class NaviLinkDevice(DeviceReadings):
     """A heater of the account, made by ``NaviLinkClient.get_devices()``."""
 
+    async def control(
+        self, command: Command, *, force: bool = False, dry_run: bool = False, **values: int
+    ) -> DeviceStatus:
+        """Send any control of ``navien_nwp500.commands``, its parameters by name, as raw integers.
+
+        The methods below name the same for people: ``control(commands.TEMPERATURE, temperature=98)``
+        is ``set_temperature(celsius=49)``.
+        """
+        taken = [entry.name for entry in command.parameters]
+        if not command.controls:
+            raise ValueOutOfRangeError(
+                f"{command.name} is no single wish; the device has a method for it"
+            )
+        if sorted(taken) != sorted(values):
+            raise ValueOutOfRangeError(
+                f"{command.name} takes {', '.join(taken) or 'nothing'}; given were "
+                f"{', '.join(values) or 'nothing'}"
+            )
+        typed = {
+            one.name: one.codec(_whole(one.name, values[one.name])) for one in command.parameters
+        }
+        return await self._control.set(command, force=force, dry_run=dry_run, **typed)
+
     async def turn_on(self, *, force: bool = False, dry_run: bool = False) -> DeviceStatus:
         """Switch the heater on, into the mode it had before it was switched off."""
-        return await self._control.set(commands.POWER_ON, force=force, dry_run=dry_run)
+        return await self.control(commands.POWER_ON, force=force, dry_run=dry_run)
 
     async def turn_off(self, *, force: bool = False, dry_run: bool = False) -> DeviceStatus:
         """Switch the heater off; freeze protection stays."""
-        return await self._control.set(commands.POWER_OFF, force=force, dry_run=dry_run)
+        return await self.control(commands.POWER_OFF, force=force, dry_run=dry_run)
 
     async def set_dhw_mode(
         self, mode: DHWMode, *, force: bool = False, dry_run: bool = False
@@ -61,7 +85,7 @@ class NaviLinkDevice(DeviceReadings):
         answer then has ``held_mode``. Electric reverts by itself after 72 h (documents).
         """
         chosen = _mode(mode)
-        return await self._control.set(commands.DHW_MODE, force=force, dry_run=dry_run, mode=chosen)
+        return await self.control(commands.DHW_MODE, force=force, dry_run=dry_run, mode=chosen)
 
     async def set_temperature(
         self,
@@ -79,7 +103,7 @@ class NaviLinkDevice(DeviceReadings):
         features = await self._control.features()
         whole = features.dhw_temperature_setting_use == DhwControl.ONE_DEGREE
         wanted = _temperature(fahrenheit, celsius, whole)
-        return await self._control.set(
+        return await self.control(
             commands.TEMPERATURE, force=force, dry_run=dry_run, temperature=wanted
         )
 
@@ -87,28 +111,22 @@ class NaviLinkDevice(DeviceReadings):
         self, *, days: int, force: bool = False, dry_run: bool = False
     ) -> DeviceStatus:
         """Heat nothing for 1 to 99 days; any other mode ends it, and heating starts afresh."""
-        return await self._control.set(
-            commands.VACATION, force=force, dry_run=dry_run, days=_whole("days", days)
-        )
+        return await self.control(commands.VACATION, force=force, dry_run=dry_run, days=days)
 
     async def set_vacation_days(
         self, *, days: int, force: bool = False, dry_run: bool = False
     ) -> DeviceStatus:
         """Set the days of a vacation, 1 to 99, without starting one."""
-        return await self._control.set(
-            commands.VACATION_DAYS, force=force, dry_run=dry_run, days=_whole("days", days)
-        )
+        return await self.control(commands.VACATION_DAYS, force=force, dry_run=dry_run, days=days)
 
     async def set_anti_legionella(
         self, *, days: int | None, force: bool = False, dry_run: bool = False
     ) -> DeviceStatus:
         """Disinfect the tank every 1 to 30 days; None stops it and keeps the period."""
         if days is None:
-            return await self._control.set(
-                commands.ANTI_LEGIONELLA_OFF, force=force, dry_run=dry_run
-            )
-        return await self._control.set(
-            commands.ANTI_LEGIONELLA_ON, force=force, dry_run=dry_run, days=_whole("days", days)
+            return await self.control(commands.ANTI_LEGIONELLA_OFF, force=force, dry_run=dry_run)
+        return await self.control(
+            commands.ANTI_LEGIONELLA_ON, force=force, dry_run=dry_run, days=days
         )
 
     async def set_demand_response(
@@ -116,58 +134,55 @@ class NaviLinkDevice(DeviceReadings):
     ) -> DeviceStatus:
         """Obey demand-response signals or not. No status field shows it: only acknowledged."""
         command = commands.DEMAND_RESPONSE_ON if on else commands.DEMAND_RESPONSE_OFF
-        return await self._control.set(command, force=force, dry_run=dry_run)
+        return await self.control(command, force=force, dry_run=dry_run)
 
     async def set_tou(
         self, on: bool, *, force: bool = False, dry_run: bool = False
     ) -> DeviceStatus:
         """Follow the time-of-use plan or not; the plan is kept."""
         command = commands.TOU_ON if on else commands.TOU_OFF
-        return await self._control.set(command, force=force, dry_run=dry_run)
+        return await self.control(command, force=force, dry_run=dry_run)
 
     async def set_intelligent(
         self, on: bool, *, force: bool = False, dry_run: bool = False
     ) -> DeviceStatus:
         """Switch intelligent operation. No status field shows it: only acknowledged."""
         command = commands.INTELLIGENT_ON if on else commands.INTELLIGENT_OFF
-        return await self._control.set(command, force=force, dry_run=dry_run)
+        return await self.control(command, force=force, dry_run=dry_run)
 
     async def follow_water_program(
         self, *, force: bool = False, dry_run: bool = False
     ) -> DeviceStatus:
         """Follow the reservation program ("water program" of the app): only acknowledged."""
-        return await self._control.set(commands.WATER_PROGRAM, force=force, dry_run=dry_run)
+        return await self.control(commands.WATER_PROGRAM, force=force, dry_run=dry_run)
 
     async def reset_air_filter(self, *, force: bool = False, dry_run: bool = False) -> DeviceStatus:
         """Count the fan hours of the air filter from 0 again, after cleaning it."""
-        return await self._control.set(commands.AIR_FILTER_RESET, force=force, dry_run=dry_run)
+        return await self.control(commands.AIR_FILTER_RESET, force=force, dry_run=dry_run)
 
     async def set_air_filter_life(
         self, *, hours: int, force: bool = False, dry_run: bool = False
     ) -> DeviceStatus:
         """Remind of the air filter after 1000 to 10000 fan hours in steps of 500; 0 never."""
-        return await self._control.set(
-            commands.AIR_FILTER_LIFE, force=force, dry_run=dry_run, hours=_whole("hours", hours)
+        return await self.control(
+            commands.AIR_FILTER_LIFE, force=force, dry_run=dry_run, hours=hours
         )
 
     async def reset_condenser_fault(
         self, *, force: bool = False, dry_run: bool = False
     ) -> DeviceStatus:
         """Clear a condenser fault: an installer's function, its effect on a real fault untested."""
-        return await self._control.set(commands.RESET_CONDENSER_FAULT, force=force, dry_run=dry_run)
+        return await self.control(commands.RESET_CONDENSER_FAULT, force=force, dry_run=dry_run)
 
     async def set_recirculation_mode(
         self, mode: RecircMode, *, force: bool = False, dry_run: bool = False
     ) -> DeviceStatus:
         """Choose how recirculation runs: RecircMode.ALWAYS, WEEKLY, HOT_BUTTON or NONE."""
-        chosen = RecircMode(_whole("mode", mode))
-        return await self._control.set(
-            commands.RECIRC_MODE, force=force, dry_run=dry_run, mode=chosen
-        )
+        return await self.control(commands.RECIRC_MODE, force=force, dry_run=dry_run, mode=mode)
 
     async def press_hot_button(self, *, force: bool = False, dry_run: bool = False) -> DeviceStatus:
         """Start recirculation once: only acknowledged."""
-        return await self._control.set(commands.RECIRC_HOT_BUTTON, force=force, dry_run=dry_run)
+        return await self.control(commands.RECIRC_HOT_BUTTON, force=force, dry_run=dry_run)
 
     # Lists: a write replaces the whole, so a change reads first and is confirmed by reading again
 

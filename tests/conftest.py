@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import logging
 from pathlib import Path
@@ -15,6 +16,11 @@ from navien_nwp500.simulator import Simulator
 
 #: Also where the package is not installed, and with it its entry point.
 pytest_plugins = ["navien_nwp500.pytest_plugin"]
+
+
+def pytest_configure() -> None:
+    """Have no loop before the first: asked for one, Python 3.9 makes it, and nobody closes it."""
+    asyncio.set_event_loop(None)
 
 
 @pytest.fixture(autouse=True)

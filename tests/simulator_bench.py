@@ -25,34 +25,6 @@ DEMAND, OPERATION, LOAD = 67108868, 67108883, 67108892
 #: A Monday.
 MONDAY = datetime(2026, 1, 5, 5, 0, tzinfo=timezone.utc)
 
-#: Every control of protocol 5.3 that a client sends, and the fields its answer must show.
-CONTROL_EXAMPLES: list[tuple[int, str, list[int], dict[str, int]]] = [
-    (33554433, "power-off", [], {"dhwOperationSetting": 6}),
-    (33554434, "power-on", [], {"dhwOperationSetting": 3}),
-    (33554437, "dhw-mode", [1], {"dhwOperationSetting": 1}),
-    (33554437, "dhw-mode", [2], {"dhwOperationSetting": 2}),
-    (33554437, "dhw-mode", [4], {"dhwOperationSetting": 4}),
-    (33554437, "dhw-mode", [3], {"dhwOperationSetting": 3}),
-    (33554437, "dhw-mode", [5, 7], {"dhwOperationSetting": 5, "vacationDaySetting": 7}),
-    (33554466, "goout-day", [14], {"dhwOperationSetting": 5, "vacationDaySetting": 14}),
-    (33554464, "dhw-temperature", [117], {"dhwTemperatureSetting": 117}),
-    (33554472, "anti-leg-on", [14], {"antiLegionellaUse": 2, "antiLegionellaPeriod": 14}),
-    (33554471, "anti-leg-off", [], {"antiLegionellaUse": 1, "antiLegionellaPeriod": 14}),
-    (33554476, "tou-on", [], {"touStatus": 1, "touOverrideStatus": 2}),
-    (33554475, "tou-off", [], {"touStatus": 0}),
-    (33554441, "reservation-mode", [], {"programReservationUse": 2}),
-    (33554444, "recirc-hotbtn", [1], {}),
-    (33554445, "recirc-mode", [2], {"recircOperationMode": 2}),
-    (33554463, "cond-fault-reset", [], {}),
-    (33554467, "intelligent-off", [], {}),
-    (33554468, "intelligent-on", [], {}),
-    (33554469, "dr-off", [], {}),
-    (33554470, "dr-on", [], {}),
-    (33554473, "air-filter-reset", [], {"cumulatedOpTimeEvaFan": 0}),
-    (33554474, "air-filter-life", [6], {"airFilterAlarmPeriod": 3000, "airFilterAlarmUse": 2}),
-    (33554474, "air-filter-life", [0], {"airFilterAlarmPeriod": 0, "airFilterAlarmUse": 1}),
-]
-
 RESERVATIONS = [
     {"enable": 2, "week": 124, "hour": 6, "min": 30, "mode": 3, "param": 118},
     {"enable": 1, "week": 124, "hour": 22, "min": 0, "mode": 1, "param": 116},

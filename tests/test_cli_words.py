@@ -24,11 +24,12 @@ from navien_nwp500.cli import values
 from navien_nwp500.cli.app import navien_nwp500
 from navien_nwp500.cli.plan import read_plan
 from navien_nwp500.cli.running import NO_ANSWER, run
-from navien_nwp500.cli.setting import WORDS
+from navien_nwp500.cli.setting import WORDS, plain, register, set_
 from navien_nwp500.cli.world import answered
+from navien_nwp500.commands import Command, Parameter
 from navien_nwp500.exceptions import ConfigurationError, RequestTimeoutError
 from navien_nwp500.models import DeviceFeatures, DeviceStatus
-from navien_nwp500.quantities import HalfCelsius
+from navien_nwp500.quantities import HalfCelsius, Percent, RecircMode
 from navien_nwp500.schedules import Reservation, ReservationMode, ReservationProgram
 from navien_nwp500.simulator import Simulator
 from navien_nwp500.week import EVERY_DAY, WEEKDAYS, WEEKEND, Weekday
@@ -266,6 +267,38 @@ def test_read_only_refuses_every_write(say: Said, monkeypatch: pytest.MonkeyPatc
 def test_every_control_of_the_table_has_a_word() -> None:
     controls = {row for row in commands.COMMANDS if row.suffix == "ctrl"}
     assert {row for word in WORDS for row in word.rows} == controls
+
+
+@pytest.mark.parametrize(
+    ("codec", "limits", "takes", "example", "said", "sent"),
+    [
+        (Percent, (0, 80), "RATE", "0", "40", 40),
+        (HalfCelsius, (60, 120), "120F|49C", "120F", "45C", 90),
+        (HalfCelsius, (60, 120), "120F|49C", "120F", "113", 90),  # as this heater shows it
+        (RecircMode, (1, 4), "{always|weekly|hot-button|none}", "always", "hot-button", 3),
+    ],
+)
+def test_a_row_of_the_table_is_a_word(
+    say: Said,
+    monkeypatch: pytest.MonkeyPatch,
+    codec: type[int],
+    limits: tuple[int, int],
+    takes: str,
+    example: str,
+    said: str,
+    sent: int,
+) -> None:
+    parameters = (Parameter("rate", codec, *limits),)
+    row = Command(
+        "mixing_rate", 0x020000F0, "ctrl", "invented", "Mix.", mode="mix", parameters=parameters
+    )
+    monkeypatch.setattr(set_, "commands", dict(set_.commands))
+    register(set_, plain(row))
+    _, out, _ = say("set", "mixing-rate", "--help")
+    assert takes in out and f"Example: navien-nwp500 set mixing-rate {example}\n" in out
+    assert "Mix." in say("set", "--help")[1]
+    code, out, _ = say("set", "mixing-rate", said, "--dry-run")
+    assert code == 0 and f"command 33554672, mix [{sent}]" in out
 
 
 def test_a_heater_that_does_not_answer_a_command_is_exit_code_3(

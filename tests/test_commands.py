@@ -12,6 +12,7 @@ from typing import Any, AsyncIterator, Awaitable, Callable, Optional
 
 import aiomqtt
 import pytest
+from control_examples import EXAMPLES, Example
 
 from navien_nwp500 import (
     CommandRejectedError,
@@ -31,9 +32,9 @@ from navien_nwp500 import (
     commands,
     wire,
 )
-from navien_nwp500.commands import COMMANDS, FEATURES, STATUS, Command
+from navien_nwp500.commands import COMMANDS, FEATURES, STATUS, Command, Parameter, Shows
 from navien_nwp500.protocol import Address, Request, Requester, parse_request, reply, request
-from navien_nwp500.quantities import HalfCelsius, RecircMode
+from navien_nwp500.quantities import HalfCelsius, Percent, RecircMode
 from navien_nwp500.schedules import RecirculationEntry, ReservationMode
 from navien_nwp500.simulator import Simulator
 from navien_nwp500.simulator.heater import Heater
@@ -42,115 +43,27 @@ from navien_nwp500.week import EVERY_DAY, EVERY_MONTH, WEEKDAYS, WEEKEND
 
 LIMIT = 20.0
 ADDRESS = Address("0123456789ab", "1234", 10001)
-CONTROL = [command for command in COMMANDS if command.mode is not None]
+CONTROL = [command for command in COMMANDS if command.controls]
 
 
-# What is sent (protocol 5.6 and 4.1, hand-written)
+# What is sent (protocol 5.6 and 4.1)
 
-EXAMPLES: list[tuple[Command, dict[str, int], str]] = [
-    (commands.POWER_ON, {}, '{"command":33554434,"mode":"power-on","param":[],"paramStr":""}'),
-    (commands.POWER_OFF, {}, '{"command":33554433,"mode":"power-off","param":[],"paramStr":""}'),
-    (
-        commands.DHW_MODE,
-        {"mode": 3},
-        '{"command":33554437,"mode":"dhw-mode","param":[3],"paramStr":""}',
-    ),
-    (
-        commands.VACATION,
-        {"days": 7},
-        '{"command":33554437,"mode":"dhw-mode","param":[5,7],"paramStr":""}',
-    ),
-    (
-        commands.TEMPERATURE,
-        {"temperature": 117},
-        '{"command":33554464,"mode":"dhw-temperature","param":[117],"paramStr":""}',
-    ),
-    (
-        commands.ANTI_LEGIONELLA_ON,
-        {"days": 14},
-        '{"command":33554472,"mode":"anti-leg-on","param":[14],"paramStr":""}',
-    ),
-    (
-        commands.ANTI_LEGIONELLA_OFF,
-        {},
-        '{"command":33554471,"mode":"anti-leg-off","param":[],"paramStr":""}',
-    ),
-    (commands.TOU_ON, {}, '{"command":33554476,"mode":"tou-on","param":[],"paramStr":""}'),
-    (commands.TOU_OFF, {}, '{"command":33554475,"mode":"tou-off","param":[],"paramStr":""}'),
-    (
-        commands.RECIRC_MODE,
-        {"mode": 2},
-        '{"command":33554445,"mode":"recirc-mode","param":[2],"paramStr":""}',
-    ),
-    (
-        commands.RECIRC_HOT_BUTTON,
-        {},
-        '{"command":33554444,"mode":"recirc-hotbtn","param":[1],"paramStr":""}',
-    ),
-    (
-        commands.VACATION_DAYS,
-        {"days": 14},
-        '{"command":33554466,"mode":"goout-day","param":[14],"paramStr":""}',
-    ),
-    (
-        commands.AIR_FILTER_LIFE,
-        {"hours": 3000},
-        '{"command":33554474,"mode":"air-filter-life","param":[6],"paramStr":""}',
-    ),
-    (
-        commands.AIR_FILTER_RESET,
-        {},
-        '{"command":33554473,"mode":"air-filter-reset","param":[],"paramStr":""}',
-    ),
-    (
-        commands.INTELLIGENT_ON,
-        {},
-        '{"command":33554468,"mode":"intelligent-on","param":[],"paramStr":""}',
-    ),
-    (
-        commands.INTELLIGENT_OFF,
-        {},
-        '{"command":33554467,"mode":"intelligent-off","param":[],"paramStr":""}',
-    ),
-    (
-        commands.DEMAND_RESPONSE_ON,
-        {},
-        '{"command":33554470,"mode":"dr-on","param":[],"paramStr":""}',
-    ),
-    (
-        commands.DEMAND_RESPONSE_OFF,
-        {},
-        '{"command":33554469,"mode":"dr-off","param":[],"paramStr":""}',
-    ),
-    (
-        commands.WATER_PROGRAM,
-        {},
-        '{"command":33554441,"mode":"reservation-mode","param":[],"paramStr":""}',
-    ),
-    (
-        commands.RESET_CONDENSER_FAULT,
-        {},
-        '{"command":33554463,"mode":"cond-fault-reset","param":[],"paramStr":""}',
-    ),
-]
+ROWS = {command.name: command for command in CONTROL}
 
 
-@pytest.mark.parametrize(
-    ("command", "values", "expected"), EXAMPLES, ids=lambda v: getattr(v, "name", "")
-)
-def test_a_row_is_sent_as_the_protocol_shows_it(
-    command: Command, values: dict[str, int], expected: str
-) -> None:
-    frame = request(command, ADDRESS, Requester("c", 20002), "1", command.body(values))
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda one: f"{one.name} {one.param}")
+def test_a_row_is_sent_as_the_protocol_shows_it(example: Example) -> None:
+    body = ROWS[example.name].body(example.values)
+    frame = request(ROWS[example.name], ADDRESS, Requester("c", 20002), "1", body)
     sent = json.loads(frame.payload)
     identity = {"deviceType": 52, "macAddress": "0123456789ab", "additionalValue": "1234"}
-    assert sent["request"] == {**json.loads(expected), **identity}
+    assert sent["request"] == {"command": example.code, **example.body, **identity}
     assert frame.topic == sent["requestTopic"] == "cmd/52/navilink-0123456789ab/ctrl"
     assert sent["responseTopic"] == "cmd/52/10001/20002/c/res"
 
 
 def test_every_control_row_has_its_example() -> None:
-    assert {command.name for command, _, _ in EXAMPLES} == {command.name for command in CONTROL}
+    assert {example.name for example in EXAMPLES} == set(ROWS)
 
 
 @pytest.mark.parametrize(
@@ -271,6 +184,50 @@ async def test_recirculation_on_a_heater_with_a_pump() -> None:
         program = await device.set_recirculation_schedule([entry])
         assert program.enabled and len(program.entries) == 1
         assert (await device.get_recirculation_schedule()).entries == program.entries
+
+
+MIXING = Command(
+    "mixing",
+    0x020000F0,
+    "ctrl",
+    "invented",
+    "Mix.",
+    mode="mix",
+    parameters=(Parameter("rate", Percent, 0, 80, per=5),),
+    proof=(Shows("mixing_rate", parameter="rate"),),
+)
+
+
+async def test_a_row_of_the_table_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commands, "COMMANDS", (*COMMANDS, MIXING))
+    async with heater() as (_, device):
+        said = await device.control(MIXING, rate=40, dry_run=True)
+        assert said.would_send == {"command": 33554672, "mode": "mix", "param": [8], "paramStr": ""}
+        assert (await device.control(MIXING, rate=40)).mixing_rate == 40
+        assert (await device.get_status()).mixing_rate == 40
+        with pytest.raises(ValueOutOfRangeError, match="allows 0 % to 80 % in steps of 5"):
+            await device.control(MIXING, rate=85)
+
+
+@pytest.mark.parametrize(
+    ("row", "values", "reason"),
+    [
+        (STATUS, {}, "status is no single wish"),
+        (commands.WRITE_TOU, {}, "write_tou is no single wish"),
+        (MIXING, {}, "mixing takes rate; given were nothing"),
+        (MIXING, {"rate": 5, "days": 1}, "given were rate, days"),
+        (commands.POWER_ON, {"days": 1}, "power_on takes nothing; given were days"),
+        (MIXING, {"rate": 5.5}, "rate is 5.5; it must be a whole number"),
+    ],
+)
+async def test_a_row_is_not_sent_with_what_it_does_not_take(
+    row: Command, values: dict[str, Any], reason: str
+) -> None:
+    async with heater() as (sim, device):
+        async with wire_tap(sim) as heard:
+            with pytest.raises(ValueOutOfRangeError, match=reason):
+                await device.control(row, **values)
+        assert heard == []
 
 
 # What is refused before anything is sent

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from control_examples import EXAMPLES
 from simulator_bench import (
-    CONTROL_EXAMPLES,
     DEVICE,
     LOAD,
     OPERATION,
@@ -22,26 +22,24 @@ from navien_nwp500.quantities import DHWMode
 from navien_nwp500.simulator import Simulator
 from navien_nwp500.simulator.answers import ANSWERS
 from navien_nwp500.simulator.firmware import Firmware
-from navien_nwp500.simulator.obedience import CONTROLS
+from navien_nwp500.simulator.obedience import EFFECTS
 
 
 def test_every_row_is_obeyed_or_answered() -> None:
-    assert set(COMMANDS) == set(CONTROLS) | set(ANSWERS)
-    assert not set(CONTROLS) & set(ANSWERS)
-    sent = {(code, mode) for code, mode, _, _ in CONTROL_EXAMPLES}
-    assert {(row.code, row.mode) for row in CONTROLS} == sent
+    assert {row for row in COMMANDS if not row.controls} == set(ANSWERS)
+    assert set(EFFECTS) <= {row for row in COMMANDS if row.controls}
 
 
 @pytest.mark.parametrize("firmware", list(Firmware))
 def test_each_control_shows_in_its_answer(firmware: Firmware) -> None:
     bench = Bench(recirculation=True, firmware=firmware, mode=DHWMode.ENERGY_SAVER)
-    for code, mode, numbers, shown in CONTROL_EXAMPLES:
-        status = bench.control(code, mode, numbers)
-        if firmware is Firmware.A and mode.startswith("recirc"):
+    for example in EXAMPLES:
+        status = bench.control(example.code, example.mode, example.param)
+        if firmware is Firmware.A and example.mode.startswith("recirc"):
             assert status is None  # older firmware sends no such features
             continue
-        assert status is not None, mode
-        assert {key: status[key] for key in shown} == shown
+        assert status is not None, example
+        assert {key: status[key] for key in example.shown} == example.shown
         bench.heater.advance(20)
 
 

@@ -9,10 +9,10 @@ from typing import Any, AsyncIterator
 
 import aiomqtt
 import pytest
+from control_examples import EXAMPLES
 from simulator_bench import (
     APP,
     CLIENT,
-    CONTROL_EXAMPLES,
     DEVICE,
     LIB,
     LIB_QUERY,
@@ -95,14 +95,12 @@ async def foreign(sim: Simulator) -> AsyncIterator[Foreign]:
 async def test_every_control_over_the_broker(reply: str) -> None:
     async with Simulator(speed=600, recirculation=True, control_interval=0) as sim:
         async with foreign(sim) as client:
-            for code, mode, numbers, shown in CONTROL_EXAMPLES:
-                ((topic, response),) = await client.ask(
-                    "ctrl", code, reply, mode=mode, param=numbers, paramStr=""
-                )
+            for example in EXAMPLES:
+                ((topic, response),) = await client.ask("ctrl", example.code, reply, **example.body)
                 assert topic == reply and list(response) == ["status"]
                 status = response["status"]
-                assert len(status) == 99 and status["command"] == code
-                assert {key: status[key] for key in shown} == shown
+                assert len(status) == 99 and status["command"] == example.code
+                assert {key: status[key] for key in example.shown} == example.shown
 
 
 @pytest.mark.parametrize("root", [LIB_QUERY, APP], ids=["LIB", "app"])

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Iterator
 
 import pytest
+from control_examples import EXAMPLES
 from rich.console import Console
 from test_cli_words import DEAR_DAY, TWO, Beside, exit_code, plan_file
 
@@ -60,27 +61,13 @@ WORDS = {
     "reservations-on": "reservations on --dry-run",
     "reservations-remove": "reservations remove 1 --dry-run",
     "reservations-update": "reservations update 1 --at 07:00 --dry-run",
-    "set-air-filter-life": "set air-filter-life 3000 --dry-run",
-    "set-air-filter-reset": "set air-filter-reset --dry-run",
-    "set-anti-legionella": "set anti-legionella 14 --dry-run",
-    "set-condenser-reset": "set condenser-reset --dry-run",
-    "set-demand-response": "set demand-response on --dry-run",
-    "set-hot-button": "set hot-button --dry-run",
-    "set-intelligent": "set intelligent on --dry-run",
-    "set-mode": "set mode heat-pump --dry-run",
-    "set-power": "set power off --dry-run",
-    "set-recirculation": "set recirculation weekly --dry-run",
-    "set-temperature": "set temperature 120F --dry-run",
     "set-temperature-too-high": "set temperature 190F --dry-run",
-    "set-tou": "set tou on --dry-run",
-    "set-vacation": "set vacation 14 --dry-run",
-    "set-vacation-days": "set vacation-days 14 --dry-run",
-    "set-water-program": "set water-program --dry-run",
     "tou-off": "tou off --dry-run",
     "tou-on": "tou on --dry-run",
     "tou-set": "tou set plan.json --dry-run",
     "tou-show": "tou show",
     "tou-show-json": "tou show --json",
+    **{f"set-{said.split()[0]}": f"set {said} --dry-run" for *_, said in EXAMPLES if said},
 }
 #: These serve until they are stopped, ask for a secret, or print what click has written.
 ELSEWHERE = {"bridge mqtt", "bridge prometheus", "simulate", "login", "completion"}

@@ -1,6 +1,7 @@
 """``set``: every control of the command table as a word, each the same way.
 
-To add a word, add its row to ``WORDS``; its help is the meaning of its command.
+A row of the table has its word by its own name; ``_OWN`` names those people call otherwise, or that
+say more. Help is the meaning of the row.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from typing import Any, Awaitable, Callable
 import click
 
 from .. import commands
-from ..commands import Command
+from ..commands import Command, Parameter
 from ..device import NaviLinkDevice
 from ..models import DeviceStatus
-from ..quantities import Choice, DHWMode, RecircMode, TouStatus
+from ..quantities import Choice, DHWMode, Temperature, TouStatus
 from .options import FORCE, Decorator, Group, writes
 from .reading import document
 from .running import run
@@ -47,19 +48,51 @@ def _days_or_off(text: str) -> int | str:
     raise ValueError(f"{text!r} is neither a number of days nor off")
 
 
-def _argument(kind: Any, metavar: str | None = None) -> Decorator:
-    return click.argument("value", type=kind, metavar=metavar)
+def plain(
+    row: Command,
+    name: str = "",
+    example: str = "",
+    says: Callable[[DeviceStatus], str] | None = None,
+) -> Word:
+    """The word of one row, with an argument for each of its parameters."""
+
+    async def act(
+        heater: NaviLinkDevice, *, force: bool, dry_run: bool, **given: Any
+    ) -> DeviceStatus:
+        bare = any(isinstance(value, Degrees) and not value.unit for value in given.values())
+        own = own_unit(await heater.get_status()) if bare else ""
+        values = {entry.name: _raw(entry.codec, given[entry.name], own) for entry in row.parameters}
+        return await heater.control(row, force=force, dry_run=dry_run, **values)
+
+    def arguments(command: Callable[..., Any]) -> Callable[..., Any]:
+        for entry in reversed(row.parameters):
+            kind, metavar, _ = _kind(entry)
+            command = click.argument(entry.name, type=kind, metavar=metavar)(command)
+        return command
+
+    example = example or " ".join(_kind(entry)[2] for entry in row.parameters)
+    return Word(name or row.name.replace("_", "-"), (row,), act, example, arguments, says=says)
 
 
-def _names(codec: type[Choice], row: Command) -> Decorator:
-    """The values a row allows, by name."""
-    (entry,) = row.parameters
-    members = range(int(entry.lowest), int(entry.highest) + 1)
-    return _argument(click.Choice([codec(member).text.replace(" ", "-") for member in members]))
+def _kind(entry: Parameter) -> tuple[Any, str | None, str]:
+    """What is typed for a parameter, what the help calls it, and an example."""
+    if issubclass(entry.codec, Choice):
+        members = range(int(entry.lowest), int(entry.highest) + 1)
+        names = [entry.codec(one).text.replace(" ", "-") for one in members]
+        return click.Choice(names), None, names[0]
+    if issubclass(entry.codec, Temperature):
+        return typed(parse_degrees), "120F|49C", "120F"
+    return int, entry.name.upper(), "1" if isinstance(entry.lowest, str) else str(int(entry.lowest))
 
 
-def _named(codec: type[Choice], name: str) -> Any:
-    return codec[name.replace("-", "_").upper()]
+def _raw(codec: type[int], value: Any, own: str) -> int:
+    """What is sent for what was typed."""
+    if issubclass(codec, Choice):
+        return codec[value.replace("-", "_").upper()]
+    if issubclass(codec, Temperature):
+        ((unit, degrees),) = value.named(own).items()
+        return int(getattr(codec, f"from_{unit}")(degrees))
+    return int(value)
 
 
 async def _temperature(
@@ -102,6 +135,10 @@ def _days(days: int | None) -> str:
     return "an unknown time" if days is None else f"{days} day{'' if days == 1 else 's'}"
 
 
+def _argument(kind: Any, metavar: str | None = None) -> Decorator:
+    return click.argument("value", type=kind, metavar=metavar)
+
+
 _ON_OFF = _argument(click.Choice(["on", "off"]))
 _UNIT = click.option(
     "--unit",
@@ -110,31 +147,21 @@ _UNIT = click.option(
 )
 
 # fmt: off
-WORDS = (
+_OWN = (
     Word(
         "temperature", (commands.TEMPERATURE,), _temperature,
         "120F", _argument(typed(parse_degrees), "120F|49C"), _UNIT,
     ),
-    Word(
-        "mode", (commands.DHW_MODE,),
-        lambda heater, value, **how: heater.set_dhw_mode(_named(DHWMode, value), **how),
-        "energy-saver", _names(DHWMode, commands.DHW_MODE),
-    ),
+    plain(commands.DHW_MODE, "mode", "energy-saver"),
     Word(
         "power", (commands.POWER_ON, commands.POWER_OFF),
         lambda heater, value, **how:
             heater.turn_on(**how) if value == "on" else heater.turn_off(**how),
         "off", _ON_OFF,
     ),
-    Word(
-        "vacation", (commands.VACATION,),
-        lambda heater, value, **how: heater.start_vacation(days=value, **how),
-        "14", _argument(int, "DAYS"),
-    ),
-    Word(
-        "vacation-days", (commands.VACATION_DAYS,),
-        lambda heater, value, **how: heater.set_vacation_days(days=value, **how),
-        "14", _argument(int, "DAYS"),
+    plain(commands.VACATION, example="14"),
+    plain(
+        commands.VACATION_DAYS, example="14",
         says=lambda status: f"A vacation lasts {_days(status.vacation_day_setting)}.",
     ),
     Word(
@@ -158,35 +185,21 @@ WORDS = (
         lambda heater, value, **how: heater.set_intelligent(value == "on", **how),
         "on", _ON_OFF,
     ),
-    Word(
-        "water-program", (commands.WATER_PROGRAM,),
-        lambda heater, **how: heater.follow_water_program(**how),
-    ),
-    Word(
-        "air-filter-life", (commands.AIR_FILTER_LIFE,),
-        lambda heater, value, **how: heater.set_air_filter_life(hours=value, **how),
-        "3000", _argument(int, "HOURS"), says=_filter,
-    ),
-    Word(
-        "air-filter-reset", (commands.AIR_FILTER_RESET,),
-        lambda heater, **how: heater.reset_air_filter(**how), says=_filter,
-    ),
-    Word(
-        "condenser-reset", (commands.RESET_CONDENSER_FAULT,),
-        lambda heater, **how: heater.reset_condenser_fault(**how),
-    ),
-    Word(
-        "recirculation", (commands.RECIRC_MODE,),
-        lambda heater, value, **how:
-            heater.set_recirculation_mode(_named(RecircMode, value), **how),
-        "weekly", _names(RecircMode, commands.RECIRC_MODE), says=_recirculation,
-    ),
-    Word(
-        "hot-button", (commands.RECIRC_HOT_BUTTON,),
-        lambda heater, **how: heater.press_hot_button(**how),
-    ),
+    plain(commands.WATER_PROGRAM),
+    plain(commands.AIR_FILTER_LIFE, example="3000", says=_filter),
+    plain(commands.AIR_FILTER_RESET, says=_filter),
+    plain(commands.RESET_CONDENSER_FAULT, "condenser-reset"),
+    plain(commands.RECIRC_MODE, "recirculation", "weekly", says=_recirculation),
+    plain(commands.RECIRC_HOT_BUTTON, "hot-button"),
 )
 # fmt: on
+
+#: Every control of the table: what is said in another way first, then each other row by its name.
+WORDS = _OWN + tuple(
+    plain(row)
+    for row in commands.COMMANDS
+    if row.controls and not any(row in word.rows for word in _OWN)
+)
 
 
 @click.group("set", cls=Group)

@@ -221,6 +221,10 @@ class Heater:
             entry.check()
         self.settings.recirculation.schedule.replace(program.enabled, program.entries)
 
+    def keep(self, fields: Mapping[str, int]) -> None:
+        """Show these fields of the status from now on, as far as nothing here moves them."""
+        self.settings.kept.update(fields)
+
     def reset_air_filter(self) -> None:
         """Start the count of fan hours again."""
         self.operation.fan_seconds = 0.0

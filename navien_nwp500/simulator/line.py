@@ -116,6 +116,7 @@ class ClientLine:
         self._extras: set[asyncio.Task[None]] = set()
         self._flowing = asyncio.Event()
         self._flowing.set()
+        self._is_cut = False
 
     @property
     def level(self) -> int:
@@ -124,13 +125,14 @@ class ClientLine:
 
     def cut(self) -> None:
         """End the connection at once, without a farewell to either side."""
+        self._is_cut = True
         self._abort()
         for pump in self._pumps:
             pump.cancel()
 
     def take_over(self) -> None:
         """End the connection as if another client had connected with its id."""
-        self._counters.takeovers += 1
+        self._counters.takeovers += not self._is_cut
         self.cut()
 
     def freeze(self) -> None:
@@ -143,7 +145,7 @@ class ClientLine:
         """Let through what was held up."""
         if not self._flowing.is_set():
             self._flowing.set()
-            if self._transport is not None:
+            if self._transport is not None and not self._transport.is_closing():
                 self._transport.resume_reading()
 
     def send(self, packet: Packet, when: Callable[[], Awaitable[object]] | None = None) -> None:

@@ -28,12 +28,8 @@ _HURRIED = 2  # failCode, protocol 4.4
 Values = Mapping[str, int]
 
 
-def _acknowledge(heater: Heater, values: Values) -> None:
-    """Do nothing: no field of the status shows what such a command does."""
-
-
-#: Every plain control and what it does.
-CONTROLS: Mapping[Command, Callable[[Heater, Values], None]] = {
+#: The controls that move the machine, and how; any other is kept, and shown as its proof has it.
+EFFECTS: Mapping[Command, Callable[[Heater, Values], None]] = {
     commands.POWER_OFF: lambda heater, _: heater.power_off(),
     commands.POWER_ON: lambda heater, _: heater.power_on(),
     commands.DHW_MODE: lambda heater, v: heater.set_mode(DHWMode(v["mode"])),
@@ -41,11 +37,8 @@ CONTROLS: Mapping[Command, Callable[[Heater, Values], None]] = {
     commands.WATER_PROGRAM: lambda heater, _: heater.set_program_reservation(True),
     commands.RECIRC_HOT_BUTTON: lambda heater, _: heater.settings.recirculation.press(),
     commands.RECIRC_MODE: lambda heater, v: heater.set_recirc_mode(RecircMode(v["mode"])),
-    commands.RESET_CONDENSER_FAULT: _acknowledge,
     commands.TEMPERATURE: lambda heater, v: heater.set_setpoint(HalfCelsius(v["temperature"])),
     commands.VACATION_DAYS: lambda heater, v: heater.set_vacation_days(v["days"]),
-    commands.INTELLIGENT_OFF: _acknowledge,
-    commands.INTELLIGENT_ON: _acknowledge,
     commands.DEMAND_RESPONSE_OFF: lambda heater, _: heater.set_demand_response(False),
     commands.DEMAND_RESPONSE_ON: lambda heater, _: heater.set_demand_response(True),
     commands.ANTI_LEGIONELLA_OFF: lambda heater, _: heater.set_anti_legionella(None),
@@ -117,8 +110,14 @@ class Obedience:
         if answer is not None:
             return answer(self._answers, asked)
         if allowed(understood, features):
-            CONTROLS[understood.command](self._heater, understood.values)
+            self._do(*understood)
         return self._answers.status(asked)
+
+    def _do(self, command: Command, values: Values) -> None:
+        if command in EFFECTS:
+            EFFECTS[command](self._heater, values)
+        else:
+            self._heater.keep(command.shows(values))
 
     def _is_hurried(self) -> bool:
         """Whether the last control is too recent; if not, this one is now the last."""

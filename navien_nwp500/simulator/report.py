@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import exp
-from typing import Any, TypeVar
+from typing import Any, Collection, TypeVar
 
 from ..models import DeviceFeatures, DeviceStatus
 from ..quantities import (
@@ -113,6 +113,8 @@ class Settings:
     tou: Tou = field(default_factory=Tou)
     disinfection: Disinfection = field(default_factory=Disinfection)
     reservations: Timetable[Reservation] = field(default_factory=Timetable)
+    #: Fields of the status that only a control has set.
+    kept: dict[str, int] = field(default_factory=dict)
     mode_at: float = 0.0
     setpoint_at: float = 0.0
 
@@ -186,21 +188,22 @@ def build_status(
     settings: Settings, operation: Operation, tank: Tank, heat_pump: HeatPump, command: int
 ) -> DeviceStatus:
     """One whole status with the keys this firmware sends."""
-    values: dict[str, Any] = {"command": command, **_CONSTANT}
+    values: dict[str, Any] = {"command": command, **_CONSTANT, **settings.kept}
     values.update(_setting_fields(settings))
     values.update(_operation_fields(operation))
     values.update(_heat_pump_fields(heat_pump))
     values.update(_tank_fields(settings, tank))
     values.update(_threshold_fields(settings))
     values.update(_recirculation_fields(settings))
-    return _typed(DeviceStatus, values, last_row=settings.firmware.last_status_row)
+    last_row = settings.firmware.last_status_row
+    return _typed(DeviceStatus, values, last_row=last_row, also=settings.kept)
 
 
-def _typed(cls: type[T], values: dict[str, Any], *, last_row: int) -> T:
+def _typed(cls: type[T], values: dict[str, Any], *, last_row: int, also: Collection[str] = ()) -> T:
     typed = {}
     for row in rows(cls):
         value = values.get(row.name)
-        if value is not None and row.number <= last_row:
+        if value is not None and (row.number <= last_row or row.name in also):
             typed[row.name] = row.codec(value)
     return cls(**typed)
 

@@ -40,6 +40,7 @@ async def start(
     *words: str,
     stdin: int = subprocess.DEVNULL,
     stdout: int = subprocess.PIPE,
+    start_new_session: bool = False,
     **variables: str,
 ) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
@@ -52,6 +53,7 @@ async def start(
         stdin=stdin,
         stdout=stdout,
         stderr=subprocess.PIPE,
+        start_new_session=start_new_session,
     )
 
 

@@ -196,11 +196,15 @@ async def test_on_a_terminal_the_password_is_asked_for_and_not_shown(
 
     master, terminal = pty.openpty()
     try:
-        process = await start(tmp_path, "login", stdin=terminal, **cloud_of(sim))
+        # Passwords are read from the terminal of the session, if there is one: ours must not be it.
+        process = await start(
+            tmp_path, "login", stdin=terminal, start_new_session=True, **cloud_of(sim)
+        )
         assert process.stderr is not None
         await asyncio.wait_for(process.stderr.readuntil(b"E-mail:"), LIMIT)
         os.write(master, f"{sim.account.email}\n".encode())
-        await asyncio.wait_for(process.stderr.readuntil(b"Password:"), LIMIT)
+        # What was typed before the echo is switched off is thrown away; the blank comes after.
+        await asyncio.wait_for(process.stderr.readuntil(b"Password: "), LIMIT)
         os.write(master, f"{sim.account.password}\n".encode())
         out, _ = await asyncio.wait_for(process.communicate(), LIMIT)
         assert process.returncode == 0 and b"Signed in" in out

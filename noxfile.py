@@ -44,7 +44,7 @@ def floors(session: nox.Session) -> None:
     """Run the suite with the oldest of everything that pyproject.toml allows."""
     session.install("uv")
     session.run("uv", "pip", "install", "--quiet", *_LOWEST, "--editable", ".[dev]")
-    session.run("python", "-m", "pytest", *_SEVERAL, *_LEFT_BY_AIOHTTP, *session.posargs)
+    session.run("python", "-m", "pytest", *_SEVERAL, *session.posargs)
 
 
 @nox.session(python=False)
@@ -99,7 +99,5 @@ def wheel(session: nox.Session) -> None:
 
 # As make test does.
 _SEVERAL = ["--numprocesses=auto", "--maxprocesses=4", "--dist=worksteal"]
-# aiohttp before 3.10 leaves a socket to the collector when its TLS handshake is cancelled.
-_LEFT_BY_AIOHTTP = ["-W", "ignore:unclosed <socket.socket:ResourceWarning"]
 # What stands in pyproject.toml is taken at its floor, what comes along with it as usual.
 _LOWEST = ["--resolution", "lowest-direct"]

@@ -317,7 +317,7 @@ async def test_a_silent_server(cloud: Cloud, opened: Opened, http: aiohttp.Clien
     cloud.faults.clear()
     with pytest.raises(aiohttp.ClientConnectionError):
         await waits[1]
-    # aiohttp since 3.10 asks a second time by itself.
+    # aiohttp asks a second time by itself.
     with contextlib.suppress(aiohttp.ServerDisconnectedError):
         await waits[0]
 

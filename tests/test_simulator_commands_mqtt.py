@@ -99,7 +99,7 @@ async def test_every_control_over_the_broker(reply: str) -> None:
                 ((topic, response),) = await client.ask("ctrl", example.code, reply, **example.body)
                 assert topic == reply and list(response) == ["status"]
                 status = response["status"]
-                assert len(status) == 99 and status["command"] == example.code
+                assert len(status) >= 99 and status["command"] == example.code
                 assert {key: status[key] for key in example.shown} == example.shown
 
 

@@ -193,7 +193,8 @@ def test_every_row_says_what_it_means_and_how_sure_that_is() -> None:
     for cls in (DeviceStatus, DeviceFeatures, DeviceInfo, UserInfo):
         for row in wire.rows(cls):
             assert row.meaning.endswith(".")
-            assert re.fullmatch(r"[a-z_0-9]+/(high|medium|low)", row.certainty)
+            sure = re.fullmatch(r"[a-z_0-9]+/(high|medium|low)", row.certainty)
+            assert sure, f"{row.name}: write its source and how sure it is, such as captured/high"
 
 
 def test_the_one_key_that_cannot_be_guessed() -> None:

@@ -61,13 +61,17 @@ def plain(
     ) -> DeviceStatus:
         bare = any(isinstance(value, Degrees) and not value.unit for value in given.values())
         own = own_unit(await heater.get_status()) if bare else ""
-        values = {entry.name: _raw(entry.codec, given[entry.name], own) for entry in row.parameters}
+        values = {
+            entry.name: _raw(entry.codec, given[f"value_{entry.name}"], own)
+            for entry in row.parameters
+        }
         return await heater.control(row, force=force, dry_run=dry_run, **values)
 
     def arguments(command: Callable[..., Any]) -> Callable[..., Any]:
         for entry in reversed(row.parameters):
             kind, metavar, _ = _kind(entry)
-            command = click.argument(entry.name, type=kind, metavar=metavar)(command)
+            # A name of its own: --speed and --device are there already.
+            command = click.argument(f"value_{entry.name}", type=kind, metavar=metavar)(command)
         return command
 
     example = example or " ".join(_kind(entry)[2] for entry in row.parameters)

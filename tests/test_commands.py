@@ -642,7 +642,7 @@ def wish(command: Command) -> dict[str, Any]:
 
 
 async def told(device: NaviLinkDevice, command: Command) -> DeviceStatus:
-    return await device._control.set(command, force=True, dry_run=False, **wish(command))
+    return await device.control(command, force=True, **wish(command))
 
 
 @pytest.mark.parametrize(
@@ -656,7 +656,8 @@ async def told(device: NaviLinkDevice, command: Command) -> DeviceStatus:
 )
 async def test_every_row_fails_plainly(manner: str, expected: type[Exception]) -> None:
     soon = ReconnectConfig(initial_delay=0.02, max_delay=0.05)
-    async with impostor(manner, reconnect=soon, answer_timeout=0.15) as (other, device):
+    patience = 0.4 if manner == "silent" else LIMIT
+    async with impostor(manner, reconnect=soon, answer_timeout=patience) as (other, device):
         await device.get_status()
         for command in CONTROL:
             if manner == "unchanged" and not command.proof:

@@ -87,6 +87,20 @@ async def test_features_firmware_and_info(client: NaviLinkClient) -> None:
     assert plan.periods
 
 
+async def test_a_phone_is_registered_as_the_app_does(
+    sim: Simulator, client: NaviLinkClient
+) -> None:
+    await client.update_push_token("FCM-TOKEN", model_name="Sample Phone", os_version="14")
+    assert sim.account.phone == {  # protocol 1.12
+        "modelName": "Sample Phone",
+        "appVersion": "2.03.00",
+        "os": "A",
+        "osVersion": "14",
+        "userId": sim.account.email,
+        "pushToken": "FCM-TOKEN",
+    }
+
+
 async def test_connectivity_counts_up_only_on_evidence(
     sim: Simulator, client: NaviLinkClient
 ) -> None:

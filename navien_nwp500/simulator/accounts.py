@@ -77,6 +77,8 @@ class Account:
     last_name: str = "User"
     #: Whether it may subscribe to its heaters' own topics.
     pushes: bool = True
+    #: The phone that was registered last, as the app sends it.
+    phone: dict[str, object] = field(default_factory=dict, repr=False, compare=False)
 
     def heater(self, mac_address: object, additional_value: object) -> HeaterRecord | None:
         """Find an owned heater by both halves of its identity."""

@@ -348,6 +348,7 @@ def _store_tou(account: Account, fields: Fields) -> dict[str, Any]:
 
 def _update_push_token(account: Account, fields: Fields) -> object:
     _text(fields, "pushToken")
+    account.phone.update(fields)
     return _NO_DATA
 
 

@@ -26,12 +26,14 @@ class NaviLinkClient:
 
     ::
 
-        async with NaviLinkClient(NaviLinkConfig.from_environment()) as client:
+        async with NaviLinkClient() as client:
             for device in await client.get_devices():
                 print(device.name, await device.get_status())
 
-    Without ``config`` the credentials come with ``authenticate(email, password)``. ``session``
-    lends an aiohttp session, which its owner closes.
+    Without ``config`` the settings are those of ``NaviLinkConfig.from_environment()``: the
+    ``NAVILINK_…`` variables and a ``.env`` file. Credentials may also come later, with
+    ``authenticate(email, password)``, and win. ``session`` is an aiohttp session to use; the caller
+    closes it. Raises ConfigurationError when a variable holds a bad value.
     """
 
     def __init__(
@@ -40,7 +42,7 @@ class NaviLinkClient:
         *,
         session: aiohttp.ClientSession | None = None,
     ) -> None:
-        self.config = config if config is not None else NaviLinkConfig()
+        self.config = config if config is not None else NaviLinkConfig.from_environment()
         self._auth = NaviLinkAuth(self.config, session=session)
         self._exchange = Exchange(self._auth, self.config)
         self._devices: dict[str | None, NaviLinkDevice] = {}

@@ -321,6 +321,55 @@ async def test_a_program_in_another_process_uses_the_env_file(
     assert (program.returncode, out.strip(), err) == (0, b"121", b"")
 
 
+PUBLISHED_PATTERN = """
+import asyncio
+from navien_nwp500 import NaviLinkClient, ReconnectConfig
+
+async def main():
+    client = NaviLinkClient()
+    await client.authenticate({credentials})
+    device = (await client.get_devices())[0]
+    assert (await device.get_connectivity_status()).get("device_connected")
+    mqtt = await device.get_mqtt_connection(reconnect_config=ReconnectConfig(max_retries=20))
+    await mqtt.connect()
+
+    def show(status):
+        print(int(status.dhw_temperature_setting), flush=True)
+        asyncio.ensure_future(mqtt.stop_monitoring())
+
+    mqtt.set_status_callback(show)
+    await mqtt.start_monitoring(polling_interval=300)
+    await client.close()
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("given", ["environment", ".env", "arguments"])
+async def test_the_published_pattern_needs_nothing_but_the_settings(
+    sim: Simulator, tmp_path: Path, given: str
+) -> None:
+    """REQUIREMENTS L1 as it is published; what ``authenticate`` is given wins over the settings."""
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("NAVILINK_")}
+    settings, credentials = dict(sim.environment), ""
+    if given == "arguments":
+        credentials = f"{settings['NAVILINK_EMAIL']!r}, {settings['NAVILINK_PASSWORD']!r}"
+        settings["NAVILINK_PASSWORD"] = "another"
+    if given == ".env":
+        lines = (f"{name}={value}\n" for name, value in settings.items())
+        (tmp_path / ".env").write_text("".join(lines))
+        settings = {}
+    program = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-W", "error", "-c", PUBLISHED_PATTERN.format(credentials=credentials)),
+        cwd=tmp_path,
+        env={**clean, **settings},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    out, err = await asyncio.wait_for(program.communicate(), 60)
+    assert (program.returncode, out.strip(), err) == (0, b"121", b"")
+
+
 async def test_nothing_is_left_running(sim: Simulator) -> None:
     before = asyncio.all_tasks()
     async with NaviLinkClient(sim.config) as client:
@@ -331,7 +380,12 @@ async def test_nothing_is_left_running(sim: Simulator) -> None:
     assert not client._exchange.first.connected
 
 
-async def test_nothing_to_configure_is_needed_to_construct() -> None:
+async def test_nothing_to_configure_is_needed_to_construct(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith("NAVILINK_")]:
+        monkeypatch.delenv(name)
     client = NaviLinkClient()
     assert "password" not in repr(client).lower()
     await client.close()

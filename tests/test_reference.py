@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from reference_page import NUMBERS, TEXT, cited, resolves
+from reference_page import NUMBERS, TEXT, chapter, cited, resolves
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("navien_nwp500", "tests", "benchmarks", "examples", "docs", "reference")
@@ -33,6 +33,13 @@ def test_citations_are_found_in_every_form() -> None:
     assert cited(forms) == numbers
     assert not resolves(f"PROTOCOL {6}.99") and not resolves("nothing")
     assert sum(len(cited(path.read_text("utf-8"))) for path in CITING) > 200
+
+
+def test_the_open_points_that_are_cited_are_open() -> None:
+    listed = re.findall(r"^\| (\d+) \|", chapter(13), re.M)
+    texts = [path.read_text("utf-8") for path in CITING if path.suffix == ".py"]
+    points = re.findall(r"PROTOCOL 13, point (\d+)", " ".join(texts), re.I)
+    assert points and set(points) <= set(listed)
 
 
 def test_sections_are_numbered_once_and_in_order() -> None:

@@ -226,6 +226,13 @@ def test_a_unit_has_a_property_of_its_own() -> None:
     assert (EnergyCount(21).watt_hours, Watts(466).watts, SignalStrength(58).dbm) == (84, 466, -58)
 
 
+def test_a_wish_becomes_the_nearest_step() -> None:
+    # PROTOCOL 6.3, 6.14
+    assert (HalfCelsius.from_celsius(60.5), HalfCelsius.from_fahrenheit(140.9)) == (121, 121)
+    assert (DeciCelsius.from_celsius(60.5), DeciCelsius.from_fahrenheit(140.9)) == (605, 605)
+    assert HalfCelsius.from_fahrenheit(120) == 98
+
+
 def test_every_quantity_has_a_value_that_shows_its_scale() -> None:
     shown = {type(golden.value) for golden in VALUES if golden.value}
     kinds = [kind for kind in vars(quantities).values() if isinstance(kind, type)]
@@ -513,6 +520,10 @@ def test_what_is_missing_and_what_is_there(
             "hybrid",
             ("heat pump", "upper element"),
         ),
+        # Codes come a message late: power decides.
+        ("PROTOCOL 6.7", {"currentInstPower": 432}, "heat pump", ()),
+        ("PROTOCOL 6.7", {"currentInstPower": 5171}, "electric", ()),
+        ("PROTOCOL 6.7", {"currentInstPower": 5378, "compUse": 2}, "hybrid", ("heat pump",)),
         (
             "PROTOCOL 14.3",
             {"currentInstPower": 5092, "heatLowerUse": 2},

@@ -1,7 +1,7 @@
 """Whole messages, without input or output: topics, envelopes, binary frames.
 
-Client and simulator both read it, each its half. Facts: protocol sections 3 (topics),
-4 (envelope), 5 (commands); the binary header is given by the design this library was asked for,
+Client and simulator both read it, each its half. Facts: PROTOCOL 3 (topics), PROTOCOL 4
+(envelope), PROTOCOL 5 (commands); the binary header is given by the design this library was asked for,
 the layout after it is this project's own.
 """
 

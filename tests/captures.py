@@ -1,4 +1,13 @@
-"""Where recorded traffic is: beside the project, never in it."""
+"""Recordings of real heaters, and tables of facts: beside the project, never in it.
+
+A file of tests that needs them begins, after its imports, with::
+
+    if not captures.HERE:
+        pytest.skip(captures.ABSENT, allow_module_level=True)
+
+so that without them it is one line of the summary. Values that can be written down are judged
+without recordings, in test_golden_values.py.
+"""
 
 from __future__ import annotations
 
@@ -7,27 +16,25 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 SHARED = Path(__file__).parents[2] / "shared"
 CAPTURES = SHARED / "captures"
-
-
-def _found(path: Path) -> Path:
-    if not path.exists():
-        pytest.skip(f"no recorded traffic: {path} is not there")
-    return path
+HERE = CAPTURES.is_dir()
+ABSENT = "recordings of real heaters are not part of the repository; this is normal"
 
 
 def payloads() -> list[bytes]:
     """The recorded status messages as they came, in their order."""
-    return _found(CAPTURES / "status_messages.jsonl").read_bytes().splitlines()
+    return (CAPTURES / "status_messages.jsonl").read_bytes().splitlines()
 
 
 def rest(name: str) -> Any:
     """The ``data`` of a recorded REST answer."""
-    text = _found(CAPTURES / "rest" / f"{name}.json").read_text("utf-8")
-    return json.loads(text)["response"]["data"]
+    return exchange(name)["response"]["data"]
+
+
+def exchange(name: str) -> Any:
+    """A recorded REST exchange."""
+    return json.loads((CAPTURES / "rest" / f"{name}.json").read_text("utf-8"))
 
 
 def field_log() -> list[dict[str, str]]:
@@ -40,12 +47,6 @@ def facts(name: str) -> list[dict[str, str]]:
     return _rows(SHARED / f"{name}.csv")
 
 
-def chapter(number: int) -> str:
-    """One chapter of the protocol document."""
-    text = _found(SHARED / "PROTOCOL.md").read_text("utf-8")
-    return text.partition(f"\n## {number}. ")[2].partition("\n## ")[0]
-
-
 def _rows(path: Path) -> list[dict[str, str]]:
-    with _found(path).open(encoding="utf-8", newline="") as file:
+    with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))

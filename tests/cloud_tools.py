@@ -10,16 +10,13 @@ import asyncio
 import contextlib
 import hashlib
 import hmac
-import json
 import ssl
 import time
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import Any, AsyncIterator, Awaitable, Callable
 from urllib.parse import quote
 
 import aiohttp
-import pytest
 from yarl import URL
 
 from navien_nwp500.simulator.accounts import Account, HeaterRecord
@@ -29,7 +26,6 @@ from navien_nwp500.simulator.sigv4 import AwsKeys
 EMAIL = "user@example.com"
 PASSWORD = "correct horse"
 MAC = "0123456789ab"
-CAPTURES = Path(__file__).parents[2] / "shared" / "captures"
 LIMIT = 5.0
 
 
@@ -39,13 +35,66 @@ def make_account(heaters: int = 1, email: str = EMAIL, first: int = 0) -> Accoun
     return Account(email, PASSWORD, [HeaterRecord(mac) for mac in macs])
 
 
-def recorded(name: str) -> dict[str, Any]:
-    """Read a recorded REST exchange, or skip the test."""
-    path = CAPTURES / "rest" / name
-    if not path.exists():
-        pytest.skip(f"the recorded REST exchanges are not here: {path} is absent")
-    exchange: dict[str, Any] = json.loads(path.read_text())
-    return exchange
+def keys(names: str, **inner: Any) -> dict[str, Any]:
+    """Make an object with these keys; ``inner`` are those that hold objects."""
+    return {**dict.fromkeys(names.split()), **inner}
+
+
+#: The keys of the recorded answers, by path: PROTOCOL 1.5 to 1.10, 1.12.
+# fmt: off
+ANSWERS = {
+    "/user/sign-in": keys(
+        "userInfo legal token",
+        userInfo=keys("userType userFirstName userLastName userStatus userSeq"),
+        legal=[keys("legalType userVersion userAgree version agreement mandatory reagree url description language revisionAt")],
+        token=keys("idToken accessToken refreshToken authenticationExpiresIn accessKeyId secretKey sessionToken authorizationExpiresIn"),
+    ),
+    "/auth/refresh": keys("idToken accessToken refreshToken authenticationExpiresIn"),
+    "/device/list": [
+        keys(
+            "",
+            deviceInfo=keys("homeSeq macAddress additionalValue deviceType deviceName connected"),
+            location=keys("state city address"),
+        )
+    ],
+    "/device/info": keys(
+        "",
+        deviceInfo=keys("homeSeq deviceName deviceType installType connected"),
+        location=keys("state city address latitude longitude altitude"),
+        installer=keys("installerId installerFirstName installerLastName installerPhoneNumber"),
+        alarmInfo=keys("isEtcAlarm isErrorAlarm"),
+        descaling=keys("descalingStartTime descalingEndTime"),
+    ),
+    "/device/firmware/info": keys(
+        "",
+        firmwares=[keys("macAddress additionalValue deviceType deviceGroup curSwCode curVersion downloadedVersion")],
+    ),
+    "/device/tou": keys(
+        "registerPath sourceType",
+        touInfo=keys(
+            "controllerId manufactureId name utility zipCode",
+            schedule=[keys("season", interval=[keys("priceMin priceMax week decimalPoint startHour startMinute endHour endMinute")])],
+        ),
+    ),
+}
+# fmt: on
+
+
+def answer_keys(path: str) -> set[str]:
+    """The paths of keys in a whole answer; that to a push registration has no ``data``."""
+    data = {"data": ANSWERS[path]} if path in ANSWERS else {}
+    return key_paths({"code": 200, "msg": "SUCCESS", **data})
+
+
+def key_paths(value: Any, prefix: str = "") -> set[str]:
+    """Every path of keys in a JSON value; the members of a list are one."""
+    if isinstance(value, dict):
+        return {prefix} | {
+            path for key in value for path in key_paths(value[key], f"{prefix}.{key}")
+        }
+    if isinstance(value, list):
+        return {prefix} | {path for item in value for path in key_paths(item, f"{prefix}[]")}
+    return {prefix}
 
 
 def presign(keys: AwsKeys, host: str, *, when: float | None = None, **changes: str) -> str:

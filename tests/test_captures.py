@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+from datetime import date, datetime, time, timezone
+from decimal import Decimal
 from typing import Any
 
 import captures
 import pytest
+from cloud_tools import answer_keys, key_paths
 
 from navien_nwp500 import wire
 from navien_nwp500.models import Activity, DeviceInfo, DeviceStatus, FirmwareInfo, UserInfo
@@ -24,6 +27,20 @@ from navien_nwp500.quantities import (
     TouOverride,
     TouStatus,
 )
+from navien_nwp500.record import parse_info
+from navien_nwp500.tou import (
+    TOUPeriod,
+    check_tou,
+    decode_tou,
+    encode_tou_mqtt,
+    encode_tou_rest,
+    peak_windows,
+)
+from navien_nwp500.traffic import MQTT, OUT, Entry, leaks, masked
+from navien_nwp500.week import WEEKDAYS, WEEKEND
+
+if not captures.HERE:
+    pytest.skip(captures.ABSENT, allow_module_level=True)
 
 MAC = "0123456789ab"
 CLIENT = "3f0e7c1a-0000-4000-8000-000000000001"
@@ -470,3 +487,67 @@ def test_the_recorded_firmware_decodes() -> None:
 
 def texts(value: Quantity | None) -> Any:
     return None if value is None else value.text
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["sign_in", "refresh", "device_list", "device_info", "firmware_info", "tou", "push_token"],
+)
+def test_every_recorded_answer_has_the_keys_written_down(name: str) -> None:
+    exchange = captures.exchange(name)
+    base, path = exchange["path"][:9], exchange["path"][9:]
+    assert (base, exchange["status"]) == ("/api/v2.1", 200)
+    assert key_paths(exchange["response"]) == answer_keys(path)
+
+
+# The cloud's time-of-use plan
+
+
+def test_the_recorded_plan() -> None:
+    info = decode_tou(captures.rest("tou"))
+    assert info.name == "S-TOU-X Sample Rate Time of Use Baseline Region Z (All Electric Service)"
+    assert (info.utility, info.zip_code) == ("Sample Gas & Electric LLC", "10001")
+    assert (info.controller_id, info.manufacture_id) == ("12345678AB12345678", "1234E5678901234")
+    assert (info.register_path, info.source_type) == ("bt", "openei")
+    assert len(info.periods) == 12
+    winter, summer = frozenset({10, 11, 12, 1, 2, 3, 4, 5}), frozenset({6, 7, 8, 9})
+    assert info.periods[1] == TOUPeriod(
+        winter, WEEKDAYS, time(16, 0), time(20, 59), Decimal("0.33"), Decimal("0.43")
+    )
+    assert info.periods[11] == TOUPeriod(
+        summer, WEEKEND, time(21, 0), time(23, 59), Decimal("0.34"), Decimal("0.44")
+    )
+
+
+def test_the_recorded_plan_is_whole_and_goes_back_as_it_came() -> None:
+    recorded = captures.rest("tou")
+    info = decode_tou(recorded)
+    check_tou(info.periods)
+    back = encode_tou_rest(info)
+    assert back["schedule"] == recorded["touInfo"]["schedule"]
+    assert back["zipCode"] == "10001"
+    written = encode_tou_mqtt(info.periods)
+    assert [entry["season"] for entry in written] == [31] * 6 + [3584] * 6 + [480] * 6
+    (window,) = peak_windows(info.periods, date(2026, 7, 4))
+    assert (window.start.hour, window.end.hour) == (16, 21)
+
+
+# Masks
+
+
+def frame(payload: Any, topic: str = f"cmd/52/navilink-{MAC}/st") -> Entry:
+    return Entry(datetime(2026, 1, 1, 6, tzinfo=timezone.utc), OUT, MQTT, topic, payload)
+
+
+def test_masks_leave_what_a_heater_measured_as_it_was() -> None:
+    """Messages of a real heater, with the examples of the table for its secrets."""
+    for payload in captures.payloads():
+        kept = masked(frame(json.loads(payload), PUSH_TOPIC))
+        before, after = (parse_message(kept.name, one) for one in (payload, kept.content))
+        assert before is not None and after is not None
+        assert after.body == before.body and after.session_id == before.session_id
+    for name in ("device_list", "device_info", "firmware_info", "tou", "sign_in", "refresh"):
+        kept = masked(frame(captures.rest(name)))
+        assert leaks(kept.line) == [] and "eyJ" not in kept.line
+    assert decode_tou(masked(frame(captures.rest("tou"))).payload).periods
+    assert parse_info(masked(frame(captures.rest("device_list"))).payload[0]).online

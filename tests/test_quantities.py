@@ -1,4 +1,4 @@
-"""What the integers mean, by hand; the scales are those of protocol 6.3."""
+"""What all quantities share. What each one means is in test_golden_values.py."""
 
 from __future__ import annotations
 
@@ -14,40 +14,15 @@ from hypothesis import strategies as st
 
 from navien_nwp500 import quantities
 from navien_nwp500.quantities import (
-    Bits,
     Choice,
-    Code,
-    Days,
     DeciCelsius,
-    DeciKelvin,
-    DeciLitresPerMinute,
-    DhwControl,
-    DHWMode,
-    DrEvent,
-    EnergyCount,
     ErrorCode,
     Flag,
     HalfCelsius,
     HeatPumpState,
-    HeatSource,
-    Hours,
-    Litres,
     OperationMode,
-    Percent,
     Quantity,
-    RecircMode,
-    Rpm,
-    SignalStrength,
-    Steps,
     Temperature,
-    TemperatureType,
-    TempFormula,
-    TouOverride,
-    TouStatus,
-    UnitType,
-    Version,
-    Volume,
-    Watts,
 )
 
 MODEST = settings(max_examples=60, deadline=None, database=None)
@@ -69,116 +44,6 @@ def test_all_the_types_are_judged_here() -> None:
     assert set(TEMPERATURES) == {HalfCelsius, DeciCelsius}
     assert len(CHOICES) >= 14
     assert len(TYPES) >= 31
-
-
-@pytest.mark.parametrize(
-    "raw, celsius, fahrenheit",
-    [
-        (121, 60.5, 140.9),
-        (120, 60.0, 140.0),
-        (98, 49.0, 120.2),
-        (117, 58.5, 137.3),
-        (131, 65.5, 149.9),
-        (81, 40.5, 104.9),
-        (70, 35.0, 95.0),
-        (12, 6.0, 42.8),
-        (0, 0.0, 32.0),
-        (-80, -40.0, -40.0),
-        (-1, -0.5, 31.1),
-    ],
-)
-def test_half_degrees(raw: int, celsius: float, fahrenheit: float) -> None:
-    value = HalfCelsius(raw)
-    assert value == raw
-    assert (value.celsius, value.fahrenheit, value.physical) == (celsius, fahrenheit, celsius)
-    assert value.reading == {"celsius": celsius, "fahrenheit": fahrenheit}
-    assert value.text == f"{celsius:.1f} °C ({fahrenheit:.1f} °F)"
-
-
-@pytest.mark.parametrize(
-    "raw, celsius, fahrenheit",
-    [
-        (605, 60.5, 140.9),
-        (601, 60.1, 140.18),
-        (594, 59.4, 138.92),
-        (386, 38.6, 101.48),
-        (73, 7.3, 45.14),
-        (0, 0.0, 32.0),
-        (-400, -40.0, -40.0),
-    ],
-)
-def test_tenths_of_a_degree(raw: int, celsius: float, fahrenheit: float) -> None:
-    value = DeciCelsius(raw)
-    assert (value.celsius, value.fahrenheit, value.physical) == (celsius, fahrenheit, celsius)
-
-
-@pytest.mark.parametrize(
-    "raw, kelvin, fahrenheit_degrees",
-    [(-2, -0.2, -0.36), (157, 15.7, 28.26), (52, 5.2, 9.36), (50, 5.0, 9.0), (0, 0.0, 0.0)],
-)
-def test_a_difference_never_gets_the_32_of_a_temperature(
-    raw: int, kelvin: float, fahrenheit_degrees: float
-) -> None:
-    value = DeciKelvin(raw)
-    assert (value.kelvin, value.fahrenheit_degrees) == (kelvin, fahrenheit_degrees)
-    assert value.reading == {"kelvin": kelvin, "fahrenheit_degrees": fahrenheit_degrees}
-    assert not hasattr(value, "fahrenheit")
-    assert not hasattr(value, "celsius")
-
-
-@pytest.mark.parametrize("counts, wh", [(1404, 5616), (21, 84), (77, 308), (0, 0), (1861, 7444)])
-def test_an_energy_count_is_4_watt_hours(counts: int, wh: int) -> None:
-    assert EnergyCount(counts).watt_hours == wh
-    assert EnergyCount(counts).reading == {"Wh": wh}
-
-
-@pytest.mark.parametrize("raw, dbm", [(58, -58), (-58, -58), (0, 0)])
-def test_signal_strength_is_sent_without_its_sign(raw: int, dbm: int) -> None:
-    assert SignalStrength(raw).dbm == dbm
-    assert SignalStrength(raw).reading == {"dBm": dbm}
-
-
-@pytest.mark.parametrize(
-    "raw, text",
-    [
-        (184614912, "11.1.0.0"),
-        (167837696, "10.1.0.0"),
-        (34013184, "2.7.0.0"),
-        (0, "0.0.0.0"),
-        (0x7F0102FF, "127.1.2.255"),
-        (-1, "255.255.255.255"),
-    ],
-)
-def test_four_bytes_make_a_version(raw: int, text: str) -> None:
-    assert Version(raw) == raw
-    assert Version(raw).text == Version(raw).reading == text
-
-
-@pytest.mark.parametrize(
-    "value, reading, text",
-    [
-        (Watts(5378), {"W": 5378}, "5378 W"),
-        (Percent(98), {"%": 98}, "98 %"),
-        (Days(7), {"d": 7}, "7 d"),
-        (Hours(200_000), {"h": 200_000}, "200000 h"),
-        (Rpm(894), {"rpm": 894}, "894 rpm"),
-        (Steps(480), {"steps": 480}, "480 steps"),
-        (Litres(10_000_000), {"L": 10_000_000}, "10000000 L"),
-        (DeciLitresPerMinute(57), {"L/min": 5.7}, "5.7 L/min"),
-        (EnergyCount(1404), {"Wh": 5616}, "5616 Wh"),
-        (SignalStrength(58), {"dBm": -58}, "-58 dBm"),
-        (DeciKelvin(-2), {"kelvin": -0.2, "fahrenheit_degrees": -0.36}, "-0.2 K"),
-        (Code(16777219), 16777219, "16777219"),
-        (Code(2147483647), 2147483647, "2147483647"),
-        (Bits(0x24), 0x24, "0x24"),
-        (ErrorCode(0), 0, "none"),
-        (ErrorCode(799), 799, "E799"),
-        (ErrorCode(96), 96, "E096"),
-    ],
-)
-def test_readings_and_texts(value: Quantity, reading: Any, text: str) -> None:
-    assert value.reading == reading
-    assert value.text == text
 
 
 def test_a_fault_is_active_when_it_has_a_number() -> None:
@@ -227,78 +92,10 @@ def test_fahrenheit_has_no_dust_of_floating_point(cls: type[Temperature], raw: i
 # Codes with names
 
 
-@pytest.mark.parametrize(
-    "choice, names",
-    [
-        (Flag, {0: "UNKNOWN", 1: "READY", 2: "ACTIVE"}),
-        (OperationMode, {0: "STANDBY", 32: "HEAT_PUMP", 64: "ELECTRIC", 96: "HYBRID"}),
-        (
-            DHWMode,
-            {
-                0: "STANDBY",
-                1: "HEAT_PUMP",
-                2: "ELECTRIC",
-                3: "ENERGY_SAVER",
-                4: "HIGH_DEMAND",
-                5: "VACATION",
-                6: "POWER_OFF",
-            },
-        ),
-        (HeatSource, {0: "NONE", 1: "HEAT_PUMP", 2: "ELEMENT", 3: "HEAT_PUMP_AND_ELEMENT"}),
-        (
-            HeatPumpState,
-            {
-                20: "IDLE",
-                30: "PRE_RUN",
-                40: "COMPRESSOR_START",
-                50: "RUN",
-                60: "FAN_RUN_ON",
-                70: "LOCK_OUT",
-            },
-        ),
-        (TouStatus, {0: "OFF", 1: "OFF_PEAK", 2: "MID_PEAK", 3: "ON_PEAK"}),
-        (TouOverride, {0: "UNKNOWN", 1: "OVERRIDDEN", 2: "FOLLOWED"}),
-        (RecircMode, {0: "UNKNOWN", 1: "ALWAYS", 2: "WEEKLY", 3: "HOT_BUTTON", 4: "NONE"}),
-        (
-            DrEvent,
-            {
-                0: "NONE",
-                1: "RUN_NORMAL",
-                2: "SHED",
-                3: "LOAD_UP",
-                4: "LOAD_UP_ADVANCED",
-                5: "CRITICAL_PEAK",
-                6: "GRID_EMERGENCY",
-            },
-        ),
-        (
-            DhwControl,
-            {0: "UNKNOWN", 1: "DISABLED", 2: "HALF_DEGREE", 3: "ONE_DEGREE", 4: "THREE_STAGES"},
-        ),
-        (TemperatureType, {1: "CELSIUS", 2: "FAHRENHEIT"}),
-        (TempFormula, {0: "ASYMMETRIC", 1: "STANDARD"}),
-        (UnitType, {513: "NPF", 514: "NPF_SYSTEM"}),
-        (Volume, {1: "GALLONS_50", 2: "GALLONS_65", 3: "GALLONS_80"}),
-    ],
-)
-def test_the_names_of_the_codes(choice: type[Choice], names: dict[int, str]) -> None:
-    # Protocol 6.2 and 12.
-    assert {member.value: member.name for member in choice} == names
-
-
-def test_every_code_with_names_is_listed_above() -> None:
-    marks = test_the_names_of_the_codes.pytestmark  # type: ignore[attr-defined]
-    assert {arguments[0] for arguments in marks[0].args[1]} == set(CHOICES)
-
-
 def test_1_is_ready_and_only_2_is_active() -> None:
     assert [Flag(raw).active for raw in (-1, 0, 1, 2, 3, 255)] == [False] * 3 + [True] + [False] * 2
     assert Flag(1) is Flag.READY
     assert (Flag.of(True), Flag.of(False)) == (Flag.ACTIVE, Flag.READY)
-
-
-def test_a_tank_has_its_nominal_volume() -> None:
-    assert [Volume(code).litres for code in (1, 2, 3, 4)] == [189.2, 246.0, 302.8, None]
 
 
 @pytest.mark.parametrize("choice", CHOICES)

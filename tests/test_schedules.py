@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import datetime
-import json
 from dataclasses import replace
 from decimal import Decimal, localcontext
-from pathlib import Path
 from typing import Any, Callable
 
 import pytest
@@ -649,42 +647,6 @@ def test_the_masks_decide_whether_a_peak_joins() -> None:
 
 
 # The cloud's plan
-
-
-@pytest.fixture
-def captured() -> dict[str, Any]:
-    path = Path(__file__).parents[2] / "shared" / "captures" / "rest" / "tou.json"
-    if not path.exists():
-        pytest.skip("the recorded time-of-use answer is not on this machine")
-    data: dict[str, Any] = json.loads(path.read_text())["response"]["data"]
-    return data
-
-
-def test_the_captured_plan(captured: dict[str, Any]) -> None:
-    info = decode_tou(captured)
-    assert info.name == "S-TOU-X Sample Rate Time of Use Baseline Region Z (All Electric Service)"
-    assert (info.utility, info.zip_code) == ("Sample Gas & Electric LLC", "10001")
-    assert (info.controller_id, info.manufacture_id) == ("12345678AB12345678", "1234E5678901234")
-    assert (info.register_path, info.source_type) == ("bt", "openei")
-    assert len(info.periods) == 12
-    winter, summer = frozenset({10, 11, 12, 1, 2, 3, 4, 5}), frozenset({6, 7, 8, 9})
-    assert info.periods[1] == TOUPeriod(
-        winter, WEEKDAYS, at(16, 0), at(20, 59), Decimal("0.33"), Decimal("0.43")
-    )
-    assert info.periods[11] == TOUPeriod(
-        summer, WEEKEND, at(21, 0), at(23, 59), Decimal("0.34"), Decimal("0.44")
-    )
-
-
-def test_the_captured_plan_is_whole_and_goes_back_as_it_came(captured: dict[str, Any]) -> None:
-    info = decode_tou(captured)
-    check_tou(info.periods)
-    back = encode_tou_rest(info)
-    assert back["schedule"] == captured["touInfo"]["schedule"]
-    assert back["zipCode"] == "10001"
-    written = encode_tou_mqtt(info.periods)
-    assert [entry["season"] for entry in written] == [31] * 6 + [3584] * 6 + [480] * 6
-    assert windows(list(info.periods), "2026-07-04") == ["04 16:00 - 04 21:00"]
 
 
 INTERVAL = {key: value for key, value in WRITTEN[0].items() if key != "season"}

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import NamedTuple
 
+import captures
 import pytest
 
 from navien_nwp500.models import DeviceStatus
@@ -29,7 +28,9 @@ from navien_nwp500.simulator.firmware import (
 )
 from navien_nwp500.simulator.heater import Heater
 
-CAPTURES = Path(__file__).parents[2] / "shared" / "captures"
+if not captures.HERE:
+    pytest.skip(captures.ABSENT, allow_module_level=True)
+
 MIDNIGHT = datetime(2026, 1, 1, tzinfo=timezone.utc)
 DEMAND, OPERATION = 67108868, 67108883
 
@@ -85,11 +86,7 @@ def deci(fahrenheit: str) -> int:
 
 @pytest.fixture(scope="module")
 def field_log() -> list[Logged]:
-    path = CAPTURES / "field_log.csv"
-    if not path.exists():
-        pytest.skip(f"the recorded field log is not at {path}")
-    with path.open(newline="") as file:
-        return [logged(row) for row in csv.DictReader(file)]
+    return [logged(row) for row in captures.field_log()]
 
 
 def logged(row: dict[str, str]) -> Logged:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ..quantities import Flag
 
-#: 60 degC in tenths: open point 18 of the protocol.
+#: 60 degC in tenths (PROTOCOL 8.9).
 TARGET = 600
 _DAY = 86400.0
 

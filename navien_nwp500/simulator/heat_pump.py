@@ -1,7 +1,7 @@
 """The heat pump: sequencer, fan, expansion valve, refrigerant temperatures and power.
 
-Times in seconds, temperatures in degC, power and heat in W. Measured figures from the protocol's
-sections 9.1, 9.6, 9.7 and 14.2.
+Times in seconds, temperatures in degC, power and heat in W. Measured figures from
+PROTOCOL 9.1, 9.6, 9.7 and 14.2.
 """
 
 from __future__ import annotations

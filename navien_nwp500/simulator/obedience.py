@@ -18,8 +18,8 @@ from ..quantities import DHWMode, HalfCelsius, RecircMode
 from .answers import ANSWERS, Answer, Answers
 from .heater import Heater
 
-#: The least time between controls, in seconds of the heater's time: our choice, open point 17 of
-#: the protocol. A hurried control is not obeyed and does not begin the interval anew.
+#: The least time between controls, in seconds of the heater's time: our choice
+#: (PROTOCOL 13, point 17). A hurried control is not obeyed and does not begin the interval anew.
 CONTROL_INTERVAL = 3.0
 #: The codes of controls (protocol 5.1).
 _CONTROLS = range(0x02000000, 0x03000000)

@@ -11,7 +11,7 @@ from ..week import Weekday
 
 E = TypeVar("E", Reservation, RecirculationEntry)
 
-#: 7 or 16 by different documents; open point 13 of the protocol gives a simulator 16.
+#: 7 or 16 by old documents; a real heater held 32 (PROTOCOL 8.3).
 RESERVATIONS = 16
 
 

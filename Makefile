@@ -1,6 +1,6 @@
 # Words for people. Each makes what it needs; only Python 3.9 or newer and make are asked for.
+# PYTHON=python3.12 after a word names the Python that makes .venv.
 
-PYTHON ?= python3
 BIN := .venv/bin
 # What a demo needs, what developing needs, what benchmarks measure against, what the site is built with.
 RUNS := .venv/runs
@@ -52,21 +52,20 @@ build: $(INSTALLED)  ## make sdist and wheel, look into them, try the wheel on e
 	$(BIN)/nox --session build wheel
 
 clean:  ## remove what the other words made
-	rm -rf .venv build dist site demo.csv .pytest_cache .mypy_cache .hypothesis *.egg-info
+	rm -rf .venv install.log build dist site demo.csv .pytest_cache .mypy_cache .hypothesis *.egg-info
 
-$(RUNS): pyproject.toml
-	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[simulator,cli]'
-	touch $@
+# Whether there is something to install, the script knows: .venv may have lost its Python.
+$(RUNS): FORCE
+	@sh scripts/install.sh $@ --editable '.[simulator,cli]'
 
 $(INSTALLED): $(RUNS)
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
-	touch $@
+	@sh scripts/install.sh $@ --editable '.[dev]'
 
 $(FLOORS): $(RUNS) benchmarks/requirements.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check --requirement benchmarks/requirements.txt
-	touch $@
+	@rm -f $@
+	@sh scripts/install.sh $@ --requirement benchmarks/requirements.txt
 
 $(SITE): $(RUNS)
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[docs]'
-	touch $@
+	@sh scripts/install.sh $@ --editable '.[docs]'
+
+FORCE:

@@ -17,14 +17,22 @@ from pathlib import Path
 import nox
 
 
-def _runs(version: str) -> bool:
-    """Whether this Python is here; a pyenv shim may be, without its Python."""
-    program = shutil.which(f"python{version}")
-    asked = [program or "", "--version"]
-    return program is not None and subprocess.run(asked, capture_output=True).returncode == 0
+def _version(name: str) -> str:
+    """Give this Python's version, "" if it is not here; a pyenv shim may be, without its Python."""
+    asked = [shutil.which(name) or "", "-c", "import platform; print(platform.python_version())"]
+    return subprocess.run(asked, capture_output=True, text=True).stdout.strip() if asked[0] else ""
 
 
-PYTHONS = [one for one in ("3.9", "3.10", "3.11", "3.12", "3.13") if _runs(one)]
+CLAIMED = ["3.9", "3.10", "3.11", "3.12", "3.13", "3.14"]
+FOUND = {one: version for one in CLAIMED if (version := _version(f"python{one}"))}
+PYTHONS = list(FOUND)
+# The system's own is often another patch release than the one that comes first on PATH.
+SYSTEM = "/usr/bin/python3"
+SHIPPED = [
+    SYSTEM
+    for version in [_version(SYSTEM)]
+    if version.rpartition(".")[0] in CLAIMED and version not in FOUND.values()
+]
 
 nox.needs_version = ">=2024.4.15"
 nox.options.default_venv_backend = "virtualenv"
@@ -32,7 +40,7 @@ nox.options.envdir = ".venv/nox"
 nox.options.sessions = ["test", "floors"]
 
 
-@nox.session(python=PYTHONS)
+@nox.session(python=PYTHONS + SHIPPED)
 def test(session: nox.Session) -> None:
     """Run the suite with the newest of everything."""
     session.install("--editable", ".[dev]")

@@ -48,6 +48,8 @@ def empty_folders(monkeypatch: pytest.MonkeyPatch, elsewhere: Iterator[Path]) ->
     """The command line keeps sessions and the account: each test, and its programs, begins without."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(next(elsewhere)))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(next(elsewhere)))
+    # Containers set it often, people never: with it a program that forgets to flush passes.
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
 
 
 @pytest.fixture

@@ -299,6 +299,18 @@ async def test_a_reader_that_has_gone_ends_it_quietly(
     assert b"Errno" not in err and b"Broken" not in err
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="only Linux has /dev/full")
+@pytest.mark.parametrize("words", ["monitor --interval 0.05", "status"])
+async def test_a_full_disk_under_stdout_is_said_in_one_sentence(
+    sim: Simulator, tmp_path: Path, words: str
+) -> None:
+    with open("/dev/full", "w") as full:
+        process = await start(tmp_path, *words.split(), stdout=full.fileno(), **sim.environment)
+    _, err = await asyncio.wait_for(process.communicate(), LIMIT)
+    assert process.returncode == 1
+    assert b"navien-nwp500: [Errno 28] No space left on device" in err and b"ignored" not in err
+
+
 @pytest.mark.parametrize(
     ("words", "meant"),
     [

@@ -127,9 +127,9 @@ async def _paste(page: str, line: int, block: str, names: dict[str, Any]) -> Non
 
 @pytest.mark.parametrize("program", PROGRAMS)
 async def test_a_program_of_the_documents_runs(program: str, at_home: Simulator) -> None:
-    """One that watches has no end: what it prints shows that it works."""
+    """One that watches has no end: what it prints shows that it works, each line at once (-u)."""
     process = await asyncio.create_subprocess_exec(
-        *[sys.executable, "-W", "error", "-c", program], stdout=PIPE, stderr=PIPE
+        *[sys.executable, "-u", "-W", "error", "-c", program], stdout=PIPE, stderr=PIPE
     )
     assert process.stdout is not None and process.stderr is not None
     if "device.watch(" in program:

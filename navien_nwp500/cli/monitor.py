@@ -147,7 +147,7 @@ class _Stream:
         return self
 
     def __exit__(self, *_: object) -> None:
-        sys.stdout.flush()
+        """Leave what a reader that has gone did not take: each line was flushed."""
 
     def tick(self, health: Health) -> None:
         """Print nothing."""

@@ -35,6 +35,10 @@ def run(command: Coroutine[Any, Any, None]) -> NoReturn:
     except (NaviLinkError, OSError) as error:
         print(f"navien-nwp500: {error}", file=sys.stderr)
         code = _exit_code(error)
+        try:
+            sys.stdout.flush()
+        except OSError:
+            _leave_stdout()
     sys.exit(code)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 
@@ -14,6 +15,8 @@ def main() -> None:
         sys.exit(f"The command line needs {error.name}: pip install 'navien-nwp500[cli]'")
     from .cli.app import navien_nwp500
 
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # ASCII has no degree sign, cp1252 no bar
     navien_nwp500(prog_name="navien-nwp500")
 
 

@@ -171,6 +171,26 @@ async def test_what_the_encoding_lacks_ends_nothing(
     assert process.returncode == 0 and b"?" in out and b"Traceback" not in err
 
 
+@pytest.mark.skipif(os.name == "nt", reason="needs a shell of Unix")
+@pytest.mark.parametrize(
+    ("words", "closed", "code"),
+    [("login", "<&-", 2), ("devices", "<&- >&-", 0), ("monitor --count 1", "<&- >&- 2>&-", 0)],
+)
+async def test_closed_streams_end_nothing(
+    sim: Simulator, tmp_path: Path, words: str, closed: str, code: int
+) -> None:
+    command = ["sh", "-c", f'exec "$@" {closed}', "sh", sys.executable, "-m", "navien_nwp500"]
+    process = await start_program(
+        *[*command, *words.split()],
+        cwd=tmp_path,
+        env=environment(**sim.environment),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    out, err = await asyncio.wait_for(process.communicate(), LIMIT)
+    assert (process.returncode, out) == (code, b"") and b"Traceback" not in err
+
+
 async def test_the_command_line_never_gives_up_seeking_a_lost_connection(
     sim: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:

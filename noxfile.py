@@ -1,18 +1,24 @@
 """The suite on every Python found, on the oldest of everything, and the release in an empty place.
 
 ``nox`` runs the suites, ``nox -s build wheel`` makes a release and tries it, ``nox -s test-3.13``
-runs one.
+runs one, ``nox -s hostile`` runs it where everything around the tests is unusual.
 """
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
+import time
 import zipfile
+from datetime import datetime
 from pathlib import Path
+from typing import Iterator
+from zoneinfo import ZoneInfo
 
 import nox
 
@@ -53,6 +59,44 @@ def floors(session: nox.Session) -> None:
     session.install("uv")
     session.run("uv", "pip", "install", "--quiet", *_LOWEST, "--editable", ".[dev]")
     session.run("python", "-m", "pytest", *_SEVERAL, *session.posargs)
+
+
+@nox.session(python=False)
+@nox.parametrize(
+    ("zone", "date"),
+    [
+        nox.param("Pacific/Kiritimati", "2028-02-29T10:00", id="leap-day"),
+        nox.param("America/St_Johns", "2027-12-31T23:58", id="end-of-year"),
+    ],
+)
+def hostile(session: nox.Session, zone: str, date: str) -> None:
+    """Run the suite on another date, far from UTC, in ASCII, without SIGINT and stdin, under load."""
+    if not sys.platform.startswith("linux") or shutil.which("cc") is None:
+        session.error("the other date needs Linux and a C compiler: apt-get install gcc libc6-dev")
+    moment = datetime.fromisoformat(date).replace(tzinfo=ZoneInfo(zone))
+    around = {
+        "OTHER_DATE_SECONDS": str(int(moment.timestamp() - time.time())),
+        "TZ": zone,
+        "LC_ALL": "C",
+        "PYTHONUTF8": "0",  # else Python takes C for UTF-8
+    }
+    shell = ["sh", "-c", 'trap "" INT; exec "$@" <&-', "sh"]
+    tests = [sys.executable, "-m", "pytest", *_SEVERAL, *session.posargs]
+    with tempfile.TemporaryDirectory() as folder, _busy(), _busy():
+        library = f"{folder}/other_date.so"
+        session.run("cc", "-shared", "-fPIC", "-o", library, "tests/other_date.c", "-ldl")
+        session.run(*shell, *tests, env={**around, "LD_PRELOAD": library})
+
+
+@contextlib.contextmanager
+def _busy() -> Iterator[None]:
+    """Keep a processor busy; also when nox is killed it ends."""
+    code = "import os\nparent = os.getppid()\nwhile os.getppid() == parent: pass"
+    with subprocess.Popen([sys.executable, "-c", code]) as process:
+        try:
+            yield
+        finally:
+            process.kill()
 
 
 @nox.session(python=False)

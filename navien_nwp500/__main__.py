@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 import sys
 
 
@@ -14,7 +16,17 @@ def main() -> None:
         sys.exit(f"The command line needs {error.name}: pip install 'navien-nwp500[cli]'")
     from .cli.app import navien_nwp500
 
+    _open_streams()
     navien_nwp500(prog_name="navien-nwp500")
+
+
+def _open_streams() -> None:
+    """Replace closed standard streams, and what the encoding of stdout cannot write."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # with <&- or >&-, or as a service of Windows
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # ASCII has no degree sign, cp1252 no bar
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import signal
 from pathlib import Path
 from typing import Any, AsyncIterator, Iterator, Mapping
 
@@ -21,6 +22,17 @@ pytest_plugins = ["navien_nwp500.pytest_plugin"]
 def pytest_configure() -> None:
     """Have no loop before the first: asked for one, Python 3.9 makes it, and nobody closes it."""
     asyncio.set_event_loop(None)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def sigint_not_ignored() -> Iterator[None]:
+    """Let programs be interrupted: they inherit that a shell's ``make test &`` ignores SIGINT."""
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 @pytest.fixture(autouse=True)

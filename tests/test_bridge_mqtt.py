@@ -80,9 +80,11 @@ class Mosquitto:
 @pytest.fixture
 async def broker(tmp_path: Path) -> AsyncIterator[Mosquitto]:
     found = Mosquitto(tmp_path, "allow_anonymous true")
-    await found.start()
-    yield found
-    found.stop()
+    try:
+        await found.start()
+        yield found
+    finally:
+        found.stop()
 
 
 class HomeAssistant:

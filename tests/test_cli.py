@@ -15,6 +15,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from programs import start_program
 from rich.console import Console
 
 from navien_nwp500 import NaviLinkConfig, wire
@@ -32,7 +33,7 @@ def environment(**variables: str) -> dict[str, str]:
     kept = {key: value for key, value in os.environ.items() if not key.startswith("NAVILINK_")}
     # The same exception as in pyproject.toml, for the same reason.
     warnings = "error,ignore:unclosed transport:ResourceWarning"
-    return {**kept, **variables, "PYTHONWARNINGS": warnings, "PYTHONIOENCODING": "utf-8"}
+    return {**kept, "PYTHONIOENCODING": "utf-8", **variables, "PYTHONWARNINGS": warnings}
 
 
 async def start(
@@ -43,7 +44,7 @@ async def start(
     start_new_session: bool = False,
     **variables: str,
 ) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
+    return await start_program(
         sys.executable,
         "-m",
         "navien_nwp500",
@@ -138,6 +139,56 @@ async def test_a_signal_ends_monitor_cleanly_with_the_csv_whole(
     text = (tmp_path / "tank.csv").read_text()
     assert text.endswith("\n")
     assert len({line.count(",") for line in text.splitlines()}) == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT to ignore")
+async def test_in_the_background_ctrl_c_is_not_meant_for_it_and_sigterm_is(
+    sim: Simulator, tmp_path: Path
+) -> None:
+    """A shell without job control starts ``monitor &`` with SIGINT ignored."""
+    heeded = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        process = await start(tmp_path, "monitor", "--interval", "0.05", **sim.environment)
+    finally:
+        signal.signal(signal.SIGINT, heeded)
+    assert process.stdout is not None
+    assert await asyncio.wait_for(process.stdout.readline(), LIMIT)
+    process.send_signal(signal.SIGINT)
+    for _ in range(10):
+        assert await asyncio.wait_for(process.stdout.readline(), LIMIT)
+    process.send_signal(signal.SIGTERM)
+    _, err = await asyncio.wait_for(process.communicate(), LIMIT)
+    assert process.returncode == 0 and "statuses over" in err.decode()
+
+
+@pytest.mark.parametrize("words", ["status", "energy month", "monitor --count 1"])
+async def test_what_the_encoding_lacks_ends_nothing(
+    sim: Simulator, tmp_path: Path, words: str
+) -> None:
+    variables = {**sim.environment, "PYTHONIOENCODING": "ascii"}
+    process = await start(tmp_path, *words.split(), **variables)
+    out, err = await asyncio.wait_for(process.communicate(), LIMIT)
+    assert process.returncode == 0 and b"?" in out and b"Traceback" not in err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a shell of Unix")
+@pytest.mark.parametrize(
+    ("words", "closed", "code"),
+    [("login", "<&-", 2), ("devices", "<&- >&-", 0), ("monitor --count 1", "<&- >&- 2>&-", 0)],
+)
+async def test_closed_streams_end_nothing(
+    sim: Simulator, tmp_path: Path, words: str, closed: str, code: int
+) -> None:
+    command = ["sh", "-c", f'exec "$@" {closed}', "sh", sys.executable, "-m", "navien_nwp500"]
+    process = await start_program(
+        *[*command, *words.split()],
+        cwd=tmp_path,
+        env=environment(**sim.environment),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    out, err = await asyncio.wait_for(process.communicate(), LIMIT)
+    assert (process.returncode, out) == (code, b"") and b"Traceback" not in err
 
 
 async def test_the_command_line_never_gives_up_seeking_a_lost_connection(

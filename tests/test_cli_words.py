@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import datetime, time
+from datetime import datetime, time, timedelta, timezone
 from pathlib import Path
 from typing import Any, Callable, Iterator
 
@@ -25,7 +25,7 @@ from navien_nwp500.cli.app import navien_nwp500
 from navien_nwp500.cli.plan import read_plan
 from navien_nwp500.cli.running import NO_ANSWER, run
 from navien_nwp500.cli.setting import WORDS, plain, register, set_
-from navien_nwp500.cli.world import answered
+from navien_nwp500.cli.world import World, answered
 from navien_nwp500.commands import Command, Parameter
 from navien_nwp500.exceptions import ConfigurationError, RequestTimeoutError
 from navien_nwp500.models import DeviceFeatures, DeviceStatus
@@ -35,7 +35,8 @@ from navien_nwp500.simulator import Simulator
 from navien_nwp500.week import EVERY_DAY, WEEKDAYS, WEEKEND, Weekday
 
 Said = Callable[..., "tuple[int, str, str]"]
-#: A plan whose dear hours are now, on any day: the simulated clock begins at eight.
+START = datetime(2026, 3, 12, 8, 0, tzinfo=timezone(timedelta(hours=-5)))
+#: A plan whose dear hours are at START.
 DEAR_DAY = [
     {"months": "all", "days": "daily", "start": "00:00", "end": "07:59", "price": "0.30"},
     {"months": "all", "days": "daily", "start": "08:00", "end": "22:59", "price": "0.48125"},
@@ -105,10 +106,9 @@ def exit_code(program: Callable[[], object]) -> int:
 
 @pytest.fixture(scope="module")
 def beside() -> Iterator[Beside]:
-    """A heater with a pump, at eight; ten minutes of its time a second."""
-    start = datetime.now().astimezone().replace(hour=8, minute=0, second=0, microsecond=0)
-    options = {"speed": 600, "start": start, "recirculation": True, "control_interval": 0.0}
-    with Beside(**options) as found:
+    """A heater with a pump, whose clock stands at eight."""
+    options = {"speed": 600, "start": START, "frozen": True, "recirculation": True}
+    with Beside(**options, control_interval=0.0) as found:
         yield found
 
 
@@ -129,6 +129,7 @@ def say(
         monkeypatch.delenv(name)
     for name, value in sim.environment.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setattr(World, "now", lambda self: sim.clock.now())
     monkeypatch.chdir(tmp_path)
 
     def spoken(*words: str) -> tuple[int, str, str]:
@@ -500,10 +501,7 @@ def test_a_bare_list_with_bare_numbers_is_read_exactly(tmp_path: Path) -> None:
 
 def test_energy_day_draws_this_month_up_to_today(done: Done) -> None:
     lines = done("energy", "day").splitlines()
-    today = datetime.now()
-    assert [line[:10] for line in lines[2:-2]] == [
-        f"{today:%Y-%m}-{day:02}" for day in range(1, today.day + 1)
-    ]
+    assert [line[:10] for line in lines[2:-2]] == [f"2026-03-{day:02}" for day in range(1, 13)]
     assert any("█" in line for line in lines)
     assert lines[-2].startswith("total ") and lines[-1].startswith("lifetime ")
 
@@ -521,7 +519,7 @@ def test_energy_month_adds_up(done: Done) -> None:
     total = sum(entry["heat_pump_wh"] for entry in found["usage"])
     line = done("energy", "month", "2026").splitlines()[-2].split()
     assert line[0] == "total" and abs(float(line[1]) - total / 1000) < 1
-    assert len(done("energy", "month").splitlines()) == 4 + datetime.now().month
+    assert len(done("energy", "month").splitlines()) == 4 + START.month
 
 
 def test_energy_refuses_other_dates(say: Said) -> None:

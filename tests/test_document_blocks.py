@@ -22,6 +22,7 @@ from typing import Any, Iterator
 
 import click
 import pytest
+from programs import start_program
 
 from navien_nwp500.cli.app import navien_nwp500
 from navien_nwp500.simulator import Simulator
@@ -128,7 +129,7 @@ async def _paste(page: str, line: int, block: str, names: dict[str, Any]) -> Non
 @pytest.mark.parametrize("program", PROGRAMS)
 async def test_a_program_of_the_documents_runs(program: str, at_home: Simulator) -> None:
     """One that watches has no end: what it prints shows that it works, each line at once (-u)."""
-    process = await asyncio.create_subprocess_exec(
+    process = await start_program(
         *[sys.executable, "-u", "-W", "error", "-c", program], stdout=PIPE, stderr=PIPE
     )
     assert process.stdout is not None and process.stderr is not None

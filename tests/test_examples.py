@@ -11,10 +11,12 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from home_assistant import SENSOR_CLASSES
+from programs import running
 
 import navien_nwp500
 
@@ -22,88 +24,86 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 LIMIT = 60.0
 
 
-def start(name: str, *words: str, cwd: Path) -> subprocess.Popen[str]:
+def command(name: str, *words: str) -> list[str]:
+    return [sys.executable, "-W", "error", str(EXAMPLES / name), *words]
+
+
+def environment() -> dict[str, str]:
     clean = {key: value for key, value in os.environ.items() if not key.startswith("NAVILINK_")}
-    return subprocess.Popen(
-        [sys.executable, "-W", "error", str(EXAMPLES / name), *words],
+    return {**clean, "PYTHONIOENCODING": "utf-8"}
+
+
+def ending(name: str, *words: str, cwd: Path) -> tuple[int, str, str]:
+    """Run an example to its end; returns its exit code and what it printed."""
+    done = subprocess.run(
+        command(name, *words),
         cwd=cwd,
-        env=clean,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
+        env=environment(),
+        capture_output=True,
+        encoding="utf-8",
+        timeout=LIMIT,
     )
+    return done.returncode, done.stdout, done.stderr
+
+
+def run(name: str, *words: str, cwd: Path) -> list[str]:
+    """Run an example on the simulator, where it succeeds; returns the lines that it printed."""
+    code, out, err = ending(name, *words, "--simulate", cwd=cwd)
+    assert (code, err) == (0, "")
+    return out.splitlines()
 
 
 def test_basic_usage_prints_a_reading(tmp_path: Path) -> None:
-    process = start("basic_usage.py", "--simulate", cwd=tmp_path)
-    out, err = process.communicate(timeout=LIMIT)
-    assert (process.returncode, err) == (0, "")
+    out = "\n".join(run("basic_usage.py", cwd=tmp_path))
     assert "setpoint  60.5 °C (140.9 °F)" in out
 
 
 def test_the_control_demo_prints_each_confirmation(tmp_path: Path) -> None:
-    process = start("device_control_demo.py", "--simulate", cwd=tmp_path)
-    out, err = process.communicate(timeout=LIMIT)
-    assert (process.returncode, err) == (0, "")
-    lines = out.splitlines()
-    assert len(lines) == 9 and "refused" not in out
+    lines = run("device_control_demo.py", cwd=tmp_path)
+    assert len(lines) == 9 and "refused" not in "".join(lines)
     assert "confirmed: 49.0 °C (120.2 °F)" in lines[0]
     assert lines[-1].endswith("1 kept")
 
 
 def test_the_keys_are_walked_to_and_not_shown(tmp_path: Path) -> None:
-    process = start("debug/debug_aws_creds.py", "--simulate", cwd=tmp_path)
-    out, err = process.communicate(timeout=LIMIT)
-    assert (process.returncode, err) == (0, "")
-    lines = out.splitlines()
+    lines = run("debug/debug_aws_creds.py", cwd=tmp_path)
     assert len(lines) == 8 and all(line.startswith("passed") for line in lines)
-    assert "AWS keys" in lines[-1] and "to be renewed in" in lines[-1] and "ASIA" not in out
+    assert "AWS keys" in lines[-1] and "to be renewed in" in lines[-1]
+    assert "ASIA" not in "".join(lines)
 
 
 def test_the_connection_is_walked_to_and_heard(tmp_path: Path) -> None:
-    process = start("debug/debug_websocket.py", "--simulate", cwd=tmp_path)
-    out, err = process.communicate(timeout=LIMIT)
-    assert (process.returncode, err) == (0, "")
+    out = "".join(run("debug/debug_websocket.py", cwd=tmp_path))
     assert "failed" not in out and out.count("line online") == 3
 
 
 @pytest.mark.parametrize("name", ["debug_aws_creds.py", "debug_websocket.py"])
 def test_a_walk_without_an_account_ends_at_the_configuration(name: str, tmp_path: Path) -> None:
-    process = start(f"debug/{name}", cwd=tmp_path)
-    out, err = process.communicate(timeout=LIMIT)
-    assert (process.returncode, err) == (1, "")
+    code, out, err = ending(f"debug/{name}", cwd=tmp_path)
+    assert (code, err) == (1, "")
     assert out.startswith("failed     configuration") and ".env.template" in out
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals as Unix has them")
 def test_the_production_monitor_records_until_ctrl_c(tmp_path: Path) -> None:
-    process = start("tank_monitoring_production.py", "tank.csv", "--simulate", cwd=tmp_path)
-    assert process.stderr is not None
     csv = tmp_path / "tank.csv"
-    try:
+    words = command("tank_monitoring_production.py", "tank.csv", "--simulate")
+    with running(*words, cwd=tmp_path, env=environment()) as process:
+        deadline = time.monotonic() + LIMIT
         while not csv.exists() or csv.read_bytes().count(b"\n") < 4:
             assert process.poll() is None, process.communicate()
+            assert time.monotonic() < deadline, "it records nothing"
+            time.sleep(0.05)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=LIMIT)
-    finally:
-        process.kill()
     assert process.returncode == 0 and "Traceback" not in err
     assert csv.read_bytes().endswith(b"\n")
 
 
-def run(name: str, *words: str, cwd: Path) -> list[str]:
-    """Run an example to its end; returns what it printed."""
-    process = start(name, *words, "--simulate", cwd=cwd)
-    out, err = process.communicate(timeout=LIMIT)
-    assert (process.returncode, err) == (0, "")
-    return out.splitlines()
-
-
 def test_one_look_says_by_its_exit_code_whether_there_is_hot_water(tmp_path: Path) -> None:
     assert re.fullmatch(r"NWP500: \d+ % charged, fault: none", run("one_shot.py", cwd=tmp_path)[0])
-    process = start("one_shot.py", "101", "--simulate", cwd=tmp_path)
-    _, err = process.communicate(timeout=LIMIT)
-    assert (process.returncode, err) == (1, "")
+    code, _, err = ending("one_shot.py", "101", "--simulate", cwd=tmp_path)
+    assert (code, err) == (1, "")
 
 
 def test_a_heater_in_a_program_that_does_other_things(tmp_path: Path) -> None:

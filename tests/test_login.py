@@ -194,7 +194,10 @@ async def test_on_a_terminal_the_password_is_asked_for_and_not_shown(
 ) -> None:
     import pty
 
-    master, terminal = pty.openpty()
+    try:
+        master, terminal = pty.openpty()
+    except OSError as error:
+        pytest.skip(f"this machine gives out no pseudo-terminals: {error}")
     try:
         # Passwords are read from the terminal of the session, if there is one: ours must not be it.
         process = await start(

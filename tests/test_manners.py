@@ -12,6 +12,7 @@ import threading
 from dataclasses import replace
 from pathlib import Path
 
+from programs import start_program
 from ways import WAYS, each_way
 
 from navien_nwp500 import DeviceStatus, NaviLinkClient, NaviLinkConfig
@@ -70,13 +71,13 @@ async def test_no_call_blocks_the_loop_in_a_whole_life(
     way: str, sim: Simulator, tmp_path: Path
 ) -> None:
     path, words = [str(HERE.parent), *sys.path], [str(tmp_path / "s.json"), json.dumps(WAYS[way])]
-    process = await asyncio.create_subprocess_exec(
+    process = await start_program(
         *(sys.executable, "-W", "error", str(HERE / "whole_life.py"), *words),
         env={**os.environ, **sim.environment, "PYTHONPATH": os.pathsep.join(path)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
-    out, err = await process.communicate()
+    out, err = await asyncio.wait_for(process.communicate(), LIMIT)
     assert (process.returncode, err.decode()) == (0, "")
     assert json.loads(out) == {}
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Iterator
 
 import pytest
+from programs import running
 
 from navien_nwp500 import wire
 from navien_nwp500.exceptions import ConfigurationError
@@ -454,7 +455,7 @@ def test_a_kill_leaves_whole_lines(path: Path) -> None:
     before = 0
     for _ in range(3):
         command = [sys.executable, "-c", ENDLESS, str(path), wire_json()]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        with running(*command) as process:
             assert process.stdout is not None
             assert process.stdout.readline() == "writing\n"
             process.kill()

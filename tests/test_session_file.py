@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from programs import start_program
 
 from navien_nwp500 import (
     ConfigurationError,
@@ -240,10 +241,7 @@ async def test_writers_at_once_leave_one_whole_session(path: Path) -> None:
         "        assert read.keys.secret_key == read.tokens.access_token\n"
         "asyncio.run(main(*sys.argv[1:]))\n"
     )
-    writers = [
-        await asyncio.create_subprocess_exec(sys.executable, "-c", program, str(path), mark)
-        for mark in "ab"
-    ]
+    writers = [await start_program(sys.executable, "-c", program, str(path), mark) for mark in "ab"]
     assert [await asyncio.wait_for(writer.wait(), 60) for writer in writers] == [0, 0]
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]
 

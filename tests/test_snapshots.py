@@ -20,6 +20,7 @@ from test_cli_words import DEAR_DAY, TWO, Beside, exit_code, plan_file
 
 from navien_nwp500.cli.app import navien_nwp500
 from navien_nwp500.cli.view import LiveView
+from navien_nwp500.cli.world import World
 from navien_nwp500.recording import CsvRecorder
 from navien_nwp500.reports import AlertWatch
 from navien_nwp500.simulator import Simulator
@@ -105,9 +106,10 @@ def compare(name: str, text: str) -> None:
 
 @pytest.fixture(scope="module")
 def beside() -> Iterator[Beside]:
-    """A heater with a pump whose clock stands, with two reservations."""
+    """A heater with a pump whose clock stands, as ours does, with two reservations."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Clock, "now", lambda self: START)
+        patch.setattr(World, "now", lambda self: START)
         with Beside(speed=600, start=START, recirculation=True, control_interval=0.0) as found:
             found.keep(*TWO)
             yield found

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Iterable, Sequence
 
 import pytest
+from programs import start_program
 from reliability_tools import eventually, quick, said, soon
 from ways import WAYS, Way, each_way
 
@@ -346,7 +347,7 @@ asyncio.run(main())
 async def test_a_machine_without_the_sdk_reads_its_heater(sim: Simulator) -> None:
     """A Python of its own that finds everything but the SDK; importing the package loads no MQTT."""
     clean = {key: value for key, value in os.environ.items() if not key.startswith("NAVILINK_")}
-    process = await asyncio.create_subprocess_exec(
+    process = await start_program(
         sys.executable,
         "-W",
         "error",

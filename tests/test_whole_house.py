@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
+from programs import start_program
 from ways import Way, WayedSimulator, each_way
 
 from navien_nwp500 import (
@@ -307,7 +308,7 @@ async def test_a_program_in_another_process_uses_the_env_file(
     env = tmp_path / "sim.env"
     env.write_text("".join(f"{name}={value}\n" for name, value in sim.environment.items()))
     clean = {key: value for key, value in os.environ.items() if not key.startswith("NAVILINK_")}
-    program = await asyncio.create_subprocess_exec(
+    program = await start_program(
         sys.executable,
         "-W",
         "error",

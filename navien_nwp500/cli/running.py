@@ -68,6 +68,8 @@ async def _until_stopped(command: Coroutine[Any, Any, None]) -> int:
         task.cancel()
 
     for number, code in ((signal.SIGINT, INTERRUPTED), (signal.SIGTERM, DONE)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            continue  # a shell that put us in the background: Ctrl-C is meant for others
         try:
             loop.add_signal_handler(number, stop, code)
         except (NotImplementedError, RuntimeError):

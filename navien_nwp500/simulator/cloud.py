@@ -14,6 +14,7 @@ from typing import AsyncIterator, Callable, Sequence
 
 from aiohttp import web
 
+from ..waiting import unless_lost
 from .accounts import LIFETIME_SECONDS, Account, AccountBook
 from .broker import HOST, in_thread, running_broker
 from .certificates import make_server_context
@@ -131,4 +132,5 @@ async def _serving(application: web.Application, tls: SSLContext) -> AsyncIterat
 
 
 def _turn_away(_: object, transport: asyncio.Transport) -> None:
-    transport.abort()
+    with unless_lost():
+        transport.abort()

@@ -17,10 +17,10 @@ from aiohttp import WSMsgType, web
 
 from ..waiting import at_most, ended, unless_lost
 from . import packets
-from .broker import HOST, MAX_PACKET_BYTES, BrokerPorts
+from .broker import HOST, BrokerPorts
 from .counters import Counters
 from .faults import Faults
-from .packets import Packet, PacketError, PacketSplitter
+from .packets import MAX_PACKET_BYTES, Packet, PacketError, PacketSplitter
 from .policy import Policy, PolicyViolation
 
 _LOGGER = logging.getLogger(__name__)

@@ -15,6 +15,7 @@ from ..protocol import Address
 from ..traffic import Entry
 from ..waiting import ended
 from .accounts import Account, HeaterRecord
+from .broker import AUTO
 from .clock import Clock
 from .cloud import Cloud
 from .draws import Draws
@@ -92,8 +93,9 @@ class Simulator:
     ``latency`` is how many seconds of our time each byte between a client and the cloud is under
     way, in both directions. Tokens and keys live in our time. With ``replay``, the entries of a
     recording, the heaters are those heard in it and say again what they said then; their clocks
-    begin when it did. Raises ConfigurationError for a number out of range, or a recording without
-    heaters.
+    begin when it did. ``broker`` is "iotcore", "mosquitto", "built-in" or "auto": iotcore where it
+    is installed, else the built-in one. Raises ConfigurationError for a number out of range, a
+    recording without heaters, or a broker that is not there.
     """
 
     def __init__(
@@ -112,6 +114,7 @@ class Simulator:
         control_interval: float = CONTROL_INTERVAL,
         latency: float = 0.0,
         replay: Sequence[Entry] = (),
+        broker: str = AUTO,
         seed: int = 0,
     ) -> None:
         _check(heaters, accounts, control_interval, latency)
@@ -153,7 +156,7 @@ class Simulator:
             )
             for number, record in enumerate(found)
         ]
-        self.cloud = Cloud(owners, latency=latency)
+        self.cloud = Cloud(owners, latency=latency, broker=broker)
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Simulator:

@@ -1,7 +1,7 @@
-"""Run the MQTT broker behind the cloud: the one of three that is there.
+"""Run the MQTT broker behind the cloud: the built-in one, or another by name.
 
-iotcore and mosquitto are child processes that die with their parent; the built-in broker installs
-everywhere. All speak MQTT 3.1.1 and MQTT 5, and clients of both meet (measured with iotcore 0.4).
+The built-in broker installs everywhere. iotcore and mosquitto are child processes that die with
+their parent; the tests run over them too, because they know nothing of this project. All speak MQTT 3.1.1 and MQTT 5, and clients of both meet (measured with iotcore 0.4).
 """
 
 from __future__ import annotations
@@ -26,9 +26,8 @@ from .built_in_broker import BuiltInBroker
 from .packets import MAX_PACKET_BYTES
 
 HOST = "127.0.0.1"
-IOTCORE, MOSQUITTO, BUILT_IN = "iotcore", "mosquitto", "built-in"
-BROKERS = (IOTCORE, MOSQUITTO, BUILT_IN)
-AUTO = "auto"
+BUILT_IN, IOTCORE, MOSQUITTO = "built-in", "iotcore", "mosquitto"
+BROKERS = (BUILT_IN, IOTCORE, MOSQUITTO)
 #: Has the tests run over one broker, also those that start programs.
 VARIABLE = "SIMULATOR_BROKER"
 
@@ -89,15 +88,14 @@ class BrokerPorts(NamedTuple):
     mqtt5: int
 
 
-def choose_broker(name: str = AUTO) -> str:
-    """Choose a broker that is there: iotcore where it is installed, else the built-in one.
+def choose_broker(name: str | None = None) -> str:
+    """Choose a broker; the built-in one unless told.
 
     Raises ConfigurationError for a name that is none, or of one that is not there.
     """
-    if name == AUTO:
-        name = os.environ.get(VARIABLE) or (IOTCORE if _has_iotcore() else BUILT_IN)
+    name = name or os.environ.get(VARIABLE) or BUILT_IN
     if name not in BROKERS:
-        raise ConfigurationError(f"broker is {name!r}; it may be {', '.join((AUTO, *BROKERS))}")
+        raise ConfigurationError(f"broker is {name!r}; it may be {', '.join(BROKERS)}")
     if name == IOTCORE and not _has_iotcore():
         raise ConfigurationError("the broker iotcore needs: pip install 'navien-nwp500[iotcore]'")
     if name == MOSQUITTO and mosquitto_program() is None:
@@ -106,7 +104,10 @@ def choose_broker(name: str = AUTO) -> str:
 
 
 def _has_iotcore() -> bool:
-    return importlib.util.find_spec(IOTCORE) is not None
+    try:
+        return importlib.util.find_spec(IOTCORE) is not None
+    except ValueError:  # it was made to be absent
+        return False
 
 
 def mosquitto_program() -> str | None:
@@ -118,7 +119,7 @@ def mosquitto_program() -> str | None:
 
 @contextlib.asynccontextmanager
 async def running_broker(
-    name: str = AUTO, reserve: Callable[[], ContextManager[int]] | None = None
+    name: str | None = None, reserve: Callable[[], ContextManager[int]] | None = None
 ) -> AsyncIterator[BrokerPorts]:
     """Run a broker and give its ports on loopback.
 
@@ -231,6 +232,8 @@ def _start_iotcore(folder: Path, ports: BrokerPorts) -> _Child:
 def _start_mosquitto(folder: Path, ports: BrokerPorts) -> _Child:
     program = mosquitto_program()
     assert program is not None
+    for port in ports:
+        _check_free(port)
     configuration, log = folder / "mosquitto.conf", folder / "log"
     configuration.write_text(
         _MOSQUITTO_CONFIGURATION.format(ports=ports, host=HOST, max_bytes=MAX_PACKET_BYTES)
@@ -253,6 +256,15 @@ def _start_mosquitto(folder: Path, ports: BrokerPorts) -> _Child:
         said = log.read_text("utf-8", "replace").strip()
         raise RuntimeError(said or str(error)) from error
     return _Child(ports, stop)
+
+
+def _check_free(port: int) -> None:
+    """Raise OSError when somebody listens there, who would be taken for the broker."""
+    with socket.socket() as probe:
+        if sys.platform == "linux":
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((HOST, port))
+        probe.listen()
 
 
 def _wait_for_listeners(process: subprocess.Popen[bytes], ports: BrokerPorts) -> None:

@@ -16,7 +16,7 @@ from aiohttp import web
 
 from ..waiting import unless_lost
 from .accounts import LIFETIME_SECONDS, Account, AccountBook
-from .broker import AUTO, HOST, choose_broker, in_thread, running_broker
+from .broker import HOST, choose_broker, in_thread, running_broker
 from .certificates import make_server_context
 from .counters import Counters
 from .distance import Distance
@@ -37,7 +37,7 @@ class Cloud:
     ``now`` gives seconds since the epoch, the lifetimes are in seconds of it. While entered:
     ``base_url``, ``websocket_url``, ``ca_file`` (PEM of the authority that signed the server's
     certificate), ``broker_port`` (plain MQTT 3.1.1, for the heaters) and, with a ``latency`` in
-    seconds each way, ``distance``. ``broker`` is one of ``broker.BROKERS`` or "auto". Raises
+    seconds each way, ``distance``. ``broker`` is the built-in one unless named. Raises
     ConfigurationError for one that is not there, OSError when it does not start.
     """
 
@@ -55,7 +55,7 @@ class Cloud:
         access_lifetime: float = LIFETIME_SECONDS,
         keys_lifetime: float = LIFETIME_SECONDS,
         latency: float = 0.0,
-        broker: str = AUTO,
+        broker: str | None = None,
     ) -> None:
         self.accounts = tuple(accounts)
         self._broker = choose_broker(broker)

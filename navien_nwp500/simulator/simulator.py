@@ -15,7 +15,6 @@ from ..protocol import Address
 from ..traffic import Entry
 from ..waiting import ended
 from .accounts import Account, HeaterRecord
-from .broker import AUTO
 from .clock import Clock
 from .cloud import Cloud
 from .draws import Draws
@@ -93,8 +92,8 @@ class Simulator:
     ``latency`` is how many seconds of our time each byte between a client and the cloud is under
     way, in both directions. Tokens and keys live in our time. With ``replay``, the entries of a
     recording, the heaters are those heard in it and say again what they said then; their clocks
-    begin when it did. ``broker`` is "iotcore", "mosquitto", "built-in" or "auto": iotcore where it
-    is installed, else the built-in one. Raises ConfigurationError for a number out of range, a
+    begin when it did. ``broker`` is "built-in", or "iotcore" or "mosquitto" where they are
+    installed. Raises ConfigurationError for a number out of range, a
     recording without heaters, or a broker that is not there.
     """
 
@@ -114,7 +113,7 @@ class Simulator:
         control_interval: float = CONTROL_INTERVAL,
         latency: float = 0.0,
         replay: Sequence[Entry] = (),
-        broker: str = AUTO,
+        broker: str | None = None,
         seed: int = 0,
     ) -> None:
         _check(heaters, accounts, control_interval, latency)

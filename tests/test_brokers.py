@@ -296,3 +296,17 @@ async def test_a_client_that_does_not_read_is_sent_away(monkeypatch: pytest.Monk
                 await other.publish("b", b"x" * 128 * 1024, qos=1)
             assert gone.result().payload == b"gone"
         writer.transport.abort()
+
+
+# The tests themselves
+
+
+def test_a_program_that_is_missing_skips_a_test_and_fails_it_where_ci_is_true(
+    find_program: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CI", "true")
+    with pytest.raises(pytest.fail.Exception, match="no-such-program is not installed"):
+        find_program("no-such-program", "nor-this-one")
+    monkeypatch.setenv("CI", "")
+    with pytest.raises(pytest.skip.Exception, match="no-such-program is not installed"):
+        find_program("no-such-program", "nor-this-one")

@@ -15,6 +15,7 @@ import pytest
 from cloud_tools import LIMIT, make_account, raw_clients, tls_of
 from yarl import URL
 
+from navien_nwp500.simulator import certificates
 from navien_nwp500.simulator.broker import reserved_port
 from navien_nwp500.simulator.cloud import Cloud
 
@@ -74,7 +75,13 @@ def test_reserved_port_is_given_to_nobody_else() -> None:
             other.bind(("127.0.0.1", port))
 
 
-async def test_tls_context_names_loopback() -> None:
+@pytest.mark.parametrize("maker", ["trustme", "openssl"])
+async def test_tls_context_names_loopback(
+    clean: Path, maker: str, monkeypatch: pytest.MonkeyPatch, find_program: Callable[..., str]
+) -> None:
+    if maker == "openssl":
+        monkeypatch.setattr(certificates, "HAS_TRUSTME", False)
+        monkeypatch.setattr(certificates, "OPENSSL", find_program("openssl"))
     async with Cloud([]) as cloud:
         for name in ("localhost", "127.0.0.1"):
             port = URL(cloud.base_url).port

@@ -8,7 +8,7 @@ INSTALLED := .venv/installed
 FLOORS := .venv/floors
 SITE := .venv/site
 
-.PHONY: help demo test test-all check soak fuzz bench docs pictures snapshots build clean
+.PHONY: help demo test test-all check soak fuzz bench docs pictures snapshots build release clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 12
@@ -50,6 +50,9 @@ snapshots: $(INSTALLED)  ## write anew what every word prints (tests/snapshots);
 
 build: $(INSTALLED)  ## make sdist and wheel, look into them, try the wheel on each Python found
 	$(BIN)/nox --session build wheel
+
+release: build  ## and ask for every platform whether the wheel installs; the simulator over each broker
+	$(BIN)/nox --session platforms brokers
 
 clean:  ## remove what the other words made
 	rm -rf .venv install.log build dist site demo.csv .pytest_cache .mypy_cache .hypothesis *.egg-info

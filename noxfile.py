@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import json
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import tarfile
 import tempfile
 import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 from typing import Iterator
@@ -149,7 +151,104 @@ def wheel(session: nox.Session) -> None:
     session.run("navien-nwp500", "monitor", "--simulate", "--speed", "3000", "--count", "24")
 
 
+@nox.session(python=PYTHONS[-1:])
+def brokers(session: nox.Session) -> None:
+    """Run the simulator's tests over each of its brokers that is here."""
+    session.install("--editable", ".[dev]")
+    # It has no wheel for musl; mosquitto is a program.
+    iotcore = ["--only-binary=iotcore", "--editable", ".[iotcore]"]
+    session.run("python", "-m", "pip", "install", "--quiet", *iotcore, success_codes=[0, 1])
+    tests = sorted(str(one) for name in _OF_THE_SIMULATOR for one in Path("tests").glob(name))
+    choose = (
+        "import sys; from navien_nwp500.simulator import broker as b; b.choose_broker(sys.argv[1])"
+    )
+    for name in ("built-in", "iotcore", "mosquitto"):
+        if subprocess.run(
+            [f"{session.bin}/python", "-c", choose, name], capture_output=True
+        ).returncode:
+            session.warn(f"the broker {name} is not here")
+            continue
+        env = {"SIMULATOR_BROKER": name}
+        session.run("python", "-m", "pytest", *_SEVERAL, *(session.posargs or tests), env=env)
+
+
+@nox.session(python=PYTHONS[-1:])
+def platforms(session: nox.Session) -> None:
+    """Ask pip, for every platform and Python, whether the wheel installs without a compiler."""
+    (built,) = Path("dist").resolve().glob("*.whl")
+    session.install("--upgrade", "pip")
+    cases = [(platform, python) for platform in _PLATFORMS for python in _CLAIMED]
+    with ThreadPoolExecutor(4) as pool:
+        asked = [pool.submit(_install_dry, session.bin, str(built), *case) for case in cases]
+        told = dict(zip(cases, (one.result() for one in asked)))
+    for platform in _PLATFORMS:
+        row = ["no" if told[platform, python] else python for python in _CLAIMED]
+        session.log(f"{' '.join(platform):22}" + " ".join(f"{one:>5}" for one in row))
+    if failed := {case: said for case, said in told.items() if said}:
+        session.error(
+            "\n".join(f"{' '.join(case[0])} {case[1]}: {said}" for case, said in failed.items())
+        )
+
+
+def _install_dry(bin: str, built: str, platform: tuple[str, ...], python: str) -> str:
+    """Say why an install of all a demo needs would fail there, in pip's words; nothing if it works."""
+    system, machine, libc = platform
+    markers = {
+        "platform_system": system,
+        "sys_platform": {"Windows": "win32"}.get(system, system.lower()),
+        "os_name": "nt" if system == "Windows" else "posix",
+        "platform_machine": machine,
+        "python_version": python,
+        "python_full_version": f"{python}.2",
+        "implementation_version": f"{python}.2",
+    }
+    words = ["--dry-run", "--quiet", "--ignore-installed", "--target=unused", "--only-binary=:all:"]
+    words += [f"--platform={tag}" for tag in _tags(system, machine, libc)]
+    words += ["--implementation=cp", f"--python-version={python}", f"{built}[simulator,cli]"]
+    asked = [f"{bin}/python", "-c", _PIP_ELSEWHERE, json.dumps(markers), "install", *words]
+    done = subprocess.run(asked, capture_output=True, text=True)
+    said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
+    return "; ".join(said or [done.stderr]) if done.returncode else ""
+
+
+def _tags(system: str, machine: str, libc: str) -> list[str]:
+    """The platform tags of wheels that run there: Debian 12 and Alpine of its time, macOS 11 on."""
+    if libc == "musl":
+        return [f"musllinux_1_{minor}_{machine}" for minor in (2, 1, 0)]
+    if libc == "glibc":
+        first = 5 if machine == "x86_64" else 17
+        old = ("manylinux2014", "manylinux2010", "manylinux1")[: 3 if machine == "x86_64" else 1]
+        new = [f"manylinux_2_{minor}" for minor in range(36, first - 1, -1)]
+        return [f"{name}_{machine}" for name in (*new, *old)]
+    if system == "Windows":
+        return ["win_amd64"]
+    names = [f"macosx_{major}_0" for major in range(14, 10, -1)]
+    names += [f"macosx_10_{minor}" for minor in range(16, 8, -1)]
+    return [f"{name}_{kind}" for name in names for kind in (machine, "universal2")]
+
+
 # As make test does.
 _SEVERAL = ["--numprocesses=auto", "--maxprocesses=4", "--dist=worksteal"]
 # What stands in pyproject.toml is taken at its floor, what comes along with it as usual.
 _LOWEST = ["--resolution", "lowest-direct"]
+# Whose tests stand or fall with the broker.
+_OF_THE_SIMULATOR = [
+    *("test_brokers.py", "test_cloud_*.py", "test_distance.py", "test_exchange.py"),
+    *("test_faults.py", "test_manners.py", "test_reliability*.py", "test_session.py"),
+    *("test_simula*.py", "test_state_machine.py", "test_transports.py", "test_whole_house.py"),
+]
+_CLAIMED = ["3.9", "3.10", "3.11", "3.12", "3.13", "3.14"]
+_PLATFORMS = [
+    *(("Linux", machine, "glibc") for machine in ("x86_64", "aarch64", "armv7l")),
+    *(("Linux", machine, "musl") for machine in ("x86_64", "aarch64", "armv7l")),
+    *(("Darwin", "x86_64", ""), ("Darwin", "arm64", ""), ("Windows", "AMD64", "")),
+]
+# pip --platform chooses wheels, yet judges environment markers by the Python it runs on.
+_PIP_ELSEWHERE = """
+import json, sys
+from pip._vendor.packaging import markers
+here = markers.default_environment()
+markers.default_environment = lambda: {**here, **json.loads(sys.argv[1])}
+from pip._internal.cli.main import main
+sys.exit(main(sys.argv[2:]))
+"""

@@ -16,7 +16,7 @@ from typing import Any, Awaitable, TypeVar
 from urllib.parse import urlsplit
 
 from .exceptions import CommunicationError, RequestTimeoutError
-from .waiting import at_most
+from .waiting import at_most, unless_lost
 
 #: A resolver asks twice for 5 s each; a handshake needs two ways to the cloud and back, seconds.
 LIMIT = 12.0
@@ -89,7 +89,8 @@ async def certificate_end(url: str, trust: ssl.SSLContext) -> float:
     except OSError as error:
         raise NoConnectionError(f"no connection ({_why(error)})") from error
     certificate: Any = writer.get_extra_info("peercert")
-    writer.transport.abort()
+    with unless_lost():
+        writer.transport.abort()
     return float(ssl.cert_time_to_seconds(certificate["notAfter"]))
 
 

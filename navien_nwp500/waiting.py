@@ -1,4 +1,4 @@
-"""Waits that end.
+"""Waits and connections that end.
 
 ``asyncio.wait_for`` before Python 3.12 loses a cancellation that arrives together with the result,
 and its task then never ends; these do not.
@@ -7,7 +7,8 @@ and its task then never ends; these do not.
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Awaitable, TypeVar
+import contextlib
+from typing import Any, Awaitable, ContextManager, TypeVar
 
 T = TypeVar("T")
 
@@ -87,3 +88,12 @@ class Change:
         for changed in self.waiting:
             if not changed.done():
                 changed.set_result(None)
+
+
+def unless_lost() -> ContextManager[None]:
+    """Ignore that a TLS transport has lost its protocol, and with it the connection.
+
+    It then raises AttributeError at every call: on Python 3.9 and 3.10 once the peer has gone, on
+    later ones after a second ``close``, which in 3.11.2 (Debian 12) holds for ``abort`` too.
+    """
+    return contextlib.suppress(AttributeError)

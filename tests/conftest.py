@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import os
+import shutil
 import signal
 from pathlib import Path
-from typing import Any, AsyncIterator, Iterator, Mapping
+from typing import Any, AsyncIterator, Callable, Iterator, Mapping
 
 import pytest
 from ways import Way, WayedSimulator
@@ -62,6 +64,23 @@ def empty_folders(monkeypatch: pytest.MonkeyPatch, elsewhere: Iterator[Path]) ->
     monkeypatch.setenv("XDG_CONFIG_HOME", str(next(elsewhere)))
     # Containers set it often, people never: with it a program that forgets to flush passes.
     monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+
+
+@pytest.fixture(scope="session")
+def find_program() -> Callable[..., str]:
+    """Find a program by one of its names; without it the test skips, and fails where CI=true."""
+
+    def found(*names: str) -> str:
+        path = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin"))
+        for name in names:
+            if program := shutil.which(name, path=path):
+                return program
+        missing = f"{names[0]} is not installed"
+        if os.environ.get("CI") == "true":
+            pytest.fail(missing, pytrace=False)
+        pytest.skip(missing)
+
+    return found
 
 
 @pytest.fixture

@@ -1,20 +1,19 @@
-"""The bridge to Home Assistant, against a real broker: mosquitto, a process of each test's own."""
+"""The bridge to Home Assistant, over the built-in broker, and over mosquitto where they may differ."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import os
-import shutil
 import signal
 import socket
 import ssl
 import subprocess
 import sys
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, AsyncIterator, Callable
+from typing import Any, AsyncIterator, Callable, Union
 
 import aiomqtt
 import pytest
@@ -33,36 +32,51 @@ from navien_nwp500.exceptions import ConfigurationError, InvalidCredentialsError
 from navien_nwp500.models import DeviceStatus
 from navien_nwp500.quantities import Flag, TouStatus
 from navien_nwp500.simulator import Simulator
+from navien_nwp500.simulator.built_in_broker import BuiltInBroker
 from navien_nwp500.simulator.faults import Cut, Refuse, RestFault, Revoke
 from navien_nwp500.waiting import ended
 
-MOSQUITTO = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 MAC = "0123456789ab"
 STATE, AVAILABILITY = f"navien_nwp500/{MAC}/state", f"navien_nwp500/{MAC}/availability"
 BRIDGE = "navien_nwp500/bridge/availability"
 CONFIG = f"homeassistant/device/navien_nwp500_{MAC}/config"
 
-needs_broker = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed")
+BUILT_IN, MOSQUITTO = "built-in", "mosquitto"
+
+#: Retained messages, wills and a broker's restart: there each broker has a way of its own.
+on_each_broker = pytest.mark.parametrize("broker", [BUILT_IN, MOSQUITTO], indirect=True)
+
+
+class BuiltIn:
+    """The simulator's broker on a port of the system's choice, started and stopped as often as asked."""
+
+    def __init__(self) -> None:
+        self.port = 0
+        self._stack = AsyncExitStack()
+
+    async def start(self) -> None:
+        serving = BuiltInBroker().serving("127.0.0.1", self.port)
+        self.port = await self._stack.enter_async_context(serving)
+
+    async def stop(self) -> None:
+        await self._stack.aclose()
 
 
 class Mosquitto:
-    """A broker on a port of the system's choice, started and stopped as often as asked."""
+    """mosquitto, a process of each test's own."""
 
-    def __init__(self, folder: Path, *lines: str) -> None:
+    def __init__(self, program: str, folder: Path, *lines: str) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        self._config = folder / "mosquitto.conf"
-        self._config.write_text("\n".join([f"listener {self.port} 127.0.0.1", *lines, ""]))
+        config = folder / "mosquitto.conf"
+        config.write_text("\n".join([f"listener {self.port} 127.0.0.1", *lines, ""]))
+        self._words = [program, "-c", str(config)]
         self._process: subprocess.Popen[bytes] | None = None
 
     async def start(self) -> None:
-        assert MOSQUITTO is not None
-        self._process = subprocess.Popen(
-            [MOSQUITTO, "-c", str(self._config)],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        quiet = subprocess.DEVNULL
+        self._process = subprocess.Popen(self._words, stdout=quiet, stderr=quiet)
         await eventually(self._listens)
 
     def _listens(self) -> bool:
@@ -70,21 +84,29 @@ class Mosquitto:
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         if self._process is not None:
             self._process.kill()
             self._process.wait(10)
             self._process = None
 
 
+AnyBroker = Union[BuiltIn, Mosquitto]
+
+
 @pytest.fixture
-async def broker(tmp_path: Path) -> AsyncIterator[Mosquitto]:
-    found = Mosquitto(tmp_path, "allow_anonymous true")
+async def broker(
+    request: pytest.FixtureRequest, tmp_path: Path, find_program: Callable[..., str]
+) -> AsyncIterator[AnyBroker]:
+    """The built-in broker; ``on_each_broker`` runs a test over mosquitto too."""
+    found: AnyBroker = BuiltIn()
+    if getattr(request, "param", BUILT_IN) == MOSQUITTO:
+        found = Mosquitto(find_program(MOSQUITTO), tmp_path, "allow_anonymous true")
     try:
         await found.start()
         yield found
     finally:
-        found.stop()
+        await found.stop()
 
 
 class HomeAssistant:
@@ -121,7 +143,7 @@ class HomeAssistant:
 
 
 @asynccontextmanager
-async def home_assistant(broker: Mosquitto) -> AsyncIterator[HomeAssistant]:
+async def home_assistant(broker: AnyBroker) -> AsyncIterator[HomeAssistant]:
     async with aiomqtt.Client("127.0.0.1", broker.port) as client:
         await client.subscribe("#", qos=1)
         found = HomeAssistant(client)
@@ -133,7 +155,7 @@ async def home_assistant(broker: Mosquitto) -> AsyncIterator[HomeAssistant]:
 
 @asynccontextmanager
 async def bridging(
-    sim: Simulator, broker: Mosquitto, interval: float = 0.2, **settings: Any
+    sim: Simulator, broker: AnyBroker, interval: float = 0.2, **settings: Any
 ) -> AsyncIterator[asyncio.Task[None]]:
     async with NaviLinkClient(quick(sim, **settings)) as client:
         followers = [
@@ -155,9 +177,9 @@ async def bridging(
                 task.exception()
 
 
-@needs_broker
+@on_each_broker
 async def test_home_assistant_gets_a_device_it_accepts_and_can_show(
-    sim: Simulator, broker: Mosquitto
+    sim: Simulator, broker: AnyBroker
 ) -> None:
     async with home_assistant(broker) as home, bridging(sim, broker):
         display = await home.until(lambda one: one.available and one.shown("total_wh") != "None")
@@ -171,8 +193,7 @@ async def test_home_assistant_gets_a_device_it_accepts_and_can_show(
         assert display.shown("problem") == "OFF" and display.shown("error_text") == "none"
 
 
-@needs_broker
-async def test_wishes_of_home_assistant_come_true(sim: Simulator, broker: Mosquitto) -> None:
+async def test_wishes_of_home_assistant_come_true(sim: Simulator, broker: AnyBroker) -> None:
     async with home_assistant(broker) as home, bridging(sim, broker):
         await home.until(lambda one: one.available)
         heater = json.loads(home.retained[CONFIG])["components"]["water_heater"]
@@ -194,7 +215,6 @@ async def test_wishes_of_home_assistant_come_true(sim: Simulator, broker: Mosqui
             await home.until(lambda one: one.shown("water_heater", "mode_state_template") == shown)
 
 
-@needs_broker
 @pytest.mark.parametrize(
     ("word", "text"),
     [
@@ -206,7 +226,7 @@ async def test_wishes_of_home_assistant_come_true(sim: Simulator, broker: Mosqui
     ],
 )
 async def test_a_wish_refused_is_logged_and_the_truth_told_again(
-    sim: Simulator, broker: Mosquitto, caplog: pytest.LogCaptureFixture, word: str, text: str
+    sim: Simulator, broker: AnyBroker, caplog: pytest.LogCaptureFixture, word: str, text: str
 ) -> None:
     async with home_assistant(broker) as home, bridging(sim, broker, interval=60):
         await home.until(lambda one: one.available and one.shown("total_wh") != "None")
@@ -217,8 +237,8 @@ async def test_a_wish_refused_is_logged_and_the_truth_told_again(
         assert home.display.shown("water_heater", "temperature_state_template") == "60.5"
 
 
-@needs_broker
-async def test_a_retained_wish_is_not_heeded(sim: Simulator, broker: Mosquitto) -> None:
+@on_each_broker
+async def test_a_retained_wish_is_not_heeded(sim: Simulator, broker: AnyBroker) -> None:
     async with home_assistant(broker) as home:
         await home.say(f"navien_nwp500/{MAC}/mode/set", "electric", retain=True)
         async with bridging(sim, broker):
@@ -231,29 +251,27 @@ async def test_a_retained_wish_is_not_heeded(sim: Simulator, broker: Mosquitto) 
             assert home.display.shown("water_heater", "mode_state_template") == "eco"
 
 
-@needs_broker
 async def test_of_wishes_that_pile_up_the_newest_is_granted(
-    sim: Simulator, broker: Mosquitto
+    sim: Simulator, broker: AnyBroker
 ) -> None:
     async with home_assistant(broker) as home, bridging(sim, broker):
         await home.until(lambda one: one.available)
-        for degrees in range(42, 62):
-            await home.say(f"navien_nwp500/{MAC}/temperature/set", str(degrees))
+        topic = f"navien_nwp500/{MAC}/temperature/set"
+        await asyncio.gather(*(home.say(topic, str(degrees)) for degrees in range(42, 62)))
         seen = await home.until(
             lambda one: one.shown("water_heater", "temperature_state_template") == "61.0"
         )
         assert seen.available
         setpoints = {
             json.loads(text)["dhw_temperature_setting"]
-            for topic, text in home.heard
-            if topic == STATE
+            for place, text in home.heard
+            if place == STATE
         }
         assert len(setpoints) < 15
 
 
-@needs_broker
 async def test_a_client_that_may_only_read_offers_no_control(
-    sim: Simulator, broker: Mosquitto
+    sim: Simulator, broker: AnyBroker
 ) -> None:
     async with home_assistant(broker) as home, bridging(sim, broker, read_only=True):
         await home.until(lambda one: one.available)
@@ -262,9 +280,8 @@ async def test_a_client_that_may_only_read_offers_no_control(
         assert not [key for key in message["components"]["water_heater"] if "command" in key]
 
 
-@needs_broker
 async def test_when_home_assistant_starts_everything_is_told_again(
-    sim: Simulator, broker: Mosquitto
+    sim: Simulator, broker: AnyBroker
 ) -> None:
     async with home_assistant(broker) as home, bridging(sim, broker, interval=60):
         await home.until(lambda one: one.available and one.shown("total_wh") != "None")
@@ -277,9 +294,8 @@ async def test_when_home_assistant_starts_everything_is_told_again(
             assert (CONFIG in told) is expected
 
 
-@needs_broker
 async def test_an_unplugged_heater_becomes_unavailable_and_comes_back(
-    sim: Simulator, broker: Mosquitto
+    sim: Simulator, broker: AnyBroker
 ) -> None:
     async with home_assistant(broker) as home, bridging(sim, broker):
         await home.until(lambda one: one.available)
@@ -290,8 +306,7 @@ async def test_an_unplugged_heater_becomes_unavailable_and_comes_back(
         await home.until(lambda one: one.available)
 
 
-@needs_broker
-async def test_a_heater_offline_from_the_start_is_no_reason_to_end(broker: Mosquitto) -> None:
+async def test_a_heater_offline_from_the_start_is_no_reason_to_end(broker: AnyBroker) -> None:
     async with Simulator(speed=600, heaters=2) as sim:
         await sim.unplug(1)
         async with home_assistant(broker) as home, bridging(sim, broker):
@@ -302,9 +317,8 @@ async def test_a_heater_offline_from_the_start_is_no_reason_to_end(broker: Mosqu
             await eventually(lambda: home.retained.get(other) == "online")
 
 
-@needs_broker
 async def test_a_cut_to_the_cloud_is_no_outage_and_a_long_one_is(
-    sim: Simulator, broker: Mosquitto, caplog: pytest.LogCaptureFixture
+    sim: Simulator, broker: AnyBroker, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with home_assistant(broker) as home, bridging(sim, broker):
         await home.until(lambda one: one.available)
@@ -321,14 +335,14 @@ async def test_a_cut_to_the_cloud_is_no_outage_and_a_long_one_is(
         await home.until(lambda one: one.available)
 
 
-@needs_broker
+@on_each_broker
 async def test_a_broker_that_restarts_is_sought_again_and_told_everything(
-    sim: Simulator, broker: Mosquitto, caplog: pytest.LogCaptureFixture
+    sim: Simulator, broker: AnyBroker, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with bridging(sim, broker) as task:
         async with home_assistant(broker) as home:
             await home.until(lambda one: one.available)
-        broker.stop()
+        await broker.stop()
         await eventually(lambda: said(caplog, "trying again") == 1)
         await broker.start()
         async with home_assistant(broker) as home:
@@ -338,8 +352,8 @@ async def test_a_broker_that_restarts_is_sought_again_and_told_everything(
         assert said(caplog, "trying again") == 1
 
 
-@needs_broker
-async def test_an_end_is_told_to_the_broker(sim: Simulator, broker: Mosquitto) -> None:
+@on_each_broker
+async def test_an_end_is_told_to_the_broker(sim: Simulator, broker: AnyBroker) -> None:
     async with home_assistant(broker) as home:
         async with bridging(sim, broker) as task:
             await home.until(lambda one: one.available)
@@ -349,9 +363,8 @@ async def test_an_end_is_told_to_the_broker(sim: Simulator, broker: Mosquitto) -
         await eventually(lambda: home.retained[BRIDGE] == home.retained[AVAILABILITY] == "offline")
 
 
-@needs_broker
 async def test_a_password_the_cloud_refuses_ends_the_bridge(
-    sim: Simulator, broker: Mosquitto
+    sim: Simulator, broker: AnyBroker
 ) -> None:
     async with home_assistant(broker) as home, bridging(sim, broker) as task:
         await home.until(lambda one: one.available)
@@ -364,10 +377,10 @@ async def test_a_password_the_cloud_refuses_ends_the_bridge(
         await eventually(lambda: home.retained[BRIDGE] == "offline")
 
 
-@needs_broker
+@on_each_broker
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 async def test_however_the_process_ends_home_assistant_knows(
-    sim: Simulator, broker: Mosquitto, tmp_path: Path, number: int
+    sim: Simulator, broker: AnyBroker, tmp_path: Path, number: int
 ) -> None:
     words = ("bridge", "mqtt", "--interval", "0.2", "--broker", f"mqtt://127.0.0.1:{broker.port}")
     async with home_assistant(broker) as home:
@@ -393,12 +406,10 @@ def authority(tmp_path: Path) -> trustme.CA:
     return found
 
 
-@needs_broker
 async def test_tls_with_a_password_from_a_file_and_nothing_without_the_certificate(
-    sim: Simulator, tmp_path: Path, authority: trustme.CA
+    sim: Simulator, tmp_path: Path, authority: trustme.CA, find_program: Callable[..., str]
 ) -> None:
-    mosquitto_passwd = shutil.which("mosquitto_passwd")
-    assert mosquitto_passwd is not None
+    mosquitto, mosquitto_passwd = find_program(MOSQUITTO), find_program("mosquitto_passwd")
     (tmp_path / "secret").write_text("planted-77\n")
     subprocess.run(
         [mosquitto_passwd, "-b", "-c", str(tmp_path / "users"), "navien", "planted-77"],
@@ -413,7 +424,7 @@ async def test_tls_with_a_password_from_a_file_and_nothing_without_the_certifica
             ("password_file", "users"),
         )
     ]
-    broker = Mosquitto(tmp_path, "allow_anonymous false", *lines, *_as_me())
+    broker = Mosquitto(mosquitto, tmp_path, "allow_anonymous false", *lines, *_as_me())
     await broker.start()
     try:
         context = ssl.create_default_context(cafile=tmp_path / "ca.pem")
@@ -440,7 +451,7 @@ async def test_tls_with_a_password_from_a_file_and_nothing_without_the_certifica
                 _, err = await soon(process.communicate())
             assert process.returncode == 0 and b"planted-77" not in err
     finally:
-        broker.stop()
+        await broker.stop()
 
 
 def _as_me() -> list[str]:

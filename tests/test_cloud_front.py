@@ -272,6 +272,20 @@ async def test_drop_cuts_everyone_and_new_ones_may_come(cloud: Cloud) -> None:
         await (await opened()).connect("dropped-0")
 
 
+@pytest.mark.parametrize("closes", [1, 2])
+async def test_what_is_done_to_a_connection_that_is_gone_is_no_error(closes: int) -> None:
+    async with Cloud([make_account()]) as cloud, raw_clients(cloud) as opened:
+        client = await (await opened()).connect("gone")
+        (line,) = cloud._lines
+        for _ in range(closes):
+            line._transport.close()
+        assert await client.read() == b""
+        line.freeze()
+        line.thaw()
+        line.cut()
+        await line.gone.wait()
+
+
 @in_module_loop
 async def test_last_will_is_published_when_cut(cloud: Cloud) -> None:
     watcher_reader, writer = await asyncio.open_connection("127.0.0.1", cloud.broker_port)

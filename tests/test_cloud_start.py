@@ -15,7 +15,8 @@ import pytest
 from cloud_tools import LIMIT, make_account, raw_clients, tls_of
 from yarl import URL
 
-from navien_nwp500.simulator.broker import reserved_port, running_broker
+from navien_nwp500.simulator import certificates
+from navien_nwp500.simulator.broker import reserved_port
 from navien_nwp500.simulator.cloud import Cloud
 
 
@@ -67,38 +68,6 @@ async def test_cancelled_start_leaves_nothing(clean: Path, moment: str) -> None:
     assert len(asyncio.all_tasks()) == 1
 
 
-async def test_taken_port_is_left_for_another() -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        taken_ports = [taken.getsockname()[1]]
-
-        @contextlib.contextmanager
-        def reserve() -> Iterator[int]:
-            if taken_ports:
-                yield taken_ports.pop()
-            else:
-                with reserved_port() as port:
-                    yield port
-
-        async with running_broker(reserve) as ports:
-            assert taken.getsockname()[1] not in ports
-
-
-async def test_no_free_port_is_an_os_error() -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-
-        @contextlib.contextmanager
-        def reserve() -> Iterator[int]:
-            yield taken.getsockname()[1]
-
-        with pytest.raises(OSError, match="no free port"):
-            async with running_broker(reserve):
-                pass
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux keeps a reserved port")
 def test_reserved_port_is_given_to_nobody_else() -> None:
     with reserved_port() as port, socket.socket() as other:
@@ -106,7 +75,13 @@ def test_reserved_port_is_given_to_nobody_else() -> None:
             other.bind(("127.0.0.1", port))
 
 
-async def test_tls_context_names_loopback() -> None:
+@pytest.mark.parametrize("maker", ["trustme", "openssl"])
+async def test_tls_context_names_loopback(
+    clean: Path, maker: str, monkeypatch: pytest.MonkeyPatch, find_program: Callable[..., str]
+) -> None:
+    if maker == "openssl":
+        monkeypatch.setattr(certificates, "HAS_TRUSTME", False)
+        monkeypatch.setattr(certificates, "OPENSSL", find_program("openssl"))
     async with Cloud([]) as cloud:
         for name in ("localhost", "127.0.0.1"):
             port = URL(cloud.base_url).port

@@ -76,9 +76,9 @@ def test_without_pytest_asyncio_other_tests_run_and_a_fixture_says_what_is_missi
 
 def test_without_the_extra_a_fixture_says_what_is_missing(tmp_path: Path) -> None:
     theirs = THREE_LINES + "\nasync def test_other(): pass\n"
-    done = run(tmp_path, theirs, "-o", "asyncio_mode=auto", absent="iotcore")
+    done = run(tmp_path, theirs, "-o", "asyncio_mode=auto", absent="aiomqtt")
     assert "1 passed, 2 errors" in done.output, done.output
-    assert "needs iotcore: pip install 'navien-nwp500[simulator]'" in done.output
+    assert "needs aiomqtt: pip install 'navien-nwp500[simulator]'" in done.output
 
 
 def test_settings_without_a_name_are_refused(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
@@ -272,11 +271,13 @@ def test_a_page_is_whole_and_fetches_nothing(recorded: Recorded) -> None:
         assert set(used.split()) <= set(ids)
 
 
-def opened(path: Path) -> str:
+@pytest.fixture
+def browser(find_program: Callable[..., str]) -> str:
+    return find_program("chromium", "chromium-browser")
+
+
+def opened(browser: str, path: Path) -> str:
     """The page's elements after a browser of a phone's width has opened it without complaint."""
-    browser = shutil.which("chromium") or shutil.which("chromium-browser")
-    if browser is None:
-        pytest.skip("no chromium is installed")
     options = ["--headless", "--no-sandbox", "--disable-gpu", "--window-size=500,900"]
     options += [f"--user-data-dir={path.parent / 'profile'}", "--enable-logging=stderr"]
     shown = subprocess.run(
@@ -290,15 +291,15 @@ def opened(path: Path) -> str:
     return shown.stdout
 
 
-def test_a_browser_shows_the_page(recorded: Recorded, tmp_path: Path) -> None:
+def test_a_browser_shows_the_page(recorded: Recorded, tmp_path: Path, browser: str) -> None:
     path = recorded(*every("2026-01-05T00:00:00+00:00", PUMP, PUMP, REST))
     text = page(summarize(load([path])))
     target = tmp_path / "tank.html"
     target.write_text(text, "utf-8")
-    assert "0.16 kWh" in opened(target)
+    assert "0.16 kWh" in opened(browser, target)
     # A script of the test tells whether the page is wider than its window; the policy forbids any.
     script = "<script>document.title = 'over by ' + (document.documentElement.scrollWidth - innerWidth)</script>"
     text = re.sub(r"<meta http-equiv[^>]*>", "", text.replace("</body>", script + "</body>"))
     target.write_text(text, "utf-8")
-    over = re.search(r"<title>over by (-?\d+)</title>", opened(target))
+    over = re.search(r"<title>over by (-?\d+)</title>", opened(browser, target))
     assert over is not None and int(over[1]) <= 0

@@ -152,7 +152,8 @@ async def test_every_wait_ends_by_its_limit_or_with_the_line(
     sim.faults.set(Cut())
     with pytest.raises(WebSocketError, match="subscribing"):
         await soon(subscribing)
-    assert await soon(one.receive()) is None
+    while await soon(one.receive()) is not None:
+        pass  # what the heater said before the cut
     for late in (one.subscribe(f"{HEATER}/#"), one.publish(Frame(f"{HEATER}/st", b"{}"))):
         with pytest.raises(WebSocketError, match="nothing was sent"):
             await soon(late)

@@ -14,8 +14,9 @@ from typing import AsyncIterator, Callable, Sequence
 
 from aiohttp import web
 
+from ..waiting import unless_lost
 from .accounts import LIFETIME_SECONDS, Account, AccountBook
-from .broker import HOST, in_thread, running_broker
+from .broker import HOST, choose_broker, in_thread, running_broker
 from .certificates import make_server_context
 from .counters import Counters
 from .distance import Distance
@@ -36,7 +37,8 @@ class Cloud:
     ``now`` gives seconds since the epoch, the lifetimes are in seconds of it. While entered:
     ``base_url``, ``websocket_url``, ``ca_file`` (PEM of the authority that signed the server's
     certificate), ``broker_port`` (plain MQTT 3.1.1, for the heaters) and, with a ``latency`` in
-    seconds each way, ``distance``. Raises OSError when the broker does not start.
+    seconds each way, ``distance``. ``broker`` is the built-in one unless named. Raises
+    ConfigurationError for one that is not there, OSError when it does not start.
     """
 
     base_url: str
@@ -53,8 +55,10 @@ class Cloud:
         access_lifetime: float = LIFETIME_SECONDS,
         keys_lifetime: float = LIFETIME_SECONDS,
         latency: float = 0.0,
+        broker: str | None = None,
     ) -> None:
         self.accounts = tuple(accounts)
+        self._broker = choose_broker(broker)
         self.counters = Counters()
         self._latency = latency
         clock = CloudTime(now)
@@ -71,7 +75,7 @@ class Cloud:
             directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="navilink-"))
             self.ca_file = Path(directory) / _CA_NAME
             tls = await in_thread(lambda: make_server_context(self.ca_file))
-            ports = await stack.enter_async_context(running_broker())
+            ports = await stack.enter_async_context(running_broker(self._broker))
             self.broker_port = ports.mqtt3
             self._front = Front(self.book, self.counters, self.faults, self._lines, ports)
             port = await stack.enter_async_context(_serving(self._application(), tls))
@@ -131,4 +135,5 @@ async def _serving(application: web.Application, tls: SSLContext) -> AsyncIterat
 
 
 def _turn_away(_: object, transport: asyncio.Transport) -> None:
-    transport.abort()
+    with unless_lost():
+        transport.abort()

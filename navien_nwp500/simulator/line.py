@@ -15,12 +15,12 @@ from typing import Any, AsyncGenerator, AsyncIterator, Awaitable, Callable, Iter
 
 from aiohttp import WSMsgType, web
 
-from ..waiting import at_most, ended
+from ..waiting import at_most, ended, unless_lost
 from . import packets
-from .broker import HOST, MAX_PACKET_BYTES, BrokerPorts
+from .broker import HOST, BrokerPorts
 from .counters import Counters
 from .faults import Faults
-from .packets import Packet, PacketError, PacketSplitter
+from .packets import MAX_PACKET_BYTES, Packet, PacketError, PacketSplitter
 from .policy import Policy, PolicyViolation
 
 _LOGGER = logging.getLogger(__name__)
@@ -138,15 +138,17 @@ class ClientLine:
     def freeze(self) -> None:
         """Let nothing through either way, and close nothing, like a cable pulled out."""
         self._flowing.clear()
-        if self._transport is not None:
-            self._transport.pause_reading()
+        with unless_lost():
+            if self._transport is not None:
+                self._transport.pause_reading()
 
     def thaw(self) -> None:
         """Let through what was held up."""
         if not self._flowing.is_set():
             self._flowing.set()
-            if self._transport is not None and not self._transport.is_closing():
-                self._transport.resume_reading()
+            with unless_lost():
+                if self._transport is not None and not self._transport.is_closing():
+                    self._transport.resume_reading()
 
     def send(self, packet: Packet, when: Callable[[], Awaitable[object]] | None = None) -> None:
         """Send the client a packet of QoS 0 soon, or once ``when()`` has ended."""
@@ -306,8 +308,9 @@ class ClientLine:
             await self._stream.send_bytes(data)
 
     def _abort(self) -> None:
-        if self._transport is not None:
-            self._transport.abort()
+        with unless_lost():
+            if self._transport is not None:
+                self._transport.abort()
 
 
 async def _leave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -342,7 +345,7 @@ def _acknowledge_now(transport: asyncio.Transport | None) -> None:
     """
     if _QUICKACK is None or transport is None:
         return
-    sock: Any = transport.get_extra_info("socket")
-    if sock is not None:
-        with contextlib.suppress(OSError):
+    with unless_lost(), contextlib.suppress(OSError):
+        sock: Any = transport.get_extra_info("socket")
+        if sock is not None:
             sock.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)

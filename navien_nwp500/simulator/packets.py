@@ -10,11 +10,16 @@ from __future__ import annotations
 from typing import Iterator, NamedTuple
 
 CONNECT, CONNACK, PUBLISH, PUBACK, SUBSCRIBE, SUBACK = 1, 2, 3, 4, 8, 9
-UNSUBSCRIBE, UNSUBACK, PINGRESP, DISCONNECT = 10, 11, 13, 14
+UNSUBSCRIBE, UNSUBACK, PINGREQ, PINGRESP, DISCONNECT = 10, 11, 12, 13, 14
 LEVEL_3_1_1, LEVEL_5 = 4, 5
 
+#: AWS IoT takes payloads of 128 KB (PROTOCOL.md 2.3); this is the whole packet.
+MAX_PACKET_BYTES = 128 * 1024 + 1024
+
 _LENGTH_BYTES = 4
-_WILL, _PASSWORD, _USER_NAME = 0x04, 0x40, 0x80
+_WILL, _WILL_RETAIN, _PASSWORD, _USER_NAME = 0x04, 0x20, 0x40, 0x80
+_RETAIN = 0x01
+_ASSIGNED_CLIENT_ID = 0x12
 
 
 class PacketError(Exception):
@@ -31,13 +36,22 @@ class Packet(NamedTuple):
     level: int = LEVEL_3_1_1
 
 
+class Will(NamedTuple):
+    """What the broker publishes for a client that ends without a DISCONNECT."""
+
+    topic: str
+    payload: bytes
+    qos: int
+    retain: bool
+
+
 class Connect(NamedTuple):
-    """What a CONNECT says of the client; ``will_topic`` None without a will."""
+    """What a CONNECT says of the client; ``will`` None without one."""
 
     level: int
     client_id: str
     keep_alive: int
-    will_topic: str | None
+    will: Will | None
 
 
 class Publish(NamedTuple):
@@ -143,29 +157,72 @@ def read_connect(packet: Packet) -> Connect:
         return Connect(level, "", keep_alive, None)
     reader.properties(level)
     client_id = reader.text()
-    will_topic = None
+    will = None
     if flags & _WILL:
         if reader.properties(level):
             raise PacketError("a will with properties, which the broker behind us cannot hand on")
-        will_topic = reader.text()
-        reader.data()
+        retain = bool(flags & _WILL_RETAIN)
+        will = Will(reader.text(), reader.data(), flags >> 3 & 0x03, retain)
     if flags & _USER_NAME:
         reader.text()
     if flags & _PASSWORD:
         reader.data()
-    return Connect(level, client_id, keep_alive, will_topic)
+    return Connect(level, client_id, keep_alive, will)
 
 
-def publish(topic: str, payload: bytes, level: int) -> Packet:
-    """Make a PUBLISH at QoS 0: nobody acknowledges it."""
-    name = topic.encode()
-    no_properties = b"\0" if level == LEVEL_5 else b""
-    return _made(PUBLISH, len(name).to_bytes(2, "big") + name + no_properties + payload, level)
+def publish(
+    topic: str, payload: bytes, level: int, identifier: int | None = None, *, retain: bool = False
+) -> Packet:
+    """Make a PUBLISH: at QoS 1 with an ``identifier``, else at QoS 0."""
+    name, number = _data(topic.encode()), b"" if identifier is None else _number(identifier)
+    flags = (0x02 if number else 0) | (_RETAIN if retain else 0)
+    return _made(PUBLISH, name + number + _no_properties(level) + payload, level, flags)
 
 
 def puback(identifier: int, level: int) -> Packet:
     """Make a PUBACK; in MQTT 5 the same bytes say success."""
-    return _made(PUBACK, identifier.to_bytes(2, "big"), level)
+    return _made(PUBACK, _number(identifier), level)
+
+
+def connack(code: int, level: int, assigned: str | None = None) -> Packet:
+    """Make a CONNACK without a session; only MQTT 5 can say which client id was assigned."""
+    properties = b""
+    if level == LEVEL_5:
+        named = b"" if assigned is None else bytes([_ASSIGNED_CLIENT_ID]) + _data(assigned.encode())
+        properties = bytes([len(named)]) + named
+    return _made(CONNACK, bytes([0, code]) + properties, level)
+
+
+def suback(subscribe: Packet, codes: bytes) -> Packet:
+    """Make the answer to a SUBSCRIBE, a code for each of its filters."""
+    return _made(SUBACK, _answered(subscribe) + codes, subscribe.level)
+
+
+def unsuback(unsubscribe: Packet, count: int) -> Packet:
+    """Make the answer to an UNSUBSCRIBE of so many filters; only MQTT 5 says so for each."""
+    codes = bytes(count) if unsubscribe.level == LEVEL_5 else b""
+    return _made(UNSUBACK, _answered(unsubscribe) + codes, unsubscribe.level)
+
+
+def pingresp(level: int) -> Packet:
+    """Make a PINGRESP."""
+    return _made(PINGRESP, b"", level)
+
+
+def _answered(packet: Packet) -> bytes:
+    return packet.body[:2] + _no_properties(packet.level)
+
+
+def _no_properties(level: int) -> bytes:
+    return b"\0" if level == LEVEL_5 else b""
+
+
+def _number(value: int) -> bytes:
+    return value.to_bytes(2, "big")
+
+
+def _data(content: bytes) -> bytes:
+    return _number(len(content)) + content
 
 
 def _made(kind: int, body: bytes, level: int, flags: int = 0) -> Packet:
@@ -210,6 +267,11 @@ def publish_qos(packet: Packet) -> int:
     return packet.flags >> 1 & 0x03
 
 
+def is_retained(packet: Packet) -> bool:
+    """Read whether a PUBLISH is to be kept for those who subscribe later."""
+    return bool(packet.flags & _RETAIN)
+
+
 def read_subscriptions(packet: Packet) -> list[tuple[str, int]]:
     """Read the topic filters and QoS of a SUBSCRIBE; raises PacketError."""
     reader = _after_identifier(packet)
@@ -237,6 +299,14 @@ def matches(topic_filter: str, topic: str) -> bool:
     return len(wanted) == len(levels) and all(
         level in ("+", named) for level, named in zip(wanted, levels)
     )
+
+
+def is_valid_filter(topic_filter: str) -> bool:
+    """Say whether a wildcard stands alone on its level, and ``#`` last (MQTT 3.1.1, 4.7.1)."""
+    levels = topic_filter.split("/")
+    if any(len(level) > 1 and ("+" in level or "#" in level) for level in levels):
+        return False
+    return bool(topic_filter) and "#" not in levels[:-1]
 
 
 def _after_identifier(packet: Packet) -> _Reader:

@@ -22,6 +22,7 @@ from typing import (
 
 from aiohttp import web
 
+from ..waiting import unless_lost
 from .accounts import AccountBook, HeaterRecord
 from .packets import Packet
 
@@ -163,8 +164,9 @@ def table() -> dict[str, type[Fault]]:
 
 def hang_up(request: web.Request) -> web.Response:
     """Reset the connection instead of answering; the response goes nowhere."""
-    if request.transport is not None:
-        request.transport.abort()
+    with unless_lost():
+        if request.transport is not None:
+            request.transport.abort()
     return web.Response()
 
 

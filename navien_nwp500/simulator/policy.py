@@ -47,8 +47,8 @@ class Policy:
         if len(connect.client_id.encode()) > MAX_CLIENT_ID_BYTES:
             raise PolicyViolation("client id too long")
         self._client_id = connect.client_id
-        if connect.will_topic is not None:
-            self._check_topic(connect.will_topic)
+        if connect.will is not None:
+            self._check_topic(connect.will.topic)
         return connect
 
     def check(self, packet: Packet) -> None:
@@ -68,7 +68,7 @@ class Policy:
         if len(subscriptions) > MAX_FILTERS:
             raise PolicyViolation(f"{len(subscriptions)} filters in one SUBSCRIBE")
         for topic_filter, qos in subscriptions:
-            if not _is_valid_filter(topic_filter) or not self._may_use(topic_filter):
+            if not packets.is_valid_filter(topic_filter) or not self._may_use(topic_filter):
                 raise PolicyViolation("topic filter")
             if not self._account.pushes and _HEATER in topic_filter:
                 raise PolicyViolation("the heater's own topics")
@@ -95,10 +95,3 @@ class Policy:
     def _is_own_response(self, levels: list[str]) -> bool:
         """``cmd/52/{client}/res`` or ``cmd/52/{home}/{user}/{client}/res``, and what is below."""
         return levels[2:4] == [self._client_id, "res"] or levels[4:6] == [self._client_id, "res"]
-
-
-def _is_valid_filter(topic_filter: str) -> bool:
-    levels = topic_filter.split("/")
-    if any(len(level) > 1 and ("+" in level or "#" in level) for level in levels):
-        return False
-    return "#" not in levels[:-1]

@@ -92,8 +92,9 @@ class Simulator:
     ``latency`` is how many seconds of our time each byte between a client and the cloud is under
     way, in both directions. Tokens and keys live in our time. With ``replay``, the entries of a
     recording, the heaters are those heard in it and say again what they said then; their clocks
-    begin when it did. Raises ConfigurationError for a number out of range, or a recording without
-    heaters.
+    begin when it did. ``broker`` is "built-in", or "iotcore" or "mosquitto" where they are
+    installed. Raises ConfigurationError for a number out of range, a
+    recording without heaters, or a broker that is not there.
     """
 
     def __init__(
@@ -112,6 +113,7 @@ class Simulator:
         control_interval: float = CONTROL_INTERVAL,
         latency: float = 0.0,
         replay: Sequence[Entry] = (),
+        broker: str | None = None,
         seed: int = 0,
     ) -> None:
         _check(heaters, accounts, control_interval, latency)
@@ -153,7 +155,7 @@ class Simulator:
             )
             for number, record in enumerate(found)
         ]
-        self.cloud = Cloud(owners, latency=latency)
+        self.cloud = Cloud(owners, latency=latency, broker=broker)
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Simulator:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import logging
 from pathlib import Path
 from typing import Any, AsyncIterator, Iterator, Mapping
 
 import pytest
+from shared_brokers import BrokerPool
 from ways import Way, WayedSimulator
 
 from navien_nwp500 import NaviLinkClient
-from navien_nwp500.simulator import Simulator
+from navien_nwp500.simulator import Simulator, cloud
 
 #: Also where the package is not installed, and with it its entry point.
 pytest_plugins = ["navien_nwp500.pytest_plugin"]
@@ -48,6 +50,19 @@ def empty_folders(monkeypatch: pytest.MonkeyPatch, elsewhere: Iterator[Path]) ->
     """The command line keeps sessions and the account: each test, and its programs, begins without."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(next(elsewhere)))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(next(elsewhere)))
+
+
+@pytest.fixture(scope="session")
+def broker_pool() -> Iterator[BrokerPool]:
+    """The brokers of this process, ended with its last test."""
+    with contextlib.ExitStack() as stack:
+        yield BrokerPool(stack)
+
+
+@pytest.fixture(autouse=True)
+def shared_brokers(monkeypatch: pytest.MonkeyPatch, broker_pool: BrokerPool) -> None:
+    """Simulators of this process use a broker that runs; override it for one of their own."""
+    monkeypatch.setattr(cloud, "running_broker", broker_pool.running_broker)
 
 
 @pytest.fixture

@@ -48,13 +48,19 @@ async def _task_at_most(limit: float, task: asyncio.Task[T]) -> T:
 async def ended(*tasks: asyncio.Task[Any]) -> None:
     """Cancel tasks until each has ended, also one whose library lost a cancellation.
 
-    How they ended is left to their owner to read.
+    How they ended is left to their owner to read. Being cancelled meanwhile leaves none of them
+    behind; CancelledError goes on afterwards.
     """
-    pending = {task for task in tasks if not task.done()}
-    while pending:
+    cancelled: asyncio.CancelledError | None = None
+    while pending := {task for task in tasks if not task.done()}:
         for task in pending:
             task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=0.1)
+        try:
+            await asyncio.wait(pending, timeout=0.1)
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled
 
 
 async def together(*parts: Awaitable[Any]) -> None:

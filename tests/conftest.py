@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import logging
 import os
@@ -12,10 +13,11 @@ from pathlib import Path
 from typing import Any, AsyncIterator, Callable, Iterator, Mapping
 
 import pytest
+from shared_brokers import BrokerPool
 from ways import Way, WayedSimulator
 
 from navien_nwp500 import NaviLinkClient
-from navien_nwp500.simulator import Simulator
+from navien_nwp500.simulator import Simulator, cloud
 
 #: Also where the package is not installed, and with it its entry point.
 pytest_plugins = ["navien_nwp500.pytest_plugin"]
@@ -81,6 +83,19 @@ def find_program() -> Callable[..., str]:
         pytest.skip(missing)
 
     return found
+
+
+@pytest.fixture(scope="session")
+def broker_pool() -> Iterator[BrokerPool]:
+    """The brokers of this process, ended with its last test."""
+    with contextlib.ExitStack() as stack:
+        yield BrokerPool(stack)
+
+
+@pytest.fixture(autouse=True)
+def shared_brokers(monkeypatch: pytest.MonkeyPatch, broker_pool: BrokerPool) -> None:
+    """Simulators of this process use a broker that runs; override it for one of their own."""
+    monkeypatch.setattr(cloud, "running_broker", broker_pool.running_broker)
 
 
 @pytest.fixture

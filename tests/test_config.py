@@ -285,11 +285,11 @@ def test_a_transport_is_chosen_in_code_alone(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize("name", ["transport", *(setting.name for setting in SETTINGS)])
-@pytest.mark.parametrize("value", [[], {}, object(), 10**400, b"bytes"], ids=type)
-def test_a_field_of_a_foreign_type_is_a_configuration_error(name: str, value: Any) -> None:
-    values: dict[str, Any] = {name: value}
-    with pytest.raises(ConfigurationError, match=name):
-        NaviLinkConfig(**values)
+def test_a_field_of_a_foreign_type_is_a_configuration_error(name: str) -> None:
+    for value in ([], {}, object(), 10**400, b"bytes"):
+        values: dict[str, Any] = {name: value}
+        with pytest.raises(ConfigurationError, match=name):
+            NaviLinkConfig(**values)
 
 
 def test_a_path_no_system_knows_is_a_configuration_error() -> None:

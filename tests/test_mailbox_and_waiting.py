@@ -68,3 +68,27 @@ async def test_a_task_that_swallows_cancellations_is_ended_all_the_same() -> Non
     await asyncio.sleep(0)
     await ended(task)
     assert task.done() and swallowed == 3
+
+
+async def test_tasks_are_ended_also_when_the_one_who_ends_them_is_cancelled() -> None:
+    """Who ends a task that ends others cancels it again and again."""
+    leave = asyncio.Event()
+
+    async def stubborn() -> None:
+        while not leave.is_set():
+            try:
+                await leave.wait()
+            except asyncio.CancelledError:
+                pass
+
+    task = asyncio.ensure_future(stubborn())
+    await asyncio.sleep(0)
+    ending = asyncio.ensure_future(ended(task))
+    for _ in range(3):
+        await asyncio.sleep(0)
+        ending.cancel()
+    await asyncio.sleep(0)
+    waits = not ending.done()
+    leave.set()
+    await asyncio.wait({ending, task})
+    assert waits and ending.cancelled()

@@ -192,9 +192,8 @@ def test_the_quick_decoding_is_the_careful_one(
 
 
 @pytest.mark.parametrize("odd", ODD, ids=lambda value: repr(value)[:12])
-@pytest.mark.parametrize("count", [87, 99, 103])
-def test_an_odd_value_anywhere_is_seen_by_the_quick_decoding(odd: Any, count: int) -> None:
-    sound = {row.key: 1 for row in ROWS[:count]}
+def test_an_odd_value_anywhere_is_seen_by_the_quick_decoding(odd: Any) -> None:
+    sound = {row.key: 1 for row in ROWS}
     wire.decode(DeviceStatus, sound)
     for key in sound:
         body = {**sound, key: odd}

@@ -126,11 +126,11 @@ def test_meeting_an_unknown_code_teaches_no_new_name(choice: type[Choice]) -> No
     assert not choice(7777).known
 
 
-@pytest.mark.parametrize("choice", CHOICES)
 @pytest.mark.parametrize("value", ["2", None, 2.5, [2]])
-def test_a_code_is_made_of_integers_alone(choice: type[Choice], value: Any) -> None:
-    with pytest.raises(ValueError):
-        choice(value)
+def test_a_code_is_made_of_integers_alone(value: Any) -> None:
+    for choice in CHOICES:
+        with pytest.raises(ValueError, match=choice.__name__):
+            choice(value)
 
 
 def test_texts_of_codes_read_well() -> None:
@@ -144,38 +144,37 @@ def test_texts_of_codes_read_well() -> None:
 
 
 @pytest.mark.parametrize("cls", TYPES)
-@pytest.mark.parametrize("raw", [-2, 0, 1, 2, 32, 121, 16777219, 2**31 - 1, -(2**31), 2**63 - 1])
-def test_every_value_prints_as_the_number_on_every_python(cls: type[Any], raw: int) -> None:
-    value = cls(raw)
-    assert (
-        str(value) == f"{value}" == "{}".format(value) == "%d" % value == "%s" % value == str(raw)
-    )
-    assert f"{value:>12}" == f"{raw:>12}"
-    assert f"{value:x}" == f"{raw:x}"
-    assert json.dumps(value) == str(raw)
-    assert json.dumps({"v": [value]}) == json.dumps({"v": [raw]})
+def test_every_value_prints_as_the_number_on_every_python(cls: type[Any]) -> None:
+    for raw in (-2, 0, 1, 2, 32, 121, 16777219, 2**31 - 1, -(2**31), 2**63 - 1):
+        value = cls(raw)
+        printed = {str(value), f"{value}", "{}".format(value), "%d" % value, "%s" % value}
+        assert printed == {str(raw)}
+        assert f"{value:>12}" == f"{raw:>12}"
+        assert f"{value:x}" == f"{raw:x}"
+        assert json.dumps(value) == str(raw)
+        assert json.dumps({"v": [value]}) == json.dumps({"v": [raw]})
 
 
 @pytest.mark.parametrize("cls", TYPES)
-@pytest.mark.parametrize("raw", [-2, 0, 2, 7777])
-def test_every_value_counts_compares_and_hashes_as_the_number(cls: type[Any], raw: int) -> None:
-    value = cls(raw)
-    assert isinstance(value, int)
-    assert value == raw
-    assert hash(value) == hash(raw)
-    assert value + 1 == raw + 1
-    assert value / 10 == raw / 10
-    assert (value < 5, value > 5) == (raw < 5, raw > 5)
-    assert sorted([value, 5]) == sorted([raw, 5])
+def test_every_value_counts_compares_and_hashes_as_the_number(cls: type[Any]) -> None:
+    for raw in (-2, 0, 2, 7777):
+        value = cls(raw)
+        assert isinstance(value, int)
+        assert value == raw
+        assert hash(value) == hash(raw)
+        assert value + 1 == raw + 1
+        assert value / 10 == raw / 10
+        assert (value < 5, value > 5) == (raw < 5, raw > 5)
+        assert sorted([value, 5]) == sorted([raw, 5])
 
 
 @pytest.mark.parametrize("cls", TYPES)
-@pytest.mark.parametrize("raw", [2, 7777])
-def test_every_value_survives_copy_and_pickle(cls: type[Any], raw: int) -> None:
-    value = cls(raw)
-    for again in (copy.copy(value), copy.deepcopy(value), pickle.loads(pickle.dumps(value))):
-        assert type(again) is cls
-        assert again == raw
+def test_every_value_survives_copy_and_pickle(cls: type[Any]) -> None:
+    for raw in (2, 7777):
+        value = cls(raw)
+        for again in (copy.copy(value), copy.deepcopy(value), pickle.loads(pickle.dumps(value))):
+            assert type(again) is cls
+            assert again == raw
 
 
 @pytest.mark.parametrize("cls", TYPES)

@@ -1,7 +1,8 @@
 """Run the MQTT broker behind the cloud: the built-in one, or another by name.
 
 The built-in broker installs everywhere. iotcore and mosquitto are child processes that die with
-their parent; the tests run over them too, because they know nothing of this project. All speak MQTT 3.1.1 and MQTT 5, and clients of both meet (measured with iotcore 0.4).
+their parent; the tests run over them too, because they know nothing of this project. All speak
+MQTT 3.1.1 and MQTT 5, and clients of both meet (measured with iotcore 0.4 and mosquitto 2.0).
 """
 
 from __future__ import annotations

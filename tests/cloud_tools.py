@@ -30,7 +30,7 @@ EMAIL = "user@example.com"
 PASSWORD = "correct horse"
 MAC = "0123456789ab"
 CAPTURES = Path(__file__).parents[2] / "shared" / "captures"
-LIMIT = 5.0
+LIMIT = 60.0
 
 
 def make_account(heaters: int = 1, email: str = EMAIL, first: int = 0) -> Account:

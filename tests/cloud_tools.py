@@ -26,7 +26,7 @@ from navien_nwp500.simulator.sigv4 import AwsKeys
 EMAIL = "user@example.com"
 PASSWORD = "correct horse"
 MAC = "0123456789ab"
-LIMIT = 5.0
+LIMIT = 60.0
 
 
 def make_account(heaters: int = 1, email: str = EMAIL, first: int = 0) -> Account:

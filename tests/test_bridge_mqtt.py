@@ -19,7 +19,7 @@ import aiomqtt
 import pytest
 import trustme
 from home_assistant import Display, complaints
-from reliability_tools import QUICK, eventually, quick, said, soon
+from reliability_tools import QUICK, SILENCE, eventually, quick, said, soon
 from test_cli import LIMIT, run, start
 
 from navien_nwp500 import DHWMode, NaviLinkClient, wire
@@ -155,11 +155,15 @@ async def home_assistant(broker: AnyBroker) -> AsyncIterator[HomeAssistant]:
 
 @asynccontextmanager
 async def bridging(
-    sim: Simulator, broker: AnyBroker, interval: float = 0.2, **settings: Any
+    sim: Simulator,
+    broker: AnyBroker,
+    interval: float = 0.2,
+    patience: float = LIMIT,
+    **settings: Any,
 ) -> AsyncIterator[asyncio.Task[None]]:
-    async with NaviLinkClient(quick(sim, **settings)) as client:
+    async with NaviLinkClient(quick(sim, answer_timeout=patience, **settings)) as client:
         followers = [
-            Follower(heater, interval, patience=0.3, energy_interval=0.5, reconnect=QUICK)
+            Follower(heater, interval, patience=patience, energy_interval=0.5, reconnect=QUICK)
             for heater in await client.get_devices()
         ]
         bridge = MqttBridge(
@@ -297,7 +301,7 @@ async def test_when_home_assistant_starts_everything_is_told_again(
 async def test_an_unplugged_heater_becomes_unavailable_and_comes_back(
     sim: Simulator, broker: AnyBroker
 ) -> None:
-    async with home_assistant(broker) as home, bridging(sim, broker):
+    async with home_assistant(broker) as home, bridging(sim, broker, patience=SILENCE):
         await home.until(lambda one: one.available)
         await sim.unplug()
         await home.until(lambda one: not one.available)
@@ -309,7 +313,7 @@ async def test_an_unplugged_heater_becomes_unavailable_and_comes_back(
 async def test_a_heater_offline_from_the_start_is_no_reason_to_end(broker: AnyBroker) -> None:
     async with Simulator(speed=600, heaters=2) as sim:
         await sim.unplug(1)
-        async with home_assistant(broker) as home, bridging(sim, broker):
+        async with home_assistant(broker) as home, bridging(sim, broker, patience=SILENCE):
             await home.until(lambda one: one.available)
             other = "navien_nwp500/0123456789ac/availability"
             await eventually(lambda: home.retained.get(other) == "offline")
@@ -320,7 +324,7 @@ async def test_a_heater_offline_from_the_start_is_no_reason_to_end(broker: AnyBr
 async def test_a_cut_to_the_cloud_is_no_outage_and_a_long_one_is(
     sim: Simulator, broker: AnyBroker, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with home_assistant(broker) as home, bridging(sim, broker):
+    async with home_assistant(broker) as home, bridging(sim, broker, patience=SILENCE):
         await home.until(lambda one: one.available)
         before = len(home.heard)
         sim.faults.set(Cut())

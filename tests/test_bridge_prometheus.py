@@ -14,7 +14,7 @@ import aiohttp
 import pytest
 from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
-from reliability_tools import QUICK, quick, soon
+from reliability_tools import QUICK, SILENCE, quick, soon
 from test_cli import LIMIT, run, start
 
 from navien_nwp500 import NaviLinkClient, wire
@@ -46,10 +46,12 @@ async def samples(url: str) -> dict[tuple[str, str], float]:
 
 
 @asynccontextmanager
-async def exporting(sim: Simulator, interval: float = 0.2) -> AsyncIterator[str]:
-    async with NaviLinkClient(quick(sim)) as client:
+async def exporting(
+    sim: Simulator, interval: float = 0.2, patience: float = LIMIT
+) -> AsyncIterator[str]:
+    async with NaviLinkClient(quick(sim, answer_timeout=patience)) as client:
         followers = [
-            Follower(heater, interval, patience=0.3, energy_interval=0.5, reconnect=QUICK)
+            Follower(heater, interval, patience=patience, energy_interval=0.5, reconnect=QUICK)
             for heater in await client.get_devices()
         ]
         task = asyncio.ensure_future(together(*(one.run() for one in followers)))
@@ -102,7 +104,7 @@ async def test_both_formats_are_what_their_parsers_take(sim: Simulator) -> None:
 
 
 async def test_of_a_silent_heater_only_its_silence_is_told() -> None:
-    async with Simulator(speed=600, heaters=2) as sim, exporting(sim) as url:
+    async with Simulator(speed=600, heaters=2) as sim, exporting(sim, patience=SILENCE) as url:
         await until(url, "navien_up", FIRST, 1)
         await until(url, "navien_up", SECOND, 1)
         await sim.unplug(1)

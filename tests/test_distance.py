@@ -18,7 +18,7 @@ from navien_nwp500.simulator import Simulator
 from navien_nwp500.simulator.distance import Distance
 
 LATENCY = 0.02
-LIMIT = 10.0
+LIMIT = 60.0
 LIST = {"userId": "user@example.com", "offset": 0, "count": 20}
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

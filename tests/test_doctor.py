@@ -16,7 +16,7 @@ from typing import Any, AsyncIterator, Iterator
 
 import pytest
 import trustme
-from reliability_tools import quick
+from reliability_tools import LIMIT, SILENCE, quick
 from test_cli import run
 
 from navien_nwp500 import NaviLinkConfig, exceptions, reach, remedies
@@ -150,7 +150,12 @@ async def test_the_broken_step_is_named_with_its_remedy(
     sim: Simulator, fault: Fault, step: str, why: str, do: str, not_tried: set[str] | None
 ) -> None:
     sim.faults.set(fault)
-    found = await walk(quick(sim, rest_timeout=0.5))
+    limits = {"rest_timeout": LIMIT, "answer_timeout": LIMIT}
+    if isinstance(fault, Refuse) and fault.silent:
+        limits["rest_timeout"] = 0.5
+    if isinstance(fault, Deaf):
+        limits["answer_timeout"] = SILENCE
+    found = await walk(quick(sim, **limits))
     end = ending(found)
     assert end.step == step and why in end.why and do in end.do
     assert not_tried is None or untried(found) == not_tried

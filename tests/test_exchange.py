@@ -103,7 +103,7 @@ async def test_without_pushes_only_the_homes_count() -> None:
 
 async def test_sixty_heaters_are_all_heard_on_two_connections() -> None:
     async with Simulator(speed=600, heaters=60) as sim:
-        async with NaviLinkClient(quick(sim, answer_timeout=10.0)) as client:
+        async with NaviLinkClient(quick(sim)) as client:
             devices = await client.get_devices()
             statuses = await soon(asyncio.gather(*(one.get_status() for one in devices)))
             assert len(statuses) == len({device.mac_address for device in devices}) == 60
@@ -117,7 +117,7 @@ async def test_sixty_heaters_are_all_heard_on_two_connections() -> None:
 
 async def test_a_hundred_and_fifty_requests_at_once_do_not_overrun_the_broker() -> None:
     async with Simulator(speed=600, heaters=30) as sim:
-        async with NaviLinkClient(quick(sim, answer_timeout=10.0)) as client:
+        async with NaviLinkClient(quick(sim)) as client:
             devices = await client.get_devices()
             asked = [one.get_status() for one in devices for _ in range(5)]
             assert len(await soon(asyncio.gather(*asked))) == 150

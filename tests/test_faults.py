@@ -328,7 +328,7 @@ async def test_a_wrong_clock(cloud: Cloud, http: aiohttp.ClientSession) -> None:
         async with http.get(URL(str(url), encoded=True)) as answer:
             assert answer.status == status
             date = parsedate_to_datetime(answer.headers["Date"]).timestamp()
-            assert abs(date - time.time() - seconds) < 5
+            assert abs(date - time.time() - seconds) < 60
     assert cloud.counters.refusals["stale date"] >= 1
 
 
@@ -571,7 +571,7 @@ async def test_clearing_heals_everything(
     await say(f"{HEATER}/res", message(), message("1"))
     assert await heard(client, 2) == [message(), message("1")]
     assert [record.connected for record in cloud.accounts[0].heaters] == [2, 2]
-    assert abs(cloud.book.now() - time.time()) < 5
+    assert abs(cloud.book.now() - time.time()) < 60
 
 
 @pytest.mark.parametrize(

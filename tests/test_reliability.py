@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from reliability_tools import QUICK, eventually, health, quick, said, soon, watching
+from reliability_tools import LIMIT, QUICK, SILENCE, eventually, health, quick, said, soon, watching
 from ways import Way, each_way
 
 from navien_nwp500 import (
@@ -75,7 +75,7 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 def watched_line(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep-alive as short as the SDK takes it."""
     monkeypatch.setattr(link, "KEEP_ALIVE", 2)  # the least of awscrt 0.20 over MQTT 5
-    monkeypatch.setattr(link, "PING_TIMEOUT", 0.5)
+    monkeypatch.setattr(link, "PING_TIMEOUT", 1.5)
 
 
 # The socket is cut
@@ -104,7 +104,7 @@ async def test_after_a_cut_the_watcher_sees_a_gap_and_nothing_else(
 async def test_after_a_cut_a_status_comes_at_once_though_the_next_poll_is_hours_away(
     sim: Simulator,
 ) -> None:
-    async with NaviLinkClient(quick(sim, answer_timeout=5.0)) as client:
+    async with NaviLinkClient(quick(sim)) as client:
         device = (await client.get_devices())[0]
         async with watching(device, interval=6 * 3600) as watcher:
             sim.faults.set(Deaf(what="pushes"))
@@ -116,7 +116,7 @@ async def test_after_a_cut_a_status_comes_at_once_though_the_next_poll_is_hours_
 async def test_who_was_busy_during_a_cut_gets_a_status_at_once_all_the_same(
     sim: Simulator,
 ) -> None:
-    async with NaviLinkClient(quick(sim, answer_timeout=5.0)) as client:
+    async with NaviLinkClient(quick(sim)) as client:
         device = (await client.get_devices())[0]
         sim.faults.set(Deaf(what="pushes"))
         statuses = device.watch(interval=6 * 3600)
@@ -152,7 +152,7 @@ def test_a_dead_line_is_noticed_within_45_s_as_shipped() -> None:
 @pytest.mark.usefixtures("watched_line")
 @each_way
 async def test_a_half_open_line_is_noticed_by_its_keep_alive(sim: Simulator) -> None:
-    async with NaviLinkClient(quick(sim, answer_timeout=5.0)) as client:
+    async with NaviLinkClient(quick(sim)) as client:
         device = (await client.get_devices())[0]
         async with watching(device, interval=3600) as watcher:
             sim.faults.set(HalfOpen())
@@ -166,7 +166,7 @@ async def test_a_half_open_line_is_noticed_by_its_keep_alive(sim: Simulator) -> 
 async def test_after_eight_hours_of_sleep_it_wakes_up_and_reconnects(
     sim: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with NaviLinkClient(quick(sim, answer_timeout=5.0)) as client:
+    async with NaviLinkClient(quick(sim)) as client:
         device = (await client.get_devices())[0]
         async with watching(device, interval=3600) as watcher:
             sim.faults.set(HalfOpen())
@@ -183,7 +183,7 @@ async def test_after_eight_hours_of_sleep_it_wakes_up_and_reconnects(
 
 @each_way
 async def test_lost_subscriptions_are_made_again_on_the_same_connection(sim: Simulator) -> None:
-    async with NaviLinkClient(quick(sim)) as client:
+    async with NaviLinkClient(quick(sim, answer_timeout=SILENCE)) as client:
         device = (await client.get_devices())[0]
         async with watching(device) as watcher:
             subscribed = sim.cloud.counters.subscribes
@@ -196,7 +196,7 @@ async def test_lost_subscriptions_are_made_again_on_the_same_connection(sim: Sim
 
 @each_way
 async def test_a_connection_that_stays_deaf_is_left_for_a_new_one(sim: Simulator) -> None:
-    async with NaviLinkClient(quick(sim)) as client:
+    async with NaviLinkClient(quick(sim, answer_timeout=SILENCE)) as client:
         device = (await client.get_devices())[0]
         async with watching(device) as watcher:
             assert client._exchange.first._link is not None
@@ -302,7 +302,8 @@ async def test_what_was_revoked_is_renewed_the_cheapest_way_the_password_last(
 async def test_a_call_that_fails_is_a_typed_error_and_not_repeated(
     sim: Simulator, fault: RestFault, expected: type[Exception], numbers: Any
 ) -> None:
-    async with NaviLinkClient(quick(sim, rest_timeout=0.5)) as client:
+    limit = 2.0 if expected is RequestTimeoutError else LIMIT
+    async with NaviLinkClient(quick(sim, rest_timeout=limit)) as client:
         device = (await client.get_devices())[0]
         sim.faults.rest["/device/info"] = fault
         with pytest.raises(expected) as caught:
@@ -346,8 +347,8 @@ async def test_a_try_that_fails_at_the_door_is_healed_by_the_next(
     async with NaviLinkClient(quick(sim)) as client:
         device = (await client.get_devices())[0]
         async with watching(device) as watcher:
-            monkeypatch.setattr(link, "OPERATION_TIMEOUT", 0.3)
-            monkeypatch.setattr(link, "PING_TIMEOUT", 0.3)
+            monkeypatch.setattr(link, "OPERATION_TIMEOUT", SILENCE)
+            monkeypatch.setattr(link, "PING_TIMEOUT", SILENCE)
             # awscrt 0.20 waits for a CONNACK over MQTT 5 as long as it is let.
             monkeypatch.setattr(link, "OPEN_TIMEOUT", 5.0)
             fault.times = 1
@@ -361,7 +362,7 @@ async def test_a_try_that_fails_at_the_door_is_healed_by_the_next(
 async def test_a_lost_suback_of_a_second_heater_is_loud_and_asked_for_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(link, "OPERATION_TIMEOUT", 0.3)
+    monkeypatch.setattr(link, "OPERATION_TIMEOUT", SILENCE)
     async with Simulator(speed=600, heaters=2) as sim:
         async with NaviLinkClient(quick(sim)) as client:
             one, two = await client.get_devices()

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any, AsyncIterator
 
 import pytest
-from reliability_tools import eventually, health, quick, said, soon, watching
+from reliability_tools import SILENCE, eventually, health, quick, said, soon, watching
 
 from navien_nwp500 import (
     DeviceOfflineError,
@@ -36,6 +36,13 @@ async def fixture_device(sim: Simulator) -> AsyncIterator[NaviLinkDevice]:
         yield (await client.get_devices())[0]
 
 
+@pytest.fixture(name="impatient")
+async def fixture_impatient(sim: Simulator) -> AsyncIterator[NaviLinkDevice]:
+    """One that soon takes no answer for silence."""
+    async with NaviLinkClient(quick(sim, answer_timeout=SILENCE)) as client:
+        yield (await client.get_devices())[0]
+
+
 async def asked(device: NaviLinkDevice) -> None:
     """Return once a request is on its way."""
     await eventually(lambda: bool(device._line._session._asking.answers))
@@ -45,18 +52,18 @@ async def asked(device: NaviLinkDevice) -> None:
 
 
 async def test_an_offline_heater_is_an_error_for_a_request_and_a_gap_for_a_watcher(
-    sim: Simulator, device: NaviLinkDevice, caplog: pytest.LogCaptureFixture
+    sim: Simulator, impatient: NaviLinkDevice, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with watching(device) as watcher:
+    async with watching(impatient) as watcher:
         for times in (1, 2):
             sim.faults.set(HeaterOffline())
             with pytest.raises(DeviceOfflineError):
-                await soon(device.get_status())
-            await health(device, HealthState.OFFLINE)
+                await soon(impatient.get_status())
+            await health(impatient, HealthState.OFFLINE)
             connects = sim.cloud.counters.connects
             sim.faults.set(Cut())
             await eventually(lambda: sim.cloud.counters.connects > connects)
-            await health(device, HealthState.OFFLINE)
+            await health(impatient, HealthState.OFFLINE)
             sim.faults.clear()
             await watcher.next(2)
             assert said(caplog, "does not answer") == said(caplog, "answers again") == times
@@ -66,18 +73,18 @@ async def test_an_offline_heater_is_an_error_for_a_request_and_a_gap_for_a_watch
 
 
 async def test_a_late_answer_resolves_no_later_request(
-    sim: Simulator, device: NaviLinkDevice
+    sim: Simulator, impatient: NaviLinkDevice
 ) -> None:
-    await device.get_status()
+    await impatient.get_status()
     sim.faults.set(Fields(what="answers", values={"errorCode": 799}, times=1))
     sim.faults.set(Late(seconds=3600, times=1))
     with pytest.raises(RequestTimeoutError):
-        await soon(device.get_status())
-    asking = asyncio.ensure_future(device.get_status())
-    await asked(device)
+        await soon(impatient.get_status())
+    asking = asyncio.ensure_future(impatient.get_status())
+    await asked(impatient)
     sim.faults.clear()
     assert (await soon(asking)).error_code == 0
-    assert not device._line._session._asking.answers
+    assert not impatient._line._session._asking.answers
 
 
 async def test_a_doubled_answer_is_delivered_once(
@@ -103,15 +110,15 @@ async def test_a_doubled_answer_is_delivered_once(
     "names", [{}, {"client_id": "x"}, {"session_id": "1"}, {"session_id": "2" * 13}]
 )
 async def test_a_foreign_answer_is_not_taken_for_ours(
-    sim: Simulator, device: NaviLinkDevice, names: dict[str, Any]
+    sim: Simulator, impatient: NaviLinkDevice, names: dict[str, Any]
 ) -> None:
-    await device.get_status()
+    await impatient.get_status()
     sim.faults.set(Foreign(values={"errorCode": 799}, **names))
-    assert (await soon(device.get_status())).error_code == 0
+    assert (await soon(impatient.get_status())).error_code == 0
     sim.faults.set(Foreign(instead_of_it=True, **names))
     with pytest.raises(RequestTimeoutError):
-        await soon(device.get_status())
-    assert not device._line._session._asking.answers
+        await soon(impatient.get_status())
+    assert not impatient._line._session._asking.answers
 
 
 async def test_an_answer_to_a_cancelled_request_goes_nowhere(

@@ -122,7 +122,7 @@ async def test_no_secret_is_logged_raised_shown_or_recorded(
     async with Simulator(speed=600, password=PASSWORD) as sim:
         session_file = tmp_path / "session.json"
         config = replace(
-            sim.config, answer_timeout=0.3, command_interval=0.0, session_file=session_file
+            sim.config, answer_timeout=1.0, command_interval=0.0, session_file=session_file
         )
         async with NaviLinkClient(config) as client:
             await asyncio.wait_for(live(client, sim, told, csv), 60)
@@ -169,7 +169,7 @@ async def test_what_the_doctor_says_can_be_shown_to_anybody(
     async with Simulator(speed=600, password=PASSWORD) as sim:
         record = sim.units[0].record
         record.device_name, record.location = HOME["name"], Location(address=HOME["place"])
-        config = replace(sim.config, answer_timeout=0.3, device_mac=SECRETS["MAC"])
+        config = replace(sim.config, answer_timeout=1.0, device_mac=SECRETS["MAC"])
         hosts = {"REST": config.base_url.split("/")[2], "broker": sim.cloud.websocket_url}
         folders = {"folder": str(tmp_path), "certificates": str(config.ca_file)}
         planted = {**SECRETS, **HOME, **hosts, **folders, "serial": record.controller_serial}

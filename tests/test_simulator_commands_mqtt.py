@@ -29,7 +29,7 @@ from navien_nwp500.simulator import Simulator
 from navien_nwp500.simulator.firmware import Firmware
 from navien_nwp500.waiting import at_most
 
-LIMIT = 20.0
+LIMIT = 60.0
 
 
 class Foreign:

@@ -485,7 +485,7 @@ def test_every_message_of_the_reference_is_decoded_and_nothing_private_is_left(p
 async def test_a_client_reads_the_reference_as_it_was_recorded() -> None:
     entries = recorded(REFERENCE / "recovery.jsonl")
     async with Simulator(speed=3600, replay=entries) as sim:
-        async with NaviLinkClient(replace(sim.config, answer_timeout=0.5)) as client:
+        async with NaviLinkClient(replace(sim.config, answer_timeout=1.0)) as client:
             device = (await client.get_devices())[0]
             assert device.mac_address == "0123456789ab"
             features = await device.get_features()

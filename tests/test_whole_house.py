@@ -29,7 +29,7 @@ from navien_nwp500 import (
 from navien_nwp500.recording import CsvRecorder
 from navien_nwp500.simulator import Simulator
 
-LIMIT = 20.0
+LIMIT = 60.0
 SOON = ReconnectConfig(initial_delay=0.05, max_delay=0.2)
 
 
@@ -253,7 +253,7 @@ async def test_credentials_may_come_later(sim: Simulator) -> None:
 async def test_an_offline_heater_is_told_from_a_silent_one(sim: Simulator) -> None:
     from dataclasses import replace
 
-    async with NaviLinkClient(replace(sim.config, answer_timeout=0.3)) as client:
+    async with NaviLinkClient(replace(sim.config, answer_timeout=1.0)) as client:
         device = (await client.get_devices())[0]
         await device.get_status()
         await sim.unplug()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from test_cli import run
 
 ROOT = Path(__file__).parents[1]
 
@@ -59,7 +60,7 @@ def test_the_readme_names_every_word_of_make_it_uses() -> None:
         assert re.search(rf"^{word}:", makefile, re.M)
 
 
-def test_the_three_commands_of_the_readme_lead_to_a_report(tmp_path: Path) -> None:
+async def test_the_three_commands_of_the_readme_lead_to_a_report(tmp_path: Path) -> None:
     text = (ROOT / "README.md").read_text("utf-8").partition("## Three commands")[2]
     block = re.search(r"```sh\n(.*?)```", text, re.S)
     assert block is not None
@@ -68,17 +69,11 @@ def test_the_three_commands_of_the_readme_lead_to_a_report(tmp_path: Path) -> No
     assert extras is not None and {"simulator", "cli", "analysis"} == set(extras[1].split(","))
     assert len(words) == 2
     for word in words:
-        said = word.replace("--count 2016", "--count 100").split()
+        said = word.replace("--count 2016", "--count 20").split()
         assert said.pop(0) == "navien-nwp500"
-        done = subprocess.run(
-            [sys.executable, "-m", "navien_nwp500", *said],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        assert done.returncode == 0, done.stderr
-    assert "100 readings" in (tmp_path / "week.html").read_text("utf-8")
+        code, _, err = await run(tmp_path, *said)
+        assert code == 0, err
+    assert "20 readings" in (tmp_path / "week.html").read_text("utf-8")
 
 
 def test_the_pictures_of_the_readme_are_there_small_and_fetch_nothing() -> None:

@@ -16,8 +16,9 @@ help:  ## this list
 demo: $(RUNS)  ## watch a simulated heater for half a minute, a day of its own time
 	$(BIN)/navien-nwp500 monitor --simulate --speed 3000 --count 288 --csv demo.csv
 
+# Compiled modules are kept where the environment says otherwise too: the tests start hundreds of processes.
 test: $(INSTALLED)  ## run every test, several at a time
-	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal
 
 test-all: $(INSTALLED)  ## run every test on each Python found, and on the oldest of all it needs
 	$(BIN)/nox

@@ -23,8 +23,8 @@ _TELL_MEMORY = "\nprint(open('/proc/self/status').read())"
 
 def measure(quick: bool) -> list[Figure]:
     """Start interpreters in turns."""
-    rounds = 2 if quick else 25
-    return [*_times(rounds), *_memory(2 if quick else 5)]
+    rounds = 1 if quick else 25
+    return [*_times(rounds), *_memory(1 if quick else 5)]
 
 
 def _times(rounds: int) -> list[Figure]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import itertools
 import logging
 import os
@@ -37,6 +38,11 @@ def sigint_not_ignored() -> Iterator[None]:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def pytest_collection_finish() -> None:
+    """Spare each look for garbage the thousands of tests: some tests ask for many."""
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

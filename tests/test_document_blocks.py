@@ -13,7 +13,6 @@ import inspect
 import os
 import re
 import shlex
-import subprocess
 import sys
 import types
 from asyncio.subprocess import PIPE
@@ -23,6 +22,7 @@ from typing import Any, Iterator
 import click
 import pytest
 from programs import start_program
+from test_cli import run
 
 from navien_nwp500.cli.app import navien_nwp500
 from navien_nwp500.simulator import Simulator
@@ -187,15 +187,8 @@ def test_a_command_of_the_documents_is_understood(
         if "--simulate" in line and (line.split()[1] not in ENDLESS or "--count" in line)
     ],
 )
-def test_a_command_on_the_simulator_runs(line: str, tmp_path: Path) -> None:
+async def test_a_command_on_the_simulator_runs(line: str, tmp_path: Path) -> None:
     # A week of readings shows no more than a dozen.
     shorter = re.sub(r"--count \d+", "--count 12", line)
-    words = words_of(shorter)
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-m", "navien_nwp500", *words],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=LIMIT,
-    )
-    assert done.returncode == 0 and done.stdout, done.stderr
+    code, out, err = await run(tmp_path, *words_of(shorter))
+    assert code == 0 and out, err

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from test_cli import run
 
 ROOT = Path(__file__).parents[1]
 
@@ -59,7 +60,7 @@ def test_every_make_target_of_the_readme_exists() -> None:
         assert re.search(rf"^{target}:", makefile, re.M)
 
 
-def test_the_commands_of_getting_started_lead_to_a_report(tmp_path: Path) -> None:
+async def test_the_commands_of_getting_started_lead_to_a_report(tmp_path: Path) -> None:
     text = (ROOT / "docs" / "GETTING_STARTED.md").read_text("utf-8")
     commands = [
         re.findall(r"^navien-nwp500 (.*?)(?: +#.*)?$", section.partition("\n## ")[0], re.M)[0]
@@ -68,14 +69,8 @@ def test_the_commands_of_getting_started_lead_to_a_report(tmp_path: Path) -> Non
     ]
     assert len(commands) == 2
     for command in commands:
-        done = subprocess.run(
-            [sys.executable, "-m", "navien_nwp500", *command.split()],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        assert done.returncode == 0, done.stderr
+        code, _, err = await run(tmp_path, *command.split())
+        assert code == 0, err
     assert "60 readings" in (tmp_path / "tank.html").read_text("utf-8")
 
 

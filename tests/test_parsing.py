@@ -18,7 +18,7 @@ from navien_nwp500 import compact, parsing, wire
 from navien_nwp500.exceptions import ProtocolError
 from navien_nwp500.models import DeviceStatus, DHWStatus
 
-MANY = settings(max_examples=400, deadline=None, database=None)
+MANY = settings(max_examples=150, deadline=None, database=None)
 ROWS = wire.rows(DeviceStatus)
 CORE: dict[str, Any] = {row.key: 2 for row in ROWS if row.required}
 

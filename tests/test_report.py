@@ -7,6 +7,7 @@ import re
 import subprocess
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
+from html import escape
 from pathlib import Path
 from typing import Any, Callable
 
@@ -19,6 +20,7 @@ from navien_nwp500.analysis.document import document
 from navien_nwp500.analysis.page import page
 from navien_nwp500.analysis.recordings import load
 from navien_nwp500.analysis.sums import summarize
+from navien_nwp500.analysis.tables import notes
 from navien_nwp500.cli.app import navien_nwp500
 from navien_nwp500.exceptions import ConfigurationError, ValueOutOfRangeError
 from navien_nwp500.recording import FIXED
@@ -169,7 +171,7 @@ def test_a_torn_last_line_is_left_out_and_said(recorded: Recorded, torn: str) ->
     path = recorded(*every("2026-01-05T00:00:00+00:00", PUMP, REST), end="\n" + torn)
     report = summarize(load([path]))
     assert document(report)["files"][0]["torn"] and report.total["readings"] == 2
-    assert "its last line was torn" in page(report)
+    assert any("its last line was torn" in note for note in notes(report))
 
 
 def test_a_tariff_prices_each_minute(recorded: Recorded) -> None:
@@ -262,8 +264,10 @@ def test_nothing_is_left_half_written(
 
 def test_a_page_is_whole_and_fetches_nothing(recorded: Recorded) -> None:
     lines = every("2026-01-05T00:00:00+00:00", PUMP, REST)
-    text = page(summarize(load([recorded(*lines, name="<b>&.csv")])))
+    report = summarize(load([recorded(*lines, name="<b>&.csv", end="\ntorn")]))
+    text = page(report)
     assert "<b>" not in text and "&lt;b&gt;&amp;.csv" in text
+    assert any(notes(report)) and all(f"<li>{escape(note)}</li>" in text for note in notes(report))
     assert not re.search(r'(?:src|href)="(?!#|data:)', text) and "@import" not in text
     ids = re.findall(r'\bid="([^"]+)"', text)
     assert len(ids) == len(set(ids))

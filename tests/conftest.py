@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import itertools
 import logging
@@ -14,11 +13,10 @@ from pathlib import Path
 from typing import Any, AsyncIterator, Callable, Iterator, Mapping
 
 import pytest
-from shared_brokers import BrokerPool
 from ways import Way, WayedSimulator
 
 from navien_nwp500 import NaviLinkClient
-from navien_nwp500.simulator import Simulator, cloud
+from navien_nwp500.simulator import Simulator
 
 #: Also where the package is not installed, and with it its entry point.
 pytest_plugins = ["navien_nwp500.pytest_plugin"]
@@ -89,19 +87,6 @@ def find_program() -> Callable[..., str]:
         pytest.skip(missing)
 
     return found
-
-
-@pytest.fixture(scope="session")
-def broker_pool() -> Iterator[BrokerPool]:
-    """The brokers of this process, ended with its last test."""
-    with contextlib.ExitStack() as stack:
-        yield BrokerPool(stack)
-
-
-@pytest.fixture(autouse=True)
-def shared_brokers(monkeypatch: pytest.MonkeyPatch, broker_pool: BrokerPool) -> None:
-    """Simulators of this process use a broker that runs; override it for one of their own."""
-    monkeypatch.setattr(cloud, "running_broker", broker_pool.running_broker)
 
 
 @pytest.fixture

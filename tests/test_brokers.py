@@ -124,11 +124,11 @@ async def test_a_will_is_published_unless_the_client_said_its_end(
 
 
 _PROGRAM = """
-import asyncio, signal, sys
+import asyncio, os, signal, sys
 from navien_nwp500.simulator.broker import running_broker
 async def main():
     async with running_broker(sys.argv[1]) as ports:
-        signal.signal(signal.SIGINT, lambda *_: print("interrupted", flush=True))
+        signal.signal(signal.SIGINT, lambda *_: os.write(1, b"interrupted\\n"))
         print(*ports, flush=True)
         await asyncio.sleep(600)
 asyncio.run(main())

@@ -29,11 +29,6 @@ def children() -> set[str]:
     return found
 
 
-@pytest.fixture(autouse=True)
-def shared_brokers() -> None:
-    """Here each cloud starts a broker of its own."""
-
-
 @pytest.fixture(name="clean")
 def fixture_clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Give the directory for temporary files, and check that neither file nor child is left."""

@@ -90,11 +90,11 @@ class BrokerPorts(NamedTuple):
 
 
 def choose_broker(name: str | None = None) -> str:
-    """Choose a broker; the built-in one unless told.
+    """Choose a broker: by name, by the variable, or iotcore where it is installed.
 
     Raises ConfigurationError for a name that is none, or of one that is not there.
     """
-    name = name or os.environ.get(VARIABLE) or BUILT_IN
+    name = name or os.environ.get(VARIABLE) or (IOTCORE if _has_iotcore() else BUILT_IN)
     if name not in BROKERS:
         raise ConfigurationError(f"broker is {name!r}; it may be {', '.join(BROKERS)}")
     if name == IOTCORE and not _has_iotcore():

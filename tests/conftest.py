@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import os
 import signal
 from pathlib import Path
 from typing import Any, AsyncIterator, Iterator, Mapping
@@ -33,6 +34,17 @@ def sigint_not_ignored() -> Iterator[None]:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_environment() -> Iterator[None]:
+    """Leave out an account, proxies, and what the terminal is like: programs inherit them."""
+    terminal = {"COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"}
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [*os.environ]:
+            if name in terminal or name.startswith("NAVILINK_") or name.lower().endswith("_proxy"):
+                patch.delenv(name)
+        yield
 
 
 @pytest.fixture(autouse=True)

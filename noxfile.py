@@ -72,7 +72,7 @@ def floors(session: nox.Session) -> None:
     ],
 )
 def hostile(session: nox.Session, zone: str, date: str) -> None:
-    """Run the suite on another date, far from UTC, in ASCII, without SIGINT and stdin, under load."""
+    """Run the suite on another date, far from UTC, in ASCII, without SIGINT and stdin, busy."""
     if not sys.platform.startswith("linux") or shutil.which("cc") is None:
         session.error("the other date needs Linux and a C compiler: apt-get install gcc libc6-dev")
     moment = datetime.fromisoformat(date).replace(tzinfo=ZoneInfo(zone))
@@ -81,6 +81,11 @@ def hostile(session: nox.Session, zone: str, date: str) -> None:
         "TZ": zone,
         "LC_ALL": "C",
         "PYTHONUTF8": "0",  # else Python takes C for UTF-8
+        "COLUMNS": "40",
+        "FORCE_COLOR": "1",
+        "TERM": "dumb",
+        "NAVILINK_EMAIL": "stray@example.com",
+        "HTTPS_PROXY": "http://127.0.0.1:9",
     }
     shell = ["sh", "-c", 'trap "" INT; exec "$@" <&-', "sh"]
     tests = [sys.executable, "-m", "pytest", *_SEVERAL, *session.posargs]

@@ -43,6 +43,17 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def plain_environment() -> Iterator[None]:
+    """Leave out an account, proxies, and what the terminal is like: programs inherit them."""
+    terminal = {"COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"}
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [*os.environ]:
+            if name in terminal or name.startswith("NAVILINK_") or name.lower().endswith("_proxy"):
+                patch.delenv(name)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def library_log() -> Iterator[None]:
     """The command line sets up the library's log for its process; here each test has its own."""

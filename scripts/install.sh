@@ -56,7 +56,7 @@ unbuilt=$(sed -n -e 's/.*Failed building wheel for \([^ ]*\).*/\1/p' \
 if [ -n "$unbuilt" ]; then
     fail "$unbuilt has no wheel for this Python on $(uname -m), and building it failed: take another" \
         "Python (make demo PYTHON=python3.12) or install a compiler. What pip printed is in $log"
-elif grep -q 'connection broken by\|confirming the ssl certificate\|Read timed out' "$log"; then
+elif grep -q -e 'connection broken by' -e 'confirming the ssl certificate' -e 'timed out' "$log"; then
     fail "The package index was not reached: see to the network (HTTPS_PROXY names a proxy), then" \
         "run make again. What pip printed is in $log"
 fi

@@ -144,9 +144,10 @@ async def test_closing_at_any_await_of_the_keeper_leaves_nothing(
             await watcher.stop()
 
     async with nothing_left(sim):
-        for _ in range(13):
+        while number < 13:
             reached.clear()
             await life()
+            number += 1
 
 
 @each_way

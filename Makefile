@@ -31,11 +31,11 @@ check: $(INSTALLED)  ## format, import order, lint, types, spelling
 	$(BIN)/codespell
 
 soak: $(INSTALLED)  ## live a month of the heater's time with faults at random, in 4 minutes
-	$(BIN)/python tests/soak.py
+	$(BIN)/python tests/stress/soak.py
 
 fuzz: $(INSTALLED)  ## seek for a minute what breaks a decoder, with atheris where it installs
 	-@$(BIN)/pip install --quiet --disable-pip-version-check atheris 2>/dev/null
-	$(BIN)/python tests/fuzz.py
+	$(BIN)/python tests/stress/fuzz.py
 
 bench: $(FLOORS)  ## measure against floors, print the table, write benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks
@@ -47,7 +47,7 @@ pictures: $(INSTALLED)  ## draw the README's pictures anew, with chromium where 
 	$(BIN)/python docs/pictures.py
 
 snapshots: $(INSTALLED)  ## write anew what every word prints (tests/snapshots); look at the difference
-	RENEW_SNAPSHOTS=1 $(BIN)/python -m pytest -q tests/test_snapshots.py
+	RENEW_SNAPSHOTS=1 $(BIN)/python -m pytest -q tests/apps/cli/test_snapshots.py
 
 build: $(INSTALLED)  ## make sdist and wheel, look into them, try the wheel on each Python found
 	$(BIN)/nox --session build wheel

@@ -18,16 +18,16 @@ from urllib.parse import urljoin
 import aiohttp
 
 from navien_nwp500 import NaviLinkConfig
-from navien_nwp500.cli.running import run
-from navien_nwp500.protocol import Address
-from navien_nwp500.simulator.accounts import Account, HeaterRecord
+from navien_nwp500.apps.cli.runner import run
+from navien_nwp500.protocol.messages import Address
 from navien_nwp500.simulator.clock import Clock
-from navien_nwp500.simulator.cloud import Cloud
-from navien_nwp500.simulator.faults import CONTROL
-from navien_nwp500.simulator.heater import Heater
-from navien_nwp500.simulator.obedience import Obedience
-from navien_nwp500.simulator.simulator import EMAIL, FIRST_MAC, Unit
-from navien_nwp500.simulator.wifi import WifiModule
+from navien_nwp500.simulator.cloud.accounts import CloudAccount, HeaterRecord
+from navien_nwp500.simulator.faults.registry import CONTROL
+from navien_nwp500.simulator.heater.appliance import Heater
+from navien_nwp500.simulator.heater.command_handler import CommandHandler
+from navien_nwp500.simulator.heater.wifi_module import WifiModule
+from navien_nwp500.simulator.server.cloud_server import Cloud
+from navien_nwp500.simulator.simulator import EMAIL, FIRST_MAC, HeaterUnit
 
 #: Ours, and one for each floor.
 HEATERS = 3
@@ -97,15 +97,15 @@ async def set_faults(variables: Mapping[str, str], faults: Mapping[str, Any]) ->
 async def _serve(heaters: int) -> None:
     clock = PromptClock(datetime.now().astimezone())
     records = [HeaterRecord(f"{FIRST_MAC + number:012x}") for number in range(heaters)]
-    place = Cloud([Account(EMAIL, PASSWORD, records)])
+    place = Cloud([CloudAccount(EMAIL, PASSWORD, records)])
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(place)
         for number, record in enumerate(records):
             address = Address(record.mac_address, record.additional_value, record.home_seq)
             heater = Heater(now=clock.now(), seed=number)
-            controls = Obedience(heater, address, seed=number)
+            controls = CommandHandler(heater, address, seed=number)
             wifi = WifiModule(heater, controls, address, clock, seed=number)
-            unit = Unit(record, wifi)
+            unit = HeaterUnit(record, wifi)
             stack.push_async_callback(unit.unplug)
             await unit.plug_in(place.broker_port)
         values = (place.base_url, place.websocket_url, place.ca_file, EMAIL, PASSWORD)

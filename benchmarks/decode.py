@@ -17,14 +17,15 @@ from functools import partial
 from typing import Any, Callable
 from unittest import mock
 
-from navien_nwp500 import parsing, protocol, wire
-from navien_nwp500.models import DeviceStatus
-from navien_nwp500.simulator.heater import Heater
+from navien_nwp500.protocol import json_codec, messages
+from navien_nwp500.protocol.fields import encode_fields, to_json
+from navien_nwp500.protocol.status import DeviceStatus
+from navien_nwp500.simulator.heater.appliance import Heater
 
 from .figures import Figure, Sample, at_most_times
 from .turns import in_turns, progress
 
-ADDRESS = protocol.Address("0123456789ab", "1234")
+ADDRESS = messages.Address("0123456789ab", "1234")
 #: A day of polls, each 5 minutes after the last.
 POLLS, BETWEEN = 288, 300.0
 FLOOR = "json.loads alone"
@@ -36,12 +37,12 @@ def measure(quick: bool) -> list[Figure]:
     frames = _day(24 if quick else POLLS)
     progress(f"decode: {rounds} rounds of {len(frames)} messages")
     takes: dict[str, Callable[[], float]] = {FLOOR: partial(_microseconds, _parsed, frames)}
-    for name, parser in parsing.PARSERS.items():
+    for name, parser in json_codec.PARSERS.items():
         for what, way in WAYS.items():
             takes[f"{name}: {what}"] = partial(_with, parser, way, frames)
     found = in_turns(rounds, takes)
     floor = found.pop(FLOOR)
-    quickest = next(iter(parsing.PARSERS))
+    quickest = next(iter(json_codec.PARSERS))
     goals = {f"{quickest}: {what}": at_most_times(limit) for what, limit in GOALS.items()}
     figures = [
         Figure(name, "µs", sample, floor, FLOOR, goals.get(name)) for name, sample in found.items()
@@ -49,17 +50,17 @@ def measure(quick: bool) -> list[Figure]:
     return figures + _sizes(frames)
 
 
-def _day(polls: int) -> list[protocol.Frame]:
+def _day(polls: int) -> list[messages.Frame]:
     heater = Heater(now=datetime(2026, 1, 5, tzinfo=timezone.utc), seed=500)
     frames = []
     for number in range(polls):
         heater.advance(BETWEEN)
-        body = {"status": wire.encode(heater.status(number))}
-        frames.append(protocol.push(ADDRESS, "0a1b2c3d", number, body))
+        body = {"status": encode_fields(heater.status(number))}
+        frames.append(messages.build_push(ADDRESS, "0a1b2c3d", number, body))
     return frames
 
 
-def _microseconds(way: Callable[[protocol.Frame], Any], frames: list[protocol.Frame]) -> float:
+def _microseconds(way: Callable[[messages.Frame], Any], frames: list[messages.Frame]) -> float:
     began = time.perf_counter()
     for frame in frames:
         way(frame)
@@ -67,34 +68,34 @@ def _microseconds(way: Callable[[protocol.Frame], Any], frames: list[protocol.Fr
 
 
 def _with(
-    parser: parsing.Parser, way: Callable[[protocol.Frame], Any], frames: list[protocol.Frame]
+    parser: json_codec.Parser, way: Callable[[messages.Frame], Any], frames: list[messages.Frame]
 ) -> float:
-    with mock.patch.object(parsing, "QUICKEST", parser):
+    with mock.patch.object(json_codec, "QUICKEST", parser):
         return _microseconds(way, frames)
 
 
-def _parsed(frame: protocol.Frame) -> Any:
+def _parsed(frame: messages.Frame) -> Any:
     return json.loads(frame.payload)
 
 
-def _decoded(frame: protocol.Frame) -> DeviceStatus:
-    return protocol.decode_status(frame.payload)
+def _decoded(frame: messages.Frame) -> DeviceStatus:
+    return messages.decode_status(frame.payload)
 
 
-def _one_field(frame: protocol.Frame) -> None:
+def _one_field(frame: messages.Frame) -> None:
     assert _decoded(frame).dhw_temperature is not None
 
 
-def _every_meaning(frame: protocol.Frame) -> None:
-    wire.reading(_decoded(frame))
+def _every_meaning(frame: messages.Frame) -> None:
+    to_json(_decoded(frame))
 
 
-def _received(frame: protocol.Frame) -> None:
-    message = protocol.parse_message(frame.topic, frame.payload)
+def _received(frame: messages.Frame) -> None:
+    message = messages.parse_message(frame.topic, frame.payload)
     assert message is not None and message.status is not None
 
 
-WAYS: dict[str, Callable[[protocol.Frame], Any]] = {
+WAYS: dict[str, Callable[[messages.Frame], Any]] = {
     "decode_status, unread": _decoded,
     "decode_status, one read": _one_field,
     "decode_status, all meanings": _every_meaning,
@@ -103,7 +104,7 @@ WAYS: dict[str, Callable[[protocol.Frame], Any]] = {
 GOALS = {"decode_status, unread": 1.25, "parse_message().status": 1.25}
 
 
-def _sizes(frames: list[protocol.Frame]) -> list[Figure]:
+def _sizes(frames: list[messages.Frame]) -> list[Figure]:
     """What a kept status holds; the floor is the dictionary that ``json.loads`` makes of it."""
     against = "its dictionary of json.loads"
     floor = Sample([_bytes_each(frames, lambda frame: _parsed(frame)["response"]["status"])])
@@ -114,13 +115,13 @@ def _sizes(frames: list[protocol.Frame]) -> list[Figure]:
     ]
 
 
-def _kept_read(frame: protocol.Frame) -> DeviceStatus:
+def _kept_read(frame: messages.Frame) -> DeviceStatus:
     status = _decoded(frame)
-    wire.reading(status)
+    to_json(status)
     return status
 
 
-def _bytes_each(frames: list[protocol.Frame], keep: Callable[[protocol.Frame], Any]) -> float:
+def _bytes_each(frames: list[messages.Frame], keep: Callable[[messages.Frame], Any]) -> float:
     """Bytes Python allocates for each, other things loaded and seen before."""
     warm = [keep(frame) for frame in frames]
     kept: list[Any] = []

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Iterator
 
 from navien_nwp500 import NaviLinkAuth, NaviLinkClient, NaviLinkConfig
-from navien_nwp500.dialer import Dialer
+from navien_nwp500._connection.connector import Connector
 from navien_nwp500.simulator import Simulator
 
 from .figures import Figure, Sample, at_most_above
@@ -68,7 +68,7 @@ async def _take_steps(start: Start, config: NaviLinkConfig) -> None:
             body = {"userId": config.email, "offset": 0, "count": 20}
             await auth.call("POST", "/device/list", body=body)
         with start.timing("connect"):
-            link = await Dialer(auth, config).dial()
+            link = await Connector(auth, config).dial()
         with start.timing("subscribe"):
             await link.subscribe(f"cmd/52/{link.client_id}/res/#")
         await link.close()

@@ -9,7 +9,8 @@ from functools import partial
 from typing import Any, Awaitable, Callable
 from unittest import mock
 
-from navien_nwp500 import NaviLinkClient, pace
+from navien_nwp500 import NaviLinkClient
+from navien_nwp500._connection import request_response
 
 from .cloud import PROMPT, cloud, config
 from .figures import Figure, at_most_times
@@ -26,7 +27,7 @@ def measure(quick: bool) -> list[Figure]:
     """Ask in turns, each its own heater of one cloud."""
     rounds = 3 if quick else 150
     progress(f"round trip: {rounds} rounds of {BATCH} requests each")
-    with cloud(*PROMPT) as variables, mock.patch.object(pace, "RATE", UNPACED):
+    with cloud(*PROMPT) as variables, mock.patch.object(request_response, "RATE", UNPACED):
         return asyncio.run(_measure(rounds, variables))
 
 

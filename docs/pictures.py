@@ -19,15 +19,15 @@ from pathlib import Path
 from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 
-from navien_nwp500.analysis.charts import png
-from navien_nwp500.analysis.heat import Assumptions
-from navien_nwp500.analysis.page import page
-from navien_nwp500.analysis.recordings import load
-from navien_nwp500.analysis.sums import summarize
-from navien_nwp500.cli.view import LiveView
-from navien_nwp500.recording import CsvRecorder
-from navien_nwp500.reports import AlertWatch
-from navien_nwp500.simulator.heater import Heater
+from navien_nwp500.analysis.summary import summarize
+from navien_nwp500.analysis.thermal import Assumptions
+from navien_nwp500.apps.cli.live_view import LiveView
+from navien_nwp500.apps.report.charts import png
+from navien_nwp500.apps.report.html import page
+from navien_nwp500.history.alerts import AlertWatch
+from navien_nwp500.history.csv import CsvRecorder
+from navien_nwp500.history.recordings import load
+from navien_nwp500.simulator.heater.appliance import Heater
 
 FOLDER = Path(__file__).parent / "pictures"
 #: A Monday in winter, where the heater stands.

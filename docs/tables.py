@@ -12,16 +12,17 @@ from typing import Any, Iterator
 
 import words
 
-from navien_nwp500 import wire
-from navien_nwp500.commands import COMMANDS, Command, Parameter
-from navien_nwp500.models import DeviceFeatures, DeviceStatus
-from navien_nwp500.quantities import Choice, Quantity
+from navien_nwp500.protocol.commands import COMMANDS, Command, Parameter
+from navien_nwp500.protocol.features import DeviceFeatures
+from navien_nwp500.protocol.fields import field_specs
+from navien_nwp500.protocol.status import DeviceStatus
+from navien_nwp500.protocol.types import Choice, Quantity
 
 HERE = Path(__file__).parent
 
 COMMANDS_HEAD = """# Commands
 
-Every word the heater understands, made from the rows of `navien_nwp500/commands.py` by
+Every word the heater understands, made from the rows of `navien_nwp500/protocol/commands.py` by
 `python docs/tables.py`.
 
 Every write makes the heater judge its demand afresh and may start the compressor or an element. So
@@ -80,9 +81,9 @@ def _parameter(parameter: Parameter) -> str:
 
 
 def _gates(command: Command) -> str:
-    gates = [f"`{gate.field}` {_allowed(gate.allowed)}" for gate in command.gates]
-    gates += [f"{int(value)}: `{gate.field}`" for value, gate in command.value_gates]
-    return ", ".join(gates) or "-"
+    capabilities = [f"`{gate.field}` {_allowed(gate.allowed)}" for gate in command.capabilities]
+    capabilities += [f"{int(value)}: `{gate.field}`" for value, gate in command.value_capabilities]
+    return ", ".join(capabilities) or "-"
 
 
 def _allowed(allowed: tuple[int, ...]) -> str:
@@ -90,15 +91,15 @@ def _allowed(allowed: tuple[int, ...]) -> str:
 
 
 def _proof(command: Command) -> str:
-    if command.proof:
-        return ", ".join(f"`{part}`" for part in command.proof)
+    if command.expects:
+        return ", ".join(f"`{part}`" for part in command.expects)
     if not command.writes:
         return "-"
     return "the answer" if command.mode else "the list that comes back"
 
 
 def field_rows(cls: Any) -> Iterator[list[str]]:
-    for entry in wire.rows(cls):
+    for entry in field_specs(cls):
         name = f"**`{entry.name}`**" if entry.required else f"`{entry.name}`"
         unit, span = _unit(entry.codec)
         keys = f"`{entry.key}`" + (f" (or `{entry.also}`)" if entry.also else "")

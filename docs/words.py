@@ -8,7 +8,7 @@ from typing import Iterator
 
 import click
 
-from navien_nwp500.cli.app import navien_nwp500
+from navien_nwp500.apps.cli.app import navien_nwp500
 
 HEAD = """# The command line
 

@@ -13,8 +13,8 @@ from dataclasses import replace
 from datetime import time
 
 from navien_nwp500 import DHWMode, NaviLinkClient, NaviLinkConfig, NaviLinkError, Reservation
-from navien_nwp500.schedules import ReservationMode
-from navien_nwp500.week import WEEKDAYS
+from navien_nwp500.protocol.calendar import WEEKDAYS
+from navien_nwp500.protocol.schedules import ReservationMode
 
 
 async def walk(config: NaviLinkConfig, dry_run: bool) -> None:

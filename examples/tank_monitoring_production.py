@@ -10,8 +10,8 @@ import sys
 from datetime import datetime, timezone
 
 from navien_nwp500 import DeviceStatus, NaviLinkClient, NaviLinkConfig, ReconnectConfig
-from navien_nwp500.recording import CsvRecorder
-from navien_nwp500.reports import AlertWatch
+from navien_nwp500.history.alerts import AlertWatch
+from navien_nwp500.history.csv import CsvRecorder
 
 logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
 

@@ -9,14 +9,13 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .version import __version__
+from ._util.version import __version__
 
 if TYPE_CHECKING:
     from .auth import NaviLinkAuth
     from .client import NaviLinkClient
     from .config import NaviLinkConfig, ReconnectConfig
     from .device import NaviLinkDevice
-    from .energy import EnergyUsage
     from .exceptions import (
         APIError,
         AuthenticationError,
@@ -35,12 +34,15 @@ if TYPE_CHECKING:
         ValueOutOfRangeError,
         WebSocketError,
     )
-    from .models import Activity, DeviceFeatures, DeviceInfo, DeviceStatus, DHWStatus, UserInfo
     from .mqtt import NaviLinkMQTT
-    from .protocol import decode_status
-    from .quantities import DHWMode
-    from .schedules import Reservation
-    from .tou import TOUInfo
+    from .protocol.account import DeviceInfo, UserInfo
+    from .protocol.energy import EnergyUsage
+    from .protocol.features import DeviceFeatures
+    from .protocol.messages import decode_status
+    from .protocol.schedules import Reservation
+    from .protocol.status import Activity, DeviceStatus, DHWStatus
+    from .protocol.tou import TOUInfo
+    from .protocol.types import DHWMode
 
 __all__ = [
     "APIError",

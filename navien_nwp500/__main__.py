@@ -14,7 +14,7 @@ def main() -> None:
         import rich  # noqa: F401
     except ModuleNotFoundError as error:
         sys.exit(f"The command line needs {error.name}: pip install 'navien-nwp500[cli]'")
-    from .cli.app import navien_nwp500
+    from .apps.cli.app import navien_nwp500
 
     _open_streams()
     navien_nwp500(prog_name="navien-nwp500")

@@ -12,7 +12,15 @@ import asyncio
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Mapping, TypeVar
 
-from . import wire
+from ._connection.credentials import (
+    AwsCredentials,
+    ExpiringCredentials,
+    Tokens,
+    parse_aws_credentials,
+    parse_tokens,
+)
+from ._connection.rest_client import RestClient
+from ._connection.session_file import SavedSession, SessionFile
 from .config import NaviLinkConfig
 from .exceptions import (
     APIError,
@@ -21,18 +29,16 @@ from .exceptions import (
     ProtocolError,
     TokenExpiredError,
 )
-from .leases import AwsKeys, Lease, Tokens, keys_in, tokens_in
-from .models import UserInfo
-from .redaction import logger
-from .rest import Rest
-from .session_file import SavedSession, SessionFile
+from .protocol.account import UserInfo
+from .protocol.fields import decode_fields
+from .protocol.redaction import logger
 
 if TYPE_CHECKING:
     import aiohttp
 
 _LOGGER = logger(__name__)
 
-L = TypeVar("L", bound=Lease)
+L = TypeVar("L", bound=ExpiringCredentials)
 
 
 class NaviLinkAuth:
@@ -44,13 +50,13 @@ class NaviLinkAuth:
     def __init__(
         self, config: NaviLinkConfig, *, session: aiohttp.ClientSession | None = None
     ) -> None:
-        self._rest = Rest(config, session=session)
+        self._rest = RestClient(config, session=session)
         path = config.session_file
         self._file = SessionFile(path, config.base_url) if path is not None else None
         self._email, self._password = config.email, config.password
         self._refused: tuple[str, str] | None = None
         self._tokens: Tokens | None = None
-        self._keys: AwsKeys | None = None
+        self._keys: AwsCredentials | None = None
         #: Whose account it is; of a saved session only what topics need.
         self.user: UserInfo | None = None
 
@@ -119,7 +125,7 @@ class NaviLinkAuth:
                 f"{path}: the cloud refuses a token it has just given; sign in again"
             ) from error
 
-    async def aws_keys(self, *, refused: AwsKeys | None = None) -> AwsKeys:
+    async def aws_keys(self, *, refused: AwsCredentials | None = None) -> AwsCredentials:
         """Keys for the broker, renewed when they near their end or are the ``refused`` ones.
 
         The cheapest way first: session refresh, secured sign-in, the password last (protocol
@@ -191,7 +197,7 @@ class NaviLinkAuth:
                 await self._file.drop()
         await self._sign_in()
 
-    async def _renew_keys(self) -> AwsKeys:
+    async def _renew_keys(self) -> AwsCredentials:
         refused, self._keys = self._keys, None
         if self._tokens is not None:
             if refused is not None and refused.fresh:
@@ -255,7 +261,7 @@ class NaviLinkAuth:
         if not isinstance(data, dict) or not isinstance(data.get("token"), dict):
             raise ProtocolError("sign-in: the answer holds no token")
         self._take(data["token"])
-        self.user = wire.decode(UserInfo, data.get("userInfo") or {})
+        self.user = decode_fields(UserInfo, data.get("userInfo") or {})
         await self._save()
         return self.user
 
@@ -286,8 +292,8 @@ class NaviLinkAuth:
         if not isinstance(token, dict):
             raise ProtocolError("the answer holds no token")
         old = self._tokens.refresh_token if self._tokens else ""
-        self._tokens = tokens_in(token, old) or self._tokens
-        self._keys = keys_in(token) or self._keys
+        self._tokens = parse_tokens(token, old) or self._tokens
+        self._keys = parse_aws_credentials(token) or self._keys
 
 
 def _usable(lease: L | None, refused: L | None) -> L | None:

@@ -17,13 +17,13 @@ from typing import Any, Callable, TypeVar
 from urllib.parse import urlsplit
 from weakref import WeakMethod
 
-from . import link
+from ._connection import transport
+from ._connection.credentials import AwsCredentials
+from ._connection.transport import HandshakeRefusedError, Transport
 from .config import ReconnectConfig
 from .exceptions import WebSocketError
-from .leases import AwsKeys
-from .link import HandshakeRefusedError, Link
-from .protocol import Frame
-from .redaction import logger
+from .protocol.messages import Frame
+from .protocol.redaction import logger
 
 __all__ = ["AwsIotMqtt3", "AwsIotMqtt5", "ReconnectConfig"]
 
@@ -42,7 +42,7 @@ _T = TypeVar("_T")
 _L = TypeVar("_L", bound="_AwsIotLink")
 
 
-class _AwsIotLink(Link):
+class _AwsIotLink(Transport):
     """What the SDK's two clients have in common; ``_sdk`` is one of them."""
 
     _sdk: Any
@@ -52,14 +52,16 @@ class _AwsIotLink(Link):
         self._loop = asyncio.get_running_loop()
 
     @classmethod
-    async def open(cls: type[_L], url: str, keys: AwsKeys, ca_bytes: bytes | None = None) -> _L:
+    async def open(
+        cls: type[_L], url: str, keys: AwsCredentials, ca_bytes: bytes | None = None
+    ) -> _L:
         opened = cls()
         # Loading the SDK for the first time and starting its threads takes 100 ms.
         building = opened._loop.run_in_executor(None, opened._build, url, keys, ca_bytes)
         opened._sdk = await building
         connecting = opened._connect()
         try:
-            await opened._answer(connecting, link.OPEN_TIMEOUT, "connecting")
+            await opened._answer(connecting, transport.OPEN_TIMEOUT, "connecting")
         except BaseException:
             opened._drop("given up")
             opened._give_up(connecting)
@@ -70,7 +72,7 @@ class _AwsIotLink(Link):
     # What differs; the first runs on a thread of the loop's
 
     @abstractmethod
-    def _build(self, url: str, keys: AwsKeys, ca_bytes: bytes | None) -> Any:
+    def _build(self, url: str, keys: AwsCredentials, ca_bytes: bytes | None) -> Any:
         """Make the SDK's client."""
 
     @abstractmethod
@@ -108,7 +110,7 @@ class AwsIotMqtt3(_AwsIotLink):
         self._check_up()
         future, _ = self._sdk.subscribe(topic_filter, awscrt.mqtt.QoS.AT_LEAST_ONCE)
         # The SDK itself makes an error of a refusal.
-        await self._answer(future, link.OPERATION_TIMEOUT, "subscribing")
+        await self._answer(future, transport.OPERATION_TIMEOUT, "subscribing")
 
     async def publish(self, frame: Frame) -> None:
         import awscrt.mqtt
@@ -116,12 +118,12 @@ class AwsIotMqtt3(_AwsIotLink):
         self._check_up()
         qos = awscrt.mqtt.QoS.AT_MOST_ONCE
         future, _ = self._sdk.publish(frame.topic, frame.payload, qos)
-        await self._answer(future, link.OPERATION_TIMEOUT, "publishing")
+        await self._answer(future, transport.OPERATION_TIMEOUT, "publishing")
 
     def _hang_up(self) -> asyncio.Future[Any]:
         return self._awaited(self._sdk.disconnect(), "disconnecting")
 
-    def _build(self, url: str, keys: AwsKeys, ca_bytes: bytes | None) -> Any:
+    def _build(self, url: str, keys: AwsCredentials, ca_bytes: bytes | None) -> Any:
         from awscrt import mqtt
 
         connection = mqtt.Connection(
@@ -130,9 +132,9 @@ class AwsIotMqtt3(_AwsIotLink):
             client_id=self.client_id,
             clean_session=True,
             use_websockets=True,
-            keep_alive_secs=link.KEEP_ALIVE,
-            ping_timeout_ms=int(link.PING_TIMEOUT * 1000),
-            protocol_operation_timeout_ms=int(link.OPERATION_TIMEOUT * 1000),
+            keep_alive_secs=transport.KEEP_ALIVE,
+            ping_timeout_ms=int(transport.PING_TIMEOUT * 1000),
+            protocol_operation_timeout_ms=int(transport.OPERATION_TIMEOUT * 1000),
             on_connection_interrupted=_weakly(self._on_interrupted),
         )
         connection.on_message(_weakly(self._on_message))
@@ -171,7 +173,7 @@ class AwsIotMqtt5(_AwsIotLink):
         self._check_up()
         wanted = mqtt5.Subscription(topic_filter=topic_filter, qos=mqtt5.QoS.AT_LEAST_ONCE)
         future = self._sdk.subscribe(mqtt5.SubscribePacket(subscriptions=[wanted]))
-        answer = await self._answer(future, link.OPERATION_TIMEOUT, "subscribing")
+        answer = await self._answer(future, transport.OPERATION_TIMEOUT, "subscribing")
         for code in answer.reason_codes:
             if int(code) >= _REFUSED:
                 raise WebSocketError(f"subscribing: the broker refuses ({code!r})")
@@ -183,7 +185,7 @@ class AwsIotMqtt5(_AwsIotLink):
         packet = mqtt5.PublishPacket(
             topic=frame.topic, payload=frame.payload, qos=mqtt5.QoS.AT_MOST_ONCE
         )
-        await self._answer(self._sdk.publish(packet), link.OPERATION_TIMEOUT, "publishing")
+        await self._answer(self._sdk.publish(packet), transport.OPERATION_TIMEOUT, "publishing")
 
     def _hang_up(self) -> asyncio.Future[Any]:
         # Without a DISCONNECT: one that waits behind a PUBLISH as the client is forgotten leaves the
@@ -191,23 +193,23 @@ class AwsIotMqtt5(_AwsIotLink):
         self._sdk.stop()
         return self._awaited(self._stopped, "disconnecting")
 
-    def _build(self, url: str, keys: AwsKeys, ca_bytes: bytes | None) -> Any:
+    def _build(self, url: str, keys: AwsCredentials, ca_bytes: bytes | None) -> Any:
         from awscrt import mqtt5
 
         options = mqtt5.ClientOptions(
             **_common(mqtt5.ClientOptions, url, keys),
             tls_ctx=_trust(ca_bytes),
             connect_options=mqtt5.ConnectPacket(
-                client_id=self.client_id, keep_alive_interval_sec=link.KEEP_ALIVE
+                client_id=self.client_id, keep_alive_interval_sec=transport.KEEP_ALIVE
             ),
             session_behavior=mqtt5.ClientSessionBehaviorType.CLEAN,
             offline_queue_behavior=mqtt5.ClientOperationQueueBehaviorType.FAIL_ALL_ON_DISCONNECT,
             extended_validation_and_flow_control_options=(
                 mqtt5.ExtendedValidationAndFlowControlOptions.AWS_IOT_CORE_DEFAULTS
             ),
-            ping_timeout_ms=int(link.PING_TIMEOUT * 1000),
-            connack_timeout_ms=int(link.PING_TIMEOUT * 1000),
-            ack_timeout_sec=max(1, int(link.OPERATION_TIMEOUT)),
+            ping_timeout_ms=int(transport.PING_TIMEOUT * 1000),
+            connack_timeout_ms=int(transport.PING_TIMEOUT * 1000),
+            ack_timeout_sec=max(1, int(transport.OPERATION_TIMEOUT)),
             on_publish_callback_fn=_weakly(self._on_publish),
             on_lifecycle_event_connection_success_fn=_weakly(self._on_success),
             on_lifecycle_event_connection_failure_fn=_weakly(self._on_failure),
@@ -242,7 +244,7 @@ class AwsIotMqtt5(_AwsIotLink):
             self._stopped.set_result(None)
 
 
-def _common(kind: type[Any], url: str, keys: AwsKeys) -> dict[str, Any]:
+def _common(kind: type[Any], url: str, keys: AwsCredentials) -> dict[str, Any]:
     """What both clients of the SDK take: the place and the signature."""
     from awscrt import io
 
@@ -260,7 +262,7 @@ def _common(kind: type[Any], url: str, keys: AwsKeys) -> dict[str, Any]:
     return {**common, quiet: True} if quiet in signature(kind).parameters else common
 
 
-def _signer(keys: AwsKeys) -> Callable[..., None]:
+def _signer(keys: AwsCredentials) -> Callable[..., None]:
     """Sign each upgrade with these keys, as the SDK's own builders do (SigV4, in the query)."""
     from awscrt import auth
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from ._connection.pool import ConnectionPool
 from .auth import NaviLinkAuth
 from .config import NaviLinkConfig
-from .device import NaviLinkDevice
+from .device import NaviLinkDevice, parse_info
 from .exceptions import ProtocolError
-from .exchange import Exchange
-from .models import DeviceInfo, UserInfo
-from .protocol import DEVICE_TYPE
-from .record import parse_info
+from .protocol.account import DeviceInfo, UserInfo
+from .protocol.messages import DEVICE_TYPE
 
 if TYPE_CHECKING:
     import aiohttp
@@ -44,7 +43,7 @@ class NaviLinkClient:
     ) -> None:
         self.config = config if config is not None else NaviLinkConfig.from_environment()
         self._auth = NaviLinkAuth(self.config, session=session)
-        self._exchange = Exchange(self._auth, self.config)
+        self._exchange = ConnectionPool(self._auth, self.config)
         self._devices: dict[str | None, NaviLinkDevice] = {}
 
     def __repr__(self) -> str:

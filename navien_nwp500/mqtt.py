@@ -1,4 +1,4 @@
-"""One heater on the shared session: ask it, hear it, watch it."""
+"""The pulse of a heater's line: heard, missed, given up; and those who want to know."""
 
 from __future__ import annotations
 
@@ -6,17 +6,80 @@ import asyncio
 import inspect
 import random
 import time
+from datetime import datetime, timezone
 from typing import Any, AsyncGenerator, Awaitable, Callable, Mapping, Union
 
-from .commands import FEATURES, STATUS, Command
+from ._connection.pool import ConnectionPool
+from ._util.aio import LatestValue
 from .exceptions import CommunicationError, ProtocolError, RequestTimeoutError
-from .exchange import Exchange
-from .health import Health, HealthState
-from .mailbox import Mailbox
-from .models import DeviceFeatures, DeviceStatus
-from .protocol import Address, Message
-from .pulse import Pulse
-from .redaction import logger
+from .models import Health, HealthState
+from .protocol.commands import FEATURES, STATUS, Command
+from .protocol.features import DeviceFeatures
+from .protocol.messages import Address, Message
+from .protocol.redaction import logger
+from .protocol.status import DeviceStatus
+
+
+class HealthTracker:
+    """The state of one line, since when, and what was heard and missed."""
+
+    def __init__(self) -> None:
+        self.state = HealthState.IDLE
+        #: Polls unanswered until the heater is heard: a new connection is no answer.
+        self.missed = 0
+        self._since = _now()
+        self._heard: datetime | None = None
+        self._given_up = False
+        self._watchers: set[LatestValue[HealthState]] = set()
+
+    def health(self, reconnects: int, bad_messages: int) -> Health:
+        """All of it at this moment, with what the connection counts."""
+        return Health(self.state, self._since, self._heard, reconnects, self.missed, bad_messages)
+
+    def change(self, state: HealthState) -> None:
+        """Enter a state; those who watch are told when it is another."""
+        if state is self.state:
+            return
+        self.state, self._since = state, _now()
+        for mailbox in self._watchers:
+            mailbox.put(state)
+
+    def miss(self) -> int:
+        """Count a poll that stayed unanswered; returns how many in a row."""
+        self.missed += 1
+        self.change(HealthState.SILENT)
+        return self.missed
+
+    def give_up(self) -> bool:
+        """Take the heater for offline; returns whether that is news."""
+        news, self._given_up = not self._given_up, True
+        self.change(HealthState.OFFLINE)
+        return news
+
+    def hear(self) -> bool:
+        """Take the heater's word; returns whether it had been given up."""
+        back, self._given_up = self._given_up, False
+        self._heard = _now()
+        self.missed = 0
+        self.change(HealthState.ONLINE)
+        return back
+
+    async def watch(self, health: Callable[[], Health]) -> AsyncGenerator[Health, None]:
+        """Yield the health now, and again at each change of state. Runs until left."""
+        mailbox: LatestValue[HealthState] = LatestValue()
+        self._watchers.add(mailbox)
+        try:
+            yield health()
+            while True:
+                if await mailbox.get() is not None:
+                    yield health()
+        finally:
+            self._watchers.discard(mailbox)
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)
+
 
 _LOGGER = logger(__name__)
 
@@ -30,15 +93,15 @@ class NaviLinkMQTT:
     whoever asked for it; None before the first.
     """
 
-    def __init__(self, exchange: Exchange, address: Address) -> None:
+    def __init__(self, exchange: ConnectionPool, address: Address) -> None:
         self._exchange = exchange
         self._session = exchange.first
         self.address = address
         self.last_status: DeviceStatus | None = None
-        self._pulse = Pulse()
+        self._pulse = HealthTracker()
         self._outages = 0
-        self._watchers: set[Mailbox[DeviceStatus]] = set()
-        self._monitors: set[Mailbox[DeviceStatus]] = set()
+        self._watchers: set[LatestValue[DeviceStatus]] = set()
+        self._monitors: set[LatestValue[DeviceStatus]] = set()
         self._callback: StatusCallback | None = None
 
     def __repr__(self) -> str:
@@ -108,7 +171,7 @@ class NaviLinkMQTT:
         while the connection is down or the heater silent nothing comes, and then a fresh status.
         Raises what ends the connection for good.
         """
-        return self._watch(interval, Mailbox())
+        return self._watch(interval, LatestValue())
 
     def set_status_callback(self, callback: StatusCallback | None) -> None:
         """Call this, plain or async, with each status while monitoring; None calls nobody.
@@ -122,7 +185,7 @@ class NaviLinkMQTT:
 
         Runs until ``stop_monitoring()`` or cancellation.
         """
-        mailbox: Mailbox[DeviceStatus] = Mailbox()
+        mailbox: LatestValue[DeviceStatus] = LatestValue()
         self._monitors.add(mailbox)
         statuses = self._watch(polling_interval, mailbox)
         try:
@@ -154,7 +217,7 @@ class NaviLinkMQTT:
             mailbox.put(status)
 
     async def _watch(
-        self, interval: float, mailbox: Mailbox[DeviceStatus]
+        self, interval: float, mailbox: LatestValue[DeviceStatus]
     ) -> AsyncGenerator[DeviceStatus, None]:
         self._take_place()
         await self._session.wait_connected()

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any, AsyncIterator, Callable, Iterator, Mapping
 
 import pytest
-from ways import Way, WayedSimulator
+from support.transports import Way, WayedSimulator
 
 from navien_nwp500 import NaviLinkClient
 from navien_nwp500.simulator import Simulator
 
 #: Also where the package is not installed, and with it its entry point.
-pytest_plugins = ["navien_nwp500.pytest_plugin"]
+pytest_plugins = ["navien_nwp500.apps.pytest_plugin"]
 
 
 def pytest_configure() -> None:

@@ -22,9 +22,9 @@ from navien_nwp500 import (
     RequestTimeoutError,
     TokenExpiredError,
 )
-from navien_nwp500.rest import tls_context
+from navien_nwp500._connection.rest_client import tls_context
 from navien_nwp500.simulator import Simulator
-from navien_nwp500.simulator.faults import RestFault
+from navien_nwp500.simulator.faults.registry import RestFault
 
 LIST = {"userId": "user@example.com", "offset": 0, "count": 20}
 

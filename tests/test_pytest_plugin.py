@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PLUGIN = "navien_nwp500.pytest_plugin"
+PLUGIN = "navien_nwp500.apps.pytest_plugin"
 LIMIT = 120.0
 
 THREE_LINES = """
@@ -104,7 +104,11 @@ def test_loading_it_loads_nothing_of_the_package_but_its_name() -> None:
     code = f"import pytest, pytest_asyncio, sys; before = set(sys.modules); import {PLUGIN}"
     code += "; print(*sorted(set(sys.modules) - before))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.stdout.split() == ["navien_nwp500", PLUGIN, "navien_nwp500.version"], done.stderr
+    assert done.stdout.split() == [
+        "navien_nwp500",
+        PLUGIN,
+        "navien_nwp500._util.version",
+    ], done.stderr
 
 
 def test_the_entry_point_has_the_name_of_its_module() -> None:

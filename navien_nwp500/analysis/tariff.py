@@ -10,9 +10,9 @@ from typing import Sequence
 import numpy as np
 import pandas as pd
 
-from ..tou import TOUPeriod, check_tou
-from ..week import Weekday
-from .spans import DAY_MS, HOUR_MS
+from ..protocol.calendar import Weekday
+from ..protocol.tou import TOUPeriod, check_tou
+from .intervals import DAY_MS, HOUR_MS
 
 _MINUTE_MS = 60_000
 

@@ -9,21 +9,21 @@ from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Sequence
 
+from .._util.aio import cancel_and_wait
 from ..config import NaviLinkConfig
 from ..exceptions import ConfigurationError
-from ..protocol import Address
-from ..traffic import Entry
-from ..waiting import ended
-from .accounts import Account, HeaterRecord
+from ..protocol.capture import CaptureEntry
+from ..protocol.messages import Address
 from .clock import Clock
-from .cloud import Cloud
-from .draws import Draws
-from .faults import Faults
-from .firmware import Firmware
-from .heater import Heater
-from .obedience import CONTROL_INTERVAL, Obedience
-from .replay import Replay, records
-from .wifi import WifiModule
+from .cloud.accounts import CloudAccount, HeaterRecord
+from .faults.registry import Faults
+from .heater.appliance import Heater
+from .heater.command_handler import CONTROL_INTERVAL, CommandHandler
+from .heater.firmware import Firmware
+from .heater.replay import Replay, records
+from .heater.water_draws import Draws
+from .heater.wifi_module import WifiModule
+from .server.cloud_server import Cloud
 
 EMAIL = "user@example.com"
 FIRST_MAC = 0x0123456789AB
@@ -36,7 +36,7 @@ HOUR = timedelta(hours=1)
 LONGEST_LATENCY = 10.0
 
 
-class Unit:
+class HeaterUnit:
     """One heater as it hangs on the wall: the machine, its Wi-Fi module, its record in the cloud."""
 
     def __init__(self, record: HeaterRecord, wifi: WifiModule) -> None:
@@ -66,7 +66,7 @@ class Unit:
         task, self._task = self._task, None
         self.record.connected = 1
         if task is not None:
-            await ended(task)
+            await cancel_and_wait(task)
             if not task.cancelled():
                 task.result()
 
@@ -112,7 +112,7 @@ class Simulator:
         recirculation: bool = False,
         control_interval: float = CONTROL_INTERVAL,
         latency: float = 0.0,
-        replay: Sequence[Entry] = (),
+        replay: Sequence[CaptureEntry] = (),
         broker: str | None = None,
         seed: int = 0,
     ) -> None:
@@ -129,7 +129,7 @@ class Simulator:
         self.clock = Clock(start or morning, speed, frozen=frozen)
         password = password or secrets.token_urlsafe(12)
         owners = [
-            Account(
+            CloudAccount(
                 email_of(number),
                 password,
                 found[number * heaters : (number + 1) * heaters],
@@ -139,7 +139,7 @@ class Simulator:
             for number in range(accounts)
         ]
         self.account = owners[0]
-        self.units: Sequence[Unit] = [
+        self.units: Sequence[HeaterUnit] = [
             (
                 _replayed(record, self.clock, seed + number, replay)
                 if replay
@@ -248,17 +248,19 @@ def email_of(account: int) -> str:
 
 def _unit(
     record: HeaterRecord, clock: Clock, control_interval: float, seed: int, **equipment: Any
-) -> Unit:
+) -> HeaterUnit:
     heater = Heater(now=clock.now(), serial=record.controller_serial, seed=seed, **equipment)
     address = _address(record)
-    controls = Obedience(heater, address, control_interval=control_interval, seed=seed)
-    return Unit(record, WifiModule(heater, controls, address, clock, seed=seed))
+    controls = CommandHandler(heater, address, control_interval=control_interval, seed=seed)
+    return HeaterUnit(record, WifiModule(heater, controls, address, clock, seed=seed))
 
 
-def _replayed(record: HeaterRecord, clock: Clock, seed: int, entries: Sequence[Entry]) -> Unit:
+def _replayed(
+    record: HeaterRecord, clock: Clock, seed: int, entries: Sequence[CaptureEntry]
+) -> HeaterUnit:
     address = _address(record)
     replay = Replay(entries, address, clock.now())
-    return Unit(record, WifiModule(replay, replay, address, clock, seed=seed))
+    return HeaterUnit(record, WifiModule(replay, replay, address, clock, seed=seed))
 
 
 def _record(number: int, firmware: Firmware) -> HeaterRecord:

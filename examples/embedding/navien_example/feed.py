@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import AsyncIterator, Callable
 
 from navien_nwp500 import NaviLinkClient, NaviLinkDevice
-from navien_nwp500.health import HealthState
+from navien_nwp500.models import HealthState
 
 
 class HeaterFeed:

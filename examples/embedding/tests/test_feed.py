@@ -9,7 +9,7 @@ import pytest
 from feed import HeaterFeed, available
 from readings import SENSORS
 
-from navien_nwp500.simulator.faults import Cut
+from navien_nwp500.simulator.faults.registry import Cut
 
 NOON = datetime(2024, 3, 1, 12, tzinfo=timezone.utc)
 

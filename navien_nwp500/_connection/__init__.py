@@ -1,0 +1,1 @@
+"""REST and MQTT to the cloud: pool, connection, connector, request/response, subscriptions, transports."""

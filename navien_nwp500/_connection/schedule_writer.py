@@ -1,0 +1,172 @@
+"""The lists a heater keeps: reservations, the recirculation schedule, the time-of-use plan.
+
+A write replaces the whole list. So a change reads first, writes back everything, and is confirmed
+by reading again; changes of one process follow each other (protocol 8.3).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from functools import cached_property
+from typing import Any, Callable, Iterable, Mapping, Sequence
+
+from ..exceptions import CommandRejectedError, UnsupportedCommandError, ValueOutOfRangeError
+from ..protocol.commands import (
+    ENERGY_DAILY,
+    ENERGY_MONTHLY,
+    RECIRC_SCHEDULE,
+    RESERVATIONS,
+    WRITE_RECIRC_SCHEDULE,
+    WRITE_RESERVATIONS,
+    WRITE_TOU,
+    Command,
+)
+from ..protocol.energy import EnergyHistory, decode_energy_daily, decode_energy_monthly
+from ..protocol.schedules import (
+    RecirculationEntry,
+    RecirculationProgram,
+    Reservation,
+    ReservationProgram,
+    decode_recirculation,
+    decode_reservations,
+    encode_recirculation,
+    encode_reservations,
+)
+from ..protocol.tou import TOUPeriod, check_tou, encode_tou_mqtt
+from .command_sender import CommandSender
+
+Change = Callable[[Sequence[Reservation]], Sequence[Reservation]]
+
+
+class ScheduleWriter:
+    """The lists of one heater, asked for and written by its control."""
+
+    def __init__(self, control: CommandSender) -> None:
+        self._control = control
+
+    async def reservations(self) -> ReservationProgram:
+        """Read the reservations."""
+        return decode_reservations((await self._control.ask(RESERVATIONS)).body)
+
+    async def change_reservations(
+        self, change: Change, *, enabled: bool | None = None, dry_run: bool = False
+    ) -> ReservationProgram:
+        """Read, change, write back whole, and confirm by reading again.
+
+        ``enabled`` None leaves the program as it is, and switches it on when it was never set.
+        """
+        await self._control.check(WRITE_RESERVATIONS)
+        features = await self._control.features()
+        async with self._lock:
+            before = await self.reservations()
+            wanted = tuple(change(before.reservations))
+            on = enabled if enabled is not None else before.enabled or not before.reservations
+            body = encode_reservations(
+                on,
+                wanted,
+                kept=before.reservations,
+                lowest=features.dhw_temperature_min,
+                highest=features.dhw_temperature_max,
+            )
+            goal = decode_reservations(body)
+            if dry_run or _same(before, goal):
+                return goal
+            await self._control.send(WRITE_RESERVATIONS, body)
+            after = await self.reservations()
+        if not _same(after, goal):
+            raise CommandRejectedError(
+                f"the heater did not take the reservations: asked {len(goal.reservations)}, found "
+                f"{len(after.reservations)}; read them before you write again"
+            )
+        return after
+
+    async def recirculation(self) -> RecirculationProgram:
+        """Read the recirculation schedule."""
+        await self._control.check(RECIRC_SCHEDULE)
+        return decode_recirculation((await self._control.ask(RECIRC_SCHEDULE)).body)
+
+    async def write_recirculation(
+        self, enabled: bool, entries: Iterable[RecirculationEntry], *, dry_run: bool = False
+    ) -> RecirculationProgram:
+        """Replace the recirculation schedule and confirm it by reading again."""
+        await self._control.check(WRITE_RECIRC_SCHEDULE)
+        body = encode_recirculation(enabled, tuple(entries))
+        goal = decode_recirculation(body)
+        if dry_run:
+            return goal
+        async with self._lock:
+            await self._control.send(WRITE_RECIRC_SCHEDULE, body)
+            after = await self.recirculation()
+        if after.enabled != goal.enabled or _sorted(after.entries) != _sorted(goal.entries):
+            raise CommandRejectedError("the heater did not take the recirculation schedule")
+        return after
+
+    async def write_tou(
+        self, periods: Sequence[TOUPeriod], *, enabled: bool = True, dry_run: bool = False
+    ) -> Mapping[str, Any]:
+        """Replace the plan in the heater; returns what was (or would be) sent."""
+        check_tou(periods)
+        await self._control.check(WRITE_TOU)
+        serial = (await self._control.features()).controller_serial_number
+        if not serial:
+            raise UnsupportedCommandError("the heater does not tell its serial, which a plan needs")
+        body = {
+            "controllerSerialNumber": serial,
+            "reservationUse": 2 if enabled else 1,
+            "reservation": encode_tou_mqtt(periods),
+        }
+        if dry_run:
+            return body
+        async with self._lock:
+            answer = (await self._control.send(WRITE_TOU, body)).body
+        same_use = answer.get("reservationUse") == body["reservationUse"]
+        if not same_use or _plain(answer.get("reservation")) != _plain(body["reservation"]):
+            raise CommandRejectedError("the heater's answer does not show the time-of-use plan")
+        return body
+
+    async def energy_daily(self, year: int, months: Sequence[int]) -> EnergyHistory:
+        """Read the days of some months of one year."""
+        if not months or not all(type(month) is int and 1 <= month <= 12 for month in months):
+            raise ValueOutOfRangeError(f"months are {list(months)}; each may be 1 to 12")
+        _check_years([year])
+        return await self._energy(
+            ENERGY_DAILY, {"year": year, "month": list(months)}, decode_energy_daily
+        )
+
+    async def energy_monthly(self, years: Sequence[int]) -> EnergyHistory:
+        """Read the months of some years."""
+        _check_years(years)
+        return await self._energy(ENERGY_MONTHLY, {"year": list(years)}, decode_energy_monthly)
+
+    async def _energy(
+        self,
+        command: Command,
+        body: Mapping[str, Any],
+        decode: Callable[[Mapping[str, Any]], EnergyHistory],
+    ) -> EnergyHistory:
+        # Answers name no request and share one shape: one query at a time (protocol 4.3).
+        async with self._lock:
+            return decode((await self._control.ask(command, body)).body)
+
+    @cached_property
+    def _lock(self) -> asyncio.Lock:
+        return asyncio.Lock()
+
+
+def _same(one: ReservationProgram, other: ReservationProgram) -> bool:
+    """Order is not guaranteed on read back (protocol 8.3)."""
+    return one.enabled == other.enabled and _sorted(one.reservations) == _sorted(other.reservations)
+
+
+def _sorted(entries: Iterable[Any]) -> list[tuple[int, ...]]:
+    return sorted(tuple(entry.to_entry().values()) for entry in entries)
+
+
+def _plain(entries: Any) -> list[list[tuple[str, Any]]]:
+    found = entries if isinstance(entries, list) else []
+    return sorted(sorted(entry.items()) for entry in found if isinstance(entry, dict))
+
+
+def _check_years(years: Sequence[int]) -> None:
+    if not years or not all(type(year) is int and 2000 <= year <= 2099 for year in years):
+        raise ValueOutOfRangeError(f"years are {list(years)}; each may be 2000 to 2099")

@@ -1,0 +1,228 @@
+"""What the hours, the days and the whole of a recording add up to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Sequence
+
+import numpy as np
+import pandas as pd
+
+from ..history.alerts import LOW_CHARGE_PERCENT
+from ..history.recordings import Recording
+from ..protocol.tou import TOUPeriod
+from . import recoveries
+from .intervals import DAY_MS, HOUR_MS, cut, hold
+from .tariff import Tariff
+from .thermal import Assumptions, Cop, TankSize, cop_of, showers, tank_of
+
+_ENERGY = ("heat_pump_wh", "element_wh", "other_wh")
+_TIMES = ("heat_pump_ms", "element_ms", "low_charge_ms", "ms", "seen")
+_COSTS = ("cost_low", "cost_high", "even_low", "even_high")
+
+
+@dataclass(frozen=True)
+class Report:
+    """A recording summed up.
+
+    ``hours`` and ``days`` have a row for each with a reading in it, ``local`` ms of its beginning
+    on the recording's own clock (an hour that a clock change repeats comes twice, told apart by
+    ``offset``); energies in Wh, times in ms, shares from 0 to 1. ``prices`` has a row a price:
+    Wh and cost. What no reading tells is NaN.
+    """
+
+    recording: Recording
+    assume: Assumptions
+    tank: TankSize
+    held: pd.DataFrame
+    hours: pd.DataFrame
+    days: pd.DataFrame
+    total: pd.Series
+    prices: pd.DataFrame | None
+    gaps: Sequence[recoveries.Gap]
+    recoveries: Sequence[recoveries.Recovery]
+    changes: Sequence[recoveries.SettingChange]
+    alerts: Sequence[recoveries.AlertSpan]
+    cop: Cop
+
+
+def summarize(
+    recording: Recording,
+    assume: Assumptions = Assumptions(),
+    periods: Sequence[TOUPeriod] | None = None,
+) -> Report:
+    """Sum a recording up, and price it by a plan.
+
+    Raises ValueOutOfRangeError for a plan that does not give each minute one price.
+    """
+    tariff = None if periods is None else Tariff(periods)
+    if tariff is not None:
+        tariff.check()
+    held = hold(recording.table)
+    tank = tank_of(held, assume.tank)
+    held = held.assign(
+        showers=showers(held, tank, assume), usable_wh=held["total_wh"] - held["missing_wh"]
+    )
+    pieces = _pieces(held, tariff)
+    hours = _hours(pieces, held)
+    found = recoveries.recoveries(held)
+    changed, alarms = recoveries.changes(held), recoveries.alerts(held)
+    days = _days(pieces, held).join(
+        [
+            _per_day("recoveries", [run.start for run in found]),
+            _per_day("changes", [change.when for change in changed]),
+            _per_day("alerts", [alarm.start for alarm in alarms]),
+            _longest(found),
+        ]
+    )
+    counts = ["recoveries", "changes", "alerts"]
+    days[counts] = days[counts].fillna(0).astype(int)
+    return Report(
+        recording=recording,
+        assume=assume,
+        tank=tank,
+        held=held,
+        hours=hours,
+        days=days.reset_index(),
+        total=_total(pieces, held),
+        prices=None if tariff is None else _prices(pieces),
+        gaps=recoveries.gaps(held),
+        recoveries=found,
+        changes=changed,
+        alerts=alarms,
+        cop=cop_of(held, found, tank),
+    )
+
+
+def _pieces(held: pd.DataFrame, tariff: Tariff | None) -> pd.DataFrame:
+    """Spans cut at hours and at prices, each with its share of all that adds up."""
+    pieces = cut(held, HOUR_MS if tariff is None else tariff.step_ms)
+    row = pieces["row"].to_numpy()
+
+    def of(column: str) -> np.ndarray:
+        return held[column].to_numpy()[row]  # type: ignore[no-any-return]
+
+    for name in _ENERGY:
+        pieces[name] = of(name.replace("_wh", "_watts")) * pieces["ms"] / HOUR_MS
+    pieces["heat_pump_ms"] = pieces["ms"] * of("heat_pump")
+    pieces["element_ms"] = pieces["ms"] * of("element")
+    pieces["low_charge_ms"] = pieces["ms"] * (of("charge") < LOW_CHARGE_PERCENT)
+    pieces["day"] = pieces["local"] // DAY_MS * DAY_MS
+    # In UTC an hour that a clock change repeats is two.
+    pieces["hour"] = pieces["local"] // HOUR_MS * HOUR_MS - pieces["offset"]
+    if tariff is not None:
+        _charge(pieces, tariff.price(pieces["local"]))
+    return pieces
+
+
+def _charge(pieces: pd.DataFrame, price: pd.DataFrame) -> None:
+    """Add each piece's cost, and what the day's energy had cost spread evenly over the known day."""
+    kwh = pieces[list(_ENERGY)].sum(axis=1) / 1000
+    grouped = kwh.groupby(pieces["day"])
+    known = pieces["ms"].groupby(pieces["day"]).transform("sum")
+    even = grouped.transform("sum") * (pieces["ms"] / known.where(known > 0)).fillna(0)
+    for edge in ("low", "high"):
+        pieces[f"price_{edge}"] = price[edge]
+        pieces[f"cost_{edge}"] = kwh * price[edge]
+        pieces[f"even_{edge}"] = even * price[edge]
+
+
+def _sums(pieces: pd.DataFrame, held: pd.DataFrame, key: str) -> pd.DataFrame:
+    """Hours or days: what adds up from pieces, the rest from the readings that fall into them."""
+    adding = [name for name in (*_ENERGY, *_TIMES, *_COSTS) if name in pieces]
+    sums = pieces.groupby(key)[adding].sum()
+    first = pieces[pieces["first"]]
+    readings = held.assign(key=first[key].to_numpy()).groupby("key")
+    sums = sums.join(
+        readings.agg(
+            readings=("ms", "size"),
+            starts=("start", "sum"),
+            lowest_charge=("charge", "min"),
+            charge=("charge", "last"),
+            highest_power=("power", "max"),
+            upper=("upper", "mean"),
+            lower=("lower", "mean"),
+            ambient=("ambient", "mean"),
+            setpoint=("setpoint", "last"),
+            mode=("mode", "last"),
+            usable_wh=("usable_wh", "last"),
+            lowest_showers=("showers", "min"),
+            usual=("usual", "median"),
+        )
+    )
+    sums[["readings", "starts"]] = sums[["readings", "starts"]].fillna(0).astype(int)
+    return _shares(sums)
+
+
+def _shares(sums: pd.DataFrame) -> pd.DataFrame:
+    known = sums["ms"].where(sums["ms"] > 0)
+    energy = sums[list(_ENERGY)].sum(axis=1)
+    return sums.assign(
+        energy_wh=energy,
+        mean_power=energy / (known / HOUR_MS),
+        duty=sums["heat_pump_ms"] / known,
+    )
+
+
+def _hours(pieces: pd.DataFrame, held: pd.DataFrame) -> pd.DataFrame:
+    hours = _sums(pieces, held, "hour")
+    hours["offset"] = pieces.groupby("hour")["offset"].first()
+    hours.insert(0, "local", hours.index + hours["offset"])
+    hours["coverage"] = (hours["seen"] / HOUR_MS).clip(upper=1)
+    return hours.reset_index(drop=True)
+
+
+def _days(pieces: pd.DataFrame, held: pd.DataFrame) -> pd.DataFrame:
+    days = _sums(pieces, held, "day")
+    days.index.name = "local"
+    days["length"] = _lengths(pieces)
+    days["coverage"] = (days["seen"] / days["length"]).clip(upper=1)
+    days["expected"] = days["length"] / days["usual"]
+    for hour in (6, 18):
+        # Pieces are cut on the hour: one begins there when the heater was watched at that time.
+        at = pieces[(pieces["local"] % DAY_MS == hour * HOUR_MS) & (pieces["ms"] > 0)]
+        at = at.drop_duplicates("day").set_index("day")
+        days[f"showers_{hour:02d}"] = held["showers"].reindex(at["row"]).set_axis(at.index)
+    return days
+
+
+def _lengths(pieces: pd.DataFrame) -> pd.Series:
+    """How long each day was: 24 hours less what its clock was put forward."""
+    offsets = pieces.groupby("day")["offset"].agg(["first", "last"])
+    # A change in a gap at the beginning of a day shows against the day before.
+    yesterday = offsets["last"].shift()
+    yesterday = yesterday.where(offsets.index.to_series().diff() == DAY_MS, offsets["first"])
+    return DAY_MS - (offsets["last"] - yesterday)
+
+
+def _per_day(name: str, moments: Sequence[datetime]) -> pd.Series:
+    days = pd.Series([_day(when) for when in moments], dtype="int64")
+    return days.value_counts().rename(name)
+
+
+def _longest(found: Sequence[recoveries.Recovery]) -> pd.Series:
+    lengths = pd.Series(
+        [run.hours for run in found], index=[_day(run.start) for run in found], dtype=float
+    )
+    return lengths.groupby(level=0).max().rename("longest_recovery_h")
+
+
+def _day(when: datetime) -> int:
+    local = when.replace(tzinfo=None)
+    return int(np.datetime64(local, "D").astype("datetime64[ms]").astype("int64"))
+
+
+def _total(pieces: pd.DataFrame, held: pd.DataFrame) -> pd.Series:
+    total = _sums(pieces.assign(all=0), held, "all").iloc[0]
+    span = held["ms"].iloc[-1] + held["seen"].iloc[-1] - held["ms"].iloc[0]
+    total["length"] = span
+    total["coverage"] = min(1.0, total["seen"] / span)
+    total["expected"] = span / total["usual"]
+    return total
+
+
+def _prices(pieces: pd.DataFrame) -> pd.DataFrame:
+    energy = pieces[list(_ENERGY)].sum(axis=1)
+    grouped = pieces.assign(energy_wh=energy).groupby(["price_low", "price_high"])
+    return grouped[["energy_wh", "ms", "cost_low", "cost_high"]].sum().reset_index()

@@ -1,0 +1,1 @@
+"""Programs built on the public API alone, one folder each."""

@@ -1,0 +1,296 @@
+"""What Home Assistant is told of a heater: its entities, made from the rows of the tables.
+
+A row is an entity: its type says device class, unit and state class, its name says the rest.
+``FACES`` names those a person wants to see; all others are there, switched off. The form is Home
+Assistant's device-based discovery (2024.12 and later): one retained message for a heater,
+``homeassistant/device/<id>/config``, with device, origin and components.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Callable, Iterator, Mapping, NamedTuple
+
+from ..._util.version import __version__
+from ...protocol.commands import DHW_MODE, POWER_OFF, TEMPERATURE
+from ...protocol.energy import EnergyTotal
+from ...protocol.features import DeviceFeatures
+from ...protocol.fields import field_specs
+from ...protocol.status import Activity, DeviceStatus
+from ...protocol.types import (
+    Choice,
+    Code,
+    Days,
+    DeciKelvin,
+    DeciLitresPerMinute,
+    DhwControl,
+    DHWMode,
+    EnergyCount,
+    Flag,
+    HalfCelsius,
+    Hours,
+    Litres,
+    Percent,
+    Quantity,
+    Rpm,
+    SignalStrength,
+    Steps,
+    Temperature,
+    Watts,
+)
+
+Traits = Mapping[str, Any]
+
+
+def _traits(unit: str, device_class: str | None = None, state_class: str = "measurement") -> Traits:
+    found = {"unit_of_measurement": unit, "state_class": state_class}
+    return found if device_class is None else {"device_class": device_class, **found}
+
+
+#: What Home Assistant is told of each type. Heat in the tank is stored energy, not a meter: as
+#: ``energy`` it would be offered for the energy dashboard. A difference of temperatures gets no
+#: device class: ``temperature`` would add the 32 of Fahrenheit to it.
+TRAITS: Mapping[type[Quantity], Traits] = {
+    Temperature: _traits("°C", "temperature"),
+    DeciKelvin: _traits("K"),
+    Watts: _traits("W", "power"),
+    EnergyCount: _traits("Wh", "energy_storage"),
+    Percent: _traits("%"),
+    Hours: _traits("h", "duration"),
+    Days: _traits("d", "duration"),
+    Rpm: _traits("rpm"),
+    Steps: _traits("steps"),
+    Litres: _traits("L", "water", "total_increasing"),
+    DeciLitresPerMinute: _traits("L/min", "volume_flow_rate"),
+    SignalStrength: _traits("dBm", "signal_strength"),
+    Code: {},
+}
+#: The lifetime's counters are plain integers; their names end with the unit.
+COUNTERS: Mapping[str, Traits] = {
+    "_wh": _traits("Wh", "energy", "total_increasing"),
+    "_hours": _traits("h", "duration", "total_increasing"),
+}
+
+
+class EntityDescription(NamedTuple):
+    """How an entity that is switched on shows itself; ``traits`` add to those of its type."""
+
+    name: str
+    traits: Traits = {}
+    diagnostic: bool = False
+
+
+_RUNNING, _PROBLEM = {"device_class": "running"}, {"device_class": "problem"}
+
+#: The entities switched on, by field. All others are switched off and diagnostic.
+FACES: Mapping[str, EntityDescription] = {
+    "dhw_temperature": EntityDescription("Tank temperature"),
+    "tank_upper_temperature": EntityDescription("Upper tank temperature"),
+    "tank_lower_temperature": EntityDescription("Lower tank temperature"),
+    "dhw_charge_per": EntityDescription("Charge", {"icon": "mdi:water-percent"}),
+    "available_energy_capacity": EntityDescription("Missing heat"),
+    "usable_energy_wh": EntityDescription("Usable heat"),
+    "current_inst_power": EntityDescription("Power"),
+    "ambient_temperature": EntityDescription("Intake air temperature"),
+    "activity": EntityDescription("Activity", {"icon": "mdi:heat-pump"}),
+    "dhw_operation_setting": EntityDescription("Mode", {"icon": "mdi:water-boiler"}),
+    "tou_status": EntityDescription("Time of use", {"icon": "mdi:clock-outline"}),
+    "comp_use": EntityDescription("Compressor", _RUNNING),
+    "heat_upper_use": EntityDescription("Upper element", _RUNNING),
+    "heat_lower_use": EntityDescription("Lower element", _RUNNING),
+    "dhw_use": EntityDescription("Hot water", _RUNNING),
+    "anti_legionella_operation_busy": EntityDescription("Disinfection", _RUNNING),
+    "problem": EntityDescription("Problem", _PROBLEM),
+    "wtr_ovr_sensor_use": EntityDescription("Leak", {"device_class": "moisture"}),
+    "con_ovr_sensor_use": EntityDescription("Condensate overflow", _PROBLEM),
+    "heat_pump_wh": EntityDescription("Heat pump energy"),
+    "element_wh": EntityDescription("Element energy"),
+    "total_wh": EntityDescription("Energy"),
+    "heat_pump_hours": EntityDescription("Heat pump time", diagnostic=True),
+    "element_hours": EntityDescription("Element time", diagnostic=True),
+    "error_text": EntityDescription("Fault", {"icon": "mdi:alert-circle-outline"}, diagnostic=True),
+    "wifi_rssi": EntityDescription("Wi-Fi signal", diagnostic=True),
+    "cumulated_op_time_eva_fan": EntityDescription(
+        "Air filter time", {"state_class": "total_increasing"}, diagnostic=True
+    ),
+    "heard": EntityDescription("Last heard", {"device_class": "timestamp"}, diagnostic=True),
+}
+
+#: What is concluded from a whole status: platform, traits and the value.
+DERIVED: Mapping[str, tuple[str, Traits, Callable[[DeviceStatus], Any]]] = {
+    "activity": (
+        "sensor",
+        {"device_class": "enum", "options": [one.value for one in Activity]},
+        lambda status: status.activity.value,
+    ),
+    "problem": ("binary_sensor", {}, lambda status: _on_off(status.error_code.active)),
+    "error_text": ("sensor", {}, lambda status: status.error_text or "none"),
+    "usable_energy_wh": ("sensor", TRAITS[EnergyCount], lambda status: status.usable_energy_wh),
+}
+
+#: Home Assistant's words for the modes of a water heater; it knows no vacation.
+MODES: Mapping[str, DHWMode] = {
+    "heat_pump": DHWMode.HEAT_PUMP,
+    "electric": DHWMode.ELECTRIC,
+    "eco": DHWMode.ENERGY_SAVER,
+    "high_demand": DHWMode.HIGH_DEMAND,
+    "off": DHWMode.POWER_OFF,
+}
+_MODE_NAMES = {mode: name for name, mode in MODES.items()}
+
+
+def state(
+    status: DeviceStatus, energy: EnergyTotal | None, heard: datetime | None
+) -> dict[str, Any]:
+    """The values of all entities of a heater; None is unknown."""
+    found = {row.name: _value(getattr(status, row.name)) for row in field_specs(DeviceStatus)}
+    found.update((key, value(status)) for key, (_, _, value) in DERIVED.items())
+    for key in (*(row.name for row in field_specs(EnergyTotal)), "total_wh"):
+        found[key] = None if energy is None else getattr(energy, key)
+    found["heard"] = None if heard is None else heard.isoformat(timespec="seconds")
+    # A heater on vacation is in none of Home Assistant's modes: unknown there, said by "Mode".
+    mode = status.dhw_operation_setting
+    found["water_heater_mode"] = None if mode is None else _MODE_NAMES.get(mode)
+    return found
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, Flag):
+        return _on_off(value.active) if value in (Flag.READY, Flag.ACTIVE) else None
+    if isinstance(value, Choice):
+        # Home Assistant refuses a word it was not told beforehand and would keep the old one.
+        return value.name.lower() if value.known else None
+    return value.physical if isinstance(value, Quantity) else value
+
+
+def _on_off(on: bool) -> str:
+    return "ON" if on else "OFF"
+
+
+@dataclass(frozen=True)
+class Topics:
+    """Where a heater is found on the broker."""
+
+    root: str
+    mac: str
+
+    @property
+    def bridge(self) -> str:
+        """``online`` while a bridge serves; its last will says ``offline``."""
+        return f"{self.root}/bridge/availability"
+
+    @property
+    def availability(self) -> str:
+        """``online`` while the heater is heard."""
+        return f"{self.root}/{self.mac}/availability"
+
+    @property
+    def state(self) -> str:
+        """All values, one JSON object."""
+        return f"{self.root}/{self.mac}/state"
+
+    def command(self, word: str) -> str:
+        """Where a wish is heard: temperature, mode or power."""
+        return f"{self.root}/{self.mac}/{word}/set"
+
+
+def discovery(
+    name: str, topics: Topics, features: DeviceFeatures, fields: set[str], *, control: bool
+) -> dict[str, Any]:
+    """The message that makes a heater a device of Home Assistant.
+
+    ``fields`` are the rows this heater sends; without ``control`` nothing can be told.
+    """
+    identity = f"navien_nwp500_{topics.mac}"
+    components = {
+        key: {"unique_id": f"{identity}_{key}", **entity} for key, entity in _entities(fields)
+    }
+    heater = _water_heater(topics, features, control)
+    components["water_heater"] = {"unique_id": f"{identity}_water_heater", **heater}
+    return {
+        "device": _device(identity, name, features),
+        "origin": {"name": "navien-nwp500", "sw_version": __version__},
+        "availability": [{"topic": topics.bridge}, {"topic": topics.availability}],
+        "availability_mode": "all",
+        "state_topic": topics.state,
+        "qos": 1,
+        "components": components,
+    }
+
+
+def _device(identity: str, name: str, features: DeviceFeatures) -> dict[str, Any]:
+    device = {
+        "identifiers": [identity],
+        "name": name,
+        "manufacturer": "Navien",
+        "model": "NWP500",
+    }
+    if features.controller_sw_version is not None:
+        device["sw_version"] = features.controller_sw_version.text
+    return device
+
+
+def _entities(fields: set[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for row in field_specs(DeviceStatus):
+        if row.name in fields:
+            yield row.name, _entity(row.name, *_kind(row.codec))
+    for key, (platform, traits, _) in DERIVED.items():
+        yield key, _entity(key, platform, traits)
+    for key in (*(row.name for row in field_specs(EnergyTotal)), "total_wh"):
+        if key in fields:
+            yield key, _entity(key, "sensor", COUNTERS[key[key.rindex("_") :]])
+    yield "heard", _entity("heard", "sensor", {})
+
+
+def _kind(codec: type[Any]) -> tuple[str, Traits]:
+    if issubclass(codec, Flag):
+        return "binary_sensor", {}
+    if issubclass(codec, Choice):
+        return "sensor", {"device_class": "enum", "options": [one.name.lower() for one in codec]}
+    return "sensor", next(TRAITS[base] for base in codec.__mro__ if base in TRAITS)
+
+
+def _entity(key: str, platform: str, traits: Traits) -> dict[str, Any]:
+    face = FACES.get(key)
+    entity: dict[str, Any] = {
+        "platform": platform,
+        "name": face.name if face is not None else key.replace("_", " ").capitalize(),
+        "value_template": f"{{{{ value_json['{key}'] }}}}",
+        **traits,
+        **(face.traits if face is not None else {}),
+    }
+    if face is None or face.diagnostic:
+        entity["entity_category"] = "diagnostic"
+    if face is None:
+        entity["enabled_by_default"] = False
+    return entity
+
+
+def _water_heater(topics: Topics, features: DeviceFeatures, control: bool) -> dict[str, Any]:
+    """The entity that can be told something; its name is the heater's."""
+    found: dict[str, Any] = {"platform": "water_heater", "name": None}
+    for what, key in (
+        ("current_temperature", "dhw_temperature"),
+        ("temperature_state", "dhw_temperature_setting"),
+        ("mode_state", "water_heater_mode"),
+    ):
+        found[f"{what}_topic"] = topics.state
+        found[f"{what}_template"] = f"{{{{ value_json['{key}'] }}}}"
+    whole = features.dhw_temperature_setting_use == DhwControl.ONE_DEGREE
+    found["temperature_unit"], found["precision"] = "C", 1.0 if whole else 0.5
+    (limits,) = TEMPERATURE.parameters
+    low, high = limits.limits(features)
+    if high:
+        found["min_temp"], found["max_temp"] = HalfCelsius(low).celsius, HalfCelsius(high).celsius
+    choosable = [
+        DHWMode(value) for value, gate in DHW_MODE.value_capabilities if gate.open(features)
+    ]
+    # Off is a state to be shown, whether or not it can be chosen.
+    found["modes"] = [_MODE_NAMES[mode] for mode in (*choosable, DHWMode.POWER_OFF)]
+    if control:
+        found["temperature_command_topic"] = topics.command("temperature")
+        found["mode_command_topic"] = topics.command("mode")
+        if all(gate.open(features) for gate in POWER_OFF.capabilities):
+            found["power_command_topic"] = topics.command("power")
+    return found

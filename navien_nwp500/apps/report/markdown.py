@@ -1,0 +1,45 @@
+"""A report as Markdown."""
+
+from __future__ import annotations
+
+from typing import Iterator, Sequence
+
+from ...analysis.summary import Report
+from .tables import ReportTable, facts, notes, tables, title
+
+
+def markdown(report: Report) -> str:
+    """The figures, the days and what happened, as tables."""
+    return "\n".join(_lines(report)) + "\n"
+
+
+def _lines(report: Report) -> Iterator[str]:
+    yield f"# Water heater, {title(report)}"
+    yield ""
+    for fact in facts(report):
+        yield f"- {fact.name}: **{_plain(fact.value)}** ({_plain(fact.note)})"
+    for table in tables(report):
+        if table.rows:
+            yield from _table(table)
+    yield from ("", "## Notes", "")
+    for note in notes(report):
+        yield f"- {_plain(note)}"
+
+
+def _table(table: ReportTable) -> Iterator[str]:
+    yield from ("", f"## {table.name}", "", table.note, "")
+    yield _row(table.columns)
+    yield _row(["---", *["---:"] * (len(table.columns) - 1)])
+    for row in table.rows:
+        yield _row(row)
+
+
+def _row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(_plain(cell) for cell in cells) + " |"
+
+
+def _plain(text: str) -> str:
+    """Text that cannot end a cell or begin a tag: file names come from outside."""
+    for sign in "\\|<>*_`[":
+        text = text.replace(sign, f"\\{sign}")
+    return text.replace("\n", " ")

@@ -1,0 +1,311 @@
+"""A report in words and tables, for a page and for Markdown alike."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime, timezone
+from typing import Any, Callable, Iterator, NamedTuple, Sequence
+
+from ...analysis.intervals import DAY_MS, HOUR_MS
+from ...analysis.summary import Report
+from ...analysis.thermal import SHOWER_CELSIUS
+from ...protocol.types import DHWMode
+
+#: So many days have their hours on a page; all hours are in the JSON.
+HOURLY_DAYS = 14
+NOTHING = "–"
+
+
+class KeyFigure(NamedTuple):
+    """A figure for the top of a page."""
+
+    name: str
+    value: str
+    note: str
+
+
+class ReportTable(NamedTuple):
+    """``name`` is a title, ``note`` a sentence; the first column of ``rows`` names the row."""
+
+    name: str
+    note: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+def title(report: Report) -> str:
+    """Which time it is about."""
+    first, last = (int(edge(report.days["local"])) for edge in (min, max))
+    return date(first) if first == last else f"{date(first)} to {date(last)}"
+
+
+def facts(report: Report) -> list[KeyFigure]:
+    """What a person wants to know first."""
+    total = report.total
+    known_days = total["ms"] / DAY_MS
+    energy = total["energy_wh"]
+    whole = [run.hours for run in report.recoveries if run.whole]
+    recoveries = f"{len(report.recoveries)} recoveries" + (
+        f", {sum(whole) / len(whole):.1f} h on average" if whole else ""
+    )
+    found = [
+        KeyFigure("Energy", f"{_kwh(energy)} kWh", _split(total)),
+        KeyFigure(
+            "A day",
+            f"{_kwh(energy / known_days) if known_days else NOTHING} kWh",
+            f"mean {_or(total['mean_power'], '.0f')} W, most {total['highest_power']:.0f} W",
+        ),
+        KeyFigure(
+            "Heat pump",
+            f"{_hours(total['heat_pump_ms'])} h",
+            f"{_percent(total['duty'])} of the time, {_count(total['starts'], 'start')}; {recoveries}",
+        ),
+        KeyFigure(
+            "Element", f"{_hours(total['element_ms'])} h", f"{_kwh(total['element_wh'])} kWh"
+        ),
+        KeyFigure(
+            "Lowest charge",
+            f"{total['lowest_charge']:.0f} %",
+            f"{_hours(total['low_charge_ms'])} h below 20 %",
+        ),
+    ]
+    if not math.isnan(total["lowest_showers"]):
+        note = f"fewest in the tank, of {report.assume.shower_litres:.0f} litres"
+        found.append(KeyFigure("Showers", f"{total['lowest_showers']:.1f}", note))
+    if report.prices is not None:
+        even = _money(total["even_low"], total["even_high"])
+        note = f"the same energy spread evenly over each day: {even}"
+        found.append(KeyFigure("Cost", _money(total["cost_low"], total["cost_high"]), note))
+    found.append(KeyFigure("COP, estimated", *_cop(report)))
+    found.append(
+        KeyFigure(
+            "Seen",
+            f"{math.floor(total['coverage'] * 1000) / 10:.1f} %",
+            f"{total['readings']:.0f} readings of {total['expected']:.0f} expected; "
+            f"{_count(len(report.gaps), 'gap')}",
+        )
+    )
+    return found
+
+
+def notes(report: Report) -> Iterator[str]:
+    """What the figures rest on."""
+    minutes = report.total["usual"] / 60_000
+    yield (
+        "A reading holds until the next, at most three usual intervals or 15 minutes; a longer "
+        "silence is a gap, in which nothing is counted or drawn. Sums of days with gaps are "
+        f"therefore too low. The usual interval is {minutes:.1f} minutes; coverage is readings "
+        "seen of those expected at it."
+    )
+    yield (
+        "The heater measures one power. Heat pump and element are told apart by what runs; when "
+        "both do, 450 W are the heat pump's. Rest is what neither took."
+    )
+    yield (
+        f"Showers: {report.assume.shower_litres:.0f} litres each at {SHOWER_CELSIUS:.0f} °C, mains "
+        f"at {report.assume.cold_celsius:.0f} °C, a tank of {report.tank.text} that grows evenly "
+        "warmer from its lower to its upper sensor, and no heating meanwhile."
+    )
+    cop = report.cop
+    yield f"COP: {cop.text}." if cop.value else f"This recording cannot carry a COP: {cop.text}."
+    for source in report.recording.sources:
+        if source.torn:
+            yield f"{source.path.name}: its last line was torn and is left out."
+        if not source.readings:
+            yield f"{source.path.name}: no reading in it."
+    if report.recording.repeated:
+        yield f"{report.recording.repeated} readings were in two files and count once."
+    if report.held["setpoint"].isna().all():
+        yield "This recording has no setpoint and no mode: its columns are an older version's."
+    if report.recording.offsets > 1:
+        yield (
+            "The clock changed: days have their own length, and charts of the whole go on with "
+            "the clock of the beginning."
+        )
+
+
+def tables(report: Report) -> list[ReportTable]:
+    """Everything in numbers, days first."""
+    found = [_days(report)]
+    if report.prices is not None:
+        found.append(_prices(report))
+    found += [
+        ReportTable(
+            "Recoveries",
+            "Heating from off to off. Of one not seen whole, what was seen.",
+            ("start", "hours", "heat pump, kWh", "element, kWh", "charge, %", "seen"),
+            [
+                (
+                    _stamp(run.start),
+                    f"{run.hours:.1f}",
+                    _kwh(run.heat_pump_wh),
+                    _kwh(run.element_wh),
+                    f"{run.charge_before} to {run.charge_after}",
+                    "whole" if run.whole else "in part",
+                )
+                for run in report.recoveries
+            ],
+        ),
+        ReportTable(
+            "Changes",
+            "Setpoint and mode, seen from one reading to the next.",
+            ("when", "what", "from", "to"),
+            [(_stamp(c.when), c.kind, c.before, c.after) for c in report.changes],
+        ),
+        ReportTable(
+            "Alerts",
+            "Faults, charge below 20 %, power above 4000 W.",
+            ("from", "until", "what"),
+            [(_stamp(a.start), _stamp(a.end), a.text) for a in report.alerts],
+        ),
+        ReportTable(
+            "Gaps",
+            "No readings between these; nothing is counted in them.",
+            ("from", "until", "hours"),
+            [
+                (_stamp(g.start), _stamp(g.end), f"{(g.end - g.start).total_seconds() / 3600:.1f}")
+                for g in report.gaps
+            ],
+        ),
+    ]
+    return found
+
+
+def hourly(report: Report) -> list[ReportTable]:
+    """A table a day, of the last days."""
+    hours = report.hours
+    day = hours["local"] // DAY_MS * DAY_MS
+    last = report.days["local"].tail(HOURLY_DAYS)
+    return [
+        ReportTable(
+            date(local),
+            "",
+            tuple(_HOUR_COLUMNS),
+            [
+                [cell(row) for cell in _HOUR_COLUMNS.values()]
+                for row in hours[day == local].to_dict("records")
+            ],
+        )
+        for local in last
+    ]
+
+
+def date(local_ms: float) -> str:
+    """A day, such as Mon 23 Nov 2026."""
+    when = _clock(local_ms)
+    return f"{when:%a} {when.day} {when:%b %Y}"
+
+
+def _days(report: Report) -> ReportTable:
+    columns = dict(_DAY_COLUMNS)
+    if report.prices is not None:
+        columns["cost"] = lambda row: _money(row["cost_low"], row["cost_high"])
+    rows = [[cell(row) for cell in columns.values()] for row in report.days.to_dict("records")]
+    note = "Energies are of the time seen. h below: hours with the charge below 20 %."
+    return ReportTable("Days", note, tuple(columns), rows)
+
+
+def _prices(report: Report) -> ReportTable:
+    assert report.prices is not None
+    rows = [
+        (
+            _money(row["price_low"], row["price_high"], 5),
+            _kwh(row["energy_wh"]),
+            _hours(row["ms"]),
+            _money(row["cost_low"], row["cost_high"]),
+        )
+        for row in report.prices.to_dict("records")
+    ]
+    note = "Prices and costs in the money of the tariff."
+    return ReportTable("Prices", note, ("price per kWh", "kWh", "hours seen", "cost"), rows)
+
+
+def _number(name: str, form: str, divisor: float = 1) -> Callable[[Any], str]:
+    return lambda row: _or(row[name] / divisor, form)
+
+
+_ENERGY: dict[str, Callable[[Any], str]] = {
+    "heat pump, kWh": _number("heat_pump_wh", ".2f", 1000),
+    "element, kWh": _number("element_wh", ".2f", 1000),
+    "mean W": _number("mean_power", ".0f"),
+    "most W": _number("highest_power", ".0f"),
+}
+_DAY_COLUMNS: dict[str, Callable[[Any], str]] = {
+    "day": lambda row: date(row["local"]),
+    "seen, %": _number("coverage", ".0f", 0.01),
+    "kWh": _number("energy_wh", ".2f", 1000),
+    **_ENERGY,
+    "heat pump, h": _number("heat_pump_ms", ".1f", HOUR_MS),
+    "element, h": _number("element_ms", ".1f", HOUR_MS),
+    "duty, %": _number("duty", ".0f", 0.01),
+    "starts": _number("starts", ".0f"),
+    "longest recovery, h": _number("longest_recovery_h", ".1f"),
+    "lowest charge, %": _number("lowest_charge", ".0f"),
+    "h below": _number("low_charge_ms", ".1f", HOUR_MS),
+    "fewest showers": _number("lowest_showers", ".1f"),
+    "at 06:00": _number("showers_06", ".1f"),
+    "at 18:00": _number("showers_18", ".1f"),
+    "changes": _number("changes", ".0f"),
+    "alerts": _number("alerts", ".0f"),
+}
+_HOUR_COLUMNS: dict[str, Callable[[Any], str]] = {
+    "hour": lambda row: f"{_clock(row['local']):%H:%M}",
+    "seen, %": _number("coverage", ".0f", 0.01),
+    **_ENERGY,
+    "heat pump, min": _number("heat_pump_ms", ".0f", 60_000),
+    "element, min": _number("element_ms", ".0f", 60_000),
+    "starts": _number("starts", ".0f"),
+    "lowest charge, %": _number("lowest_charge", ".0f"),
+    "upper, °C": _number("upper", ".1f"),
+    "lower, °C": _number("lower", ".1f"),
+    "air, °C": _number("ambient", ".1f"),
+    "usable, kWh": _number("usable_wh", ".2f", 1000),
+    "showers": _number("lowest_showers", ".1f"),
+    "setpoint, °C": _number("setpoint", ".1f"),
+    "mode": lambda row: NOTHING if math.isnan(row["mode"]) else DHWMode(int(row["mode"])).text,
+}
+
+
+def _cop(report: Report) -> tuple[str, str]:
+    cop = report.cop
+    if cop.value is None or cop.margin is None:
+        return NOTHING, cop.text
+    return f"{cop.value:.1f} ± {cop.margin:.1f}", f"from {cop.runs} recoveries; see the notes"
+
+
+def _split(total: Any) -> str:
+    parts = (("heat_pump_wh", "heat pump"), ("element_wh", "element"), ("other_wh", "rest"))
+    return ", ".join(f"{name} {_kwh(total[part])}" for part, name in parts)
+
+
+def _clock(local_ms: float) -> datetime:
+    return datetime.fromtimestamp(local_ms / 1000, timezone.utc)
+
+
+def _stamp(when: datetime | None) -> str:
+    return "goes on" if when is None else f"{when:%Y-%m-%d %H:%M}"
+
+
+def _or(value: float, form: str) -> str:
+    return NOTHING if math.isnan(value) else f"{value:{form}}"
+
+
+def _kwh(wh: float) -> str:
+    return f"{wh / 1000:.2f}"
+
+
+def _hours(ms: float) -> str:
+    return f"{ms / HOUR_MS:.1f}"
+
+
+def _percent(share: float) -> str:
+    return f"{_or(share * 100, '.0f')} %"
+
+
+def _count(number: float, noun: str) -> str:
+    return f"{number:.0f} {noun}{'' if number == 1 else 's'}"
+
+
+def _money(low: float, high: float, places: int = 2) -> str:
+    least, most = f"{low:.{places}f}", f"{high:.{places}f}"
+    return least if least == most else f"{least} to {most}"

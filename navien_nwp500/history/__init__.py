@@ -1,0 +1,1 @@
+"""Recorded statuses: CSV and alerts."""

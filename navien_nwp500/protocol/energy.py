@@ -1,0 +1,99 @@
+"""What the heater used, day by day or month by month, and since it was built.
+
+Source: protocol 8.6. The answers carry no identity beside their years and months, so one query
+must be answered before the next is sent.
+"""
+
+from __future__ import annotations
+
+import calendar
+import datetime
+from dataclasses import dataclass, field
+from typing import Any, Callable, Mapping
+
+from ..exceptions import ProtocolError
+from .fields import decode_fields, field_spec, require_integer, require_list
+
+
+@dataclass(frozen=True)
+class _Energy:
+    # fmt: off
+    heat_pump_wh: int = field_spec(1, "hpUsage", "captured/high", "Consumption of the heat pump, Wh.", required=True)
+    element_wh: int = field_spec(2, "heUsage", "captured/high", "Consumption of the elements, Wh.", required=True)
+    heat_pump_hours: int = field_spec(3, "hpTime", "captured/high", "Running time of the heat pump, whole h.", required=True)
+    element_hours: int = field_spec(4, "heTime", "captured/high", "Running time of the elements, whole h.", required=True)
+    # fmt: on
+
+    @property
+    def total_wh(self) -> int:
+        """Consumption of heat pump and elements together, Wh."""
+        return self.heat_pump_wh + self.element_wh
+
+
+@dataclass(frozen=True)
+class EnergyTotal(_Energy):
+    """The unit's lifetime, the same whatever was asked; not the sum of an answer."""
+
+    extra: dict[str, Any] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True)
+class EnergyUsage(_Energy):
+    """One day, or one month named by its first day. Days still ahead are zeros."""
+
+    date: datetime.date  # type: ignore[misc]  # mypy takes every row for a default
+    extra: dict[str, Any] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True)
+class EnergyHistory:
+    """The answer to a query: the lifetime's totals and its days or months, oldest first."""
+
+    total: EnergyTotal
+    usage: tuple[EnergyUsage, ...]
+
+
+def decode_energy_daily(response: Mapping[str, Any]) -> EnergyHistory:
+    """Read the ``response`` of a daily query.
+
+    Raises ProtocolError when it is malformed, names a day its month does not have or a day twice.
+    """
+    return _history(response, _days)
+
+
+def decode_energy_monthly(response: Mapping[str, Any]) -> EnergyHistory:
+    """Read the ``response`` of a monthly query.
+
+    Raises ProtocolError when it is malformed, has a thirteenth month or a month twice.
+    """
+    return _history(response, _months)
+
+
+def _history(
+    response: Mapping[str, Any], dates_of: Callable[[Mapping[str, Any]], list[datetime.date]]
+) -> EnergyHistory:
+    if not isinstance(response, Mapping):
+        raise ProtocolError("the answer is not an object")
+    total = decode_fields(EnergyTotal, response.get("total", {}))
+    usage: dict[datetime.date, EnergyUsage] = {}
+    for part in require_list(response, "usage"):
+        entries = require_list(part, "data")
+        dates = dates_of(part)
+        if len(entries) > len(dates):
+            raise ProtocolError(f"data has {len(entries)} entries where {len(dates)} are possible")
+        for date, item in zip(dates, entries):
+            if date in usage:
+                raise ProtocolError(f"{date} is in the answer twice")
+            usage[date] = decode_fields(EnergyUsage, item, date=date)
+    return EnergyHistory(total, tuple(usage[date] for date in sorted(usage)))
+
+
+def _days(part: Mapping[str, Any]) -> list[datetime.date]:
+    year, month = require_integer(part, "year", 2000, 2099), require_integer(part, "month", 1, 12)
+    length = calendar.monthrange(year, month)[1]
+    return [datetime.date(year, month, day) for day in range(1, length + 1)]
+
+
+def _months(part: Mapping[str, Any]) -> list[datetime.date]:
+    year = require_integer(part, "year", 2000, 2099)
+    return [datetime.date(year, month, 1) for month in range(1, 13)]

@@ -1,0 +1,1 @@
+"""Accounts, REST API, signatures, IoT policy and the broker process."""

@@ -1,0 +1,251 @@
+"""The accounts of the simulated cloud, and the tokens and keys issued to them.
+
+REST tokens and AWS keys have clocks of their own, as in the real cloud (PROTOCOL.md 1.16).
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import json
+import secrets
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Callable, Generic, Iterable, Sequence, TypeVar
+
+from .sigv4 import IssuedKeys
+
+T = TypeVar("T")
+
+#: What the real cloud grants (PROTOCOL.md 1.5).
+LIFETIME_SECONDS = 3600.0
+#: Cognito's default for refresh tokens; the real cloud's was longer than 10 hours.
+REFRESH_LIFETIME_SECONDS = 30 * 86400.0
+
+_KEY_ID_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+_JWT_CLAIMS_BYTES = 480
+_JWT_SIGNATURE_BYTES = 256
+_REFRESH_BYTES = (256, 12, 880, 16)
+_SECRET_BYTES = 30
+_SESSION_TOKEN_BYTES = 260
+
+
+@dataclass(frozen=True)
+class Location:
+    """Where a heater stands; degrees north and east."""
+
+    state: str = "Sample State"
+    city: str = "Sampletown"
+    address: str = "1 Sample Street"
+    latitude: float = 40.0
+    longitude: float = -75.0
+
+
+@dataclass
+class HeaterRecord:
+    """What the cloud knows of one heater.
+
+    ``connected`` is 2 online, 1 offline and may change at any time; ``tou_plan`` is the plan stored
+    by the last PUT, None before it. Versions are packed, 0x0B010000 is 11.1.0.0.
+    """
+
+    mac_address: str
+    additional_value: str = "1234"
+    home_seq: int = 10001
+    device_name: str = "NWP500"
+    device_type: int = 52
+    connected: int = 2
+    controller_serial: str = "12345678AB12345678"
+    manufacture_id: str = "1234E5678901234"
+    controller_version: int = 0x0B010000
+    wifi_version: int = 0x02070000
+    install_type: str = "R"
+    location: Location = Location()
+    tou_plan: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class CloudAccount:
+    """A person's account and the heaters it owns; ``user_type`` O owner, M member."""
+
+    email: str
+    password: str = field(repr=False)
+    heaters: Sequence[HeaterRecord] = ()
+    user_seq: int = 20002
+    user_type: str = "O"
+    first_name: str = "Test"
+    last_name: str = "User"
+    #: Whether it may subscribe to its heaters' own topics.
+    pushes: bool = True
+    #: The phone that was registered last, as the app sends it.
+    phone: dict[str, object] = field(default_factory=dict, repr=False, compare=False)
+
+    def heater(self, mac_address: object, additional_value: object) -> HeaterRecord | None:
+        """Find an owned heater by both halves of its identity."""
+        for heater in self.heaters:
+            if (heater.mac_address, heater.additional_value) == (mac_address, additional_value):
+                return heater
+        return None
+
+    def owns(self, mac_address: str) -> bool:
+        """Say whether a heater of this MAC belongs to the account."""
+        return mac_address in self._macs
+
+    @cached_property
+    def _macs(self) -> frozenset[str]:
+        return frozenset(heater.mac_address for heater in self.heaters)
+
+
+@dataclass(frozen=True)
+class IssuedTokens:
+    """What REST wants; ``expires_in`` seconds from the issue."""
+
+    id_token: str = field(repr=False)
+    access_token: str = field(repr=False)
+    refresh_token: str = field(repr=False)
+    expires_in: float
+
+
+class _Issued(Generic[T]):
+    """Secrets in force: what each stands for, forgotten when its time is over."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self._entries: dict[str, tuple[T, float]] = {}
+
+    def add(self, secret: str, meaning: T, lifetime: float) -> None:
+        now = self._now()
+        self._entries = {key: entry for key, entry in self._entries.items() if entry[1] > now}
+        self._entries[secret] = (meaning, now + lifetime)
+
+    def find(self, secret: str) -> T | None:
+        meaning, expires_at = self._entries.get(secret, (None, 0.0))
+        return meaning if expires_at > self._now() else None
+
+    def revoke(self, secret: str) -> None:
+        self._entries.pop(secret, None)
+
+    def revoke_all(self) -> None:
+        self._entries.clear()
+
+
+class AccountBook:
+    """Keep the accounts, and issue and recognise their tokens and AWS keys.
+
+    Lifetimes in seconds of ``now``, which gives seconds since the epoch. They may be changed while
+    the cloud runs and hold for what is issued from then on.
+    """
+
+    def __init__(
+        self,
+        accounts: Iterable[CloudAccount],
+        now: Callable[[], float],
+        *,
+        access_lifetime: float = LIFETIME_SECONDS,
+        keys_lifetime: float = LIFETIME_SECONDS,
+    ) -> None:
+        self.now = now
+        self.access_lifetime = access_lifetime
+        self.keys_lifetime = keys_lifetime
+        self._accounts = {account.email.lower(): account for account in accounts}
+        self._access: _Issued[CloudAccount] = _Issued(now)
+        self._refresh: _Issued[CloudAccount] = _Issued(now)
+        self._keys: dict[str, tuple[CloudAccount, IssuedKeys]] = {}
+
+    def find(self, email: str) -> CloudAccount | None:
+        """Find an account by its e-mail address, in any case."""
+        return self._accounts.get(email.lower())
+
+    def password_is_right(self, account: CloudAccount, password: str) -> bool:
+        """Compare a password in constant time."""
+        return hmac.compare_digest(password.encode(errors="replace"), account.password.encode())
+
+    def issue_tokens(self, account: CloudAccount) -> IssuedTokens:
+        """Issue an access and a refresh token."""
+        tokens = IssuedTokens(
+            id_token=self._jwt(account, "id"),
+            access_token=self._jwt(account, "access"),
+            refresh_token=_refresh_token(),
+            expires_in=self.access_lifetime,
+        )
+        self._access.add(tokens.access_token, account, self.access_lifetime)
+        self._refresh.add(tokens.refresh_token, account, REFRESH_LIFETIME_SECONDS)
+        return tokens
+
+    def refresh(self, refresh_token: str) -> IssuedTokens | None:
+        """Trade a refresh token for new tokens, once; None when it is not in force."""
+        account = self._refresh.find(refresh_token)
+        if account is None:
+            return None
+        self._refresh.revoke(refresh_token)
+        return self.issue_tokens(account)
+
+    def account_of(self, access_token: str) -> CloudAccount | None:
+        """Recognise an access token; None when it is unknown or expired."""
+        return self._access.find(access_token)
+
+    def issue_keys(self, account: CloudAccount) -> IssuedKeys:
+        """Issue AWS keys for the broker."""
+        now = self.now()
+        keys = IssuedKeys(
+            access_key_id="ASIA" + "".join(secrets.choice(_KEY_ID_LETTERS) for _ in range(16)),
+            secret_key=base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode(),
+            session_token=base64.b64encode(secrets.token_bytes(_SESSION_TOKEN_BYTES)).decode(),
+            expires_at=now + self.keys_lifetime,
+        )
+        # Expired keys stay known for a while, so that a refusal can say expired and not unknown.
+        self._keys = {
+            key_id: entry
+            for key_id, entry in self._keys.items()
+            if entry[1].expires_at > now - LIFETIME_SECONDS
+        }
+        self._keys[keys.access_key_id] = (account, keys)
+        return keys
+
+    def keys(self, access_key_id: str) -> IssuedKeys | None:
+        """Find issued keys by their id, expired ones too; None when unknown or revoked."""
+        entry = self._keys.get(access_key_id)
+        return entry[1] if entry else None
+
+    def owner_of(self, keys: IssuedKeys) -> CloudAccount:
+        """Say whose keys these are."""
+        return self._keys[keys.access_key_id][0]
+
+    def revoke_access_tokens(self) -> None:
+        """End every access token before its time."""
+        self._access.revoke_all()
+
+    def revoke_refresh_tokens(self) -> None:
+        """End every refresh token before its time."""
+        self._refresh.revoke_all()
+
+    def revoke_keys(self) -> None:
+        """End all AWS keys before their time."""
+        self._keys.clear()
+
+    def _jwt(self, account: CloudAccount, use: str) -> str:
+        issued_at = int(self.now())
+        claims: dict[str, Any] = {
+            "sub": secrets.token_hex(16),
+            "token_use": use,
+            "jti": secrets.token_hex(16),
+            "auth_time": issued_at,
+            "iat": issued_at,
+            "exp": issued_at + int(self.access_lifetime),
+        }
+        if use == "id":
+            claims.update(email=account.email, given_name=account.first_name)
+        header = json.dumps({"kid": "simulator", "alg": "RS256"}).encode()
+        padded = json.dumps(claims).encode().ljust(_JWT_CLAIMS_BYTES)
+        signature = secrets.token_bytes(_JWT_SIGNATURE_BYTES)
+        return ".".join(_base64url(part) for part in (header, padded, signature))
+
+
+def _refresh_token() -> str:
+    header = json.dumps({"alg": "RSA-OAEP", "enc": "A256GCM", "cty": "JWT"}).encode()
+    parts = [header, *(secrets.token_bytes(size) for size in _REFRESH_BYTES)]
+    return ".".join(_base64url(part) for part in parts)
+
+
+def _base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

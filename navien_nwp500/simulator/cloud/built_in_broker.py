@@ -1,0 +1,296 @@
+"""An MQTT broker in pure Python, for machines no other installs on: 3.1.1 and MQTT 5 on one port.
+
+It runs in the event loop of whoever enters it. QoS 0 and 1, wills, retained messages, keep-alive,
+one client to an id. What it leaves out: a session ends with its connection, and the properties of
+MQTT 5 are not handed on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import logging
+import secrets
+from typing import AsyncIterator, NamedTuple, cast
+
+from . import mqtt_packets
+from .mqtt_packets import MAX_PACKET_BYTES, Packet, PacketError, PacketSplitter, Will
+
+_LOGGER = logging.getLogger(__name__)
+_BACKLOG = 1024
+_MAX_QOS = 1
+#: A client that leaves more unread than this is sent away.
+_MAX_WAITING_BYTES = 64 * 1024 * 1024
+#: Who says nothing so long after connecting is sent away, seconds.
+_CONNECT_SECONDS = 60.0
+#: A client may be silent for one and a half times its keep-alive (MQTT 3.1.1, 3.1.2.10).
+_KEEP_ALIVES = 1.5
+
+_ACCEPTED, _BAD_LEVEL, _FILTER_REFUSED = 0, 1, 0x80
+_DISCONNECT_WITH_WILL = b"\x04"
+
+
+class BuiltInBroker:
+    """Hand messages on between the clients of one port."""
+
+    def __init__(self) -> None:
+        self.subscriptions = Subscriptions()
+        self._connections: set[_Connection] = set()
+        self._by_id: dict[str, _Connection] = {}
+        self._retained: dict[str, _Message] = {}
+
+    @contextlib.asynccontextmanager
+    async def serving(self, host: str, port: int = 0) -> AsyncIterator[int]:
+        """Listen, and give the port; 0 is one of the system's choice. Raises OSError."""
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(lambda: _Connection(self), host, port, backlog=_BACKLOG)
+        try:
+            found: int = server.sockets[0].getsockname()[1]
+            yield found
+        finally:
+            server.close()
+            for connection in list(self._connections):
+                connection.drop()
+            while self._connections:
+                await asyncio.wait({one.closed for one in self._connections})
+            await server.wait_closed()
+
+    def opened(self, connection: _Connection) -> None:
+        """Know a connection until it is closed."""
+        self._connections.add(connection)
+        connection.closed.add_done_callback(lambda _: self._connections.discard(connection))
+
+    def take_id(self, client_id: str, connection: _Connection) -> None:
+        """Give an id to a connection; the one that has it ends first."""
+        if client_id in self._by_id:
+            self._by_id[client_id].drop()
+        self._by_id[client_id] = connection
+
+    def release_id(self, client_id: str, connection: _Connection) -> None:
+        """Take an id back, unless another connection has it by now."""
+        if self._by_id.get(client_id) is connection:
+            del self._by_id[client_id]
+
+    def publish(self, message: _Message, *, retain: bool) -> None:
+        """Hand a message to its subscribers, and keep it when it is retained."""
+        if not message.topic or "+" in message.topic or "#" in message.topic:
+            raise PacketError("topic of a PUBLISH")
+        for connection, qos in self.subscriptions.of(message.topic).items():
+            connection.deliver(message, qos)
+        if retain and message.payload:
+            self._retained[message.topic] = message
+        elif retain:
+            self._retained.pop(message.topic, None)
+
+    def retained(self, topic_filter: str) -> list[_Message]:
+        """List the retained messages under a filter."""
+        kept = self._retained.items()
+        return [message for topic, message in kept if mqtt_packets.matches(topic_filter, topic)]
+
+
+class Subscriptions:
+    """Who has subscribed to what: a tree of the levels of topic filters."""
+
+    def __init__(self) -> None:
+        self._root = _Level({}, {})
+
+    def add(self, topic_filter: str, connection: _Connection, qos: int) -> None:
+        """Add a subscription, or change its QoS."""
+        level = self._root
+        for name in topic_filter.split("/"):
+            level = level.below.setdefault(name, _Level({}, {}))
+        level.subscribers[connection] = qos
+
+    def remove(self, topic_filter: str, connection: _Connection) -> None:
+        """Remove a subscription, and the levels nobody else needs."""
+        names = topic_filter.split("/")
+        way = [self._root]
+        for name in names:
+            way.append(way[-1].below[name])
+        del way[-1].subscribers[connection]
+        for above, name, level in reversed(list(zip(way, names, way[1:]))):
+            if level.below or level.subscribers:
+                break
+            del above.below[name]
+
+    def of(self, topic: str) -> dict[_Connection, int]:
+        """Give the subscribers of a topic, each once, with the highest QoS it asked for."""
+        levels = [self._root]
+        found: list[_Level] = []
+        for depth, name in enumerate(topic.split("/")):
+            # Wildcards do not cover topics of the broker's own (MQTT 3.1.1, 4.7.2).
+            names = (name, "+") if depth or not topic.startswith("$") else (name,)
+            if len(names) > 1:
+                found += [level.below["#"] for level in levels if "#" in level.below]
+            levels = [level.below[one] for level in levels for one in names if one in level.below]
+        found += levels
+        found += [level.below["#"] for level in levels if "#" in level.below]
+        subscribers: dict[_Connection, int] = {}
+        for level in found:
+            for connection, qos in level.subscribers.items():
+                subscribers[connection] = max(qos, subscribers.get(connection, 0))
+        return subscribers
+
+
+class _Level(NamedTuple):
+    below: dict[str, _Level]
+    subscribers: dict[_Connection, int]
+
+
+class _Message(NamedTuple):
+    topic: str
+    payload: bytes
+    qos: int
+
+
+class _Connection(asyncio.Protocol):
+    """One client, from its connecting to its end."""
+
+    def __init__(self, broker: BuiltInBroker) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.closed: asyncio.Future[None] = self._loop.create_future()
+        self._broker = broker
+        self._splitter = PacketSplitter(MAX_PACKET_BYTES)
+        self._client_id: str | None = None
+        self._filters: set[str] = set()
+        self._will: Will | None = None
+        # Nothing is sent again, so an acknowledgement changes nothing.
+        self._identifiers = itertools.cycle(range(1, 65_536))
+        self._heard_at = self._loop.time()
+        self._patience = _CONNECT_SECONDS
+        self._timer = self._loop.call_later(self._patience, self._check_patience)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._broker.opened(self)
+
+    def data_received(self, data: bytes) -> None:
+        self._heard_at = self._loop.time()
+        try:
+            for packet in self._splitter.feed(data):
+                if self._transport.is_closing():
+                    return
+                self._handle(packet)
+        except PacketError as reason:
+            _LOGGER.debug("connection closed: %s", reason)
+            self.drop()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._leave()
+        self.closed.set_result(None)
+
+    def deliver(self, message: _Message, qos: int, *, retain: bool = False) -> None:
+        """Send a message at its QoS or that of the subscription, whichever is lower."""
+        if self._transport.is_closing():
+            return
+        if self._transport.get_write_buffer_size() > _MAX_WAITING_BYTES:
+            _LOGGER.debug("connection closed: the client does not read")
+            self.drop()
+            return
+        identifier = next(self._identifiers) if min(message.qos, qos) else None
+        level = self._splitter.level
+        self._send(
+            mqtt_packets.publish(message.topic, message.payload, level, identifier, retain=retain)
+        )
+
+    def drop(self) -> None:
+        """End the connection at once; the client's will is published."""
+        self._transport.abort()
+        self._leave()
+
+    def _handle(self, packet: Packet) -> None:
+        if self._client_id is None:
+            self._connect(packet)
+        elif packet.kind == mqtt_packets.PUBLISH:
+            self._publish(packet)
+        elif packet.kind == mqtt_packets.SUBSCRIBE:
+            self._subscribe(packet)
+        elif packet.kind == mqtt_packets.UNSUBSCRIBE:
+            filters = mqtt_packets.read_unsubscribed(packet)
+            self._unsubscribe(filters)
+            self._send(mqtt_packets.unsuback(packet, len(filters)))
+        elif packet.kind == mqtt_packets.PINGREQ:
+            self._send(mqtt_packets.pingresp(packet.level))
+        elif packet.kind == mqtt_packets.DISCONNECT:
+            if packet.level < mqtt_packets.LEVEL_5 or packet.body[:1] != _DISCONNECT_WITH_WILL:
+                self._will = None
+            self._transport.close()
+            self._leave()
+        elif packet.kind != mqtt_packets.PUBACK:
+            raise PacketError(f"packet of type {packet.kind}")
+
+    def _connect(self, packet: Packet) -> None:
+        if packet.kind != mqtt_packets.CONNECT:
+            raise PacketError("first packet is no CONNECT")
+        connect = mqtt_packets.read_connect(packet)
+        if connect.level not in (mqtt_packets.LEVEL_3_1_1, mqtt_packets.LEVEL_5):
+            self._send(mqtt_packets.connack(_BAD_LEVEL, mqtt_packets.LEVEL_3_1_1))
+            self._transport.close()
+            return
+        assigned = None if connect.client_id else f"built-in-{secrets.token_hex(8)}"
+        self._client_id = connect.client_id or assigned
+        assert self._client_id is not None
+        self._broker.take_id(self._client_id, self)
+        self._splitter.level = connect.level
+        self._will = connect.will
+        self._patience = connect.keep_alive * _KEEP_ALIVES
+        self._timer.cancel()
+        self._check_patience()
+        self._send(mqtt_packets.connack(_ACCEPTED, connect.level, assigned))
+
+    def _publish(self, packet: Packet) -> None:
+        qos = mqtt_packets.publish_qos(packet)
+        if qos > _MAX_QOS:
+            raise PacketError("QoS 2")
+        found = mqtt_packets.read_publish(packet)
+        message = _Message(found.topic, found.payload, qos)
+        self._broker.publish(message, retain=mqtt_packets.is_retained(packet))
+        if found.identifier is not None:
+            self._send(mqtt_packets.puback(found.identifier, packet.level))
+
+    def _subscribe(self, packet: Packet) -> None:
+        codes, kept = bytearray(), []
+        for topic_filter, wanted in mqtt_packets.read_subscriptions(packet):
+            if not mqtt_packets.is_valid_filter(topic_filter):
+                codes.append(_FILTER_REFUSED)
+                continue
+            qos = min(wanted, _MAX_QOS)
+            codes.append(qos)
+            self._filters.add(topic_filter)
+            self._broker.subscriptions.add(topic_filter, self, qos)
+            kept += [(message, qos) for message in self._broker.retained(topic_filter)]
+        self._send(mqtt_packets.suback(packet, bytes(codes)))
+        for message, qos in kept:
+            self.deliver(message, qos, retain=True)
+
+    def _unsubscribe(self, filters: list[str]) -> None:
+        for topic_filter in self._filters.intersection(filters):
+            self._broker.subscriptions.remove(topic_filter, self)
+        self._filters.difference_update(filters)
+
+    def _send(self, packet: Packet) -> None:
+        self._transport.write(packet.raw)
+
+    def _check_patience(self) -> None:
+        if not self._patience:
+            return
+        left = self._heard_at + self._patience - self._loop.time()
+        if left > 0:
+            self._timer = self._loop.call_later(left, self._check_patience)
+        else:
+            _LOGGER.debug("connection closed: the client says nothing")
+            self.drop()
+
+    def _leave(self) -> None:
+        """Be nobody's subscriber any more, and have the will published, once."""
+        self._timer.cancel()
+        self._unsubscribe(list(self._filters))
+        client_id, self._client_id = self._client_id, ""
+        if client_id:
+            self._broker.release_id(client_id, self)
+        will, self._will = self._will, None
+        if will is not None:
+            message = _Message(will.topic, will.payload, min(will.qos, _MAX_QOS))
+            with contextlib.suppress(PacketError):
+                self._broker.publish(message, retain=will.retain)

@@ -1,0 +1,1 @@
+"""A simulated heater: plant, controller, Wi-Fi module."""

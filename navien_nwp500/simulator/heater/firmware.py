@@ -1,0 +1,82 @@
+"""What differs between the two controller firmwares that were recorded, and derived fields.
+
+All temperatures are raw integers: half degrees for settings, tenths for sensors.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from ...protocol.types import (
+    DeciCelsius,
+    DHWMode,
+    EnergyCount,
+    HalfCelsius,
+    Percent,
+    Version,
+    Volume,
+)
+
+#: 35.0 degC, the zero of the charge on both firmwares (protocol 6.8).
+CHARGE_BASE = 350
+#: Hundredths of a count of 4 Wh per kelvin; other sizes than 65 gallons are scaled (protocol 6.8).
+COUNTS_PER_KELVIN = {Volume.GALLONS_50: 5400, Volume.GALLONS_65: 7024, Volume.GALLONS_80: 8650}
+
+
+class Firmware(Enum):
+    """The controller firmwares of the recordings, by their version number."""
+
+    A = 0x0A010000
+    B = 0x0B010000
+
+    @property
+    def version(self) -> Version:
+        return Version(self.value)
+
+    @property
+    def last_status_row(self) -> int:
+        """Number of the last row of the status table it sends: 87 or 99 keys."""
+        return 87 if self is Firmware.A else 99
+
+    @property
+    def minimum(self) -> HalfCelsius:
+        """Lowest setpoint, where the start thresholds are parked and the energy fields begin."""
+        return HalfCelsius(70 if self is Firmware.A else 81)
+
+    def target(self, setpoint: HalfCelsius, mode: DHWMode, window: bool) -> DeciCelsius:
+        """What the energy fields aim at: the setpoint and the branch offset of protocol 6.8."""
+        if self is Firmware.A:
+            offset = 10 if mode in (DHWMode.HEAT_PUMP, DHWMode.HIGH_DEMAND) else 0
+        else:
+            offset = -20 if window else 0
+        return DeciCelsius(setpoint * 5 + offset)
+
+
+def shown_temperature(upper: DeciCelsius) -> HalfCelsius:
+    """The tank temperature as the panel shows it: the upper sensor rounded down to 0.5 K."""
+    return HalfCelsius(upper // 5)
+
+
+def charge(upper: DeciCelsius, setpoint: HalfCelsius) -> Percent:
+    """The charge; a setpoint at its zero is always reached."""
+    span = setpoint * 5 - CHARGE_BASE
+    if span <= 0:
+        return Percent(100)
+    return Percent(max(0, min(100, 100 * (upper - CHARGE_BASE) // span)))
+
+
+def total_energy(volume: Volume, target: DeciCelsius, base: HalfCelsius) -> EnergyCount:
+    """Heat of a full recovery from ``base`` to ``target``."""
+    return EnergyCount(_counts(volume, target - base * 5))
+
+
+def missing_energy(
+    volume: Volume, target: DeciCelsius, upper: DeciCelsius, lower: DeciCelsius
+) -> EnergyCount:
+    """Heat still missing to ``target``: the mean of the sensors counts in whole tenths."""
+    return EnergyCount(_counts(volume, target - (upper + lower) // 2))
+
+
+def _counts(volume: Volume, deci_kelvin: int) -> int:
+    per_kelvin = COUNTS_PER_KELVIN.get(volume, COUNTS_PER_KELVIN[Volume.GALLONS_65])
+    return per_kelvin * max(0, deci_kelvin) // 1000

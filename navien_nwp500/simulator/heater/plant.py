@@ -1,0 +1,70 @@
+"""The heater without its controller: tank, heat pump, elements, taps and what they count.
+
+Temperatures in degC, heat and power in W.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from ...protocol.types import Volume
+from .energy_meter import EnergyMeter
+from .heat_pump import HeatPump
+from .status_builder import Operation
+from .tank import Tank
+from .water_draws import Draw, Draws, WaterDraws
+
+ELEMENT_WATTS = 5148.0  # protocol 14.3
+#: 396 fan hours in the recorded unit (protocol 6.4).
+FAN_HOURS = 396
+
+
+class Plant:
+    """What stands in the cellar; ``operation`` says what its controller has switched on."""
+
+    def __init__(
+        self,
+        *,
+        now: datetime,
+        volume: Volume,
+        upper: float,
+        lower: float,
+        air: float,
+        inlet: float,
+        draws: Draws | None,
+        seed: int,
+    ) -> None:
+        self.tank = Tank(volume=volume, upper=upper, lower=lower, inlet=inlet, seed=seed)
+        self.heat_pump = HeatPump(
+            air=air, water=self.tank.condenser_water, bottom=self.tank.bottom, seed=seed + 1
+        )
+        self.operation = Operation(fan_seconds=FAN_HOURS * 3600.0)
+        self.counts = EnergyMeter(now.date(), seed)
+        self._air = air
+        self._taps = WaterDraws(draws, now)
+        self._start = now
+
+    def draw(self, clock: float, litres: float, minutes: float) -> None:
+        """Draw hot water from ``clock`` on, in seconds after the start."""
+        self._taps.open(Draw(clock, litres, minutes * 60))
+
+    def run(self, clock: float, seconds: float) -> None:
+        """Run from ``clock`` for some seconds."""
+        operation, heat_pump, tank = self.operation, self.heat_pump, self.tank
+        litres = self._taps.litres(clock, seconds)
+        operation.drawing = litres > 0
+        heat_pump.step(seconds, air=self._air, water=tank.condenser_water, bottom=tank.bottom)
+        upper = ELEMENT_WATTS if operation.upper_element else 0.0
+        lower = ELEMENT_WATTS if operation.lower_element else 0.0
+        tank.step(
+            seconds,
+            air=self._air,
+            condenser=heat_pump.heat,
+            upper_element=upper,
+            lower_element=lower,
+            litres=litres,
+        )
+        element = upper + lower
+        operation.count(seconds, heat_pump.power + element, fan=heat_pump.fan)
+        day = (self._start + timedelta(seconds=clock)).date()
+        self.counts.count(seconds, day, heat_pump, operation, element)

@@ -1,0 +1,1 @@
+"""The loopback servers: HTTPS, MQTT gateway, admin API, latency."""

@@ -1,0 +1,162 @@
+"""The bridge to Prometheus: scraped over HTTP, read by the parsers Prometheus publishes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import signal
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import AsyncIterator
+
+import aiohttp
+import pytest
+from apps.cli.test_processes import LIMIT, run, start
+from prometheus_client.openmetrics import parser as openmetrics
+from prometheus_client.parser import text_string_to_metric_families
+from support.reliability_tools import QUICK, SILENCE, quick, soon
+
+from navien_nwp500 import NaviLinkClient
+from navien_nwp500._util.aio import cancel_and_wait, run_until_first
+from navien_nwp500.apps.bridges.follower import Follower
+from navien_nwp500.apps.bridges.prometheus import UNITS, serving
+from navien_nwp500.protocol.fields import field_specs
+from navien_nwp500.protocol.status import DeviceStatus
+from navien_nwp500.protocol.types import Choice
+from navien_nwp500.simulator import Simulator
+
+DASHBOARD = Path(__file__).parents[3] / "examples" / "grafana" / "navien-nwp500.json"
+OPENMETRICS = {"Accept": "application/openmetrics-text; version=1.0.0"}
+
+
+async def scrape(url: str, **headers: str) -> str:
+    async with aiohttp.ClientSession() as session, session.get(url, headers=headers) as answer:
+        assert answer.status == 200
+        return await answer.text()
+
+
+async def samples(url: str) -> dict[tuple[str, str], float]:
+    """Values by metric and MAC; of a state set the state in force."""
+    found = {}
+    for family in text_string_to_metric_families(await scrape(url)):
+        for one in family.samples:
+            if one.name not in one.labels or one.value:
+                found[one.name, one.labels["mac"]] = one.value
+    return found
+
+
+@asynccontextmanager
+async def exporting(
+    sim: Simulator, interval: float = 0.2, patience: float = LIMIT
+) -> AsyncIterator[str]:
+    async with NaviLinkClient(quick(sim, answer_timeout=patience)) as client:
+        followers = [
+            Follower(heater, interval, patience=patience, energy_interval=0.5, reconnect=QUICK)
+            for heater in await client.get_devices()
+        ]
+        task = asyncio.ensure_future(run_until_first(*(one.run() for one in followers)))
+        try:
+            async with serving(followers, "127.0.0.1", 0) as url:
+                yield url
+        finally:
+            await cancel_and_wait(task)
+
+
+async def until(
+    url: str, metric: str, mac: str, value: float | None = None
+) -> dict[tuple[str, str], float]:
+    """The samples, once this one is there, and is ``value``."""
+
+    async def wait() -> dict[tuple[str, str], float]:
+        while True:
+            found = await samples(url)
+            if (metric, mac) in found and value in (None, found[metric, mac]):
+                return found
+            await asyncio.sleep(0.01)
+
+    return await soon(wait())
+
+
+FIRST, SECOND = "0123456789ab", "0123456789ac"
+
+
+async def test_what_the_heater_says_in_base_units(sim: Simulator) -> None:
+    async with exporting(sim) as url:
+        found = await until(url, "navien_heat_pump_energy_joules_total", FIRST)
+        assert found["navien_heat_pump_energy_joules_total", FIRST] >= 1_266_000 * 3600
+        heater = sim.units[0].heater.status()
+        assert found["navien_dhw_temperature_setting_celsius", FIRST] == 60.5
+        assert 0 <= found["navien_dhw_charge_per_ratio", FIRST] <= 1
+        assert found["navien_total_energy_capacity_joules", FIRST] == 5616 * 3600
+        assert found["navien_air_filter_alarm_period_seconds", FIRST] == 3_600_000
+        assert found["navien_wifi_rssi_dbm", FIRST] == heater.wifi_rssi.dbm < 0
+        assert found["navien_heater_info", FIRST] == 1
+
+
+async def test_both_formats_are_what_their_parsers_take(sim: Simulator) -> None:
+    async with exporting(sim) as url:
+        await until(url, "navien_up", FIRST, 1)
+        text = await scrape(url, **OPENMETRICS)
+        assert text.endswith("# EOF\n")
+        names = [family.name for family in openmetrics.text_string_to_metric_families(text)]
+        assert len(names) == len(set(names)) > 100
+        assert all(re.fullmatch("navien_[a-z0-9_]+", name) for name in names)
+
+
+async def test_of_a_silent_heater_only_its_silence_is_told() -> None:
+    async with Simulator(speed=600, heaters=2) as sim, exporting(sim, patience=SILENCE) as url:
+        await until(url, "navien_up", FIRST, 1)
+        await until(url, "navien_up", SECOND, 1)
+        await sim.unplug(1)
+        found = await until(url, "navien_up", SECOND, 0)
+        told = {name for name, mac in found if mac == SECOND}
+        assert told == {
+            "navien_up",
+            "navien_last_status_timestamp_seconds",
+            "navien_reconnects_total",
+            "navien_bad_messages_total",
+            "navien_heater_info",
+        }
+        assert ("navien_dhw_temperature_celsius", FIRST) in found
+        await sim.plug_in(1)
+        assert ("navien_comp_use", SECOND) in await until(url, "navien_up", SECOND, 1)
+
+
+def test_every_row_has_a_unit() -> None:
+    for row in field_specs(DeviceStatus):
+        known = issubclass(row.codec, Choice) or any(one in UNITS for one in row.codec.__mro__)
+        assert known, row.name
+
+
+async def test_the_dashboard_asks_for_metrics_there_are(sim: Simulator) -> None:
+    dashboard = json.loads(DASHBOARD.read_text("utf-8"))
+    queries = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    queries += [one["query"] for one in dashboard["templating"]["list"] if one["type"] == "query"]
+    asked = {name for query in queries for name in re.findall(r"\bnavien_\w+", query)}
+    async with exporting(sim) as url:
+        found = await until(url, "navien_heat_pump_energy_joules_total", FIRST)
+    there = {name for name, _ in found}
+    assert len(asked) > 10 and asked <= there
+    identities = [panel["id"] for panel in dashboard["panels"]]
+    assert len(set(identities)) == len(identities)
+
+
+async def test_the_word_says_where_and_ends_at_sigterm(sim: Simulator, tmp_path: Path) -> None:
+    words = ("bridge", "prometheus", "--interval", "0.2", "--listen", "127.0.0.1:0")
+    process = await start(tmp_path, *words, **sim.environment)
+    try:
+        assert process.stderr is not None
+        line = (await asyncio.wait_for(process.stderr.readline(), LIMIT)).decode()
+        url = line.rpartition(" ")[2].strip()
+        await until(url, "navien_up", FIRST, 1)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        _, err = await soon(process.communicate())
+    assert process.returncode == 0 and b"Traceback" not in err
+
+
+@pytest.mark.parametrize("listen", ["9500", "host:", "host:http", ":9500", "host:99999"])
+async def test_an_address_that_is_none(tmp_path: Path, listen: str) -> None:
+    code, _, err = await run(tmp_path, "bridge", "prometheus", "--simulate", "--listen", listen)
+    assert code == 2 and "HOST:PORT" in err

@@ -1,0 +1,406 @@
+"""The command line as people and programs meet it: processes, streams, exit codes."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from datetime import datetime, timedelta, timezone
+from functools import lru_cache
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from support.forked_cli import AVAILABLE, ForkServer
+from support.programs import start_program
+
+from navien_nwp500 import NaviLinkConfig
+from navien_nwp500.apps.cli.context import open_context
+from navien_nwp500.apps.cli.live_view import LiveView
+from navien_nwp500.history.alerts import Alert
+from navien_nwp500.models import Health, HealthState
+from navien_nwp500.protocol.fields import decode_fields, encode_fields
+from navien_nwp500.protocol.status import DeviceStatus
+from navien_nwp500.simulator import Simulator
+
+LIMIT = 60.0
+
+
+def environment(**variables: str) -> dict[str, str]:
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("NAVILINK_")}
+    # The same exception as in pyproject.toml, for the same reason.
+    warnings = "error,ignore:unclosed transport:ResourceWarning"
+    return {**kept, "PYTHONIOENCODING": "utf-8", **variables, "PYTHONWARNINGS": warnings}
+
+
+@lru_cache(maxsize=None)
+def fork_server() -> ForkServer:
+    return ForkServer(environment())
+
+
+async def start(
+    cwd: Path,
+    *words: str,
+    stdin: int = subprocess.DEVNULL,
+    stdout: int = subprocess.PIPE,
+    start_new_session: bool = False,
+    **variables: str,
+) -> asyncio.subprocess.Process:
+    return await start_program(
+        sys.executable,
+        "-m",
+        "navien_nwp500",
+        *words,
+        cwd=cwd,
+        env=environment(**variables),
+        stdin=stdin,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        start_new_session=start_new_session,
+    )
+
+
+async def run(
+    cwd: Path, *words: str, typed: str | None = None, **variables: str
+) -> tuple[int, str, str]:
+    """Run a command to its end: its exit code, stdout and stderr."""
+    if AVAILABLE and not any(name.startswith("PYTHON") for name in variables):
+        command = (cwd, words, typed, environment(**variables), int(LIMIT))
+        return await asyncio.get_running_loop().run_in_executor(None, fork_server().run, *command)
+    stdin = subprocess.DEVNULL if typed is None else subprocess.PIPE
+    process = await start(cwd, *words, stdin=stdin, **variables)
+    said = None if typed is None else typed.encode()
+    out, err = await asyncio.wait_for(process.communicate(said), LIMIT)
+    assert process.returncode is not None
+    return process.returncode, out.decode(), err.decode()
+
+
+async def test_status_in_words_says_nothing_else(tmp_path: Path) -> None:
+    code, out, err = await run(tmp_path, "status", "--simulate", "--speed", "600")
+    assert (code, err) == (0, "")
+    assert "setpoint   60.5 °C (140.9 °F)" in out
+    assert max(map(len, out.splitlines())) <= 80
+
+
+async def test_status_as_json_has_the_three_parts(tmp_path: Path) -> None:
+    code, out, err = await run(tmp_path, "status", "--simulate", "--speed", "600", "--json")
+    assert (code, err) == (0, "")
+    found = json.loads(out)
+    assert set(found) == {"device", "status", "reading"}
+    assert found["status"]["dhwTemperatureSetting"] == 121
+    assert found["reading"]["dhw_temperature_setting"] == {"celsius": 60.5, "fahrenheit": 140.9}
+    assert set(found["reading"]["current_inst_power"]) == {"W"}
+    assert set(found["reading"]["total_energy_capacity"]) == {"Wh"}
+    assert encode_fields(decode_fields(DeviceStatus, found["status"])) == found["status"]
+
+
+async def test_devices_lists_the_account(sim: Simulator, tmp_path: Path) -> None:
+    code, out, _ = await run(tmp_path, "devices", **sim.environment)
+    assert (code, out) == (
+        0,
+        "0123456789ab  type 52  online   NWP500  firmware 11.1.0.0, 2.7.0.0\n",
+    )
+    code, out, _ = await run(tmp_path, "devices", "--json", **sim.environment)
+    assert json.loads(out)[0]["mac_address"] == "0123456789ab"
+
+
+async def test_monitor_in_a_pipe_prints_a_line_a_status_and_records_each(tmp_path: Path) -> None:
+    words = ("monitor", "--simulate", "--speed", "3000", "--count", "20", "--csv", "tank.csv")
+    code, out, err = await run(tmp_path, *words)
+    assert code == 0
+    lines = [line for line in out.splitlines() if " ! " not in line]
+    assert len(lines) == 20 and max(map(len, lines)) <= 80
+    assert "20 statuses over" in err and "kWh" in err
+    with open(tmp_path / "tank.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 20
+    stamps = [datetime.fromisoformat(row["timestamp"]) for row in rows]
+    assert stamps == sorted(stamps) and all(stamp.tzinfo for stamp in stamps)
+    assert (stamps[-1] - stamps[0]).total_seconds() > 1800
+
+
+async def test_monitor_as_json_lines(tmp_path: Path) -> None:
+    words = ("monitor", "--simulate", "--speed", "3000", "--count", "3", "--json")
+    code, out, _ = await run(tmp_path, *words)
+    assert code == 0
+    found = [json.loads(line) for line in out.splitlines()]
+    assert [set(entry) for entry in found] == [
+        {"time", "device", "status", "reading", "alerts"}
+    ] * 3
+
+
+@pytest.mark.parametrize(("number", "expected"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+async def test_a_signal_ends_monitor_cleanly_with_the_csv_whole(
+    sim: Simulator, tmp_path: Path, number: int, expected: int
+) -> None:
+    words = ("monitor", "--interval", "0.05", "--csv", "tank.csv")
+    process = await start(tmp_path, *words, **sim.environment)
+    assert process.stdout is not None
+    for _ in range(3):
+        assert await asyncio.wait_for(process.stdout.readline(), LIMIT)
+    process.send_signal(number)
+    _, err = await asyncio.wait_for(process.communicate(), LIMIT)
+    assert process.returncode == expected
+    assert "statuses over" in err.decode() and "Traceback" not in err.decode()
+    text = (tmp_path / "tank.csv").read_text()
+    assert text.endswith("\n")
+    assert len({line.count(",") for line in text.splitlines()}) == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT to ignore")
+async def test_in_the_background_ctrl_c_is_not_meant_for_it_and_sigterm_is(
+    sim: Simulator, tmp_path: Path
+) -> None:
+    """A shell without job control starts ``monitor &`` with SIGINT ignored."""
+    heeded = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        process = await start(tmp_path, "monitor", "--interval", "0.05", **sim.environment)
+    finally:
+        signal.signal(signal.SIGINT, heeded)
+    assert process.stdout is not None
+    assert await asyncio.wait_for(process.stdout.readline(), LIMIT)
+    process.send_signal(signal.SIGINT)
+    for _ in range(10):
+        assert await asyncio.wait_for(process.stdout.readline(), LIMIT)
+    process.send_signal(signal.SIGTERM)
+    _, err = await asyncio.wait_for(process.communicate(), LIMIT)
+    assert process.returncode == 0 and "statuses over" in err.decode()
+
+
+@pytest.mark.parametrize("words", ["status", "energy month", "monitor --count 1"])
+async def test_what_the_encoding_lacks_ends_nothing(
+    sim: Simulator, tmp_path: Path, words: str
+) -> None:
+    variables = {**sim.environment, "PYTHONIOENCODING": "ascii"}
+    process = await start(tmp_path, *words.split(), **variables)
+    out, err = await asyncio.wait_for(process.communicate(), LIMIT)
+    assert process.returncode == 0 and b"?" in out and b"Traceback" not in err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a shell of Unix")
+@pytest.mark.parametrize(
+    ("words", "closed", "code"),
+    [("login", "<&-", 2), ("devices", "<&- >&-", 0), ("monitor --count 1", "<&- >&- 2>&-", 0)],
+)
+async def test_closed_streams_end_nothing(
+    sim: Simulator, tmp_path: Path, words: str, closed: str, code: int
+) -> None:
+    command = ["sh", "-c", f'exec "$@" {closed}', "sh", sys.executable, "-m", "navien_nwp500"]
+    process = await start_program(
+        *[*command, *words.split()],
+        cwd=tmp_path,
+        env=environment(**sim.environment),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    out, err = await asyncio.wait_for(process.communicate(), LIMIT)
+    assert (process.returncode, out) == (code, b"") and b"Traceback" not in err
+
+
+async def test_the_command_line_never_gives_up_seeking_a_lost_connection(
+    sim: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in sim.environment.items():
+        monkeypatch.setenv(name, value)
+    async with open_context(simulate=False) as here:
+        assert here.client.config.reconnect.max_retries is None
+
+
+async def test_monitor_continues_its_csv(sim: Simulator, tmp_path: Path) -> None:
+    words = ("monitor", "--interval", "0.05", "--count", "2", "--csv", "tank.csv")
+    for _ in range(2):
+        code, _, _ = await run(tmp_path, *words, **sim.environment)
+        assert code == 0
+    assert len((tmp_path / "tank.csv").read_text().splitlines()) == 5
+
+
+async def test_simulate_serves_another_process_until_it_is_stopped(tmp_path: Path) -> None:
+    server = await start(tmp_path, "simulate", "--speed", "600", "--env-file", "sim.env")
+    assert server.stdout is not None and server.stderr is not None
+    printed = [(await server.stdout.readline()).decode() for _ in range(5)]
+    names = [line.split("=")[0] for line in printed]
+    assert names == [
+        "NAVILINK_BASE_URL",
+        "NAVILINK_WEBSOCKET_URL",
+        "NAVILINK_CA_FILE",
+        "NAVILINK_EMAIL",
+        "NAVILINK_PASSWORD",
+    ]
+    assert (tmp_path / "sim.env").read_text() == "".join(printed)
+    assert (tmp_path / "sim.env").stat().st_mode & 0o077 == 0
+    config = NaviLinkConfig.from_environment(tmp_path / "sim.env")
+    assert config.ca_file is not None
+    code, out, _ = await run(
+        tmp_path, "status", "--json", **dict(line.strip().split("=", 1) for line in printed)
+    )
+    assert code == 0 and json.loads(out)["device"]["name"] == "NWP500"
+    server.send_signal(signal.SIGTERM)
+    out_rest, err = await asyncio.wait_for(server.communicate(), LIMIT)
+    assert (server.returncode, out_rest) == (0, b"")
+    assert b"Traceback" not in err
+    assert not (tmp_path / "sim.env").exists() and not config.ca_file.exists()
+
+
+async def test_exit_code_2_for_wrong_usage_and_missing_settings(tmp_path: Path) -> None:
+    code, _, err = await run(tmp_path, "monitor", "--interval", "none")
+    assert code == 2 and "--interval" in err
+    code, _, err = await run(tmp_path, "status")
+    assert code == 2 and "NAVILINK_EMAIL" in err
+    code, _, err = await run(tmp_path, "status", NAVILINK_WIRE_FORMAT="morse")
+    assert code == 2 and "NAVILINK_WIRE_FORMAT" in err and "json" in err
+
+
+async def test_exit_code_4_when_sign_in_is_refused(sim: Simulator, tmp_path: Path) -> None:
+    wrong = {**sim.environment, "NAVILINK_PASSWORD": "not-the-one"}
+    code, out, err = await run(tmp_path, "status", **wrong)
+    assert (code, out) == (4, "")
+    assert len(err.splitlines()) == 1 and "not-the-one" not in err
+    assert sim.cloud.counters.passwords == 1
+
+
+async def test_exit_code_3_when_the_heater_is_offline(sim: Simulator, tmp_path: Path) -> None:
+    await sim.unplug()
+    status = run(tmp_path, "status", **sim.environment)
+    monitor = run(tmp_path, "monitor", "--csv", "tank.csv", **sim.environment)
+    for code, out, err in await asyncio.gather(status, monitor):
+        assert (code, out) == (3, "")
+        assert "offline" in err and "Traceback" not in err
+
+
+async def test_exit_code_1_when_the_cloud_is_not_there(sim: Simulator, tmp_path: Path) -> None:
+    nowhere = {**sim.environment, "NAVILINK_BASE_URL": "https://127.0.0.1:1/api/v2.1"}
+    code, out, err = await run(tmp_path, "status", **nowhere)
+    assert (code, out) == (1, "")
+    assert len(err.splitlines()) == 1 and "network" in err
+
+
+async def test_exit_code_1_for_a_file_that_cannot_be_written(tmp_path: Path) -> None:
+    code, _, err = await run(tmp_path, "monitor", "--simulate", "--csv", "no/such/place.csv")
+    assert code == 1 and "no/such/place.csv" in err and "Traceback" not in err
+
+
+async def test_help_fits_80_columns_and_needs_nothing(tmp_path: Path) -> None:
+    for words in ([], ["monitor"], ["status"], ["devices"], ["simulate"]):
+        code, out, _ = await run(tmp_path, *words, "--help")
+        assert code == 0
+        assert max(map(len, out.splitlines())) <= 80
+        assert not words or "Example:" in out
+
+
+def lines_of(view: LiveView, width: int) -> list[str]:
+    output = io.StringIO()
+    Console(file=output, width=width, no_color=True, force_terminal=False).print(view)
+    return output.getvalue().splitlines()
+
+
+async def test_the_live_view_fits_every_width_without_colour(sim: Simulator) -> None:
+    heater = sim.units[0].heater
+    silent = Console(file=io.StringIO(), width=80, no_color=True, force_terminal=False)
+    view = LiveView("NWP500", console=silent)
+    assert "waiting" in lines_of(view, 80)[1]
+    for _ in range(150):
+        heater.advance(300)
+        alert = Alert("charge", "charge is 19 %")
+        view.show(heater.status(), heater.now, [alert])
+    for width, hours in ((60, 3.2), (80, 4.9), (110, 7.4)):
+        lines = lines_of(view, width)
+        assert {len(line) for line in lines} == {width}
+        text = "\n".join(lines)
+        assert "charge is 19 %" in text and "140.9 °F" in text and "│█" in text
+        assert f"the last {hours} h" in text
+        assert len(lines) <= 23
+
+
+async def test_the_live_view_says_how_the_line_is_and_shows_gaps(sim: Simulator) -> None:
+    heater = sim.units[0].heater
+    view = LiveView("NWP500", "C", Console(file=io.StringIO(), width=80))
+    view.show(heater.status(), heater.now, [])
+    view.warn(heater.now, [Alert("offline", "heater offline")])
+    view.show(heater.status(), heater.now, [])
+    heard = datetime.now(timezone.utc) - timedelta(minutes=7)
+    view.tick(Health(HealthState.CONNECTING, heard, heard, 1, 0, 0))
+    text = "\n".join(lines_of(view, 80))
+    assert "connection lost, seeking it, last status 7 min ago" in text
+    assert "60.5 °C" in text and "°F" not in text
+    assert re.search("charge +([▁▂▃▄▅▆▇█]) \\1  100 %", text), "the gap is not shown"
+
+
+async def test_a_unit_can_be_asked_for(tmp_path: Path) -> None:
+    code, out, _ = await run(tmp_path, "status", "--simulate", "--speed", "600", "--unit", "c")
+    assert code == 0 and "°C" in out and "°F" not in out
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGPIPE")
+@pytest.mark.parametrize(
+    "words",
+    ["monitor --interval 0.05", "monitor --interval 0.05 --json", "status", "devices --json"],
+)
+async def test_a_reader_that_has_gone_ends_it_quietly(
+    sim: Simulator, tmp_path: Path, words: str
+) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    process = await start(tmp_path, *words.split(), stdout=writing, **sim.environment)
+    os.close(writing)
+    _, err = await asyncio.wait_for(process.communicate(), LIMIT)
+    assert process.returncode == 141
+    # The monitor still sums up: what it saw may be in a CSV.
+    assert err == b"" if not words.startswith("monitor") else b"1 statuses" in err
+    assert b"Errno" not in err and b"Broken" not in err
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="only Linux has /dev/full")
+@pytest.mark.parametrize("words", ["monitor --interval 0.05", "status"])
+async def test_a_full_disk_under_stdout_is_said_in_one_sentence(
+    sim: Simulator, tmp_path: Path, words: str
+) -> None:
+    with open("/dev/full", "w") as full:
+        process = await start(tmp_path, *words.split(), stdout=full.fileno(), **sim.environment)
+    _, err = await asyncio.wait_for(process.communicate(), LIMIT)
+    assert process.returncode == 1
+    assert b"navien-nwp500: [Errno 28] No space left on device" in err and b"ignored" not in err
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        ("moniter", "'monitor'"),
+        ("docter", "'doctor'"),
+        ("set temprature", "'temperature'"),
+        ("reservations lst", "'list'"),
+        ("bridge mqqt", "'mqtt'"),
+        ("status --simulte", "--simulate"),
+    ],
+)
+async def test_what_is_misspelt_is_answered_with_what_was_meant(
+    tmp_path: Path, words: str, meant: str
+) -> None:
+    code, out, err = await run(tmp_path, *words.split())
+    assert (code, out) == (2, "") and meant in err and re.search("Did you mean", err)
+    code, _, err = await run(tmp_path, "qqq")
+    assert code == 2 and "Did you mean" not in err
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+async def test_completion_prints_what_the_shell_reads(tmp_path: Path, shell: str) -> None:
+    code, out, err = await run(tmp_path, "completion", shell)
+    assert (code, err) == (0, "") and "_NAVIEN_NWP500_COMPLETE=" + shell in out
+
+
+async def test_words_and_options_are_completed(tmp_path: Path) -> None:
+    asked = {"_NAVIEN_NWP500_COMPLETE": "bash_complete"}
+    for said, found in (
+        ("do", "doctor"),
+        ("set temp", "temperature"),
+        ("status --dev", "--device"),
+    ):
+        line = f"navien-nwp500 {said}"
+        count = str(len(line.split()) - 1)
+        _, out, _ = await run(tmp_path, COMP_WORDS=line, COMP_CWORD=count, **asked)
+        assert f"plain,{found}" in out.splitlines()

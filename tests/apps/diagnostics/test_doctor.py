@@ -1,0 +1,424 @@
+"""``doctor`` against each broken step: where it says the way ends, why, and what to do."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import json
+import re
+import socket
+import ssl
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any, AsyncIterator, Iterator
+
+import pytest
+import trustme
+from apps.cli.test_processes import run
+from support.reliability_tools import LIMIT, SILENCE, quick
+
+from navien_nwp500 import NaviLinkConfig, exceptions
+from navien_nwp500.apps.cli.commands.doctor import lines
+from navien_nwp500.apps.diagnostics import advice, network
+from navien_nwp500.apps.diagnostics.checks import RECORDING, STEPS, Finding, State, diagnose
+from navien_nwp500.exceptions import APIError, NaviLinkError
+from navien_nwp500.history.csv import COLUMNS
+from navien_nwp500.simulator import Simulator
+from navien_nwp500.simulator.faults.base import Fault
+from navien_nwp500.simulator.faults.registry import (
+    Deaf,
+    Fields,
+    Forbid,
+    HeaterOffline,
+    Refuse,
+    RestFault,
+    Revoke,
+    ShortLives,
+    WrongClock,
+)
+
+GOOD = """\
+navien-nwp500 …
+✓  configuration   #.# s  e-mail and password are given
+✓  REST name       #.# s  1 address
+✓  REST TLS        #.# s  certificate trusted, valid for # days more
+✓  clock           #.# s  # s off, 290 s are allowed
+✓  sign-in         #.# s  e-mail and password are accepted
+✓  token           #.# s  the token is accepted
+✓  heater          #.# s  1 NWP500 on the account
+✓  AWS keys        #.# s  given, to be renewed in # min
+✓  broker name     #.# s  1 address
+✓  broker TLS      #.# s  certificate trusted, valid for # days more
+✓  signature       #.# s  not refused
+✓  CONNACK         #.# s  the broker welcomes us
+✓  subscription    #.# s  answers and pushes are heard
+✓  online          #.# s  the cloud sees the heater connected
+✓  features        #.# s  answered, controller firmware 11.1.0.0
+✓  status          #.# s  answered, 99 of # known fields
+   note: This heater's firmware does not send the others; they are None, and
+         empty in the CSV: ….
+The way to a reading is open.
+"""
+
+
+def masked(text: str) -> str:
+    """What is printed, without what differs from run to run."""
+    text = re.sub(r"^navien-nwp500 .*", "navien-nwp500 …", text)
+    text = re.sub(r"^(\S+ +.{13}) +\d+\.\d s", r"\1   #.# s", text, flags=re.M)
+    text = re.sub(r"\d+ days more", "# days more", text)
+    # Those the tables know and no firmware here sends; there may be more one day.
+    text = re.sub(r"99 of \d+ known", "99 of # known", text)
+    text = re.sub(r"(empty in the CSV: )dhw_operation_busy,[^.]+", r"\1…", text)
+    return re.sub(r"\d+ (s off|min)", r"# \1", text)
+
+
+async def walk(config: NaviLinkConfig, **options: Any) -> dict[str, Finding]:
+    return {finding.step: finding async for finding in diagnose(config, **options)}
+
+
+def ending(found: dict[str, Finding]) -> Finding:
+    """The first step that failed."""
+    return next(finding for finding in found.values() if finding.state is State.FAILED)
+
+
+def untried(found: dict[str, Finding]) -> set[str]:
+    return {name for name, one in found.items() if one.state is State.NOT_TRIED}
+
+
+AFTER_SIGNATURE = {"CONNACK", "subscription", "features", "status"}
+
+
+async def test_the_whole_way_is_drawn_line_by_line(tmp_path: Path) -> None:
+    code, out, err = await run(tmp_path, "doctor", "--simulate")
+    assert (code, err) == (0, "")
+    assert masked(out) == GOOD
+    assert max(map(len, out.splitlines())) <= 80
+
+
+async def test_for_a_machine_it_is_one_document(sim: Simulator, tmp_path: Path) -> None:
+    sim.faults.set(Refuse(where="mqtt", status=403))
+    code, out, err = await run(tmp_path, "doctor", "--json", **sim.environment)
+    assert (code, err) == (1, "navien-nwp500: the way to a reading ends at: signature\n")
+    steps = json.loads(out)["steps"]
+    assert [step["step"] for step in steps] == [step.name for step in STEPS]
+    by_name = {step["step"]: step for step in steps}
+    assert by_name["signature"]["state"] == "failed" and "403" in by_name["signature"]["why"]
+    assert by_name["status"]["state"] == "not tried"
+
+
+NO_HEATER = json.dumps({"code": 200, "msg": "SUCCESS", "data": []}).encode()
+
+
+@pytest.mark.parametrize(
+    ("path", "fault", "step", "why", "do"),
+    [
+        ("/user/sign-in", RestFault.error(429, "slow down"), "sign-in", "asks too", "15 minutes"),
+        ("/user/sign-in", RestFault(502, b"<html>"), "sign-in", "nothing to do with it", "Wait"),
+        ("/device/list", RestFault.error(403, "no"), "token", "does not allow", "app"),
+        ("/device/list", RestFault(200, b"<html>"), "token", "a form this", "update"),
+        ("/device/list", RestFault(200, NO_HEATER), "heater", "no NWP500", "devices"),
+    ],
+)
+async def test_a_call_that_fails_is_named_with_its_remedy(
+    sim: Simulator, path: str, fault: RestFault, step: str, why: str, do: str
+) -> None:
+    sim.faults.rest[path] = fault
+    found = await walk(quick(sim))
+    end = ending(found)
+    assert end.step == step and why in end.why and do in end.do
+    assert found["broker TLS"].state is State.PASSED and "status" in untried(found)
+
+
+@pytest.mark.parametrize(
+    ("fault", "step", "why", "do", "not_tried"),
+    [
+        (Refuse(where="rest"), "clock", "broke off", "Try again", None),
+        (Refuse(where="rest", silent=True), "clock", "drops packets", "Try again", None),
+        (WrongClock(3600), "clock", "more than 5 minutes off", "Set the clock", AFTER_SIGNATURE),
+        (Refuse(where="mqtt", status=403), "signature", "403", "Else wait", AFTER_SIGNATURE),
+        (ShortLives(keys=0), "signature", "ended before their time", "wait", AFTER_SIGNATURE),
+        (Refuse(where="mqtt"), "CONNACK", "hangs up", "proxy", AFTER_SIGNATURE - {"CONNACK"}),
+        (Forbid("cmd/52/+/+/+/res/#"), "subscription", "hangs up", "app", {"features", "status"}),
+        (HeaterOffline(), "online", "no power", "router", {"features", "status"}),
+        (Deaf(), "features", "does not answer", "Wait 5 minutes", {"status"}),
+        (Fields(values={"dhwTemperature": None}), "status", "new firmware", "report", set()),
+    ],
+    ids=lambda value: value.name if isinstance(value, Fault) else None,
+)
+async def test_the_broken_step_is_named_with_its_remedy(
+    sim: Simulator, fault: Fault, step: str, why: str, do: str, not_tried: set[str] | None
+) -> None:
+    sim.faults.set(fault)
+    limits = {"rest_timeout": LIMIT, "answer_timeout": LIMIT}
+    if isinstance(fault, Refuse) and fault.silent:
+        limits["rest_timeout"] = 0.5
+    if isinstance(fault, Deaf):
+        limits["answer_timeout"] = SILENCE
+    found = await walk(quick(sim, **limits))
+    end = ending(found)
+    assert end.step == step and why in end.why and do in end.do
+    assert not_tried is None or untried(found) == not_tried
+    assert found["broker TLS"].state is State.PASSED
+
+
+async def test_a_wrong_password_is_told_and_sent_once(sim: Simulator) -> None:
+    found = await walk(replace(sim.config, password="other"))
+    assert (ending(found).step, ending(found).fact) == ("sign-in", "refused")
+    assert "NAVILINK_PASSWORD" in ending(found).do
+    assert sim.cloud.counters.passwords == 1
+
+
+async def test_an_unplugged_heater_is_offline_and_the_rest_holds(sim: Simulator) -> None:
+    await sim.unplug()
+    found = await walk(quick(sim))
+    assert ending(found).step == "online" and found["subscription"].state is State.PASSED
+
+
+async def test_keys_revoked_on_the_way_are_renewed_on_the_way(sim: Simulator) -> None:
+    states = []
+    async for finding in diagnose(quick(sim)):
+        states.append(finding.state)
+        if finding.step == "AWS keys":
+            sim.faults.set(Revoke())
+    assert set(states) == {State.PASSED} and len(states) == len(STEPS)
+
+
+async def test_an_account_without_pushes_is_told_that_polling_does() -> None:
+    async with Simulator(speed=600, pushes=False) as sim:
+        found = await walk(quick(sim))
+    assert {finding.state for finding in found.values()} == {State.PASSED}
+    assert "Polling alone does" in found["subscription"].why
+
+
+async def test_fields_that_are_not_sent_are_named(sim: Simulator) -> None:
+    sim.faults.set(Fields(missing=["tankUpperTemperature"]))
+    assert "tank_upper_temperature" in (await walk(quick(sim)))["status"].why
+
+
+async def test_a_heater_of_another_mac_is_not_found(sim: Simulator) -> None:
+    found = await walk(quick(sim), device="ba9876543210")
+    assert ending(found).step == "heater" and "--device" in ending(found).do
+
+
+async def test_it_ends_where_it_is_told(sim: Simulator) -> None:
+    found = await walk(quick(sim), until="AWS keys")
+    assert list(found)[-1] == "AWS keys" and sim.cloud.counters.connects == 0
+
+
+# Names and TLS
+
+
+@contextlib.asynccontextmanager
+async def answering(trust: ssl.SSLContext | None, silent: bool = False) -> AsyncIterator[int]:
+    """A server that says one thing over TLS, without TLS, or nothing at all; its port."""
+    over = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if silent:
+            await over.wait()
+        else:
+            writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=trust)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        over.set()
+        server.close()
+
+
+def certified(name: str, ca_file: Path, **dates: datetime) -> ssl.SSLContext:
+    """A server's context with a certificate for this name; its authority goes to the file."""
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(name, **dates).configure_cert(context)
+    authority.cert_pem.write_to_path(str(ca_file))
+    return context
+
+
+def closed_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+        return port
+
+
+@pytest.fixture
+def no_such_name(monkeypatch: pytest.MonkeyPatch) -> str:
+    """A name the resolver does not know; it is not asked, tests stay on loopback."""
+    ask = socket.getaddrinfo
+
+    def answer(host: Any, *rest: Any, **options: Any) -> Any:
+        if host == "nowhere.invalid":
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return ask(host, *rest, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", answer)
+    return "nowhere.invalid"
+
+
+async def test_an_unknown_name_ends_only_what_needs_it(sim: Simulator, no_such_name: str) -> None:
+    found = await walk(replace(quick(sim), websocket_url=f"wss://{no_such_name}/mqtt"))
+    assert ending(found).step == "broker name" and "DNS" in ending(found).why
+    assert untried(found) == {"broker TLS", "signature"} | AFTER_SIGNATURE
+    assert found["online"].state is State.PASSED
+    found = await walk(replace(quick(sim), base_url=f"https://{no_such_name}/api"))
+    assert ending(found).step == "REST name"
+    assert found["broker TLS"].state is State.PASSED
+    assert {"REST TLS", "clock", "sign-in", "AWS keys", "signature"} <= untried(found)
+
+
+async def test_a_name_no_resolver_takes_is_unknown(sim: Simulator) -> None:
+    found = await walk(replace(quick(sim), base_url=f"https://{'x' * 64}.example/api"))
+    assert ending(found).step == "REST name" and "the name is wrong" in ending(found).why
+
+
+async def test_a_filter_that_answers_with_nowhere_is_told(sim: Simulator) -> None:
+    found = await walk(replace(quick(sim), websocket_url="wss://0.0.0.0/mqtt"))
+    assert ending(found).step == "broker name" and "Pi-hole" in ending(found).why
+
+
+async def test_a_closed_port_is_told(sim: Simulator) -> None:
+    found = await walk(replace(quick(sim), websocket_url=f"wss://127.0.0.1:{closed_port()}/mqtt"))
+    assert (ending(found).step, ending(found).fact) == ("broker TLS", "no connection (refused)")
+    assert "443" in ending(found).do
+
+
+async def test_an_authority_that_is_not_trusted_is_told(sim: Simulator, tmp_path: Path) -> None:
+    certified("localhost", tmp_path / "other.pem")
+    found = await walk(replace(quick(sim), ca_file=tmp_path / "other.pem"))
+    assert ending(found).step == "REST TLS" and "Unset NAVILINK_CA_FILE" in ending(found).do
+    assert found["broker TLS"].state is State.FAILED
+    (tmp_path / "other.pem").write_text("no certificate")
+    found = await walk(replace(quick(sim), ca_file=tmp_path / "other.pem"))
+    assert ending(found).step == "REST TLS" and "NAVILINK_CA_FILE" in ending(found).why
+
+
+@pytest.mark.parametrize(
+    ("name", "dates", "fact", "why"),
+    [
+        ("other.example", {}, "another name", "captive portal"),
+        ("127.0.0.1", {"not_after": -1}, "no longer valid", "clock is far off"),
+        ("127.0.0.1", {"not_before": 1}, "not yet valid", "clock is far off"),
+    ],
+)
+async def test_a_foreign_or_outdated_certificate_is_told(
+    sim: Simulator, tmp_path: Path, name: str, dates: dict[str, int], fact: str, why: str
+) -> None:
+    now = datetime.now(timezone.utc)
+    when = {"not_before": now - timedelta(days=2), "not_after": now + timedelta(days=9)}
+    when.update({end: now + timedelta(days=days) for end, days in dates.items()})
+    context = certified(name, tmp_path / "ca.pem", **when)
+    async with answering(context) as port:
+        config = replace(sim.config, base_url=f"https://127.0.0.1:{port}/api")
+        found = await walk(replace(config, ca_file=tmp_path / "ca.pem"))
+    assert ending(found).step == "REST TLS"
+    assert fact in ending(found).fact and why in ending(found).why
+
+
+async def test_what_speaks_no_tls_or_nothing_is_told(
+    sim: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with answering(None) as port:
+        found = await walk(replace(sim.config, base_url=f"https://127.0.0.1:{port}/api"))
+    assert ending(found).step == "REST TLS" and "captive portal" in ending(found).why
+    monkeypatch.setattr(network, "LIMIT", 0.2)
+    async with answering(None, silent=True) as port:
+        found = await walk(replace(sim.config, base_url=f"https://127.0.0.1:{port}/api"))
+    assert (ending(found).step, ending(found).fact) == ("REST TLS", "no answer in time")
+
+
+# The command line
+
+
+@pytest.mark.parametrize(
+    ("variables", "code", "words"),
+    [
+        ({"NAVILINK_PASSWORD": ""}, 2, "Sign in: navien-nwp500 login"),
+        ({"NAVILINK_BASE_URL": "http://joe:word@home.example"}, 2, "NAVILINK_BASE_URL may be an"),
+        ({"NAVILINK_PASSWORD": "other"}, 4, "refuses this e-mail or this password"),
+        ({"NAVILINK_DEVICE_MAC": "ba9876543210"}, 1, "not among the 1 NWP500"),
+    ],
+)
+async def test_the_exit_code_tells_the_kind_of_ending(
+    sim: Simulator, tmp_path: Path, variables: dict[str, str], code: int, words: str
+) -> None:
+    ended, out, err = await run(tmp_path, "doctor", **{**sim.environment, **variables})
+    assert ended == code and words in out
+    assert "joe" not in out + err and "home.example" not in out + err
+    assert err.startswith("navien-nwp500: the way to a reading ends at: ")
+
+
+async def test_the_exit_code_of_an_offline_heater_is_3(sim: Simulator, tmp_path: Path) -> None:
+    sim.faults.set(HeaterOffline())
+    assert (await run(tmp_path, "doctor", **sim.environment))[0] == 3
+
+
+def test_a_stream_without_the_signs_gets_letters() -> None:
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    drawn = [
+        next(iter(lines(Finding("clock", state, "fact"), stream)))
+        for state in (State.PASSED, State.FAILED, State.NOT_TRIED)
+    ]
+    assert [line[:2] for line in drawn] == ["ok", "NO", "--"]
+    assert "".join(drawn).isascii()
+
+
+# The recording
+
+
+@pytest.mark.parametrize(
+    ("content", "state", "words"),
+    [
+        (None, State.FAILED, "cannot be read"),
+        ("", State.FAILED, "no reading"),
+        (",".join(COLUMNS) + "\n", State.FAILED, "no reading"),
+        ("a,b\n1,2\n", State.FAILED, "no recording"),
+        (",".join(COLUMNS) + "\n" + "1,2\n" * 3, State.PASSED, "3 readings"),
+    ],
+)
+async def test_a_recording_is_looked_at(
+    tmp_path: Path, content: str | None, state: State, words: str
+) -> None:
+    path = tmp_path / "tank.csv"
+    if content is not None:
+        path.write_text(content)
+    found = await walk(NaviLinkConfig(), recording=path)
+    assert found[RECORDING.name].state is state and words in found[RECORDING.name].fact
+    assert ending(found).step == "configuration"
+    assert untried(found) == {step.name for step in STEPS} - {"configuration"}
+
+
+# The table
+
+
+def errors() -> Iterator[NaviLinkError]:
+    """One of each kind a step could end with."""
+    for module in (exceptions, network, advice):
+        for kind in vars(module).values():
+            if isinstance(kind, type) and issubclass(kind, NaviLinkError):
+                yield APIError("x", status_code=418) if kind is APIError else kind("x")
+
+
+def test_every_error_has_its_row_and_every_row_its_words() -> None:
+    assert {step for step, _ in advice.REMEDIES} <= {"", *(step.name for step in STEPS)}
+    assert all(len(row.why) > 20 and row.do.endswith(".") for row in advice.REMEDIES.values())
+    usual = advice.REMEDIES["", NaviLinkError]
+    homeless = {type(one).__name__ for one in errors() if advice.explain("", one) is usual}
+    # Those a step that only reads cannot end with, and the two that have only kinds.
+    assert homeless == {
+        "NaviLinkError",
+        "AuthenticationError",
+        "DeviceError",
+        "UnsupportedCommandError",
+        "CommandRejectedError",
+        "ValueOutOfRangeError",
+    }
+
+
+def test_every_step_needs_only_earlier_ones() -> None:
+    for number, step in enumerate(STEPS):
+        assert set(step.needs) <= {earlier.name for earlier in STEPS[:number]}

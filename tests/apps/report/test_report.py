@@ -1,0 +1,309 @@
+"""Reports of recordings, against files small enough to add up by hand, and in a real browser."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+from html import escape
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+
+pytest.importorskip("pandas", reason="the extra analysis is not installed")
+pytest.importorskip("matplotlib", reason="the extra analysis is not installed")
+
+from navien_nwp500.analysis.summary import summarize
+from navien_nwp500.apps.cli.app import navien_nwp500
+from navien_nwp500.apps.report.html import page
+from navien_nwp500.apps.report.json_output import document
+from navien_nwp500.apps.report.tables import notes
+from navien_nwp500.exceptions import ConfigurationError, ValueOutOfRangeError
+from navien_nwp500.history.csv import FIXED
+from navien_nwp500.history.recordings import load
+from navien_nwp500.protocol.calendar import EVERY_DAY, EVERY_MONTH
+from navien_nwp500.protocol.tou import TOUPeriod
+
+OLD = ",".join(FIXED)
+NEW = OLD + ",dhw_use,comp_use,dhw_temperature_setting,dhw_operation_setting,error_code"
+#: Old columns: at rest, heat pump at 480 W, element at 5000 W, both at 5450 W.
+REST = "80,0,110,0,55.0,50.0"
+PUMP = "60,32,100,480,50.0,45.0"
+ELEMENT = "10,64,100,5000,45.0,30.0"
+BOTH = "10,96,100,5450,45.0,30.0"
+Recorded = Callable[..., Path]
+
+
+@pytest.fixture
+def recorded(tmp_path: Path) -> Recorded:
+    """Write lines as a recording; each as ``(time, cells)``."""
+
+    def write(
+        *lines: tuple[str, str], header: str = OLD, name: str = "tank.csv", end: str = "\n"
+    ) -> Path:
+        path = tmp_path / name
+        rows = [header, *(f"{when},{cells}" for when, cells in lines)]
+        path.write_text("\n".join(rows) + end, "utf-8")
+        return path
+
+    return write
+
+
+def every(start: str, *cells: str, minutes: int = 10) -> list[tuple[str, str]]:
+    first = datetime.fromisoformat(start)
+    return [
+        ((first + timedelta(minutes=minutes * n)).isoformat(timespec="milliseconds"), cell)
+        for n, cell in enumerate(cells)
+    ]
+
+
+def summed(*paths: Path, **options: Any) -> dict[str, Any]:
+    found = document(summarize(load(paths), **options))
+    json.dumps(found, allow_nan=False)
+    return found
+
+
+def test_energy_starts_and_times_by_hand(recorded: Recorded) -> None:
+    cells = (REST, PUMP, PUMP, REST, ELEMENT, BOTH, REST)
+    total = summed(recorded(*every("2026-01-05T10:00:00+01:00", *cells)))["total"]
+    # 10 minutes each: 480/6 twice, 450/6 of both; 5000/6 twice.
+    assert total["heat_pump_wh"] == pytest.approx(160 + 75)
+    assert total["element_wh"] == pytest.approx(10_000 / 6, abs=0.1)
+    assert total["heat_pump_hours"] == 0.5
+    assert total["element_hours"] == pytest.approx(1 / 3, abs=1e-4)
+    assert total["duty_percent"] == 50
+    assert (total["starts"], total["lowest_charge_percent"]) == (2, 10)
+    assert total["hours_below_20_percent"] == pytest.approx(1 / 3, abs=1e-4)
+    assert (total["highest_power_w"], total["coverage_percent"]) == (5450, 100)
+
+
+def test_a_span_across_the_hour_belongs_to_both(recorded: Recorded) -> None:
+    path = recorded(*every("2026-01-05T10:55:00+01:00", PUMP, REST))
+    hours = summed(path)["hours"]
+    assert [hour["start"] for hour in hours[:2]] == [
+        "2026-01-05T10:00+01:00",
+        "2026-01-05T11:00+01:00",
+    ]
+    assert [hour["heat_pump_wh"] for hour in hours[:2]] == [40, 40]
+
+
+def test_nothing_is_invented_in_a_gap(recorded: Recorded) -> None:
+    before = every("2026-01-05T00:00:00+00:00", PUMP, PUMP, PUMP)
+    after = every("2026-01-05T12:00:00+00:00", PUMP, PUMP, REST)
+    found = summed(recorded(*before, *after))
+    # Two spans before and two after; the reading before the gap holds nothing.
+    assert found["total"]["heat_pump_wh"] == 4 * 80
+    assert len(found["gaps"]) == 1
+    assert found["gaps"][0]["start"].endswith("00:20:00+00:00")
+    # Six readings of 10 minutes in a day of 144.
+    assert found["days"][0]["coverage_percent"] == pytest.approx(100 * 6 / 144, abs=0.05)
+    assert not any(run["whole"] for run in found["recoveries"][:1])
+
+
+def test_a_line_breaks_at_a_gap(recorded: Recorded) -> None:
+    before = every("2026-01-05T00:00:00+00:00", *[PUMP] * 3)
+    after = every("2026-01-05T12:00:00+00:00", *[PUMP] * 3)
+    from matplotlib.figure import Figure
+
+    from navien_nwp500.apps.report.charts import charts
+
+    def pieces(path: Path) -> int:
+        report = summarize(load([path]))
+        figure = Figure()
+        next(c for c in charts(report) if c.name == "course").draw(figure, report)
+        y = figure.axes[2].lines[0].get_ydata()
+        return 1 + sum(value != value for value in y)
+
+    assert pieces(recorded(*before, *after)) == 2
+    assert pieces(recorded(*before)) == 1
+
+
+def test_overlapping_files_count_once(recorded: Recorded) -> None:
+    lines = every("2026-01-05T00:00:00+00:00", PUMP, PUMP, PUMP, PUMP, REST)
+    first, second = recorded(*lines[:4]), recorded(*lines[2:], name="more.csv")
+    found = summed(second, first)
+    assert found["total"]["heat_pump_wh"] == 4 * 80
+    assert (found["readings_repeated"], found["total"]["coverage_percent"]) == (2, 100)
+
+
+def test_older_and_newer_headers_mix(recorded: Recorded) -> None:
+    # The newer columns: drawn, compressor, setpoint in half degrees, mode, fault.
+    old = recorded(*every("2026-01-05T00:00:00+00:00", REST, REST))
+    lines = every("2026-01-05T00:20:00+00:00", REST + ",1,1,121,3,0", REST + ",1,1,110,1,480")
+    found = summed(old, recorded(*lines, header=NEW, name="new.csv"))
+    assert found["total"]["readings"] == 4
+    assert [(c["kind"], c["before"], c["after"]) for c in found["changes"]] == [
+        ("setpoint", "140.9 °F (60.5 °C)", "131.0 °F (55.0 °C)"),
+        ("mode", "energy saver", "heat pump"),
+    ]
+    assert [(a["kind"], a["text"][:4]) for a in found["alerts"]] == [("error", "E480")]
+    # The same two put one after another in one file.
+    both = old.with_name("both.csv")
+    both.write_bytes(old.read_bytes() + old.with_name("new.csv").read_bytes())
+    assert summed(both)["total"] == found["total"]
+
+
+@pytest.mark.parametrize(
+    ("offsets", "date", "length"), [((1, 2), "2026-03-29", 23), ((2, 1), "2026-10-25", 25)]
+)
+def test_a_day_the_clock_changes_has_its_own_length(
+    recorded: Recorded, offsets: tuple[int, int], date: str, length: int
+) -> None:
+    before, after = (timezone(timedelta(hours=hours)) for hours in offsets)
+    start = datetime.fromisoformat(date).replace(tzinfo=before)
+    change = datetime.fromisoformat(date + "T01:00:00+00:00")
+    moments = [start + timedelta(minutes=10 * n) for n in range(length * 6 + 6)]
+    lines = [
+        (m.astimezone(before if m < change else after).isoformat(timespec="milliseconds"), PUMP)
+        for m in moments
+    ]
+    days = summed(recorded(*lines))["days"]
+    assert [day["date"] for day in days][0] == date
+    assert days[0]["heat_pump_wh"] == pytest.approx(480 * length)
+    assert (days[0]["coverage_percent"], days[0]["readings_expected"]) == (100, length * 6)
+
+
+@pytest.mark.parametrize("torn", ["2026-01-05T00:20:00.000+00:00,60,32,100,4", "2026-", "\0\0"])
+def test_a_torn_last_line_is_left_out_and_said(recorded: Recorded, torn: str) -> None:
+    path = recorded(*every("2026-01-05T00:00:00+00:00", PUMP, REST), end="\n" + torn)
+    report = summarize(load([path]))
+    assert document(report)["files"][0]["torn"] and report.total["readings"] == 2
+    assert any("its last line was torn" in note for note in notes(report))
+
+
+def test_a_tariff_prices_each_minute(recorded: Recorded) -> None:
+    path = recorded(*every("2026-01-05T06:20:00+00:00", PUMP, PUMP, REST))
+    cheap, dear = "0.10", "0.40"
+    edges = [("00:00", "06:29", cheap), ("06:30", "23:59", dear)]
+    plan = [
+        TOUPeriod(
+            EVERY_MONTH,
+            EVERY_DAY,
+            *(datetime.strptime(t, "%H:%M").time() for t in (start, end)),
+            Decimal(price),
+            Decimal(price),
+        )
+        for start, end, price in edges
+    ]
+    cost = summed(path, periods=plan)["cost"]
+    assert cost["cost_low"] == cost["cost_high"] == pytest.approx(0.08 * 0.10 + 0.08 * 0.40)
+    assert [price["energy_wh"] for price in cost["prices"]] == [80, 80]
+    with pytest.raises(ValueOutOfRangeError, match="is not covered"):
+        summarize(load([path]), periods=plan[:1])
+
+
+def test_showers_by_hand_and_no_cop_without_draws(recorded: Recorded) -> None:
+    warm = "80,0,110,0,60.0,60.0"
+    found = summed(recorded(*every("2026-01-05T05:55:00+00:00", warm, warm)))
+    # 246 litres at 60, mains 15: 246 * 45 / 25 litres at 40, of 60 a shower.
+    assert found["days"][0]["showers_at_06"] == round(246 * 45 / 25 / 60, 1)
+    assert found["days"][0]["showers_at_18"] is None
+    assert found["cop"]["value"] is None and "draws" in found["cop"]["text"]
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("", "there is no reading in"),
+        (OLD + "\n", "there is no reading in"),
+        ("a,b\n1,2\n", "line 1: not the header"),
+        ("a,b", "line 1: not the header"),
+        (OLD + "\n2026-01-05T00:00:00Z,60,32\n", "line 2: 3 cells where the header has 7"),
+        (OLD + "\n2026-01-05T00:00:00," + PUMP + "\n", "line 2: .* is no time with its zone"),
+        (OLD + "\n\n2026-13-05T00:00:00Z," + PUMP + "\n", "line 3: .* is no time"),
+        (OLD + "\n2026-01-05T00:00:00Z,x,0,0,0,1,1\n", "line 2: dhw_charge_percent is 'x'"),
+        (OLD + "\n2026-01-05T00:00:00Z,1,0,0,,1,1\n", "line 2: current_inst_power is ''"),
+    ],
+)
+def test_a_wrong_file_is_named_with_its_line(tmp_path: Path, content: str, says: str) -> None:
+    path = tmp_path / "wrong.csv"
+    path.write_text(content)
+    with pytest.raises(ConfigurationError, match=says) as caught:
+        load([path])
+    assert str(path) in str(caught.value)
+
+
+def word(*arguments: object) -> int:
+    with pytest.raises(SystemExit) as ended:
+        navien_nwp500.main(["report", *map(str, arguments)])
+    return int(ended.value.code or 0)
+
+
+def test_the_word_writes_what_is_asked_for(
+    recorded: Recorded, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = recorded(*every("2026-01-05T00:00:00+00:00", PUMP, PUMP, REST))
+    assert word(path) == 0
+    assert "0.16 kWh" in capsys.readouterr().err
+    assert (tmp_path / "tank.html").read_text("utf-8").startswith("<!DOCTYPE html>")
+    (tmp_path / "tank.html").unlink()
+    assert word(path, "--json", "--png", tmp_path / "tank.png") == 0
+    assert json.loads(capsys.readouterr().out)["total"]["energy_wh"] == 160
+    assert (tmp_path / "tank.png").read_bytes().startswith(b"\x89PNG")
+    assert word(path, "--markdown") == 0
+    assert "| Mon 5 Jan 2026 |" in capsys.readouterr().out
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["tank.csv", "tank.png"]
+
+
+def test_nothing_is_left_half_written(
+    recorded: Recorded, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = recorded(*every("2026-01-05T00:00:00+00:00", PUMP, REST))
+    before = path.read_bytes()
+    assert word(path, "--html", path) == 2
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "x").touch()
+    assert word(path, "--html", tmp_path / "none" / "x.html") == 1
+    assert word(path, "--json", "--markdown") == 2
+    assert path.read_bytes() == before
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["taken", "tank.csv"]
+
+
+def test_a_page_is_whole_and_fetches_nothing(recorded: Recorded) -> None:
+    lines = every("2026-01-05T00:00:00+00:00", PUMP, REST)
+    report = summarize(load([recorded(*lines, name="<b>&.csv", end="\ntorn")]))
+    text = page(report)
+    assert "<b>" not in text and "&lt;b&gt;&amp;.csv" in text
+    assert any(notes(report)) and all(f"<li>{escape(note)}</li>" in text for note in notes(report))
+    assert not re.search(r'(?:src|href)="(?!#|data:)', text) and "@import" not in text
+    ids = re.findall(r'\bid="([^"]+)"', text)
+    assert len(ids) == len(set(ids))
+    for used in re.findall(r'aria-labelledby="([^"]+)"', text):
+        assert set(used.split()) <= set(ids)
+
+
+@pytest.fixture
+def browser(find_program: Callable[..., str]) -> str:
+    return find_program("chromium", "chromium-browser")
+
+
+def opened(browser: str, path: Path) -> str:
+    """The page's elements after a browser of a phone's width has opened it without complaint."""
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--window-size=500,900"]
+    options += [f"--user-data-dir={path.parent / 'profile'}", "--enable-logging=stderr"]
+    shown = subprocess.run(
+        [browser, *options, "--dump-dom", path.as_uri()],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert shown.returncode == 0
+    assert "CONSOLE" not in shown.stderr
+    return shown.stdout
+
+
+def test_a_browser_shows_the_page(recorded: Recorded, tmp_path: Path, browser: str) -> None:
+    path = recorded(*every("2026-01-05T00:00:00+00:00", PUMP, PUMP, REST))
+    text = page(summarize(load([path])))
+    target = tmp_path / "tank.html"
+    target.write_text(text, "utf-8")
+    assert "0.16 kWh" in opened(browser, target)
+    # A script of the test tells whether the page is wider than its window; the policy forbids any.
+    script = "<script>document.title = 'over by ' + (document.documentElement.scrollWidth - innerWidth)</script>"
+    text = re.sub(r"<meta http-equiv[^>]*>", "", text.replace("</body>", script + "</body>"))
+    target.write_text(text, "utf-8")
+    over = re.search(r"<title>over by (-?\d+)</title>", opened(browser, target))
+    assert over is not None and int(over[1]) <= 0

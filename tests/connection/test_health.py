@@ -1,0 +1,251 @@
+"""The promises of docs/RELIABILITY.md about what is said and heard."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, AsyncIterator
+
+import pytest
+from support.reliability_tools import SILENCE, eventually, health, quick, said, soon, watching
+
+from navien_nwp500 import (
+    DeviceOfflineError,
+    DeviceStatus,
+    NaviLinkClient,
+    NaviLinkDevice,
+    ProtocolError,
+    RequestTimeoutError,
+)
+from navien_nwp500.models import HealthState
+from navien_nwp500.simulator import Simulator
+from navien_nwp500.simulator.faults.message_faults import GARBAGE
+from navien_nwp500.simulator.faults.registry import (
+    Cut,
+    Doubled,
+    Fields,
+    Foreign,
+    HeaterOffline,
+    Inject,
+    Late,
+)
+
+
+@pytest.fixture(name="device")
+async def fixture_device(sim: Simulator) -> AsyncIterator[NaviLinkDevice]:
+    async with NaviLinkClient(quick(sim)) as client:
+        yield (await client.get_devices())[0]
+
+
+@pytest.fixture(name="impatient")
+async def fixture_impatient(sim: Simulator) -> AsyncIterator[NaviLinkDevice]:
+    """One that soon takes no answer for silence."""
+    async with NaviLinkClient(quick(sim, answer_timeout=SILENCE)) as client:
+        yield (await client.get_devices())[0]
+
+
+async def asked(device: NaviLinkDevice) -> None:
+    """Return once a request is on its way."""
+    await eventually(lambda: bool(device._line._session._asking.answers))
+
+
+# The heater is away
+
+
+async def test_an_offline_heater_is_an_error_for_a_request_and_a_gap_for_a_watcher(
+    sim: Simulator, impatient: NaviLinkDevice, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with watching(impatient) as watcher:
+        for times in (1, 2):
+            sim.faults.set(HeaterOffline())
+            with pytest.raises(DeviceOfflineError):
+                await soon(impatient.get_status())
+            await health(impatient, HealthState.OFFLINE)
+            connects = sim.cloud.counters.connects
+            sim.faults.set(Cut())
+            await eventually(lambda: sim.cloud.counters.connects > connects)
+            await health(impatient, HealthState.OFFLINE)
+            sim.faults.clear()
+            await watcher.next(2)
+            assert said(caplog, "does not answer") == said(caplog, "answers again") == times
+
+
+# Answers that are late, doubled, foreign, or of nobody any more
+
+
+async def test_a_late_answer_resolves_no_later_request(
+    sim: Simulator, impatient: NaviLinkDevice
+) -> None:
+    await impatient.get_status()
+    sim.faults.set(Fields(what="answers", values={"errorCode": 799}, times=1))
+    sim.faults.set(Late(seconds=3600, times=1))
+    with pytest.raises(RequestTimeoutError):
+        await soon(impatient.get_status())
+    asking = asyncio.ensure_future(impatient.get_status())
+    await asked(impatient)
+    sim.faults.clear()
+    assert (await soon(asking)).error_code == 0
+    assert not impatient._line._session._asking.answers
+
+
+async def test_a_doubled_answer_is_delivered_once(
+    sim: Simulator, device: NaviLinkDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await device.get_status()
+    delivered: list[Any] = []
+    deliver = device._line.deliver
+
+    def note(message: Any) -> None:
+        delivered.append(message)
+        deliver(message)
+
+    monkeypatch.setattr(device._line, "deliver", note)
+    sim.faults.set(Doubled())
+    for _ in range(5):
+        await soon(device.get_status())
+    ids = [message.session_id for message in delivered if len(message.session_id) > 1]
+    assert len(ids) == len(set(ids)) == 5
+
+
+@pytest.mark.parametrize(
+    "names", [{}, {"client_id": "x"}, {"session_id": "1"}, {"session_id": "2" * 13}]
+)
+async def test_a_foreign_answer_is_not_taken_for_ours(
+    sim: Simulator, impatient: NaviLinkDevice, names: dict[str, Any]
+) -> None:
+    await impatient.get_status()
+    sim.faults.set(Foreign(values={"errorCode": 799}, **names))
+    assert (await soon(impatient.get_status())).error_code == 0
+    sim.faults.set(Foreign(instead_of_it=True, **names))
+    with pytest.raises(RequestTimeoutError):
+        await soon(impatient.get_status())
+    assert not impatient._line._session._asking.answers
+
+
+async def test_an_answer_to_a_cancelled_request_goes_nowhere(
+    sim: Simulator, device: NaviLinkDevice
+) -> None:
+    await device.get_status()
+    sim.faults.set(Late(seconds=3600, times=1))
+    asking = asyncio.ensure_future(device.get_status())
+    await asked(device)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert not device._line._session._asking.answers
+    sim.faults.clear()
+    await soon(device.get_status())
+
+
+# Messages that are not as they should be
+
+HOSTILE: list[Any] = [
+    None,
+    "text",
+    1.5,
+    float("nan"),
+    True,
+    10**400,
+    2**63,
+    [],
+    {"deep": {"er": 1}},
+    "x" * 50_000,
+]
+
+
+@pytest.mark.parametrize("value", HOSTILE, ids=lambda value: str(value)[:12])
+async def test_a_bad_optional_field_costs_that_field_alone(
+    sim: Simulator, device: NaviLinkDevice, value: Any
+) -> None:
+    values = {"tankUpperTemperature": value, "brandNew": value}
+    sim.faults.set(Fields(what="answers", values=values))
+    status = await soon(device.get_status())
+    assert status.tank_upper_temperature is None
+    assert repr(status.extra) == repr(values)
+    assert status.dhw_temperature > 0 and status.tank_lower_temperature is not None
+    assert device.health.bad_messages == 0
+
+
+async def test_new_codes_and_absent_fields_are_what_they_are(
+    sim: Simulator, device: NaviLinkDevice
+) -> None:
+    new = {"errorCode": 799, "operationMode": 77, "dhwOperationSetting": 9, "compUse": 5}
+    sim.faults.set(Fields(what="answers", values=new, missing=["tankLowerTemperature"]))
+    status = await soon(device.get_status())
+    assert (status.error_code, status.operation_mode) == (799, 77)
+    assert (status.dhw_operation_setting, status.comp_use) == (9, 5)
+    assert status.tank_lower_temperature is None and status.extra == {}
+
+
+@pytest.mark.parametrize("value", HOSTILE, ids=lambda value: str(value)[:12])
+async def test_without_its_core_a_status_is_refused_and_reading_goes_on(
+    sim: Simulator, device: NaviLinkDevice, value: Any
+) -> None:
+    async with watching(device) as watcher:
+        sim.faults.set(Fields(what="answers", values={"dhwTemperature": value}))
+        with pytest.raises(ProtocolError, match="dhwTemperature"):
+            await soon(device.get_status())
+        await eventually(lambda: device.health.bad_messages >= 2)
+        sim.faults.clear()
+        await watcher.next(2)
+
+
+@pytest.mark.parametrize("garbage", GARBAGE)
+async def test_no_garbage_ends_the_reading(
+    sim: Simulator, device: NaviLinkDevice, garbage: str
+) -> None:
+    async with watching(device) as watcher:
+        sim.faults.set(Inject(garbage=garbage))
+        if garbage != "null":  # a message like others, that says nothing
+            await eventually(lambda: device.health.bad_messages == 1)
+        await watcher.next(2)
+    assert sim.cloud.counters.connects == 1
+
+
+# Callbacks
+
+
+async def test_a_callback_that_raises_is_logged_with_its_traceback_and_called_again(
+    sim: Simulator, device: NaviLinkDevice, caplog: pytest.LogCaptureFixture
+) -> None:
+    called = []
+
+    def fail(status: DeviceStatus) -> None:
+        called.append(status)
+        raise ValueError("a callback's own fault")
+
+    line = await device.get_mqtt_connection()
+    line.set_status_callback(fail)
+    async with watching(device) as watcher:
+        monitoring = asyncio.ensure_future(line.start_monitoring(polling_interval=0.05))
+        await eventually(lambda: len(called) >= 3)
+        await watcher.next(2)
+        await line.stop_monitoring()
+        await soon(monitoring)
+    errors = [one for one in caplog.records if one.levelname == "ERROR"]
+    assert len(errors) == len(called)
+    assert all("a callback's own fault" in str(one.exc_text or one.exc_info) for one in errors)
+
+
+async def test_a_slow_callback_delays_nobody_and_gets_the_newest_not_a_backlog(
+    sim: Simulator, device: NaviLinkDevice
+) -> None:
+    called: list[DeviceStatus] = []
+    slow = asyncio.Event()
+
+    async def wait(status: DeviceStatus) -> None:
+        called.append(status)
+        await slow.wait()
+
+    line = await device.get_mqtt_connection()
+    line.set_status_callback(wait)
+    monitoring = asyncio.ensure_future(line.start_monitoring(polling_interval=3600))
+    await eventually(lambda: len(called) == 1)
+    async with watching(device) as watcher:
+        await watcher.next(10)
+        newest = device.last_status
+        slow.set()
+        await eventually(lambda: len(called) >= 2)
+        assert newest is not None and called[1] is not called[0]
+        assert called[1] in (newest, device.last_status)
+    await line.stop_monitoring()
+    await soon(monitoring)

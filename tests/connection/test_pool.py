@@ -1,0 +1,151 @@
+"""Connections: opened while heaters are listed, filled to their room, kept at their pace."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import replace
+
+import pytest
+from support.reliability_tools import eventually, quick, soon
+
+from navien_nwp500 import NaviLinkClient, WebSocketError
+from navien_nwp500._connection.request_response import BURST, RATE, RateLimiter
+from navien_nwp500._connection.subscriptions import MAX_SUBSCRIPTIONS
+from navien_nwp500.models import HealthState
+from navien_nwp500.protocol.messages import Address, Message
+from navien_nwp500.simulator import Simulator
+
+# Opened while the heaters are listed
+
+
+async def test_listing_opens_the_connection_and_the_first_use_joins_it(sim: Simulator) -> None:
+    async with NaviLinkClient(quick(sim)) as client:
+        device = (await client.get_devices())[0]
+        await eventually(lambda: sim.cloud.counters.connects == 1)
+        await soon(device.get_status())
+        assert sim.cloud.counters.connects == 1
+
+
+async def test_who_only_looks_or_signs_in_opens_nothing(sim: Simulator) -> None:
+    async with NaviLinkClient(quick(sim)) as client:
+        await client.authenticate()
+        await client.get_devices(connect=False)
+        assert client._exchange.first._keeper is None
+    assert sim.cloud.counters.handshakes == 0
+
+
+async def test_an_early_try_that_fails_is_told_to_the_first_use_alone(sim: Simulator) -> None:
+    async with NaviLinkClient(
+        replace(sim.config, websocket_url="wss://127.0.0.1:1/mqtt")
+    ) as client:
+        device = (await client.get_devices())[0]
+        with pytest.raises(WebSocketError):
+            await soon(device.get_status())
+
+
+async def test_a_failing_sign_in_is_asked_for_once_by_a_list(sim: Simulator) -> None:
+    from navien_nwp500 import APIError
+    from navien_nwp500.simulator.faults.registry import RestFault
+
+    sim.faults.rest["/user/sign-in"] = RestFault(503)
+    async with NaviLinkClient(quick(sim)) as client:
+        with pytest.raises(APIError):
+            await client.get_devices()
+        assert client._exchange.first._keeper is None
+    assert sim.cloud.counters.passwords == 1
+
+
+async def test_an_early_connection_nobody_used_is_not_sought_again(sim: Simulator) -> None:
+    async with NaviLinkClient(quick(sim)) as client:
+        device = (await client.get_devices())[0]
+        session = client._exchange.first
+        await soon(session.wait_connected())
+        await sim.cloud.drop_connections()
+        assert session._keeper is not None
+        await soon(asyncio.wait({session._keeper}))
+        assert sim.cloud.counters.connects == 1
+        assert (await soon(device.get_status())).device_connected == 2
+        assert sim.cloud.counters.connects == 2
+
+
+# The room on a connection
+
+
+class Someone:
+    """A line without a heater."""
+
+    def __init__(self, number: int, home: int = 1) -> None:
+        self.address = Address(f"{number:012x}", "1234", home)
+
+    def deliver(self, message: Message) -> None: ...
+
+    def link_changed(self, state: HealthState) -> None: ...
+
+
+async def test_a_further_connection_is_for_those_who_find_no_room() -> None:
+    exchange = NaviLinkClient()._exchange
+    lines = [Someone(number) for number in range(MAX_SUBSCRIPTIONS)]
+    placed = [exchange.attach(line) for line in lines]
+    assert [one is exchange.first for one in placed] == [True] * 49 + [False]
+    assert [exchange.attach(line) for line in lines] == placed
+    exchange.first.detach(lines[0])
+    assert exchange.attach(Someone(99, home=1)) is exchange.first
+    assert exchange.attach(Someone(100, home=2)) is placed[-1]
+
+
+async def test_without_pushes_only_the_homes_count() -> None:
+    exchange = NaviLinkClient()._exchange
+    for _ in range(2):
+        exchange._right.refuse()
+    assert all(exchange.attach(Someone(one)) is exchange.first for one in range(200))
+
+
+async def test_sixty_heaters_are_all_heard_on_two_connections() -> None:
+    async with Simulator(speed=600, heaters=60) as sim:
+        async with NaviLinkClient(quick(sim)) as client:
+            devices = await client.get_devices()
+            statuses = await soon(asyncio.gather(*(one.get_status() for one in devices)))
+            assert len(statuses) == len({device.mac_address for device in devices}) == 60
+            assert sim.cloud.counters.most_connections == 2
+            assert sim.cloud.counters.violations == 0
+            assert sim.cloud.counters.subscribes == 60 + 2
+
+
+# The pace
+
+
+async def test_a_hundred_and_fifty_requests_at_once_do_not_overrun_the_broker() -> None:
+    async with Simulator(speed=600, heaters=30) as sim:
+        async with NaviLinkClient(quick(sim)) as client:
+            devices = await client.get_devices()
+            asked = [one.get_status() for one in devices for _ in range(5)]
+            assert len(await soon(asyncio.gather(*asked))) == 150
+        counters = sim.cloud.counters
+        assert counters.publishes >= 150
+        assert BURST <= counters.most_publishes <= 100
+
+
+async def test_in_no_second_do_more_publishes_leave_than_aws_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 1000.0
+    waits: list[float] = []
+
+    async def wait(seconds: float) -> None:
+        waits.append(seconds)
+
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    monkeypatch.setattr("navien_nwp500._connection.request_response.asyncio.sleep", wait)
+    pace = RateLimiter()
+    for _ in range(500):
+        await pace.turn()
+    left = [0.0] * (500 - len(waits)) + waits
+    assert left == sorted(left) and left.count(0.0) >= BURST
+    most = max(sum(start <= one < start + 1 for one in left) for start in left)
+    assert BURST + RATE <= most + 2 <= 100
+    now += 60.0
+    waits.clear()
+    for _ in range(BURST):
+        await pace.turn()
+    assert waits == []

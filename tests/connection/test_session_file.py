@@ -1,0 +1,399 @@
+"""A session kept between runs: no sign-in while it holds, and nothing believed that is not right."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import stat
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.programs import start_program
+
+from navien_nwp500 import (
+    ConfigurationError,
+    InvalidCredentialsError,
+    NaviLinkAuth,
+    NaviLinkClient,
+    NaviLinkConfig,
+    TokenExpiredError,
+)
+from navien_nwp500._connection.credentials import AwsCredentials, Tokens
+from navien_nwp500._connection.session_file import SavedSession, SessionFile
+from navien_nwp500.simulator import Simulator
+from navien_nwp500.simulator.faults.registry import RestFault
+
+LIST = {"userId": "user@example.com", "offset": 0, "count": 20}
+EMAIL, URL = "user@example.com", "https://127.0.0.1:1/api"
+SAVED = SavedSession(
+    Tokens(9e9, "access", "refresh"), AwsCredentials(9e9, "id", "secret", "token"), 7
+)
+
+posix = pytest.mark.skipif(os.name != "posix", reason="Windows keeps folders private otherwise")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "made" / "session.json"
+
+
+def without_password(sim: Simulator, path: Path) -> NaviLinkConfig:
+    return replace(sim.config, password=None, session_file=path)
+
+
+async def save(sim: Simulator, path: Path) -> None:
+    """What a first run leaves."""
+    async with NaviLinkClient(replace(sim.config, session_file=path)) as client:
+        await client.get_devices()
+
+
+def change(path: Path, **parts: Any) -> None:
+    path.write_text(json.dumps({**json.loads(path.read_text()), **parts}))
+
+
+def aged(path: Path, *names: str) -> None:
+    """Let saved leases run out."""
+    document = json.loads(path.read_text())
+    change(path, **{name: {**document[name], "expires_at": 1} for name in names})
+
+
+# Runs after the first
+
+
+async def test_a_saved_session_needs_no_sign_in(sim: Simulator, path: Path) -> None:
+    await save(sim, path)
+    before = replace(sim.cloud.counters)
+    async with NaviLinkClient(without_password(sim, path)) as client:
+        (device,) = await client.get_devices()
+        assert (await device.get_status()).dhw_charge_percent >= 0
+        assert client._auth.user is not None and client._auth.user.user_seq
+    counters = sim.cloud.counters
+    assert (counters.passwords, counters.sign_ins) == (before.passwords, before.sign_ins) == (1, 1)
+    assert counters.refreshes == counters.session_refreshes == counters.unauthorized == 0
+    assert counters.requests == before.requests + 1  # the list
+
+
+@pytest.mark.parametrize(
+    ("old", "expected"),
+    [
+        (["tokens"], (1, 0)),
+        (["keys"], (0, 1)),
+        (["tokens", "keys"], (1, 1)),
+    ],
+)
+async def test_what_has_run_out_is_renewed_without_the_password(
+    sim: Simulator, path: Path, old: list[str], expected: tuple[int, int]
+) -> None:
+    await save(sim, path)
+    aged(path, *old)
+    async with NaviLinkClient(without_password(sim, path)) as client:
+        (device,) = await client.get_devices()
+        await device.get_status()
+    counters = sim.cloud.counters
+    assert (counters.refreshes, counters.session_refreshes) == expected
+    assert counters.passwords == 1
+    # And the renewed ones are kept.
+    async with NaviLinkClient(without_password(sim, path)) as client:
+        await (await client.get_devices())[0].get_status()
+    assert (counters.refreshes, counters.session_refreshes) == expected
+
+
+async def test_revoked_tokens_and_keys_are_renewed_without_the_password(
+    sim: Simulator, path: Path
+) -> None:
+    await save(sim, path)
+    sim.cloud.book.revoke_access_tokens()
+    sim.cloud.book.revoke_keys()
+    async with NaviLinkClient(without_password(sim, path)) as client:
+        await (await client.get_devices())[0].get_status()
+    counters = sim.cloud.counters
+    assert (counters.refreshes, counters.session_refreshes, counters.passwords) == (1, 1, 1)
+
+
+async def test_refused_keys_leave_the_file_and_the_tokens_stay(sim: Simulator, path: Path) -> None:
+    await save(sim, path)
+    sim.faults.rest["/auth/session/refresh"] = RestFault(502, b"")
+    sim.faults.rest["/user/secured-sign-in"] = RestFault(502, b"")
+    auth = NaviLinkAuth(without_password(sim, path))
+    keys = await auth.aws_keys()
+    with pytest.raises(Exception, match="502"):
+        await auth.aws_keys(refused=keys)
+    await auth.close()
+    document = json.loads(path.read_text())
+    assert document["keys"] is None and document["tokens"]["refresh_token"]
+
+
+async def test_a_session_refused_whole_takes_the_password(sim: Simulator, path: Path) -> None:
+    await save(sim, path)
+    first = path.read_text()
+    sim.cloud.book.revoke_access_tokens()
+    sim.cloud.book.revoke_refresh_tokens()
+    await save(sim, path)
+    assert sim.cloud.counters.passwords == 2
+    assert path.read_text() != first
+
+
+async def test_a_session_refused_whole_without_a_password_says_what_to_do(
+    sim: Simulator, path: Path
+) -> None:
+    await save(sim, path)
+    sim.cloud.book.revoke_access_tokens()
+    sim.cloud.book.revoke_refresh_tokens()
+    async with NaviLinkClient(without_password(sim, path)) as client:
+        with pytest.raises(TokenExpiredError, match="NAVILINK_PASSWORD"):
+            await client.get_devices()
+    assert not path.exists()
+    async with NaviLinkClient(without_password(sim, path)) as client:
+        with pytest.raises(ConfigurationError, match="no saved session"):
+            await client.get_devices()
+
+
+async def test_an_outage_costs_neither_the_file_nor_the_password(
+    sim: Simulator, path: Path
+) -> None:
+    await save(sim, path)
+    aged(path, "tokens")
+    kept = path.read_text()
+    sim.faults.rest["*"] = RestFault(503, b"")
+    async with NaviLinkClient(replace(sim.config, session_file=path)) as client:
+        with pytest.raises(Exception, match="503"):
+            await client.get_devices()
+    assert path.read_text() == kept and sim.cloud.counters.passwords == 1
+
+
+async def test_a_refused_password_saves_nothing(sim: Simulator, path: Path) -> None:
+    config = replace(sim.config, password="not-the-one", session_file=path)
+    async with NaviLinkClient(config) as client:
+        with pytest.raises(InvalidCredentialsError):
+            await client.get_devices()
+    assert not path.exists()
+
+
+async def test_another_account_leaves_the_session_of_the_first_behind(
+    sim: Simulator, path: Path
+) -> None:
+    await save(sim, path)
+    auth = NaviLinkAuth(replace(sim.config, session_file=path))
+    await auth.call("POST", "/device/list", body=LIST)
+    with pytest.raises(InvalidCredentialsError):
+        await auth.sign_in("other@example.com", "a password")
+    assert auth._tokens is None and auth._keys is None and auth.user is None
+    await auth.close()
+
+
+# Two at once
+
+
+async def test_a_token_another_process_renewed_is_taken_not_renewed_again(
+    sim: Simulator, path: Path
+) -> None:
+    config = replace(sim.config, session_file=path)
+    one, other = NaviLinkAuth(config), NaviLinkAuth(config)
+    for auth in (one, other):
+        await auth.call("POST", "/device/list", body=LIST)
+    assert sim.cloud.counters.passwords == 1
+    sim.cloud.book.revoke_access_tokens()
+    for auth in (one, other):
+        await auth.call("POST", "/device/list", body=LIST)
+    keys = [await auth.aws_keys(refused=await auth.aws_keys()) for auth in (one, other)]
+    assert keys[0] == keys[1]
+    counters = sim.cloud.counters
+    assert (counters.refreshes, counters.session_refreshes, counters.passwords) == (1, 1, 1)
+    for auth in (one, other):
+        await auth.close()
+
+
+async def test_a_refresh_lost_to_another_process_takes_its_tokens(
+    sim: Simulator, path: Path
+) -> None:
+    """The other renews between our reading of the file and our refresh, which it makes void."""
+    config = replace(sim.config, session_file=path)
+    one, other = NaviLinkAuth(config), NaviLinkAuth(config)
+    for auth in (one, other):
+        await auth.call("POST", "/device/list", body=LIST)
+    stale = one._tokens
+    assert stale is not None
+    one._tokens = replace(stale, expires_at=0)
+    sim.cloud.book.revoke_refresh_tokens()
+    await other.sign_in()
+    await one._renew_tokens()
+    assert one._tokens == other._tokens and sim.cloud.counters.passwords == 2
+    for auth in (one, other):
+        await auth.close()
+
+
+async def test_writers_at_once_leave_one_whole_session(path: Path) -> None:
+    program = (
+        "import asyncio, sys; from dataclasses import replace; from pathlib import Path\n"
+        "from navien_nwp500._connection.credentials import AwsKeys, Tokens\n"
+        "from navien_nwp500._connection.session_file import SavedSession, SessionFile\n"
+        "async def main(path, mark):\n"
+        "    file = SessionFile(Path(path), 'u')\n"
+        "    text = mark * 5000\n"
+        "    saved = SavedSession(Tokens(9e9, text, text), AwsKeys(9e9, text, text, text), 1)\n"
+        "    for _ in range(50):\n"
+        "        await file.write('e', saved)\n"
+        "        read = await file.read('e')\n"
+        "        assert read is not None and read.tokens.access_token in ('a' * 5000, 'b' * 5000)\n"
+        "        assert read.keys.secret_key == read.tokens.access_token\n"
+        "asyncio.run(main(*sys.argv[1:]))\n"
+    )
+    writers = [await start_program(sys.executable, "-c", program, str(path), mark) for mark in "ab"]
+    assert [await asyncio.wait_for(writer.wait(), 60) for writer in writers] == [0, 0]
+    assert [entry.name for entry in path.parent.iterdir()] == [path.name]
+
+
+# The file
+
+
+@posix
+async def test_the_file_and_its_folder_are_the_owners_alone(path: Path) -> None:
+    before = os.umask(0)
+    try:
+        await SessionFile(path, URL).write(EMAIL, SAVED)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+async def test_what_is_written_is_read(path: Path) -> None:
+    file = SessionFile(path, URL)
+    for saved in (SAVED, replace(SAVED, keys=None, user_seq=None)):
+        await file.write(EMAIL, saved)
+        assert await file.read(EMAIL) == saved
+    assert await SessionFile(path.with_name("absent"), URL).read(EMAIL) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("version", 2, "version"),
+        ("version", None, "version"),
+        ("email", "other@example.com", "another account"),
+        ("base_url", "https://elsewhere.example/", "another account or service"),
+        ("user_seq", "7", "user_seq"),
+        ("user_seq", True, "user_seq"),
+        ("tokens", None, "no session"),
+        ("tokens", [], "no session"),
+        ("tokens", {"expires_at": 9e9, "access_token": "a"}, "damaged"),
+        ("tokens", {"expires_at": "9", "access_token": "a", "refresh_token": "b"}, "damaged"),
+        ("tokens", {"expires_at": True, "access_token": "a", "refresh_token": "b"}, "damaged"),
+        ("tokens", {"expires_at": 10**400, "access_token": "a", "refresh_token": "b"}, "damaged"),
+        ("tokens", {"expires_at": 9, "access_token": "a\r\nX: y", "refresh_token": "b"}, "damaged"),
+        ("keys", {"expires_at": 9e9, "access_key_id": 1}, "damaged"),
+        ("keys", "keys", "no session"),
+    ],
+)
+async def test_a_part_that_is_not_right_leaves_the_file_unused(
+    path: Path, name: str, value: Any, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = SessionFile(path, URL)
+    await file.write(EMAIL, SAVED)
+    change(path, **{name: value})
+    for _ in range(3):
+        assert await file.read(EMAIL) is None
+    (record,) = caplog.records
+    assert record.levelno == logging.WARNING and said in record.getMessage()
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe\x00", b"[" * 100_000, b"null", b"7"])
+async def test_rubbish_is_not_used_and_is_replaced(
+    path: Path, content: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    path.parent.mkdir()
+    path.write_bytes(content)
+    path.chmod(0o600)
+    file = SessionFile(path, URL)
+    assert await file.read(EMAIL) is None and len(caplog.records) == 1
+    await file.write(EMAIL, SAVED)
+    assert await file.read(EMAIL) == SAVED
+
+
+@posix
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o666])
+async def test_a_file_others_can_open_is_not_used_and_becomes_private(
+    path: Path, mode: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = SessionFile(path, URL)
+    await file.write(EMAIL, SAVED)
+    path.chmod(mode)
+    assert await file.read(EMAIL) is None
+    assert "others" in caplog.text
+    await file.write(EMAIL, SAVED)
+    assert await file.read(EMAIL) == SAVED
+
+
+@posix
+async def test_a_file_of_another_user_is_not_used(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = SessionFile(path, URL)
+    await file.write(EMAIL, SAVED)
+    we = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: we + 1)
+    assert await file.read(EMAIL) is None
+    assert "another user" in caplog.text
+
+
+@posix
+async def test_a_pipe_in_its_place_holds_nothing_up(path: Path) -> None:
+    path.parent.mkdir()
+    os.mkfifo(path, 0o600)
+    for mode in (os.O_RDONLY | os.O_NONBLOCK, os.O_RDWR):  # nobody writes; somebody says nothing
+        held = os.open(path, mode)
+        try:
+            assert await asyncio.wait_for(SessionFile(path, URL).read(EMAIL), 10) is None
+        finally:
+            os.close(held)
+
+
+async def test_a_place_that_cannot_be_written_is_said_once_and_ends_nothing(
+    sim: Simulator, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").write_text("in the way of the folder")
+    config = replace(sim.config, session_file=tmp_path / "file" / "session.json")
+    async with NaviLinkClient(config) as client:
+        for _ in range(2):
+            await client.get_devices()
+            sim.cloud.book.revoke_access_tokens()
+    said = [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING]
+    assert sim.cloud.counters.refreshes == 1
+    assert len([text for text in said if "not saved" in text]) == 1
+
+
+async def test_a_failed_write_leaves_the_old_session_and_no_draft(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = SessionFile(path, URL)
+    await file.write(EMAIL, SAVED)
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    for _ in range(2):
+        await file.write(EMAIL, replace(SAVED, user_seq=8))
+    assert await file.read(EMAIL) == SAVED
+    assert [entry.name for entry in path.parent.iterdir()] == [path.name]
+    assert len(caplog.records) == 1 and "No space left" in caplog.text
+
+
+async def test_the_library_saves_nothing_unasked(sim: Simulator) -> None:
+    assert NaviLinkConfig().session_file is None and NaviLinkAuth(sim.config)._file is None
+
+
+@pytest.mark.parametrize("value", ["", ".", "\0", 7])
+def test_a_session_file_that_can_be_none_is_refused(value: Any) -> None:
+    with pytest.raises(ConfigurationError, match="session_file"):
+        NaviLinkConfig(session_file=value)
+
+
+def test_a_session_file_may_be_in_the_home_folder() -> None:
+    path = NaviLinkConfig(session_file="~/x/session.json").session_file  # type: ignore[arg-type]
+    assert path == Path.home() / "x" / "session.json"

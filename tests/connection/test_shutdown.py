@@ -1,0 +1,289 @@
+"""The promises of docs/RELIABILITY.md about ending and about the disk; the document itself."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import os
+import re
+import types
+from contextlib import asynccontextmanager
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, AsyncIterator, Callable, Coroutine, Generator
+
+import pytest
+from support.reliability_tools import LIMIT, Watcher, eventually, quick, said, soon, watching
+from support.transports import each_way
+
+from navien_nwp500 import CommunicationError, MQTTError, NaviLinkClient, WebSocketError
+from navien_nwp500._connection.connection import Connection
+from navien_nwp500._connection.transport import Transport
+from navien_nwp500._util.aio import wait_at_most
+from navien_nwp500.history.csv import BufferedCsvRecorder
+from navien_nwp500.simulator import Simulator
+from navien_nwp500.simulator.cloud.counters import Counters
+from navien_nwp500.simulator.faults.registry import Cut, Deaf, Faults, Refuse
+from navien_nwp500.simulator.server.admin_api import AdminApi
+
+ROOT = Path(__file__).parents[2]
+
+
+# Cancellation at any await
+
+
+@types.coroutine
+def at_step(
+    steps: Coroutine[Any, Any, None], number: int, act: Callable[[], object]
+) -> Generator[Any, Any, bool]:
+    """Run a coroutine and act at its n-th await; False when it has fewer."""
+    count, send, value = 0, steps.send, None
+    while True:
+        try:
+            waited_for = send(value)
+        except StopIteration:
+            return count > number
+        if count == number:
+            act()
+        count += 1
+        try:
+            value, send = (yield waited_for), steps.send
+        except BaseException as error:  # the cancellation, handed on
+            value, send = error, steps.throw
+
+
+@asynccontextmanager
+async def nothing_left(sim: Simulator) -> AsyncIterator[None]:
+    """Check that no task, connection, session or future of ours is left, and nobody complained."""
+    loop = asyncio.get_running_loop()
+    complaints: list[dict[str, Any]] = []
+    loop.set_exception_handler(lambda _, context: complaints.append(context))
+
+    def ours() -> list[Any]:
+        gc.collect()
+        found = [one for one in gc.get_objects() if issubclass(type(one), (Transport, Connection))]
+        return found + [one for one in asyncio.all_tasks() if "navilink" in one.get_name()]
+
+    def pending() -> set[int]:
+        gc.collect()
+        found = [one for one in gc.get_objects() if issubclass(type(one), asyncio.Future)]
+        return {id(one) for one in found if not one.done()}
+
+    yield
+    await eventually(lambda: sim.cloud.counters.open_connections == 0)
+    await eventually(lambda: ours() == [])
+    await eventually(lambda: len(pending()) < 40)  # the simulator's own are about 20
+    assert complaints == []
+    loop.set_exception_handler(None)
+
+
+async def whole_life(sim: Simulator) -> None:
+    """All a client does, watching two ways."""
+    async with NaviLinkClient(quick(sim)) as client:
+        device = (await client.get_devices())[0]
+        await device.get_features()
+        await device.set_temperature(celsius=50)
+        watch = device.watch(interval=0.02)
+        async for _ in watch:
+            break
+        await watch.aclose()
+        line = await device.get_mqtt_connection()
+        line.set_status_callback(lambda _: asyncio.ensure_future(line.stop_monitoring()))
+        await line.start_monitoring(polling_interval=0.02)
+
+
+@each_way
+async def test_cancelling_a_client_at_any_await_leaves_nothing(sim: Simulator) -> None:
+    async with nothing_left(sim):
+        number, reached = 0, True
+        while reached:
+            task = asyncio.ensure_future(cancelled_at(number, whole_life(sim)))
+            done, _ = await asyncio.wait({task}, timeout=LIMIT)
+            assert done, f"the cancellation at await {number} was lost"
+            reached = task.cancelled() or task.result()
+            number += 1
+        assert number > 15, "there is less to cancel than there was"
+
+
+async def cancelled_at(number: int, life: Coroutine[Any, Any, None]) -> bool:
+    """Live, and be cancelled at the n-th await; False when there are fewer."""
+    this = asyncio.current_task()
+    assert this is not None
+    reached: bool = await at_step(life, number, this.cancel)
+    return reached
+
+
+@each_way
+async def test_closing_at_any_await_of_the_keeper_leaves_nothing(
+    sim: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The keeper is the task that connects, reads and seeks; a cut makes it do all three."""
+    keep = Connection._keep
+    reached = asyncio.Event()
+    number = 0
+
+    async def stepping(session: Connection) -> None:
+        await at_step(keep(session), number, reached.set)
+
+    monkeypatch.setattr(Connection, "_keep", stepping)
+
+    async def life() -> None:
+        async with NaviLinkClient(quick(sim)) as client:
+            device = (await client.get_devices())[0]
+            watcher = Watcher(device, 0.02)
+            waiting = [asyncio.ensure_future(one) for one in (reached.wait(), watcher.next(2))]
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            if not reached.is_set():
+                sim.faults.set(Cut())
+                await soon(reached.wait())
+            await soon(client.close())
+            for one in waiting:
+                one.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+            await watcher.stop()
+
+    async with nothing_left(sim):
+        while number < 13:
+            reached.clear()
+            await life()
+            number += 1
+
+
+@each_way
+async def test_closing_ends_those_who_watch_at_once(sim: Simulator) -> None:
+    async with NaviLinkClient(quick(sim)) as client:
+        device = (await client.get_devices())[0]
+        async with watching(device, interval=3600) as watcher:
+            await client.close()
+            with pytest.raises(MQTTError):
+                await soon(watcher.next())
+
+
+@each_way
+async def test_closing_ends_a_connect_that_has_hardly_begun(sim: Simulator) -> None:
+    async with NaviLinkClient(quick(sim)) as client:
+        await client.get_devices()
+        connecting = asyncio.ensure_future(client._exchange.first.connect())
+        await asyncio.sleep(0)
+        await client.close()
+        with pytest.raises(MQTTError):
+            await soon(connecting)
+
+
+async def test_an_error_that_comes_with_a_cancellation_is_not_complained_of(sim: Simulator) -> None:
+    async with nothing_left(sim):
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        waiting = asyncio.ensure_future(wait_at_most(LIMIT, future))
+        await asyncio.sleep(0)
+        future.set_exception(ConnectionError())
+        waiting.cancel()
+        await asyncio.wait({waiting})
+        assert waiting.cancelled()
+        del future, waiting
+
+
+@each_way
+async def test_closing_ends_a_connect_under_way(sim: Simulator) -> None:
+    async with nothing_left(sim):
+        client = NaviLinkClient(quick(sim))
+        device = (await client.get_devices())[0]
+        sim.faults.set(Refuse(where="mqtt", silent=True))
+        asking = asyncio.ensure_future(device.get_status())
+        await eventually(lambda: bool(device._line._session._changed.waiting))  # noqa: F821
+        await soon(client.close())
+        with pytest.raises(MQTTError):
+            await soon(asking)
+        sim.faults.clear()
+        del client, device, asking
+
+
+async def test_closing_ends_a_request_under_way(sim: Simulator) -> None:
+    async with nothing_left(sim):
+        client = NaviLinkClient(quick(sim, answer_timeout=3600))
+        device = (await client.get_devices())[0]
+        await device.get_status()
+        sim.faults.set(Deaf())
+        sent = sim.cloud.counters.publishes
+        asking = asyncio.ensure_future(device.get_status())
+        await eventually(lambda: sim.cloud.counters.publishes > sent)
+        await soon(client.close())
+        with pytest.raises(WebSocketError, match="the session ended"):
+            await soon(asking)
+        sim.faults.clear()
+        del client, device, asking
+
+
+async def test_a_closed_client_opens_nothing_again(sim: Simulator) -> None:
+    async with nothing_left(sim):
+        client = NaviLinkClient(quick(sim))
+        device = (await client.get_devices())[0]
+        await device.get_status()
+        await client.close()
+        calls = (sim.cloud.counters.handshakes, sim.cloud.counters.sign_ins)
+        with pytest.raises(MQTTError, match="the client is closed"):
+            await soon(device.get_status())
+        with pytest.raises(CommunicationError, match="the client is closed"):
+            await soon(client.get_devices(connect=False))
+        with pytest.raises(CommunicationError, match="the client is closed"):
+            async for _ in device.watch(interval=1):
+                raise AssertionError("a reading of a closed client")
+        assert (sim.cloud.counters.handshakes, sim.cloud.counters.sign_ins) == calls
+        await client.close()
+        del client, device
+
+
+# The disk
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.parametrize("trouble", ["full", "moved", "read-only"])
+async def test_a_disk_in_trouble_is_said_once_and_caught_up_while_the_watch_goes_on(
+    sim: Simulator, tmp_path: Path, caplog: pytest.LogCaptureFixture, trouble: str
+) -> None:
+    path, aside = tmp_path / "tank.csv", tmp_path / "aside.csv"
+    async with NaviLinkClient(quick(sim)) as client:
+        device = (await client.get_devices())[0]
+        recorder = BufferedCsvRecorder(path)
+        async with watching(device) as watcher:
+            with recorder:
+                recorder.write(watcher.statuses[0], datetime.now(timezone.utc))
+                path.rename(aside)
+                # A folder in its place stands for what may not be written: root may write all else.
+                if trouble == "full":
+                    path.symlink_to("/dev/full")
+                elif trouble == "read-only":
+                    path.mkdir()
+                for status in await watcher.next(5):
+                    recorder.write(status, datetime.now(timezone.utc))
+                if trouble != "moved":
+                    assert said(caplog, "cannot write the recording") == 1
+                    path.unlink() if trouble == "full" else path.rmdir()
+                    aside.rename(path)
+                for status in await watcher.next(2):
+                    recorder.write(status, datetime.now(timezone.utc))
+    assert recorder.lost == 0
+    written = sum(len(file.read_text().splitlines()) - 1 for file in tmp_path.glob("*.csv"))
+    assert written == 8
+    assert said(caplog, "is written again") == (trouble != "moved")
+
+
+# The document
+
+
+def test_every_test_the_document_names_exists() -> None:
+    text = (ROOT / "docs" / "RELIABILITY.md").read_text("utf-8")
+    named = set(re.findall(r"`(test_\w+\.py)::(test_\w+)`", text))
+    assert len(named) > 40
+    for file, name in sorted(named):
+        source = (ROOT / "tests" / file).read_text("utf-8")
+        assert re.search(rf"def {name}\(", source), f"{file}::{name}"
+
+
+def test_every_fault_the_document_sets_from_outside_is_understood() -> None:
+    text = (ROOT / "docs" / "RELIABILITY.md").read_text("utf-8")
+    bodies = re.findall(r"`(\{\".*?\})`", text)
+    assert len(bodies) > 15
+    remote = AdminApi(Faults(None, Counters()), Counters(), ())  # type: ignore[arg-type]
+    for body in bodies:
+        assert remote._understand(json.loads(body)), body

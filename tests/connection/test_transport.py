@@ -1,0 +1,357 @@
+"""What every transport promises, which one is chosen, and what is done when MQTT 5 cannot connect."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import ssl
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass
+from typing import Any, Iterable, Sequence
+
+import pytest
+from support.programs import start_program
+from support.reliability_tools import eventually, quick, said, soon
+from support.transports import WAYS, Way, each_way
+
+from navien_nwp500 import ConfigurationError, NaviLinkClient, RequestTimeoutError, WebSocketError
+from navien_nwp500._connection import aiomqtt_websocket, connector, transport
+from navien_nwp500._connection.credentials import AwsCredentials
+from navien_nwp500._connection.transport import HandshakeRefusedError, Transport
+from navien_nwp500.protocol.messages import Frame
+from navien_nwp500.simulator import Simulator
+from navien_nwp500.simulator.cloud import mqtt_packets
+from navien_nwp500.simulator.cloud.mqtt_packets import Packet
+from navien_nwp500.simulator.faults.base import ClientConnection, PacketFault
+from navien_nwp500.simulator.faults.registry import Cut, HalfOpen, Lost, NoMqtt5, Refuse, Revoke
+
+HEATER = "cmd/52/navilink-0123456789ab"
+
+
+async def opened(sim: Simulator, way: Way, **keys: str) -> Transport:
+    """A link of this way, past the session."""
+    issued = sim.cloud.book.issue_keys(sim.account)
+    signing = AwsCredentials(
+        expires_at=issued.expires_at,
+        access_key_id=issued.access_key_id,
+        secret_key=keys.get("secret_key", issued.secret_key),
+        session_token=keys.get("session_token", issued.session_token),
+    )
+    kind = connector._links(WAYS[way]["transport"])[WAYS[way]["mqtt_protocol"]]
+    return await kind.open(sim.cloud.websocket_url, signing, sim.cloud.ca_file.read_bytes())
+
+
+def links() -> list[Transport]:
+    """Every link that is not over; who keeps one keeps the collector from closing it."""
+    return [one for one in gc.get_objects() if issubclass(type(one), Transport) and one.up]
+
+
+# What a link promises
+
+
+@each_way
+async def test_what_is_published_comes_back_byte_for_byte(sim: Simulator, way: Way) -> None:
+    one = await opened(sim, way)
+    await one.subscribe(f"{HEATER}/{one.client_id}/res/#")
+    for topic in ("res", "res/did"):
+        frame = Frame(f"{HEATER}/{one.client_id}/{topic}", bytes(range(256)) * 400)
+        await one.publish(frame)
+        assert await soon(one.receive()) == frame
+    assert one.up
+    await one.close()
+    assert not one.up and await soon(one.receive()) is None
+    await one.close()
+    await eventually(lambda: sim.cloud.counters.open_connections == 0)
+
+
+@each_way
+@pytest.mark.parametrize("wrong", ["secret_key", "session_token"])
+async def test_keys_that_are_not_let_in_are_an_error_of_their_own(
+    sim: Simulator, way: Way, wrong: str
+) -> None:
+    with pytest.raises(HandshakeRefusedError):
+        await soon(opened(sim, way, **{wrong: "x" * 40}))
+
+
+@dataclass
+class Watched(PacketFault):
+    """Writes down what the clients say."""
+
+    name = "watched"
+
+    def from_client(self, packet: Packet, line: ClientConnection) -> Iterable[Packet]:
+        if packet.kind == mqtt_packets.SUBSCRIBE:
+            self.said.extend(name for name, _ in mqtt_packets.read_subscriptions(packet))
+        elif packet.kind == mqtt_packets.PUBLISH:
+            self.said.append(mqtt_packets.read_publish_topic(packet))
+        return (packet,)
+
+    def __post_init__(self) -> None:
+        self.said: list[str] = []
+
+
+@each_way
+async def test_the_order_of_tasks_is_the_order_on_the_wire(sim: Simulator, way: Way) -> None:
+    watched = Watched()
+    sim.faults.set(watched)
+    one = await opened(sim, way)
+    topics = [f"{HEATER}/{number}/res" for number in range(8)]
+    asking: list[Any] = [
+        one.subscribe(topic) if number % 4 else one.publish(Frame(topic, b"{}"))
+        for number, topic in enumerate(topics)
+    ]
+    await soon(asyncio.gather(*asking))
+    assert watched.said == topics
+    await one.close()
+
+
+@dataclass
+class Refused(PacketFault):
+    """The broker grants no subscription."""
+
+    name = "refused"
+
+    def to_client(self, packet: Packet, line: ClientConnection) -> Iterable[Packet]:
+        if packet.kind != mqtt_packets.SUBACK:
+            return (packet,)
+        return (packet._replace(raw=packet.raw[:-1] + b"\x80"),)
+
+
+@each_way
+async def test_a_subscription_the_broker_does_not_grant_is_an_error(
+    sim: Simulator, way: Way
+) -> None:
+    sim.faults.set(Refused())
+    one = await opened(sim, way)
+    with pytest.raises(WebSocketError, match="subscribing"):
+        await soon(one.subscribe(f"{HEATER}/#"))
+    await one.close()
+
+
+@pytest.mark.navilink(frozen=True)  # what a heater pushes would come before the end of the line
+@each_way
+async def test_every_wait_ends_by_its_limit_or_with_the_line(
+    sim: Simulator, way: Way, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sim.faults.set(Lost("suback", times=2))
+    one = await opened(sim, way)
+    with monkeypatch.context() as patch:
+        patch.setattr(transport, "OPERATION_TIMEOUT", 0.1)
+        with pytest.raises(RequestTimeoutError):
+            await soon(one.subscribe(f"{HEATER}/#"))
+    subscribing = asyncio.ensure_future(one.subscribe(f"{HEATER}/#"))
+    await eventually(lambda: sim.cloud.counters.subscribes == 2)
+    sim.faults.set(Cut())
+    with pytest.raises(WebSocketError, match="subscribing"):
+        await soon(subscribing)
+    while await soon(one.receive()) is not None:
+        pass  # what the heater said before the cut
+    for late in (one.subscribe(f"{HEATER}/#"), one.publish(Frame(f"{HEATER}/st", b"{}"))):
+        with pytest.raises(WebSocketError, match="nothing was sent"):
+            await soon(late)
+
+
+@each_way
+async def test_a_try_given_up_that_succeeds_later_is_hung_up(sim: Simulator, way: Way) -> None:
+    sim.faults.set(HalfOpen(new=True))
+    opening = asyncio.ensure_future(opened(sim, way))
+    await eventually(lambda: sim.cloud.counters.open_connections == 1)
+    kept = links()
+    opening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    sim.faults.clear()
+    await eventually(lambda: sim.cloud.counters.open_connections == 0)
+    assert len(kept) == 1
+
+
+@each_way
+async def test_closing_while_subscriptions_are_made_hangs_up(sim: Simulator, way: Way) -> None:
+    sim.faults.set(Lost("suback", times=None))
+    async with NaviLinkClient(quick(sim)) as client:
+        device = (await client.get_devices())[0]
+        asking = asyncio.ensure_future(device.get_status())
+        await eventually(lambda: sim.cloud.counters.subscribes >= 1)
+        kept = links()
+    await asyncio.wait({asking})
+    assert isinstance(asking.exception(), Exception)
+    await eventually(lambda: sim.cloud.counters.open_connections == 0)
+    assert len(kept) == 1
+
+
+async def test_a_server_that_says_nothing_keeps_no_thread_and_no_socket(
+    sim: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The handshake of the pure link blocks a thread of the loop's; giving up ends it."""
+    limit = ssl.SSLSocket.settimeout  # long enough that nothing but giving up ends it
+    monkeypatch.setattr(ssl.SSLSocket, "settimeout", lambda one, it: limit(one, it and 60.0))
+    refuse = sim.faults.set(Refuse(where="mqtt", silent=True, times=1))
+    opening = asyncio.ensure_future(opened(sim, "pure"))
+    await eventually(lambda: refuse.times == 0)
+    opening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+
+    def left() -> list[str]:
+        return [task.get_name() for task in asyncio.all_tasks() if "navilink" in task.get_name()]
+
+    await eventually(lambda: not left())
+    stacks = sys._current_frames()
+    for thread in threading.enumerate():
+        frame = stacks.get(thread.ident or 0)
+        while frame is not None:
+            assert "paho" not in frame.f_code.co_filename
+            frame = frame.f_back
+    gc.collect()  # an open socket would be complained of
+
+
+async def test_what_the_libraries_call_an_error_is_a_detail_here(
+    sim: Simulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A lost line is sought, and that is said by the session; paho calls it an error."""
+    async with NaviLinkClient(quick(sim, transport="pure")) as client:
+        device = (await client.get_devices())[0]
+        for lost in (1, 2, 3):
+            await soon(device.get_status())
+            sim.faults.set(Cut())
+            await eventually(lambda: device.health.reconnects == lost)
+    library = aiomqtt_websocket._LIBRARY
+    with caplog.at_level("DEBUG", library.name):
+        library.error("failed to receive on socket: %s", "EOF")
+    with caplog.at_level("INFO", library.name):
+        library.error("not shown")
+    assert "failed to receive on socket: EOF" in caplog.text and "not shown" not in caplog.text
+    assert not [one for one in caplog.records if one.levelname == "ERROR"]
+
+
+# MQTT 5
+
+
+@pytest.mark.parametrize("transport", ["awscrt", "pure"])
+async def test_mqtt_5_falls_back_to_3_1_1_and_says_so_once(
+    sim: Simulator,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    transport: str,
+) -> None:
+    # aiomqtt waits for the answer to its CONNECT also when the connection is gone.
+    monkeypatch.setattr(transport, "PING_TIMEOUT", 0.5)
+    sim.faults.set(NoMqtt5())
+    config = quick(sim, mqtt_protocol="MQTT5", transport=transport)
+    async with NaviLinkClient(config) as client:
+        device = (await client.get_devices())[0]
+        assert (await device.get_status()).device_connected == 2
+        assert levels(sim) == [4]
+        for lost in (1, 2):
+            sim.faults.set(Cut())
+            await eventually(lambda: device.health.reconnects == lost)
+        assert levels(sim) == [4]
+    assert said(caplog, "MQTT 5 cannot connect; MQTT 3.1.1 is used from now on") == 1
+    assert sim.cloud.counters.violations == 1
+
+
+@pytest.mark.parametrize("transport", ["awscrt", "pure"])
+async def test_what_mqtt_5_is_not_to_blame_for_makes_nobody_fall_back(
+    sim: Simulator, caplog: pytest.LogCaptureFixture, transport: str
+) -> None:
+    config = quick(sim, mqtt_protocol="MQTT5", transport=transport)
+    async with NaviLinkClient(config) as client:
+        device = (await client.get_devices())[0]
+        assert (await device.get_status()).device_connected == 2
+        sim.faults.set(Revoke(keys=True))
+        sim.faults.set(Cut())
+        await eventually(lambda: device.health.reconnects == 1)
+        assert sim.cloud.counters.refused_handshakes == 1
+        refuse = sim.faults.set(Refuse(where="mqtt", times=2 if transport == "awscrt" else 4))
+        sim.faults.set(Cut())
+        await eventually(lambda: device.health.reconnects == 2)
+        assert refuse.times == 0
+        assert levels(sim) == [5]
+    assert said(caplog, "MQTT 5") == 0
+
+
+def levels(sim: Simulator) -> list[int]:
+    """Of MQTT, of those connected now."""
+    return [line.level for line in sim.cloud._lines if line.client_id]
+
+
+# Which transport
+
+
+@pytest.mark.parametrize(
+    ("transport", "absent", "expected"),
+    [
+        ("auto", (), "AwsIotMqtt3"),
+        ("auto", ("aiomqtt", "botocore"), "AwsIotMqtt3"),
+        ("auto", ("awscrt",), "PureMqtt3"),
+        ("pure", (), "PureMqtt3"),
+        ("awscrt", (), "AwsIotMqtt3"),
+        ("auto", ("awscrt", "botocore"), "pip install 'navien-nwp500[pure]'"),
+        ("pure", ("aiomqtt",), "pip install 'navien-nwp500[pure]'"),
+        ("awscrt", ("awscrt",), "pip install awsiotsdk"),
+    ],
+)
+async def test_the_transport_is_what_is_wanted_and_installed(
+    sim: Simulator,
+    monkeypatch: pytest.MonkeyPatch,
+    transport: str,
+    absent: Sequence[str],
+    expected: str,
+) -> None:
+    find_spec = connector.find_spec
+    monkeypatch.setattr(
+        connector, "find_spec", lambda name: None if name in absent else find_spec(name)
+    )
+    async with NaviLinkClient(quick(sim, transport=transport)) as client:
+        device = (await client.get_devices())[0]
+        if "pip" in expected:
+            with pytest.raises(ConfigurationError) as caught:
+                await device.get_status()
+            assert expected in str(caught.value)
+        else:
+            await device.get_status()
+            assert type(client._exchange.first._link._link).__name__ == expected
+
+
+READS = """
+import asyncio, sys
+from importlib.machinery import PathFinder
+
+class WithoutSdk(PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        return None if name in ("awscrt", "awsiot") else super().find_spec(name, path, target)
+
+sys.meta_path = [WithoutSdk if one is PathFinder else one for one in sys.meta_path]
+
+from navien_nwp500 import NaviLinkClient, NaviLinkConfig
+print(sorted({"awscrt", "aiomqtt", "paho", "botocore", "aiohttp"} & set(sys.modules)))
+
+async def main():
+    async with NaviLinkClient(NaviLinkConfig.from_environment()) as client:
+        device = (await client.get_devices())[0]
+        connected = (await device.get_status()).device_connected
+        print(type(client._exchange.first._link._link).__name__, connected)
+
+asyncio.run(main())
+"""
+
+
+async def test_a_machine_without_the_sdk_reads_its_heater(sim: Simulator) -> None:
+    """A Python of its own that finds everything but the SDK; importing the package loads no MQTT."""
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("NAVILINK_")}
+    process = await start_program(
+        sys.executable,
+        "-W",
+        "error",
+        "-c",
+        READS,
+        env={**clean, **sim.environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    out, err = await asyncio.wait_for(process.communicate(), 60)
+    assert (process.returncode, out.split(), err) == (0, [b"[]", b"PureMqtt3", b"2"], b"")

@@ -1,0 +1,696 @@
+"""Every command: what is sent, what is refused before, what counts as done."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import datetime, time, timezone
+from decimal import Decimal
+from typing import Any, AsyncIterator, Awaitable, Callable, Optional
+
+import aiomqtt
+import pytest
+from support.control_examples import EXAMPLES, Example
+
+from navien_nwp500 import (
+    CommandRejectedError,
+    CommunicationError,
+    ConfigurationError,
+    DeviceOfflineError,
+    DeviceStatus,
+    DHWMode,
+    NaviLinkClient,
+    NaviLinkConfig,
+    NaviLinkDevice,
+    ReconnectConfig,
+    RequestTimeoutError,
+    Reservation,
+    UnsupportedCommandError,
+    ValueOutOfRangeError,
+)
+from navien_nwp500.protocol import commands
+from navien_nwp500.protocol.calendar import EVERY_DAY, EVERY_MONTH, WEEKDAYS, WEEKEND
+from navien_nwp500.protocol.commands import (
+    COMMANDS,
+    FEATURES,
+    STATUS,
+    Command,
+    Expectation,
+    Parameter,
+)
+from navien_nwp500.protocol.fields import encode_fields
+from navien_nwp500.protocol.messages import (
+    Address,
+    ReplyAddress,
+    Request,
+    build_reply,
+    build_request,
+    parse_request,
+)
+from navien_nwp500.protocol.schedules import RecirculationEntry, ReservationMode
+from navien_nwp500.protocol.tou import TOUPeriod
+from navien_nwp500.protocol.types import HalfCelsius, Percent, RecircMode
+from navien_nwp500.simulator import Simulator
+from navien_nwp500.simulator.heater.appliance import Heater
+
+LIMIT = 60.0
+ADDRESS = Address("0123456789ab", "1234", 10001)
+CONTROL = [command for command in COMMANDS if command.controls]
+
+
+# What is sent (protocol 5.6 and 4.1)
+
+ROWS = {command.name: command for command in CONTROL}
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda one: f"{one.name} {one.param}")
+def test_a_row_is_sent_as_the_protocol_shows_it(example: Example) -> None:
+    body = ROWS[example.name].body(example.values)
+    frame = build_request(ROWS[example.name], ADDRESS, ReplyAddress("c", 20002), "1", body)
+    sent = json.loads(frame.payload)
+    identity = {"deviceType": 52, "macAddress": "0123456789ab", "additionalValue": "1234"}
+    assert sent["request"] == {"command": example.code, **example.body, **identity}
+    assert frame.topic == sent["requestTopic"] == "cmd/52/navilink-0123456789ab/ctrl"
+    assert sent["responseTopic"] == "cmd/52/10001/20002/c/res"
+
+
+def test_every_control_row_has_its_example() -> None:
+    assert {example.name for example in EXAMPLES} == set(ROWS)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [33554438, 33554442, 33554443, 33554446, 33554447, 33554451, 33554455, 33554460, 16777224],
+)
+def test_codes_that_no_client_sends_are_not_offered(code: int) -> None:
+    assert all(command.code != code for command in COMMANDS)
+
+
+def test_a_code_of_two_meanings_is_told_by_its_topic_or_its_numbers() -> None:
+    assert commands.find_command(16777226, "ctrl/rsv/rd") is commands.WRITE_RESERVATIONS
+    assert (
+        commands.find_command(16777226, "st/energy-usage-monthly-query/rd")
+        is commands.ENERGY_MONTHLY
+    )
+    assert commands.find_command(33554437, "ctrl", [3]) is commands.DHW_MODE
+    assert commands.find_command(33554437, "ctrl", [5, 7]) is commands.VACATION
+    assert commands.find_command(33554437, "ctrl", [5, 7, 9]) is None
+
+
+# What the simulated heater confirms
+
+
+@asynccontextmanager
+async def heater(
+    read_only: bool = False, **options: Any
+) -> AsyncIterator[tuple[Simulator, NaviLinkDevice]]:
+    async with Simulator(speed=600, **options) as sim:
+        config = replace(sim.config, command_interval=0.05, read_only=read_only)
+        async with NaviLinkClient(config) as client:
+            yield sim, (await client.get_devices())[0]
+
+
+Say = Callable[[NaviLinkDevice], Awaitable[DeviceStatus]]
+CONFIRMED: list[tuple[str, Say, Callable[[DeviceStatus], bool]]] = [
+    (
+        "temperature",
+        lambda d: d.set_temperature(fahrenheit=120),
+        lambda s: s.dhw_temperature_setting == 98,
+    ),
+    (
+        "celsius",
+        lambda d: d.set_temperature(celsius=55.5),
+        lambda s: s.dhw_temperature_setting == 111,
+    ),
+    ("mode", lambda d: d.set_dhw_mode(DHWMode.HEAT_PUMP), lambda s: s.dhw_operation_setting == 1),
+    (
+        "electric",
+        lambda d: d.set_dhw_mode(DHWMode.ELECTRIC),
+        lambda s: s.dhw_operation_setting == 2,
+    ),
+    (
+        "high demand",
+        lambda d: d.set_dhw_mode(DHWMode.HIGH_DEMAND),
+        lambda s: s.dhw_operation_setting == 4,
+    ),
+    ("off", lambda d: d.turn_off(), lambda s: s.dhw_operation_setting == 6),
+    (
+        "vacation",
+        lambda d: d.start_vacation(days=99),
+        lambda s: (s.dhw_operation_setting, s.vacation_day_setting) == (5, 99),
+    ),
+    (
+        "vacation days",
+        lambda d: d.set_vacation_days(days=3),
+        lambda s: (s.dhw_operation_setting, s.vacation_day_setting) == (3, 3),
+    ),
+    (
+        "disinfect",
+        lambda d: d.set_anti_legionella(days=30),
+        lambda s: (s.anti_legionella_use, s.anti_legionella_period) == (2, 30),
+    ),
+    (
+        "never disinfect",
+        lambda d: d.set_anti_legionella(days=None),
+        lambda s: s.anti_legionella_use == 1,
+    ),
+    (
+        "filter",
+        lambda d: d.set_air_filter_life(hours=3000),
+        lambda s: s.air_filter_alarm_period == 3000,
+    ),
+    (
+        "no reminder",
+        lambda d: d.set_air_filter_life(hours=0),
+        lambda s: s.air_filter_alarm_period == 0,
+    ),
+    ("filter reset", lambda d: d.reset_air_filter(), lambda s: s.cumulated_op_time_eva_fan == 0),
+    ("tou", lambda d: d.set_tou(True), lambda s: s.tou_status != 0),
+    ("demand response", lambda d: d.set_demand_response(True), lambda s: s.command == 33554470),
+    ("no demand response", lambda d: d.set_demand_response(False), lambda s: s.command == 33554469),
+    ("intelligent", lambda d: d.set_intelligent(True), lambda s: s.command == 33554468),
+    ("water program", lambda d: d.follow_water_program(), lambda s: s.command == 33554441),
+    ("condenser", lambda d: d.reset_condenser_fault(), lambda s: s.command == 33554463),
+]
+
+
+@pytest.mark.parametrize(("name", "say", "shown"), CONFIRMED, ids=[row[0] for row in CONFIRMED])
+async def test_a_command_returns_the_status_that_shows_it(
+    name: str, say: Say, shown: Callable[[DeviceStatus], bool]
+) -> None:
+    async with heater() as (_, device):
+        status = await say(device)
+        assert shown(status) and status.device_connected == 2
+
+
+async def test_on_returns_to_the_mode_before_off() -> None:
+    async with heater() as (_, device):
+        await device.set_dhw_mode(DHWMode.HEAT_PUMP)
+        assert (await device.turn_off()).dhw_operation_setting == DHWMode.POWER_OFF
+        assert (await device.turn_on()).dhw_operation_setting == DHWMode.HEAT_PUMP
+
+
+async def test_recirculation_on_a_heater_with_a_pump() -> None:
+    async with heater(recirculation=True) as (_, device):
+        status = await device.set_recirculation_mode(RecircMode.HOT_BUTTON)
+        assert status.recirc_operation_mode == RecircMode.HOT_BUTTON
+        assert (await device.press_hot_button()).command == 33554444
+        entry = RecirculationEntry(WEEKDAYS, time(6, 0), pump=2)
+        program = await device.set_recirculation_schedule([entry])
+        assert program.enabled and len(program.entries) == 1
+        assert (await device.get_recirculation_schedule()).entries == program.entries
+
+
+MIXING = Command(
+    "mixing",
+    0x020000F0,
+    "ctrl",
+    "invented",
+    "Mix.",
+    mode="mix",
+    parameters=(Parameter("rate", Percent, 0, 80, per=5),),
+    expects=(Expectation("mixing_rate", parameter="rate"),),
+)
+
+
+async def test_a_row_of_the_table_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commands, "COMMANDS", (*COMMANDS, MIXING))
+    async with heater() as (_, device):
+        said = await device.control(MIXING, rate=40, dry_run=True)
+        assert said.would_send == {"command": 33554672, "mode": "mix", "param": [8], "paramStr": ""}
+        assert (await device.control(MIXING, rate=40)).mixing_rate == 40
+        assert (await device.get_status()).mixing_rate == 40
+        with pytest.raises(ValueOutOfRangeError, match="allows 0 % to 80 % in steps of 5"):
+            await device.control(MIXING, rate=85)
+
+
+@pytest.mark.parametrize(
+    ("row", "values", "reason"),
+    [
+        (STATUS, {}, "status is no single wish"),
+        (commands.WRITE_TOU, {}, "write_tou is no single wish"),
+        (MIXING, {}, "mixing takes rate; given were nothing"),
+        (MIXING, {"rate": 5, "days": 1}, "given were rate, days"),
+        (commands.POWER_ON, {"days": 1}, "power_on takes nothing; given were days"),
+        (MIXING, {"rate": 5.5}, "rate is 5.5; it must be a whole number"),
+    ],
+)
+async def test_a_row_is_not_sent_with_what_it_does_not_take(
+    row: Command, values: dict[str, Any], reason: str
+) -> None:
+    async with heater() as (sim, device):
+        async with wire_tap(sim) as heard:
+            with pytest.raises(ValueOutOfRangeError, match=reason):
+                await device.control(row, **values)
+        assert heard == []
+
+
+# What is refused before anything is sent
+
+
+@asynccontextmanager
+async def wire_tap(sim: Simulator) -> AsyncIterator[list[tuple[str, bytes]]]:
+    """Everything any client tells the heater to do."""
+    heard: list[tuple[str, bytes]] = []
+
+    async def listen(tap: aiomqtt.Client) -> None:
+        async for message in tap.messages:
+            assert isinstance(message.payload, bytes)
+            heard.append((str(message.topic), message.payload))
+
+    async with aiomqtt.Client("127.0.0.1", sim.cloud.broker_port) as tap:
+        await tap.subscribe("cmd/52/+/ctrl/#")
+        task = asyncio.get_running_loop().create_task(listen(tap))
+        try:
+            yield heard
+            # What was sent before this mark has been heard when the mark is.
+            await tap.publish("cmd/52/mark/ctrl/end", b"")
+            while not heard or heard[-1][0] != "cmd/52/mark/ctrl/end":
+                await asyncio.sleep(0)
+            heard.pop()
+        finally:
+            task.cancel()
+            await asyncio.wait({task})
+
+
+EVERYTHING: list[Say] = [row[1] for row in CONFIRMED]
+
+
+async def test_nothing_is_sent_in_read_only_mode() -> None:
+    async with heater(read_only=True) as (sim, device):
+        async with wire_tap(sim) as heard:
+            morning = Reservation.at(time(6, 30), WEEKDAYS, ReservationMode.HEAT_PUMP, celsius=50)
+            for say in [
+                *EVERYTHING,
+                lambda d: d.set_reservations([morning]),
+                lambda d: d.add_reservation(morning),
+                lambda d: d.set_tou_schedule([ALL_YEAR]),
+            ]:
+                with pytest.raises(ConfigurationError, match="NAVILINK_READ_ONLY"):
+                    await say(device)  # type: ignore[operator]
+            assert (await device.get_status()).dhw_temperature_setting == 121
+        assert heard == []
+
+
+async def test_a_dry_run_sends_nothing_and_says_what_it_would() -> None:
+    async with heater() as (sim, device):
+        async with wire_tap(sim) as heard:
+            status = await device.set_temperature(celsius=50, dry_run=True)
+            assert status.would_send == {
+                "command": 33554464,
+                "mode": "dhw-temperature",
+                "param": [100],
+                "paramStr": "",
+            }
+            assert status.dhw_temperature_setting == 121
+            assert (await device.set_temperature(celsius=60.5, dry_run=True)).would_send is None
+            morning = Reservation.at(time(6, 30), WEEKDAYS, ReservationMode.HEAT_PUMP, celsius=50)
+            assert len((await device.add_reservation(morning, dry_run=True)).reservations) == 1
+            assert "reservation" in await device.set_tou_schedule([ALL_YEAR], dry_run=True)
+        assert heard == []
+
+
+async def test_a_wish_that_holds_is_sent_only_by_force() -> None:
+    async with heater() as (sim, device):
+        async with wire_tap(sim) as heard:
+            await device.set_temperature(celsius=60.5)
+            await device.set_dhw_mode(DHWMode.ENERGY_SAVER)
+            await device.turn_on()
+        assert heard == []
+        async with wire_tap(sim) as heard:
+            await device.set_temperature(celsius=60.5, force=True)
+        assert len(heard) == 1
+
+
+@pytest.mark.parametrize(
+    "say",
+    [
+        lambda d: d.set_temperature(celsius=40.0),
+        lambda d: d.set_temperature(celsius=66.0),
+        lambda d: d.set_temperature(fahrenheit=1e9),
+        lambda d: d.set_temperature(celsius=float("nan")),
+        lambda d: d.set_temperature(celsius=True),
+        lambda d: d.set_temperature(),
+        lambda d: d.set_temperature(celsius=50, fahrenheit=122),
+        lambda d: d.start_vacation(days=0),
+        lambda d: d.start_vacation(days=100),
+        lambda d: d.start_vacation(days=1.5),
+        lambda d: d.set_vacation_days(days=100),
+        lambda d: d.set_anti_legionella(days=0),
+        lambda d: d.set_anti_legionella(days=31),
+        lambda d: d.set_air_filter_life(hours=500),
+        lambda d: d.set_air_filter_life(hours=10500),
+        lambda d: d.set_air_filter_life(hours=1250),
+        lambda d: d.get_energy_daily(1999, 1),
+        lambda d: d.get_energy_daily(2026, 13),
+        lambda d: d.get_energy_monthly(),
+    ],
+)
+async def test_a_value_out_of_range_is_refused_before(say: Say) -> None:
+    async with heater() as (sim, device):
+        async with wire_tap(sim) as heard:
+            with pytest.raises(ValueOutOfRangeError):
+                await say(device)
+        assert heard == []
+
+
+async def test_the_limits_are_the_heaters_own_and_said() -> None:
+    async with heater() as (_, device):
+        with pytest.raises(ValueOutOfRangeError, match=r"40\.5 °C.*65\.5 °C"):
+            await device.set_temperature(celsius=40.0)
+        assert (await device.set_temperature(celsius=40.5)).dhw_temperature_setting == 81
+        assert (await device.set_temperature(fahrenheit=150)).dhw_temperature_setting == 131
+
+
+@pytest.mark.parametrize(
+    ("number", "named"),
+    [
+        (32, "HEAT_PUMP is 1"),
+        (33, "ELECTRIC is 2"),
+        (34, "ENERGY_SAVER is 3"),
+        (0, "turn_off"),
+        (5, "start_vacation"),
+        (6, "turn_off"),
+        (99, "HEAT_PUMP"),
+        (True, "HEAT_PUMP"),
+        ("eco", "HEAT_PUMP"),
+    ],
+)
+async def test_numbers_of_the_early_design_are_refused_by_name(number: Any, named: str) -> None:
+    async with heater() as (_, device):
+        with pytest.raises(ValueOutOfRangeError, match=named):
+            await device.set_dhw_mode(number)
+
+
+async def test_what_a_heater_does_not_have_is_unsupported() -> None:
+    async with heater() as (sim, device):
+        async with wire_tap(sim) as heard:
+            for say in (
+                lambda d: d.set_recirculation_mode(RecircMode.ALWAYS),
+                lambda d: d.press_hot_button(),
+                lambda d: d.get_recirculation_schedule(),
+                lambda d: d.set_recirculation_schedule([]),
+            ):
+                with pytest.raises(UnsupportedCommandError, match="recirc"):
+                    await say(device)
+        assert heard == []
+
+
+@pytest.mark.parametrize("command", [c for c in COMMANDS if c.capabilities], ids=lambda c: c.name)
+def test_each_gate_closes_at_anything_but_its_values(command: Command) -> None:
+    features = Heater(now=datetime(2026, 1, 1, tzinfo=timezone.utc), recirculation=True).features
+    assert all(gate.open(features) for gate in command.capabilities)
+    for gate in command.capabilities:
+        for closed in (0, 1, None):
+            without = replace(features, **{gate.field: closed})
+            assert not gate.open(without)
+
+
+# What another heater might answer: a scripted one in the place of the simulated
+
+
+class Impostor:
+    """A heater that answers reads well and writes as told."""
+
+    def __init__(self, sim: Simulator, manner: str) -> None:
+        self.heater = Heater(
+            now=datetime(2026, 1, 1, tzinfo=timezone.utc), draws=None, recirculation=True
+        )
+        self.manner = manner
+        self.sim = sim
+        self.obeyed: list[Request] = []
+        self.status: Optional[DeviceStatus] = None
+
+    async def serve(self, ready: asyncio.Event) -> None:
+        async with aiomqtt.Client("127.0.0.1", self.sim.cloud.broker_port) as line:
+            await line.subscribe("cmd/52/navilink-0123456789ab/st/#", qos=1)
+            await line.subscribe("cmd/52/navilink-0123456789ab/ctrl/#", qos=1)
+            ready.set()
+            async for message in line.messages:
+                assert isinstance(message.payload, bytes)
+                asked = parse_request(str(message.topic), message.payload)
+                if asked is not None:
+                    await self.answer(line, asked)
+
+    async def answer(self, line: aiomqtt.Client, asked: Request) -> None:
+        status = self.status or self.heater.status(asked.code)
+        if asked.code == FEATURES.code:
+            body: dict[str, Any] = {"feature": encode_fields(self.heater.features)}
+        elif asked.code == STATUS.code or self.manner == "unchanged":
+            body = {"status": encode_fields(replace(status, command=asked.code))}
+        else:
+            self.obeyed.append(asked)
+            if self.manner == "drop":
+                await self.sim.cloud.drop_connections()
+            if self.manner != "refuse":
+                return
+            body = {"swVersion": 0, "failCode": 2}
+            frame = build_reply(asked, ADDRESS, body)
+            topic = "cmd/52/navilink-0123456789ab/res/ctrl-fail"
+            await line.publish(topic, frame.payload, qos=1)
+            return
+        frame = build_reply(asked, ADDRESS, body)
+        await line.publish(frame.topic, frame.payload, qos=1)
+
+
+@asynccontextmanager
+async def impostor(
+    manner: str, *, answer_timeout: float = LIMIT, **options: Any
+) -> AsyncIterator[tuple[Impostor, NaviLinkDevice]]:
+    async with Simulator(speed=600) as sim:
+        await sim.unplug()
+        sim.units[0].record.connected = 2
+        other = Impostor(sim, manner)
+        ready = asyncio.Event()
+        task = asyncio.get_running_loop().create_task(other.serve(ready))
+        await asyncio.wait_for(ready.wait(), LIMIT)
+        config = replace(sim.config, command_interval=0.0, answer_timeout=answer_timeout, **options)
+        try:
+            async with NaviLinkClient(config) as client:
+                yield other, (await client.get_devices())[0]
+        finally:
+            task.cancel()
+            await asyncio.wait({task})
+
+
+async def test_an_answer_that_does_not_show_the_wish_is_a_rejection() -> None:
+    async with impostor("unchanged") as (_, device):
+        with pytest.raises(CommandRejectedError) as caught:
+            await device.set_temperature(celsius=50)
+        assert "50.0 °C" in str(caught.value) and "60.5 °C" in str(caught.value)
+
+
+async def test_a_refusal_says_its_reason() -> None:
+    async with impostor("refuse") as (other, device):
+        with pytest.raises(CommandRejectedError, match="too recent"):
+            await device.set_temperature(celsius=50)
+        assert len(other.obeyed) == 1
+
+
+async def test_no_answer_says_that_it_may_still_take_effect_and_is_not_sent_again() -> None:
+    async with impostor("silent", answer_timeout=1.0) as (other, device):
+        with pytest.raises(RequestTimeoutError, match="may still take effect.*status"):
+            await device.set_temperature(celsius=50)
+        assert len(other.obeyed) == 1
+
+
+async def test_a_line_dropped_before_the_answer_ends_the_command_and_nothing_is_queued() -> None:
+    async with impostor("drop") as (other, device):
+        with pytest.raises(CommunicationError, match="may still have taken effect"):
+            await asyncio.wait_for(device.set_temperature(celsius=50), LIMIT)
+        async for _ in device.watch(interval=0.05):
+            break
+        assert len(other.obeyed) == 1
+
+
+async def test_a_mode_is_held_in_a_time_of_use_window_and_the_answer_says_so() -> None:
+    async with impostor("unchanged") as (other, device):
+        status = other.heater.status()
+        window = replace(status, tou_status=3, tou_override_status=2, dhw_operation_setting=1)
+        other.status = window
+        answer = await device.set_dhw_mode(DHWMode.HIGH_DEMAND)
+        assert answer.held_mode is DHWMode.HIGH_DEMAND
+        with pytest.raises(CommandRejectedError):
+            await device.set_temperature(celsius=50)
+        other.status = replace(window, tou_override_status=1)
+        with pytest.raises(CommandRejectedError):
+            await device.set_dhw_mode(DHWMode.HIGH_DEMAND)
+
+
+async def test_commands_to_one_heater_keep_their_distance() -> None:
+    async with Simulator(speed=600) as sim:
+        async with NaviLinkClient(replace(sim.config, command_interval=0.2)) as client:
+            device = (await client.get_devices())[0]
+            loop = asyncio.get_running_loop()
+            await device.set_temperature(celsius=50)
+            began = loop.time()
+            await asyncio.gather(
+                device.set_temperature(celsius=51), device.set_air_filter_life(hours=2000)
+            )
+            # A lower bound only: the distance must have been kept twice.
+            assert loop.time() - began >= 0.3
+
+
+# Reservations
+
+
+def reservation(number: int) -> Reservation:
+    days = (WEEKDAYS, WEEKEND, EVERY_DAY)[number % 3]
+    mode = (ReservationMode.HEAT_PUMP, ReservationMode.ENERGY_SAVER)[number % 2]
+    return Reservation.at(time(number, 3 * number), days, mode, celsius=45 + number / 2)
+
+
+async def test_sixteen_reservations_survive_add_update_and_remove_in_any_order() -> None:
+    async with heater() as (_, device):
+        everyone = [reservation(number) for number in range(16)]
+        assert (await device.get_reservations()).reservations == ()
+        for entry in everyone[:3]:
+            await device.add_reservation(entry)
+        await device.set_reservations(everyone)
+        assert set((await device.get_reservations()).reservations) == set(everyone)
+        later = replace(everyone[7], time=time(23, 59), enabled=False)
+        await device.update_reservation(everyone[7], later)
+        await device.remove_reservation(everyone[0])
+        program = await device.add_reservation(everyone[0])
+        expected = {*everyone[:7], later, *everyone[8:]}
+        assert set(program.reservations) == expected and program.enabled
+        for entry in sorted(expected, key=lambda e: (e.temperature, e.time), reverse=True):
+            await device.remove_reservation(entry)
+        assert (await device.get_reservations()).reservations == ()
+
+
+async def test_two_writers_at_once_lose_nothing() -> None:
+    async with heater() as (_, device):
+        await asyncio.gather(*(device.add_reservation(reservation(n)) for n in range(5)))
+        found = (await device.get_reservations()).reservations
+        assert set(found) == {reservation(n) for n in range(5)}
+
+
+async def test_a_reservation_that_is_not_there_cannot_be_removed() -> None:
+    async with heater() as (_, device):
+        await device.add_reservation(reservation(1))
+        with pytest.raises(ValueOutOfRangeError, match="get_reservations"):
+            await device.remove_reservation(reservation(2))
+        assert (await device.get_reservations()).reservations == (reservation(1),)
+
+
+async def test_a_reservation_outside_the_heaters_limits_is_refused() -> None:
+    async with heater() as (sim, device):
+        async with wire_tap(sim) as heard:
+            cold = replace(reservation(1), temperature=HalfCelsius(60))
+            with pytest.raises(ValueOutOfRangeError):
+                await device.add_reservation(cold)
+        assert heard == []
+
+
+# Time of use, energy, diagnostics
+
+ALL_YEAR = TOUPeriod(
+    EVERY_MONTH, EVERY_DAY, time(0, 0), time(23, 59), Decimal("0.30"), Decimal("0.30")
+)
+
+
+async def test_a_time_of_use_plan_is_written_whole_and_a_gap_is_named() -> None:
+    def period(start: time, end: time, price: str) -> TOUPeriod:
+        return TOUPeriod(EVERY_MONTH, EVERY_DAY, start, end, Decimal(price), Decimal(price))
+
+    day = [
+        period(time(0, 0), time(15, 59), "0.30"),
+        period(time(16, 0), time(20, 59), "0.42"),
+        period(time(21, 0), time(23, 59), "0.30"),
+    ]
+    async with heater() as (sim, device):
+        sent = await device.set_tou_schedule(day)
+        assert sent["controllerSerialNumber"] == sim.units[0].record.controller_serial
+        assert (await device.set_tou(True)).tou_status != 0
+        async with wire_tap(sim) as heard:
+            with pytest.raises(ValueOutOfRangeError, match="not covered"):
+                await device.set_tou_schedule(day[:2])
+        assert heard == []
+
+
+async def test_energy_by_day_and_by_month() -> None:
+    async with heater() as (sim, device):
+        now = sim.clock.now()
+        days = await device.get_energy_daily(now.year, now.month)
+        assert days.usage[0].date.month == now.month
+        assert days.total.total_wh >= sum(day.total_wh for day in days.usage) > 0
+        one, two = await asyncio.gather(
+            device.get_energy_monthly(now.year), device.get_energy_daily(now.year, now.month)
+        )
+        assert len(one.usage) == 12 and one.total.heat_pump_wh >= days.total.heat_pump_wh
+        month = one.usage[now.month - 1]
+        assert month.date.day == 1 and month.heat_pump_wh > 0
+        assert len(two.usage) >= 28
+
+
+async def test_diagnostics_and_waiting_firmware() -> None:
+    async with heater() as (_, device):
+        assert "taData" in await device.get_diagnostics()
+        assert await device.get_downloaded_software() == []
+
+
+async def test_an_offline_heater_is_said_to_be_offline_when_told_something() -> None:
+    async with Simulator(speed=600) as sim:
+        async with NaviLinkClient(replace(sim.config, answer_timeout=0.3)) as client:
+            device = (await client.get_devices())[0]
+            await sim.unplug()
+            with pytest.raises(DeviceOfflineError):
+                await device.set_temperature(celsius=50)
+
+
+def test_read_only_is_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NAVILINK_READ_ONLY", "1")
+    assert NaviLinkConfig.from_environment().read_only
+
+
+# Every control row, against a heater that answers wrongly, not at all, or loses the line
+
+SOME_VALUES = {"temperature": 100, "mode": 4, "days": 5, "hours": 2000}
+
+
+def wish(command: Command) -> dict[str, Any]:
+    return {
+        parameter.name: SOME_VALUES.get(parameter.name) or parameter.lowest
+        for parameter in command.parameters
+    }
+
+
+async def told(device: NaviLinkDevice, command: Command) -> DeviceStatus:
+    return await device.control(command, force=True, **wish(command))
+
+
+@pytest.mark.parametrize(
+    ("manner", "expected"),
+    [
+        ("unchanged", CommandRejectedError),
+        ("refuse", CommandRejectedError),
+        ("silent", RequestTimeoutError),
+        ("drop", CommunicationError),
+    ],
+)
+async def test_every_row_fails_plainly(manner: str, expected: type[Exception]) -> None:
+    soon = ReconnectConfig(initial_delay=0.02, max_delay=0.05)
+    patience = 1.0 if manner == "silent" else LIMIT
+    async with impostor(manner, reconnect=soon, answer_timeout=patience) as (other, device):
+        await device.get_status()
+        for command in CONTROL:
+            if manner == "unchanged" and not command.expects:
+                continue
+            other.status = replace(
+                other.heater.status(),
+                **{part.field: _not(part, wish(command)) for part in command.expects},
+            )
+            await asyncio.wait_for(device._line._session.wait_connected(), LIMIT)
+            with pytest.raises(expected):
+                await told(device, command)
+        rows = len(CONTROL) if manner != "unchanged" else len([c for c in CONTROL if c.expects])
+        assert len(other.obeyed) == (rows if manner != "unchanged" else 0)
+
+
+def _not(part: commands.Expectation, values: dict[str, int]) -> int:
+    wanted = part.value if part.parameter is None else values[part.parameter]
+    assert wanted is not None
+    return wanted if part.other else wanted + 1

@@ -1,0 +1,60 @@
+"""The benchmarks run and fill their table; what they measure is not judged here."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+#: Those that take seconds and need nothing but what the tests have, and how many figures each has.
+QUICK = {"start": 4, "decode": 6, "first-reading": 12, "round-trip": 2, "many": 12, "outages": 1}
+#: Without a floor there is no ratio.
+BARE = {"many", "first-reading"}
+
+
+def benchmarks(*words: str) -> subprocess.CompletedProcess[str]:
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    return subprocess.run(
+        [sys.executable, "-m", "benchmarks", *words],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": path, "PYTHONIOENCODING": "utf-8"},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=120,
+    )
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_the_quick_form_fills_its_table(name: str, tmp_path: Path) -> None:
+    page = tmp_path / "RESULTS.md"
+    done = benchmarks("--quick", name, "--results", str(page))
+    assert done.returncode == 0, done.stderr
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    text = page.read_text("utf-8")
+    check_machine(text)
+    rows = [line.split("|")[1:-1] for line in text.splitlines() if "|" in line]
+    figures = [[cell.strip() for cell in row] for row in rows[2:]]
+    assert len(figures) >= QUICK[name]
+    for what, ours, floor, ratio, *_ in figures:
+        assert re.match(r"-?[\d.,]+", ours), what
+        if name not in BARE:
+            assert re.match(r"[\d.,]+ ", floor) and float(ratio) > 0, what
+
+
+def check_machine(text: str) -> None:
+    """Check that a page names the machine, but neither a path nor its host."""
+    assert "- cores: " in text and "- Python: " in text
+    assert str(ROOT) not in text and str(Path.home()) + os.sep not in text
+    assert platform.node() not in text
+
+
+def test_an_unknown_benchmark_is_refused_with_the_list() -> None:
+    done = benchmarks("nonsense")
+    assert done.returncode == 2 and "round-trip" in done.stderr

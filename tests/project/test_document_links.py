@@ -1,0 +1,84 @@
+"""Every link of every page leads somewhere. Those that leave the project are known by their host."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted(
+    page
+    for page in ROOT.rglob("*.md")
+    if not {".venv", "build", "dist", "site", ".pytest_cache"} & {*page.relative_to(ROOT).parts}
+)
+#: Where pages may send people; nothing is fetched.
+OUTSIDE = {
+    "keepachangelog.com",
+    "semver.org",
+    "www.amazontrust.com",
+}
+
+
+def prose(page: Path) -> str:
+    """The page without its code, where brackets mean other things."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text("utf-8"), flags=re.M | re.S)
+    return re.sub(r"`[^`\n]*`", lambda code: re.sub(r"[\[\]()]", "", code[0]), text)
+
+
+def links(page: Path) -> list[str]:
+    inline = re.findall(r"\]\(<?([^)\s>]+)>?(?: \"[^\"]*\")?\)", prose(page))
+    named = re.findall(r"^\[[^\]]+\]:\s*(\S+)", prose(page), re.M)
+    bare = re.findall(r"<(https?://[^>]+)>", prose(page))
+    return [*inline, *named, *bare]
+
+
+def anchors(page: Path) -> set[str]:
+    """What headings are called, as GitHub and MkDocs both do."""
+    found: dict[str, int] = {}
+    names = set()
+    for heading in re.findall(r"^#+ (.+)$", prose(page), re.M):
+        words = re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
+        names.add(words if words not in found else f"{words}-{found[words]}")
+        found[words] = found.get(words, 0) + 1
+    return names
+
+
+EVERY_LINK = [
+    pytest.param(page, link, id=f"{page.relative_to(ROOT).as_posix()}-{link}")
+    for page in PAGES
+    for link in links(page)
+]
+
+
+def test_there_are_links() -> None:
+    assert len(PAGES) >= 12 and len(EVERY_LINK) >= 25
+
+
+@pytest.mark.parametrize(("page", "link"), EVERY_LINK)
+def test_a_link_leads_somewhere(page: Path, link: str) -> None:
+    parts = urlsplit(link)
+    if parts.scheme:
+        assert parts.scheme == "https" and parts.hostname in OUTSIDE, "list its host in OUTSIDE"
+        return
+    target = (page.parent / unquote(parts.path)).resolve() if parts.path else page
+    assert target.exists() and ROOT in [target, *target.parents]
+    if parts.fragment:
+        assert parts.fragment in anchors(target), sorted(anchors(target))
+
+
+def test_every_page_of_the_documents_can_be_reached_from_the_first() -> None:
+    seen, left = set(), [ROOT / "README.md"]
+    while left:
+        page = left.pop()
+        if page not in seen:
+            seen.add(page)
+            paths = [urlsplit(link) for link in links(page)]
+            left += [
+                (page.parent / part.path).resolve()
+                for part in paths
+                if not part.scheme and part.path.endswith(".md")
+            ]
+    assert {page for page in PAGES if page.parent == ROOT / "docs"} <= seen

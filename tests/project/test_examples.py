@@ -1,0 +1,195 @@
+"""The examples run against the simulator, each with one flag."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import re
+import runpy
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from support.home_assistant_schema import SENSOR_CLASSES
+from support.programs import running
+
+import navien_nwp500
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+LIMIT = 60.0
+
+
+def command(name: str, *words: str) -> list[str]:
+    return [sys.executable, "-W", "error", str(EXAMPLES / name), *words]
+
+
+def environment() -> dict[str, str]:
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("NAVILINK_")}
+    return {**clean, "PYTHONIOENCODING": "utf-8"}
+
+
+def ending(name: str, *words: str, cwd: Path) -> tuple[int, str, str]:
+    """Run an example to its end; returns its exit code and what it printed."""
+    done = subprocess.run(
+        command(name, *words),
+        cwd=cwd,
+        env=environment(),
+        capture_output=True,
+        encoding="utf-8",
+        timeout=LIMIT,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def run(name: str, *words: str, cwd: Path) -> list[str]:
+    """Run an example on the simulator, where it succeeds; returns the lines that it printed."""
+    code, out, err = ending(name, *words, "--simulate", cwd=cwd)
+    assert (code, err) == (0, "")
+    return out.splitlines()
+
+
+def test_basic_usage_prints_a_reading(tmp_path: Path) -> None:
+    out = "\n".join(run("basic_usage.py", cwd=tmp_path))
+    assert "setpoint  60.5 °C (140.9 °F)" in out
+
+
+def test_the_control_demo_prints_each_confirmation(tmp_path: Path) -> None:
+    lines = run("device_control_demo.py", cwd=tmp_path)
+    assert len(lines) == 9 and "refused" not in "".join(lines)
+    assert "confirmed: 49.0 °C (120.2 °F)" in lines[0]
+    assert lines[-1].endswith("1 kept")
+
+
+def test_the_keys_are_walked_to_and_not_shown(tmp_path: Path) -> None:
+    lines = run("debug/debug_aws_creds.py", cwd=tmp_path)
+    assert len(lines) == 8 and all(line.startswith("passed") for line in lines)
+    assert "AWS keys" in lines[-1] and "to be renewed in" in lines[-1]
+    assert "ASIA" not in "".join(lines)
+
+
+def test_the_connection_is_walked_to_and_heard(tmp_path: Path) -> None:
+    out = "".join(run("debug/debug_websocket.py", cwd=tmp_path))
+    assert "failed" not in out and out.count("line online") == 3
+
+
+@pytest.mark.parametrize("name", ["debug_aws_creds.py", "debug_websocket.py"])
+def test_a_walk_without_an_account_ends_at_the_configuration(name: str, tmp_path: Path) -> None:
+    code, out, err = ending(f"debug/{name}", cwd=tmp_path)
+    assert (code, err) == (1, "")
+    assert out.startswith("failed     configuration") and ".env.template" in out
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals as Unix has them")
+def test_the_production_monitor_records_until_ctrl_c(tmp_path: Path) -> None:
+    csv = tmp_path / "tank.csv"
+    words = command("tank_monitoring_production.py", "tank.csv", "--simulate")
+    with running(*words, cwd=tmp_path, env=environment()) as process:
+        deadline = time.monotonic() + LIMIT
+        while not csv.exists() or csv.read_bytes().count(b"\n") < 4:
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < deadline, "it records nothing"
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=LIMIT)
+    assert process.returncode == 0 and "Traceback" not in err
+    assert csv.read_bytes().endswith(b"\n")
+
+
+def test_one_look_says_by_its_exit_code_whether_there_is_hot_water(tmp_path: Path) -> None:
+    assert re.fullmatch(r"NWP500: \d+ % charged, fault: none", run("one_shot.py", cwd=tmp_path)[0])
+    code, _, err = ending("one_shot.py", "101", "--simulate", cwd=tmp_path)
+    assert (code, err) == (1, "")
+
+
+def test_a_heater_in_a_program_that_does_other_things(tmp_path: Path) -> None:
+    lines = run("embed_in_asyncio.py", cwd=tmp_path)
+    assert [bool(re.fullmatch(r"{'NWP500': '\d+ %'}", line)) for line in lines][-5:] == [True] * 5
+
+
+def test_all_heaters_are_shown_and_the_one_that_is_away(tmp_path: Path) -> None:
+    lines = run("many_heaters.py", cwd=tmp_path)
+    assert len(lines) == 12 and lines[3] == "NWP500 4         offline"
+    assert sum(" W  " in line for line in lines) == 11
+
+
+def test_readings_are_in_the_database(tmp_path: Path) -> None:
+    for _ in range(2):  # the second run goes on with the file
+        assert run("to_sqlite.py", "heaters.db", cwd=tmp_path) == []
+    database = sqlite3.connect(tmp_path / "heaters.db")
+    rows = database.execute("SELECT * FROM readings ORDER BY time").fetchall()
+    database.close()
+    assert len(rows) == 20
+    assert all(row[1] == "NWP500" and row[4] == 60.5 and row[7] == 0 for row in rows)
+
+
+def test_readings_are_lines_of_influxdb(tmp_path: Path) -> None:
+    lines = run("to_influx.py", cwd=tmp_path)
+    fields = r"charge=\d+i,fault=0i,heating=[01]i,setpoint=60.5,water=\d+\.\d,watts=\d+i"
+    assert len(lines) == 10
+    assert all(re.fullmatch(rf"navien,heater=NWP500 {fields} \d{{19}}", line) for line in lines)
+
+
+def test_the_integration_passes_its_own_tests() -> None:
+    words = ("-p", "navien_nwp500.apps.pytest_plugin", "-p", "no:cacheprovider", "-W", "error")
+    # Only pytest-asyncio before 1.0 asks for it.
+    asks = ("-W", 'ignore:The configuration option "asyncio_default_fixture_loop_scope')
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *words, *asks, "-q", str(EXAMPLES / "embedding")],
+        cwd=EXAMPLES / "embedding",
+        env={**os.environ, "PYTHONPATH": str(EXAMPLES.parent)},
+        capture_output=True,
+        text=True,
+        timeout=2 * LIMIT,
+    )
+    assert done.returncode == 0 and "3 passed" in done.stdout, done.stdout + done.stderr
+
+
+def test_the_side_of_home_assistant_names_only_what_is_there() -> None:
+    """Home Assistant is not installed here: what can be judged without it is."""
+    folder = EXAMPLES / "embedding" / "navien_example"
+    manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
+    assert manifest["domain"] == folder.name and manifest["requirements"] == ["navien-nwp500"]
+    trees = {path.stem: ast.parse(path.read_text("utf-8")) for path in folder.glob("*.py")}
+    for name, tree in trees.items():
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.ImportFrom) or node.module is None:
+                continue
+            wanted = {alias.name for alias in node.names}
+            if node.module == "navien_nwp500":
+                assert wanted <= set(navien_nwp500.__all__)
+            elif node.level:
+                assert wanted <= _defined(trees[node.module]), node.module
+            elif name in ("feed", "readings"):
+                assert not node.module.startswith("homeassistant"), "it could not be tested"
+
+
+def test_the_units_are_those_home_assistant_takes() -> None:
+    found = runpy.run_path(str(EXAMPLES / "embedding" / "navien_example" / "readings.py"))
+    for row in found["SENSORS"]:
+        units, states = SENSOR_CLASSES.get(row.device_class, ({"%"}, {"measurement"}))
+        assert row.unit in units and "measurement" in states
+
+
+def _defined(tree: ast.Module) -> set[str]:
+    made = {node.name for node in tree.body if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
+    for node in tree.body:
+        if isinstance(node, ast.Assign):
+            made |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+    return made
+
+
+def test_every_example_is_in_the_list() -> None:
+    text = (EXAMPLES / "README.md").read_text("utf-8")
+    folder = EXAMPLES / "embedding"
+    programs = [path for path in EXAMPLES.rglob("*.py") if folder not in path.parents]
+    assert all(f"| `{path.relative_to(EXAMPLES).as_posix()}" in text for path in programs)
+
+
+def test_no_example_is_longer_than_a_screen_or_two() -> None:
+    for path in EXAMPLES.rglob("*.py"):
+        assert len(path.read_text("utf-8").splitlines()) <= 60, path.name

@@ -1,0 +1,48 @@
+"""Every section of reference/PROTOCOL.md that code or documents cite is there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from support.reference_page import NUMBERS, TEXT, chapter, cited, resolves
+
+ROOT = Path(__file__).parents[2]
+FOLDERS = ("navien_nwp500", "tests", "benchmarks", "examples", "docs", "reference")
+CITING = sorted(
+    path
+    for files in (ROOT.glob("*.md"), *((ROOT / folder).rglob("*") for folder in FOLDERS))
+    for path in files
+    if path.suffix in (".py", ".md", ".txt")
+)
+
+
+@pytest.mark.parametrize("path", CITING, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_what_is_cited_is_there(path: Path) -> None:
+    missing = set(cited(path.read_text("utf-8"))) - set(NUMBERS)
+    assert not missing, "write the section, with source and certainty, in reference/PROTOCOL.md"
+
+
+def test_citations_are_found_in_every_form() -> None:
+    forms = (
+        "(protocol 8.3, 8.4 and 9.12) PROTOCOL.md 1.16, PROTOCOL 13. the password last (protocol\n"
+        "        1.5). #: known (protocol\n    #: 4.4, 14). Protocol 9.2 to 9.5 and MQTT 3.1.1"
+    )
+    numbers = ["8.3", "8.4", "9.12", "1.16", "13", "1.5", "4.4", "14", "9.2", "9.5"]
+    assert cited(forms) == numbers
+    assert not resolves(f"PROTOCOL {6}.99") and not resolves("nothing")
+    assert sum(len(cited(path.read_text("utf-8"))) for path in CITING) > 200
+
+
+def test_the_open_points_that_are_cited_are_open() -> None:
+    listed = re.findall(r"^\| (\d+) \|", chapter(13), re.M)
+    texts = [path.read_text("utf-8") for path in CITING if path.suffix == ".py"]
+    points = re.findall(r"PROTOCOL 13, point (\d+)", " ".join(texts), re.I)
+    assert points and set(points) <= set(listed)
+
+
+def test_sections_are_numbered_once_and_in_order() -> None:
+    order = [tuple(int(part) for part in number.split(".")) for number in NUMBERS]
+    assert order == sorted(set(order))
+    assert len(order) == len(re.findall(r"^#{2,3} ", TEXT, re.M))

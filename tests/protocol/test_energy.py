@@ -1,0 +1,183 @@
+"""Energy history: the examples of protocol 8.6, and everything an answer must not be."""
+
+from __future__ import annotations
+
+import calendar
+import copy
+import datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from navien_nwp500.exceptions import ProtocolError
+from navien_nwp500.protocol.energy import (
+    EnergyTotal,
+    EnergyUsage,
+    decode_energy_daily,
+    decode_energy_monthly,
+)
+
+# Protocol 8.6, the daily reply.
+DAILY: dict[str, Any] = {
+    "deviceType": 52,
+    "macAddress": "0123456789ab",
+    "additionalValue": "1234",
+    "typeOfUsage": 1,
+    "total": {"heUsage": 146000, "hpUsage": 1266000, "heTime": 35, "hpTime": 3124},
+    "usage": [
+        {
+            "year": 2026,
+            "month": 1,
+            "data": [
+                {"heUsage": 0, "hpUsage": 1840, "heTime": 0, "hpTime": 4},
+                {"heUsage": 0, "hpUsage": 1790, "heTime": 0, "hpTime": 4},
+                {"heUsage": 0, "hpUsage": 1830, "heTime": 0, "hpTime": 4},
+            ],
+        }
+    ],
+}
+ITEM = {"heUsage": 900, "hpUsage": 50000, "heTime": 1, "hpTime": 110}
+
+
+def answer(*parts: dict[str, Any]) -> dict[str, Any]:
+    return {"total": DAILY["total"], "usage": list(parts)}
+
+
+def test_the_daily_example() -> None:
+    history = decode_energy_daily(DAILY)
+    assert history.total == EnergyTotal(
+        heat_pump_wh=1266000, element_wh=146000, heat_pump_hours=3124, element_hours=35
+    )
+    assert history.total.total_wh == 1412000
+    assert [(day.date.isoformat(), day.heat_pump_wh) for day in history.usage] == [
+        ("2026-01-01", 1840),
+        ("2026-01-02", 1790),
+        ("2026-01-03", 1830),
+    ]
+    assert history.usage[0] == EnergyUsage(
+        date=datetime.date(2026, 1, 1),
+        heat_pump_wh=1840,
+        element_wh=0,
+        heat_pump_hours=4,
+        element_hours=0,
+    )
+
+
+def test_heat_pump_and_element_are_summed() -> None:
+    history = decode_energy_daily(answer({"year": 2026, "month": 1, "data": [ITEM]}))
+    assert history.usage[0].total_wh == 50900
+
+
+def test_the_lifetime_is_not_the_sum_of_the_answer() -> None:
+    history = decode_energy_daily(DAILY)
+    assert sum(day.total_wh for day in history.usage) == 5460 != history.total.total_wh
+
+
+def test_a_month_is_named_by_its_first_day_and_years_come_in_order() -> None:
+    history = decode_energy_monthly(
+        answer({"year": 2026, "data": [ITEM] * 2}, {"year": 2025, "data": [ITEM] * 12})
+    )
+    assert len(history.usage) == 14
+    assert history.usage[0].date == datetime.date(2025, 1, 1)
+    assert history.usage[11].date == datetime.date(2025, 12, 1)
+    assert history.usage[13].date == datetime.date(2026, 2, 1)
+    assert history.usage[13].heat_pump_hours == 110
+
+
+@given(st.integers(2000, 2099), st.integers(1, 12))
+def test_a_full_month_has_its_own_days(year: int, month: int) -> None:
+    length = calendar.monthrange(year, month)[1]
+    part = {"year": year, "month": month, "data": [ITEM] * length}
+    days = decode_energy_daily(answer(part)).usage
+    assert days[-1].date == datetime.date(year, month, length)
+    part["data"] = [ITEM] * (length + 1)
+    with pytest.raises(ProtocolError, match="entries where"):
+        decode_energy_daily(answer(part))
+
+
+def test_a_leap_day_is_a_day() -> None:
+    days = [ITEM] * 29
+    february = decode_energy_daily(answer({"year": 2028, "month": 2, "data": days}))
+    assert february.usage[-1].date == datetime.date(2028, 2, 29)
+    with pytest.raises(ProtocolError, match="29 entries where 28 are possible"):
+        decode_energy_daily(answer({"year": 2026, "month": 2, "data": days}))
+
+
+def test_a_thirteenth_month_is_refused() -> None:
+    with pytest.raises(ProtocolError, match="13 entries where 12"):
+        decode_energy_monthly(answer({"year": 2026, "data": [ITEM] * 13}))
+
+
+def test_a_date_twice_is_refused() -> None:
+    part = {"year": 2026, "month": 1, "data": [ITEM]}
+    with pytest.raises(ProtocolError, match="2026-01-01 is in the answer twice"):
+        decode_energy_daily(answer(part, part))
+
+
+def test_a_month_without_days_is_an_answer() -> None:
+    assert decode_energy_daily(answer({"year": 2026, "month": 1, "data": []})).usage == ()
+    assert decode_energy_daily(answer()).usage == ()
+
+
+def test_unknown_keys_change_nothing() -> None:
+    item = {**ITEM, "epUsage": None, "waterUsage": "x"}
+    plain = decode_energy_daily(answer({"year": 2026, "month": 1, "data": [ITEM]}))
+    more = decode_energy_daily({**answer({"year": 2026, "month": 1, "data": [item]}), "day": 0.5})
+    assert more.usage[0].total_wh == plain.usage[0].total_wh
+    assert more.total == plain.total
+
+
+@pytest.mark.parametrize("key", ["hpUsage", "heUsage", "hpTime", "heTime"])
+@pytest.mark.parametrize("where", ["total", "day"])
+def test_a_count_is_an_integer(where: str, key: str) -> None:
+    body = copy.deepcopy(DAILY)
+    target = body["total"] if where == "total" else body["usage"][0]["data"][1]
+    for wrong in (True, 1.0, None, "1", [], {}, 2**63):
+        target[key] = wrong
+        with pytest.raises(ProtocolError, match=key):
+            decode_energy_daily(body)
+    del target[key]
+    with pytest.raises(ProtocolError, match=f"{key} is missing"):
+        decode_energy_daily(body)
+
+
+@pytest.mark.parametrize("wrong", [True, 1.0, None, "1", 0, -1, 2**70])
+@pytest.mark.parametrize("key", ["year", "month"])
+def test_a_date_is_made_of_integers(key: str, wrong: object) -> None:
+    body = copy.deepcopy(DAILY)
+    body["usage"][0][key] = wrong
+    with pytest.raises(ProtocolError, match=f"{key} holds no integer"):
+        decode_energy_daily(body)
+
+
+@pytest.mark.parametrize("year", [1999, 2100])
+def test_years_have_limits(year: int) -> None:
+    with pytest.raises(ProtocolError, match="2000 to 2099"):
+        decode_energy_monthly(answer({"year": year, "data": []}))
+    with pytest.raises(ProtocolError, match="2000 to 2099"):
+        decode_energy_daily(answer({"year": year, "month": 1, "data": []}))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=3)
+    | st.dictionaries(
+        st.sampled_from(["total", "usage", "data", "year", "month", "hpUsage"]), inner
+    ),
+    max_leaves=8,
+)
+
+
+@given(JSON)
+def test_rubbish_is_a_protocol_error(body: Any) -> None:
+    for read in (decode_energy_daily, decode_energy_monthly):
+        with pytest.raises(ProtocolError):
+            read(body)
+
+
+@given(JSON)
+def test_rubbish_inside_a_good_answer_is_a_protocol_error(part: Any) -> None:
+    with pytest.raises(ProtocolError):
+        decode_energy_daily(answer({"year": 2026, "month": 1, "data": [part]}))

@@ -1,0 +1,309 @@
+"""Every parser gives what json.loads gives, or is not asked; the quick decoding is the careful one."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import importlib.util
+import json
+import pickle
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from navien_nwp500.exceptions import ProtocolError
+from navien_nwp500.protocol import json_codec, packed
+from navien_nwp500.protocol.fields import (
+    _decode_with_care,
+    _shapes,
+    decode_fields,
+    encode_fields,
+    field_specs,
+)
+from navien_nwp500.protocol.status import DeviceStatus, DHWStatus
+
+MANY = settings(max_examples=150, deadline=None, database=None)
+ROWS = field_specs(DeviceStatus)
+CORE: dict[str, Any] = {row.key: 2 for row in ROWS if row.required}
+
+every_parser = pytest.mark.parametrize("parser", json_codec.PARSERS)
+
+
+def outcome(read: Callable[[], Any]) -> tuple[str, Any]:
+    """What came of it: NaN equals itself, True is not 1, and the order of keys counts."""
+    try:
+        return "value", exact(read())
+    except (ValueError, RecursionError, ProtocolError) as error:
+        return type(error).__name__, str(error)
+
+
+def exact(value: Any) -> Any:
+    if isinstance(value, dict):
+        return [(key, exact(inner)) for key, inner in value.items()]
+    if isinstance(value, list):
+        return ["list", *map(exact, value)]
+    return type(value), repr(value)
+
+
+# Parsers
+
+RECORDING = Path(__file__).parents[2] / "reference" / "recovery.jsonl"
+SOUND = b'{"status": {"a": 1, "b": [1, -2, {"c": "x"}], "d": null, "e": true}}'
+HOSTILE = {
+    "empty": b"",
+    "blanks around": b' \t\r\n{"a": 1}\n ',
+    "a form feed": b'\x0c{"a": 1}',
+    "BOM": b'\xef\xbb\xbf{"a": 1}',
+    "utf-16": '{"a": 1}'.encode("utf-16"),
+    "utf-16 without BOM": '{"a": 1}'.encode("utf-16-le"),
+    "utf-32": '{"a": 1}'.encode("utf-32-be"),
+    "NUL": b'{"a": 1}\0',
+    "twice": b'{"a": 1}{"a": 1}',
+    "a key twice": b'{"a": 1, "b": 2, "a": 3}',
+    "a key twice in two spellings": b'{"a": 1, "b": 2, "\\u0061": 3}',
+    "a comma too many": b'{"a": 1,}',
+    "a comment": b'{"a": 1 /* one */}',
+    "single quotes": b"{'a': 1}",
+    "a tab in a text": b'{"a": "\t"}',
+    "DEL in a text": b'{"a": "\x7f"}',
+    "a lone surrogate": b'{"a": "\\ud800"}',
+    "surrogates the wrong way round": b'{"a": "\\udc00\\ud800"}',
+    "a pair of surrogates": b'{"a": "\\ud83d\\ude00"}',
+    "a surrogate in bytes": b'{"a": "\xed\xa0\x80"}',
+    "overlong utf-8": b'{"a": "\xc0\xaf"}',
+    "half a character": b'{"a": "\xc3"}',
+    "an escape that is none": b'{"a": "\\x41"}',
+    "deep": b'{"a": ' + b"[" * 30 + b"]" * 30 + b"}",
+    "deeper": b'{"a": ' + b"[" * 1020 + b"]" * 1020 + b"}",
+    "deepest": b'{"a": ' + b"[" * 50_000 + b"]" * 50_000 + b"}",
+    **{
+        f"number {text[:24]}": b'{"a": %b}' % text.encode()
+        for text in (
+            *("0", "-0", "00", "01", "+1", "1.", ".5", "1.0", "-0.0", "1e3", "1E400", "1e-400"),
+            *("NaN", "-NaN", "Infinity", "-Infinity", "nan", "0x10", "1_000", "\u0663", "True"),
+            *(
+                str(sign * 2**bits + more)
+                for sign in (1, -1)
+                for bits in (31, 53, 63, 64)
+                for more in (-1, 0, 1)
+            ),
+            *("9" * 400, "9" * 5000, "0." + "1" * 5000),
+        )
+    },
+    **{
+        f"alone {text}": text.encode()
+        for text in ("1", "1.5", "true", "null", '"x"', "[]", "[1.5]")
+    },
+}
+
+
+@every_parser
+@pytest.mark.parametrize("payload", HOSTILE.values(), ids=HOSTILE)
+def test_a_hostile_text_means_the_same_to_every_parser(parser: str, payload: bytes) -> None:
+    quick = json_codec.PARSERS[parser]
+    assert outcome(lambda: json_codec.loads(payload, quick)) == outcome(lambda: json.loads(payload))
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.sampled_from([2**63 - 1, 2**63, 2**64, -(2**63) - 1, 10**400])
+    | st.floats()
+    | st.text(st.characters(), max_size=6),
+    lambda inner: st.lists(inner, max_size=4)
+    | st.dictionaries(st.text(st.characters(), max_size=3), inner, max_size=4),
+    max_leaves=15,
+)
+
+
+@every_parser
+@MANY
+@given(data=st.data())
+def test_a_damaged_text_means_the_same_to_every_parser(parser: str, data: st.DataObject) -> None:
+    text = json.dumps(data.draw(JSON), ensure_ascii=data.draw(st.booleans()))
+    payload = bytearray(text.encode(errors="surrogatepass"))
+    for _ in range(data.draw(st.integers(0, 3))):
+        at = data.draw(st.integers(0, len(payload)))
+        part = data.draw(st.binary(max_size=2) | st.sampled_from([b"\\ud800", b"1.5", b"[", b"-0"]))
+        payload[at : at + data.draw(st.integers(0, 2))] = part
+    quick, whole = json_codec.PARSERS[parser], bytes(payload)
+    assert outcome(lambda: json_codec.loads(whole, quick)) == outcome(lambda: json.loads(whole))
+
+
+@every_parser
+def test_an_ordinary_message_is_read_by_the_quick_parser_alone(
+    parser: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = [*RECORDING.read_bytes().splitlines(), SOUND]
+    quick, expected = json_codec.PARSERS[parser], [json.loads(text) for text in texts]
+    monkeypatch.setattr(json, "loads", None)
+    assert [json_codec.loads(text, quick) for text in texts] == expected
+
+
+def test_the_quickest_parser_that_is_installed_comes_first() -> None:
+    wanted = ["orjson", "msgspec.json", "json"]
+    there = [name for name in wanted if importlib.util.find_spec(name.partition(".")[0])]
+    assert list(json_codec.PARSERS) == there
+
+
+# Decoding
+
+ODD: tuple[Any, ...] = (
+    *(None, True, False, 1.0, 1.5, float("nan"), "1", "", [], [1], {}, {"a": 1}, 10**400),
+    *(2**31, -(2**31) - 1, 2**63 - 1, -(2**63), 2**63, -(2**63) - 1),
+)
+NUMBERS = st.integers(-(2**31), 2**31 - 1) | st.integers(-2, 3)
+KEYS = st.sampled_from([row.key for row in ROWS]) | st.sampled_from(["new", "newer", "extra"])
+BODIES = st.builds(
+    lambda numbers, count, more, gone: {
+        key: value
+        for key, value in {
+            **{row.key: number for row, number in zip(ROWS[:count], numbers)},
+            **more,
+        }.items()
+        if key not in gone
+    },
+    st.lists(NUMBERS, min_size=len(ROWS), max_size=len(ROWS)),
+    st.sampled_from([60, 87, 99, 103]),
+    st.dictionaries(KEYS, NUMBERS | st.sampled_from(ODD), max_size=3),
+    st.sets(KEYS, max_size=2),
+)
+
+
+def meaning(decoded: DHWStatus) -> Any:
+    """All that can be seen of a message: values, their types, the order of what is unknown."""
+    values = {field.name: getattr(decoded, field.name) for field in dataclasses.fields(decoded)}
+    types = {name: type(value) for name, value in values.items()}
+    return repr(decoded), exact(values), types, exact(encode_fields(decoded))
+
+
+def carefully(cls: type[Any], body: Any, **added: Any) -> Any:
+    return _decode_with_care(cls, body, added)
+
+
+@MANY
+@given(bodies=st.lists(BODIES, min_size=1, max_size=3), connected=st.sampled_from([None, 2]))
+def test_the_quick_decoding_is_the_careful_one(
+    bodies: list[dict[str, Any]], connected: int | None
+) -> None:
+    added = {} if connected is None else {"device_connected": connected}
+    for cls in (DHWStatus, DeviceStatus):
+        for body in bodies:
+            quick = outcome(lambda: meaning(decode_fields(cls, body, **added)))
+            careful = outcome(lambda: meaning(carefully(cls, body, **added)))
+            assert quick == careful
+
+
+@pytest.mark.parametrize("odd", ODD, ids=lambda value: repr(value)[:12])
+def test_an_odd_value_anywhere_is_seen_by_the_quick_decoding(odd: Any) -> None:
+    sound = {row.key: 1 for row in ROWS}
+    decode_fields(DeviceStatus, sound)
+    for key in sound:
+        body = {**sound, key: odd}
+        assert outcome(lambda: meaning(decode_fields(DeviceStatus, body))) == outcome(
+            lambda: meaning(carefully(DeviceStatus, body))
+        )
+
+
+@pytest.mark.parametrize("more", [{}, {"newer": 3}, {"newer": "x", "newest": None}])
+@pytest.mark.parametrize("gone", [(), ("fanPwm",), ("command", "minorCode")])
+@pytest.mark.parametrize("count", [87, 99, 103])
+def test_older_and_newer_firmware_is_decoded_quickly_too(
+    count: int, gone: tuple[str, ...], more: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = {row.key: 2 for row in ROWS[:count] if row.key not in gone}
+    body.update(more)
+    expected = meaning(carefully(DeviceStatus, body))
+    monkeypatch.setattr(wire, "_decode_with_care", None)
+    for _ in range(2):
+        assert meaning(decode_fields(DeviceStatus, body)) == expected
+    assert decode_fields(DeviceStatus, body).extra == more
+
+
+def test_shapes_of_one_length_take_turns() -> None:
+    for name in ("fanPwm", "eevStep", "fanPwm"):
+        body = {**CORE, name: 7}
+        assert meaning(decode_fields(DeviceStatus, body)) == meaning(carefully(DeviceStatus, body))
+    for name in ("new", "newer", "fanPwm", "new"):
+        assert decode_fields(DeviceStatus, {**CORE, name: 7}).extra == (
+            {} if name == "fanPwm" else {name: 7}
+        )
+
+
+def test_no_sender_can_make_the_memory_grow() -> None:
+    shapes = _shapes(DeviceStatus)
+    for number in range(3 * packed.POOL):
+        body = {**CORE, "fanPwm": number, **{f"new{key}": 1 for key in range(number % 40)}}
+        assert decode_fields(DeviceStatus, body).fan_pwm == number
+    assert len(shapes._met) <= packed.SHAPES
+    assert {len(slot.pool) <= packed.POOL for slot in shapes._slots} == {True}
+
+
+# What a message is, read or unread, decoded or constructed
+
+
+def unread() -> DeviceStatus:
+    return decode_fields(
+        DeviceStatus, {row.key: 2 for row in ROWS[:87]} | {"new": [1]}, device_connected=2
+    )
+
+
+def constructed() -> DeviceStatus:
+    values = {
+        field.name: getattr(unread(), field.name) for field in dataclasses.fields(DeviceStatus)
+    }
+    return DeviceStatus(**values)
+
+
+@pytest.mark.parametrize("make", [unread, constructed])
+def test_a_message_is_copied_compared_replaced_and_shown_as_a_dataclass_is(
+    make: Callable[[], DeviceStatus],
+) -> None:
+    message = make()
+    assert message == constructed()
+    assert repr(make()) == repr(constructed())
+    for copied in (copy.copy(make()), copy.deepcopy(make()), pickle.loads(pickle.dumps(make()))):
+        assert meaning(copied) == meaning(message)
+    assert copy.deepcopy(message).extra["new"] is not message.extra["new"]
+    assert dataclasses.replace(make(), fan_pwm=None).fan_pwm is None
+    assert dataclasses.asdict(make()) == dataclasses.asdict(constructed())
+    assert make() != dataclasses.replace(make(), fan_pwm=None)
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(make())
+
+
+@pytest.mark.parametrize("make", [unread, constructed])
+@pytest.mark.parametrize("name", ["fan_pwm", "extra", "wifi_rssi", "of_no_class", "_numbers"])
+def test_nothing_of_a_message_can_be_changed(make: Callable[[], DeviceStatus], name: str) -> None:
+    message = make()
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(message, name, 1)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        delattr(message, name)
+    assert message == constructed()
+
+
+@pytest.mark.parametrize("make", [unread, constructed])
+def test_an_attribute_that_is_none_is_named(make: Callable[[], DeviceStatus]) -> None:
+    with pytest.raises(AttributeError, match="'DeviceStatus' object has no attribute 'fan_pwn'"):
+        make().fan_pwn  # type: ignore[attr-defined]
+
+
+def test_a_message_can_be_referred_to_weakly_and_has_no_dict() -> None:
+    import weakref
+
+    message = unread()
+    assert weakref.ref(message)() is message
+    assert not hasattr(message, "__dict__")
+
+
+def test_equal_numbers_of_one_type_are_one_object_and_each_message_has_its_own_extra() -> None:
+    first, second = unread(), unread()
+    assert first.dhw_temperature is second.dhw_temperature is first.dhw_temperature_setting
+    assert type(first.dhw_temperature) is not type(first.tank_upper_temperature)
+    plain = [decode_fields(DeviceStatus, dict(CORE)) for _ in range(2)]
+    assert plain[0].extra is not plain[1].extra

@@ -1,0 +1,315 @@
+"""What each broker of the simulator promises: three of them, and two know nothing of this project."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from contextlib import contextmanager, suppress
+from importlib.util import find_spec
+from typing import AsyncIterator, Callable, Iterator
+
+import aiomqtt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.cloud_tools import connect_packet, publish_packet
+from support.reliability_tools import eventually, soon
+
+from navien_nwp500.exceptions import ConfigurationError
+from navien_nwp500.simulator import Simulator
+from navien_nwp500.simulator.cloud import mqtt_packets
+from navien_nwp500.simulator.cloud.broker_process import (
+    BUILT_IN,
+    HOST,
+    IOTCORE,
+    MOSQUITTO,
+    VARIABLE,
+    BrokerPorts,
+    choose_broker,
+    reserved_port,
+    running_broker,
+)
+from navien_nwp500.simulator.cloud.built_in_broker import BuiltInBroker, Subscriptions
+
+CHILDREN = [MOSQUITTO, *([IOTCORE] if find_spec("iotcore") else [])]
+V5 = aiomqtt.ProtocolVersion.V5
+
+
+def there(name: str, find_program: Callable[..., str]) -> str:
+    if name == MOSQUITTO:
+        find_program(MOSQUITTO)
+    return name
+
+
+@pytest.fixture(params=[BUILT_IN, *CHILDREN])
+def name(request: pytest.FixtureRequest, find_program: Callable[..., str]) -> str:
+    return there(request.param, find_program)
+
+
+@pytest.fixture(params=CHILDREN)
+def child(request: pytest.FixtureRequest, find_program: Callable[..., str]) -> str:
+    """A broker that is a process of its own."""
+    return there(request.param, find_program)
+
+
+@pytest.fixture
+async def ports(name: str) -> AsyncIterator[BrokerPorts]:
+    async with running_broker(name) as ports:
+        yield ports
+
+
+async def following(client: aiomqtt.Client) -> aiomqtt.Message:
+    return await soon(client.messages.__anext__())
+
+
+async def test_clients_of_both_versions_meet(ports: BrokerPorts) -> None:
+    old = aiomqtt.Client(HOST, ports.mqtt3)
+    new = aiomqtt.Client(HOST, ports.mqtt5, protocol=V5)
+    async with old, new:
+        for client, other in ((old, new), (new, old)):
+            await client.subscribe("a/+/c/#", qos=1)
+            for qos, payload in ((0, b"{}"), (1, b"x" * 128 * 1024)):
+                await other.publish("a/b/c", payload, qos=qos)
+                message = await following(client)
+                assert (str(message.topic), message.payload) == ("a/b/c", payload)
+            await client.unsubscribe("a/+/c/#")
+            await client.subscribe("end")
+            for topic in ("a/b/c", "end"):
+                await other.publish(topic, b"", qos=1)
+            assert str((await following(client)).topic) == "end"
+            await client.unsubscribe("end")
+
+
+async def test_what_is_retained_comes_to_who_subscribes_later(ports: BrokerPorts) -> None:
+    async with aiomqtt.Client(HOST, ports.mqtt3) as one:
+        for payload in ("old", "new"):
+            await one.publish("kept/a", payload, qos=1, retain=True)
+        await one.publish("kept/b", "gone", qos=1, retain=True)
+        await one.publish("kept/b", "", qos=1, retain=True)
+    async with aiomqtt.Client(HOST, ports.mqtt3) as later:
+        await later.subscribe("kept/#", qos=1)
+        message = await following(later)
+        assert (str(message.topic), message.payload, message.retain) == ("kept/a", b"new", True)
+        await later.publish("kept/c", "live", qos=1)
+        assert (await following(later)).payload == b"live"
+
+
+@pytest.mark.parametrize("ending", ["abort", "disconnect", "takeover"])
+async def test_a_will_is_published_unless_the_client_said_its_end(
+    ports: BrokerPorts, ending: str
+) -> None:
+    async with aiomqtt.Client(HOST, ports.mqtt3) as watcher:
+        await watcher.subscribe("#", qos=1)
+        reader, writer = await asyncio.open_connection(HOST, ports.mqtt3)
+        writer.write(connect_packet("mortal", will="wills/mortal"))
+        assert (await soon(reader.readexactly(4)))[3] == 0
+        if ending == "abort":
+            writer.transport.abort()
+        elif ending == "disconnect":
+            writer.write(b"\xe0\0")
+            assert await soon(reader.read()) == b""
+        else:
+            again, second = await asyncio.open_connection(HOST, ports.mqtt3)
+            second.write(connect_packet("mortal"))
+            assert (await soon(again.readexactly(4)))[3] == 0
+            assert await soon(reader.read()) == b""
+            second.close()
+        writer.close()
+        if ending != "disconnect":
+            assert (await following(watcher)).payload == b"gone"
+        await watcher.publish("end", "end")
+        assert (await following(watcher)).payload == b"end"
+
+
+_PROGRAM = """
+import asyncio, os, signal, sys
+from navien_nwp500.simulator.cloud.broker_process import running_broker
+async def main():
+    async with running_broker(sys.argv[1]) as ports:
+        signal.signal(signal.SIGINT, lambda *_: os.write(1, b"interrupted\\n"))
+        print(*ports, flush=True)
+        await asyncio.sleep(600)
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="process groups as Unix has them")
+async def test_a_broker_outlives_control_c_and_not_its_parent(name: str) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", _PROGRAM, name, stdout=asyncio.subprocess.PIPE, start_new_session=True
+    )
+    assert process.stdout is not None
+    try:
+        ports = [int(word) for word in (await soon(process.stdout.readline())).split()]
+        os.killpg(process.pid, signal.SIGINT)
+        assert await soon(process.stdout.readline()) == b"interrupted\n"
+        async with aiomqtt.Client(HOST, ports[0]) as client:
+            await client.publish("still", "here", qos=1)
+    finally:
+        process.kill()
+        await soon(process.wait())
+    await eventually(lambda: not any(listens(port) for port in ports))
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex((HOST, port)) == 0
+
+
+async def test_taken_port_is_left_for_another(child: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        taken_ports = [taken.getsockname()[1]]
+
+        @contextmanager
+        def reserve() -> Iterator[int]:
+            if taken_ports:
+                yield taken_ports.pop()
+            else:
+                with reserved_port() as port:
+                    yield port
+
+        async with running_broker(child, reserve) as ports:
+            assert taken.getsockname()[1] not in ports
+
+
+async def test_no_free_port_is_an_os_error(child: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+
+        @contextmanager
+        def reserve() -> Iterator[int]:
+            yield taken.getsockname()[1]
+
+        with pytest.raises(OSError, match="no free port"):
+            async with running_broker(child, reserve):
+                pass
+
+
+def test_a_broker_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr("shutil.which", lambda *_, **__: None)
+    monkeypatch.setitem(sys.modules, "iotcore", None)
+    for name, remedy in ((MOSQUITTO, "install mosquitto"), (IOTCORE, "navien-nwp500\\[iotcore")):
+        with pytest.raises(ConfigurationError, match=remedy):
+            Simulator(broker=name)
+    with pytest.raises(ConfigurationError, match="it may be built-in, iotcore, mosquitto"):
+        Simulator(broker="hivemq")
+    monkeypatch.delenv(VARIABLE, raising=False)
+    assert choose_broker() == BUILT_IN
+
+
+# The built-in broker
+
+NAMES = st.lists(st.sampled_from(["a", "b", "", "$c"]), min_size=1, max_size=4)
+FILTERS = st.tuples(
+    st.lists(st.sampled_from(["a", "b", "", "+", "$c"]), min_size=1, max_size=4),
+    st.booleans(),
+).map(lambda drawn: "/".join([*drawn[0], *(["#"] if drawn[1] else [])]))
+
+
+@given(st.lists(FILTERS, max_size=8), st.lists(FILTERS, max_size=4), NAMES.map("/".join))
+def test_subscriptions_are_found_as_the_standard_says(
+    kept: list[str], dropped: list[str], topic: str
+) -> None:
+    found, everyone = Subscriptions(), dict[str, int]()
+    for number, topic_filter in enumerate([*kept, *dropped]):
+        found.add(topic_filter, topic_filter, number)  # type: ignore[arg-type]
+        everyone[topic_filter] = number
+    for topic_filter in set(dropped):
+        found.remove(topic_filter, topic_filter)  # type: ignore[arg-type]
+        del everyone[topic_filter]
+    hidden = topic.startswith("$")
+    assert found.of(topic) == {
+        one: number
+        for one, number in everyone.items()
+        if mqtt_packets.matches(one, topic) and not (hidden and one[:1] in ("+", "#"))
+    }
+    for topic_filter in everyone:
+        found.remove(topic_filter, topic_filter)  # type: ignore[arg-type]
+    assert found._root.below == {}
+
+
+async def answer(data: bytes) -> bytes:
+    """All that the built-in broker says to these bytes until it closes the connection."""
+    async with BuiltInBroker().serving(HOST) as port:
+        reader, writer = await asyncio.open_connection(HOST, port)
+        writer.write(data)
+        found = await soon(reader.read())
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
+    return found
+
+
+ACCEPTED = b"\x20\x02\0\0"
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"\x10\xff\xff\xff\xff\xff", b""),
+        (b"\x10\x10GET / HTTP/1.1\r\n", b""),
+        (publish_packet("a"), b""),
+        (connect_packet("a", level=3), b"\x20\x02\0\1"),
+        (connect_packet("a") + connect_packet("a"), ACCEPTED),
+        (connect_packet("a") + publish_packet("a/#"), ACCEPTED),
+        (connect_packet("a") + publish_packet("a", qos=2), ACCEPTED),
+        (connect_packet("a") + b"\xc0\0" + b"\xe0\0" + b"\xc0\0", ACCEPTED + b"\xd0\0"),
+        (connect_packet("a") + b"\x82\x06\0\1\0\1#\1" + b"\xe0\0", ACCEPTED + b"\x90\x03\0\1\1"),
+        (connect_packet("a") + b"\x82\x07\0\1\0\2a#\1\xe0\0", ACCEPTED + b"\x90\x03\0\1\x80"),
+    ],
+)
+async def test_what_the_built_in_broker_does_not_take_closes_the_connection(
+    data: bytes, said: bytes
+) -> None:
+    assert await answer(data) == said
+
+
+async def test_a_client_silent_beyond_its_keep_alive_is_sent_away() -> None:
+    async with BuiltInBroker().serving(HOST) as port:
+        async with aiomqtt.Client(HOST, port) as watcher:
+            await watcher.subscribe("wills/#")
+            reader, writer = await asyncio.open_connection(HOST, port)
+            packet = bytearray(connect_packet("silent", will="wills/silent"))
+            packet[10:12] = b"\0\1"  # its keep-alive, seconds
+            writer.write(packet)
+            assert await soon(reader.read()) == ACCEPTED
+            assert (await following(watcher)).payload == b"gone"
+            writer.close()
+
+
+async def test_a_client_that_does_not_read_is_sent_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "navien_nwp500.simulator.cloud.built_in_broker._MAX_WAITING_BYTES", 1024 * 1024
+    )
+    async with BuiltInBroker().serving(HOST) as port:
+        reader, writer = await asyncio.open_connection(HOST, port)
+        writer.write(connect_packet("asleep", will="wills/asleep") + b"\x82\x06\0\1\0\1b\0")
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        async with aiomqtt.Client(HOST, port) as other:
+            await other.subscribe("wills/#")
+            gone = asyncio.ensure_future(following(other))
+            while not gone.done():
+                await other.publish("b", b"x" * 128 * 1024, qos=1)
+            assert gone.result().payload == b"gone"
+        writer.transport.abort()
+
+
+# The tests themselves
+
+
+def test_a_program_that_is_missing_skips_a_test_and_fails_it_where_ci_is_true(
+    find_program: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CI", "true")
+    with pytest.raises(pytest.fail.Exception, match="no-such-program is not installed"):
+        find_program("no-such-program", "nor-this-one")
+    monkeypatch.setenv("CI", "")
+    with pytest.raises(pytest.skip.Exception, match="no-such-program is not installed"):
+        find_program("no-such-program", "nor-this-one")

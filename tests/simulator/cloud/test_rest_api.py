@@ -1,0 +1,302 @@
+"""The REST half of the cloud: shapes as recorded, errors as written down."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any, AsyncIterator, Callable
+
+import pytest
+import pytest_asyncio
+from aiohttp import ClientResponse, web
+from aiohttp.test_utils import TestClient, TestServer
+from support.cloud_tools import EMAIL, MAC, PASSWORD, answer_keys, key_paths, make_account
+
+from navien_nwp500.simulator.cloud.accounts import AccountBook
+from navien_nwp500.simulator.cloud.counters import Counters
+from navien_nwp500.simulator.cloud.rest_api import BASE, RestApi
+
+IDENTITY = {"macAddress": MAC, "additionalValue": "1234"}
+TOU_QUERY = {**IDENTITY, "controllerId": "12345678AB12345678", "userType": "O"}
+
+
+class Caller:
+    """A REST client that keeps its token, and the clock of the cloud it calls."""
+
+    def __init__(self, client: TestClient[Any, Any], book: AccountBook, counters: Counters) -> None:
+        self.client = client
+        self.book = book
+        self.counters = counters
+        self.token: str | None = None
+
+    async def call(self, method: str, path: str, **fields: Any) -> tuple[int, Any]:
+        """Call and give the HTTP status and the body."""
+        response = await self.raw(method, path, **fields)
+        return response.status, await response.json()
+
+    async def raw(self, method: str, path: str, **fields: Any) -> ClientResponse:
+        headers = {"authorization": self.token} if self.token else {}
+        how: dict[str, Any] = {"params": fields} if method == "GET" else {"json": fields}
+        return await self.client.request(method, BASE + path, headers=headers, **how)
+
+    async def sign_in(self, email: str = EMAIL) -> dict[str, Any]:
+        _, body = await self.call("POST", "/user/sign-in", userId=email, password=PASSWORD)
+        token: dict[str, Any] = body["data"]["token"]
+        self.token = token["accessToken"]
+        return token
+
+
+class Clock:
+    """A clock that moves when told to, in seconds since the epoch."""
+
+    def __init__(self) -> None:
+        self.time = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.time
+
+
+@pytest.fixture(name="clock")
+def fixture_clock() -> Clock:
+    return Clock()
+
+
+@pytest_asyncio.fixture(name="caller")
+async def fixture_caller(clock: Clock) -> AsyncIterator[Caller]:
+    counters = Counters()
+    book = AccountBook([make_account(), make_account(300, "many@example.com", first=1)], clock)
+    application = web.Application()
+    application.add_routes(RestApi(book, counters).routes())
+    async with TestClient(TestServer(application)) as client:
+        yield Caller(client, book, counters)
+
+
+CALLS: dict[str, tuple[str, dict[str, Any]]] = {
+    "/user/sign-in": ("POST", {"password": PASSWORD}),
+    "/device/list": ("POST", {"offset": 0, "count": 20}),
+    "/device/info": ("POST", IDENTITY),
+    "/device/firmware/info": ("POST", IDENTITY),
+    "/device/tou": ("GET", TOU_QUERY),
+    "/app/update-push-token": ("POST", {"pushToken": "x"}),
+}
+
+
+@pytest.mark.parametrize("path", CALLS)
+async def test_answer_has_the_keys_of_the_real_one(caller: Caller, path: str) -> None:
+    method, fields = CALLS[path]
+    await caller.sign_in()
+    status, body = await caller.call(method, path, userId=EMAIL, **fields)
+    assert (status, BASE) == (200, "/api/v2.1")
+    assert key_paths(body) == answer_keys(path)
+
+
+async def test_refresh_has_the_keys_of_the_real_one(caller: Caller) -> None:
+    token = await caller.sign_in()
+    _, body = await caller.call("POST", "/auth/refresh", refreshToken=token["refreshToken"])
+    assert key_paths(body) == answer_keys("/auth/refresh")
+
+
+async def test_tokens_have_the_sizes_of_the_real_ones(caller: Caller) -> None:
+    token = await caller.sign_in()
+    assert token["accessKeyId"].startswith("ASIA")
+    sizes = {key: len(token[key]) for key in ("accessKeyId", "secretKey", "sessionToken")}
+    assert sizes == {"accessKeyId": 20, "secretKey": 40, "sessionToken": 348}
+    assert (token["authenticationExpiresIn"], token["authorizationExpiresIn"]) == (3600, 3600)
+    assert len(token["accessToken"]) > 1000 and len(token["refreshToken"]) > 1500
+    claims = json.loads(base64.urlsafe_b64decode(token["accessToken"].split(".")[1] + "=="))
+    assert claims["exp"] - claims["iat"] == 3600
+
+
+async def test_wrong_password(caller: Caller) -> None:
+    wrong = {"userId": EMAIL, "password": "wrong"}
+    status, body = await caller.call("POST", "/user/sign-in", **wrong)
+    assert (status, body) == (401, {"code": 401, "msg": "Invalid credentials", "data": None})
+    assert (caller.counters.passwords, caller.counters.sign_ins) == (1, 0)
+
+
+async def test_unknown_user_comes_with_http_200(caller: Caller) -> None:
+    unknown = {"userId": "nobody@example.com", "password": PASSWORD}
+    status, body = await caller.call("POST", "/user/sign-in", **unknown)
+    assert (status, body) == (200, {"code": 404, "msg": "USER_NOT_FOUND", "data": None})
+
+
+PRIVATE: list[tuple[str, str]] = [
+    ("POST", "/auth/session/refresh"),
+    ("POST", "/user/secured-sign-in"),
+    ("POST", "/user/info"),
+    ("POST", "/device/list"),
+    ("POST", "/device/info"),
+    ("POST", "/device/firmware/info"),
+    ("GET", "/device/tou"),
+    ("PUT", "/device/tou"),
+    ("POST", "/app/update-push-token"),
+]
+
+
+@pytest.mark.parametrize(("method", "path"), PRIVATE)
+async def test_token_is_wanted(caller: Caller, method: str, path: str) -> None:
+    await caller.sign_in()
+    good = caller.token
+    for bad in (None, "nonsense", f"Bearer {good}"):
+        caller.token = bad
+        status, body = await caller.call(method, path, userId=EMAIL)
+        assert (status, body["code"], body["data"]) == (401, 401, None)
+    assert caller.counters.unauthorized == 3
+
+
+async def test_token_expires_and_refresh_rotates(caller: Caller, clock: Clock) -> None:
+    first = await caller.sign_in()
+    clock.time += 3600
+    assert (await caller.call("POST", "/user/info", userId=EMAIL))[0] == 401
+    status, body = await caller.call("POST", "/auth/refresh", refreshToken=first["refreshToken"])
+    assert status == 200 and body["data"]["refreshToken"] != first["refreshToken"]
+    caller.token = body["data"]["accessToken"]
+    assert (await caller.call("POST", "/user/info", userId=EMAIL))[0] == 200
+    again = await caller.call("POST", "/auth/refresh", refreshToken=first["refreshToken"])
+    assert again[0] == 401
+    assert caller.counters.refreshes == 1
+
+
+async def test_keys_have_a_clock_of_their_own(caller: Caller, clock: Clock) -> None:
+    caller.book.keys_lifetime = 600
+    token = await caller.sign_in()
+    assert token["authorizationExpiresIn"] == 600
+    keys = caller.book.keys(token["accessKeyId"])
+    assert keys is not None and keys.expires_at == clock.time + 600
+    clock.time += 60
+    _, body = await caller.call("POST", "/auth/session/refresh", userId=EMAIL)
+    assert set(body["data"]) == {
+        "accessKeyId",
+        "secretKey",
+        "sessionToken",
+        "authorizationExpiresIn",
+    }
+    renewed = caller.book.keys(body["data"]["accessKeyId"])
+    assert renewed is not None and renewed.expires_at == keys.expires_at + 60
+
+
+async def test_secured_sign_in_brings_only_aws_keys(caller: Caller) -> None:
+    await caller.sign_in()
+    _, body = await caller.call("POST", "/user/secured-sign-in", userId=EMAIL)
+    assert set(body["data"]) == {"userInfo", "legal", "token"}
+    assert "accessToken" not in body["data"]["token"]
+    assert caller.counters.passwords == 1 and caller.counters.secured_sign_ins == 1
+
+
+async def test_user_info(caller: Caller) -> None:
+    await caller.sign_in()
+    _, body = await caller.call("POST", "/user/info", userId=EMAIL)
+    assert body["data"]["userSeq"] == 20002 and body["data"]["userEmail"] == EMAIL
+
+
+@pytest.mark.parametrize("count", [20, 50, 7])
+async def test_three_hundred_heaters_by_the_page(caller: Caller, count: int) -> None:
+    await caller.sign_in("many@example.com")
+    macs: list[str] = []
+    while True:
+        fields = {"userId": "many@example.com", "offset": len(macs), "count": count}
+        _, body = await caller.call("POST", "/device/list", **fields)
+        assert len(body["data"]) <= min(count, 20)
+        if not body["data"]:
+            break
+        macs += [device["deviceInfo"]["macAddress"] for device in body["data"]]
+    assert len(set(macs)) == len(macs) == 300
+
+
+async def test_offline_heater(caller: Caller) -> None:
+    await caller.sign_in()
+    account = caller.book.find(EMAIL)
+    assert account is not None
+    account.heaters[0].connected = 1
+    _, body = await caller.call("POST", "/device/info", userId=EMAIL, **IDENTITY)
+    assert body["data"]["deviceInfo"]["connected"] == 1
+
+
+FOREIGN = [
+    {"macAddress": "ffffffffffff", "additionalValue": "1234"},
+    {"macAddress": MAC, "additionalValue": "4321"},
+    {"macAddress": f"{int(MAC, 16) + 1:012x}", "additionalValue": "1234"},
+]
+
+
+@pytest.mark.parametrize("identity", FOREIGN)
+@pytest.mark.parametrize("path", ["/device/info", "/device/firmware/info"])
+async def test_unknown_heater(caller: Caller, path: str, identity: dict[str, str]) -> None:
+    await caller.sign_in()
+    status, body = await caller.call("POST", path, userId=EMAIL, **identity)
+    assert (status, body) == (404, {"code": 404, "msg": "NOT_FOUND", "data": None})
+
+
+async def test_another_persons_list(caller: Caller) -> None:
+    await caller.sign_in()
+    fields = {"userId": "many@example.com", "offset": 0, "count": 20}
+    status, body = await caller.call("POST", "/device/list", **fields)
+    assert (status, body["msg"]) == (404, "COMMON_NOT_AUTHORIZED")
+
+
+BAD: list[Callable[[], dict[str, Any]]] = [
+    lambda: {"json": {}},
+    lambda: {"json": []},
+    lambda: {"json": {"userId": EMAIL, "offset": "0", "count": 20}},
+    lambda: {"json": {"userId": EMAIL, "offset": -1, "count": 20}},
+    lambda: {"json": {"userId": EMAIL, "offset": 0, "count": True}},
+    lambda: {"json": {"userId": 1, "offset": 0, "count": 20}},
+    lambda: {"data": b"{"},
+    lambda: {"data": b"\xff\xfe"},
+    lambda: {"data": b"{}", "headers": {"Content-Type": "text/plain; charset=nonsense"}},
+]
+
+
+@pytest.mark.parametrize("how", BAD)
+async def test_bad_request(caller: Caller, how: Callable[[], dict[str, Any]]) -> None:
+    await caller.sign_in()
+    request = how()
+    headers = {**request.pop("headers", {}), "authorization": str(caller.token)}
+    response = await caller.client.post(BASE + "/device/list", headers=headers, **request)
+    assert response.status == 400
+    assert await response.json() == {"code": 400, "msg": "COMMON_BAD_REQUEST", "data": None}
+
+
+async def test_plan_is_stored(caller: Caller) -> None:
+    await caller.sign_in()
+    _, before = await caller.call("GET", "/device/tou", userId=EMAIL, **TOU_QUERY)
+    interval = {**before["data"]["touInfo"]["schedule"][0]["interval"][0], "endHour": 23}
+    schedule = [{"season": 4095, "interval": [interval]}]
+    info = {"name": "Flat", "schedule": schedule, "utility": "Own", "zipCode": "10001"}
+    plan = {"registerPath": "wifi", "sourceData": {"label": "x"}, "sourceType": "openei"}
+    body = {**IDENTITY, **plan, "touInfo": info, "userId": EMAIL, "userType": "O"}
+    status, answer = await caller.call("PUT", "/device/tou", **body, zipCode="10001")
+    assert status == 200 and set(answer["data"]) == {"sourceType", "touInfo"}
+    _, after = await caller.call("GET", "/device/tou", userId=EMAIL, **TOU_QUERY)
+    assert after["data"]["touInfo"] == answer["data"]["touInfo"]
+    assert after["data"]["touInfo"]["zipCode"] == 10001
+    assert key_paths(after) == key_paths(before)
+    status, _ = await caller.call("PUT", "/device/tou", **{**body, "touInfo": {}})
+    assert status == 400
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("path", ["/device/connectivity-status", "/no/such/route"])
+async def test_unknown_route_is_answered_by_the_gateway(
+    caller: Caller, method: str, path: str
+) -> None:
+    await caller.sign_in()
+    response = await caller.raw(method, path, macAddress=MAC)
+    assert response.status == 403
+    assert "IncompleteSignatureException" in await response.text()
+    assert str(caller.token) not in await response.text()
+
+
+async def test_app_version_needs_no_token(caller: Caller) -> None:
+    status, body = await caller.call("POST", "/app/version", os="A")
+    assert status == 200 and set(body["data"]) == {"appVersion", "appForceVersion"}
+
+
+async def test_nothing_is_kept_of_what_has_expired(caller: Caller, clock: Clock) -> None:
+    for _ in range(3):
+        await caller.sign_in()
+    clock.time += 40 * 86400
+    await caller.sign_in()
+    book = caller.book
+    for kept in (book._keys, book._access._entries, book._refresh._entries):
+        assert len(kept) == 1

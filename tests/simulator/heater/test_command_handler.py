@@ -1,0 +1,178 @@
+"""The simulated heater obeys every control, or says nothing, as protocol 4.4 and 5.3 have it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from support.control_examples import EXAMPLES
+from support.heater_bench import (
+    DEVICE,
+    LOAD,
+    OPERATION,
+    PLAN,
+    RESERVATIONS,
+    Bench,
+    control,
+)
+
+from navien_nwp500.exceptions import ConfigurationError
+from navien_nwp500.protocol.commands import COMMANDS
+from navien_nwp500.protocol.types import DHWMode
+from navien_nwp500.simulator import Simulator
+from navien_nwp500.simulator.heater.command_handler import EFFECTS
+from navien_nwp500.simulator.heater.firmware import Firmware
+from navien_nwp500.simulator.heater.queries import ANSWERS
+
+
+def test_every_row_is_obeyed_or_answered() -> None:
+    assert {row for row in COMMANDS if not row.controls} == set(ANSWERS)
+    assert set(EFFECTS) <= {row for row in COMMANDS if row.controls}
+
+
+@pytest.mark.parametrize("firmware", list(Firmware))
+def test_each_control_shows_in_its_answer(firmware: Firmware) -> None:
+    bench = Bench(recirculation=True, firmware=firmware, mode=DHWMode.ENERGY_SAVER)
+    for example in EXAMPLES:
+        status = bench.control(example.code, example.mode, example.param)
+        if firmware is Firmware.A and example.mode.startswith("recirc"):
+            assert status is None  # older firmware sends no such features
+            continue
+        assert status is not None, example
+        assert {key: status[key] for key in example.shown} == example.shown
+        bench.heater.advance(20)
+
+
+WRONGLY_WORDED: list[tuple[int, str, list[Any]]] = [
+    (33554437, "dhw-mode", [5]),  # vacation without days (protocol 4.4)
+    (33554437, "dhw-mode", []),
+    (33554437, "dhw-mode", [3, 7]),
+    (33554437, "dhw-mode", ["3"]),
+    (33554437, "dhw-mode", [True]),
+    (33554437, "goout-day", [3]),
+    (33554433, "power-on", []),
+    (33554433, "power-off", [1]),
+    (33554464, "dhw-temperature", []),
+    (33554464, "dhw-temperature", [117, 118]),
+    (33554444, "recirc-hotbtn", [2]),
+    (33554438, "dhw-temp-setting", [120]),  # never sent by a client (protocol 5.5)
+    (33554471, "anti-legionella-setting", [1]),
+    (33554472, "anti-legionella-setting", [2, 14]),
+]
+
+
+@pytest.mark.parametrize(("code", "mode", "numbers"), WRONGLY_WORDED)
+def test_what_is_worded_wrongly_is_left_unanswered(
+    code: int, mode: str, numbers: list[Any]
+) -> None:
+    bench = Bench(recirculation=True)
+    before = bench.status
+    assert bench.control(code, mode, numbers) is None
+    assert bench.status == before
+
+
+NOT_ALLOWED: list[tuple[int, str, list[int]]] = [
+    (33554464, "dhw-temperature", [80]),
+    (33554464, "dhw-temperature", [132]),
+    (33554464, "dhw-temperature", [10**30]),
+    (33554437, "dhw-mode", [0]),
+    (33554437, "dhw-mode", [6]),
+    (33554437, "dhw-mode", [32]),
+    (33554437, "dhw-mode", [5, 0]),
+    (33554437, "dhw-mode", [5, 100]),
+    (33554466, "goout-day", [100]),
+    (33554472, "anti-leg-on", [0]),
+    (33554472, "anti-leg-on", [31]),
+    (33554474, "air-filter-life", [1]),
+    (33554474, "air-filter-life", [21]),
+    (33554445, "recirc-mode", [5]),
+]
+
+
+@pytest.mark.parametrize(("code", "mode", "numbers"), NOT_ALLOWED)
+def test_a_value_that_is_not_allowed_is_answered_unchanged(
+    code: int, mode: str, numbers: list[int]
+) -> None:
+    bench = Bench(recirculation=True)
+    before = bench.status
+    status = bench.control(code, mode, numbers)
+    assert status is not None
+    assert {key: value for key, value in status.items() if key != "command"} == before
+
+
+def test_the_older_firmware_takes_a_lower_setpoint() -> None:
+    newer, older = Bench(), Bench(firmware=Firmware.A)
+    for bench, expected in ((newer, 121), (older, 70)):
+        status = bench.control(33554464, "dhw-temperature", [70])
+        assert status is not None and status["dhwTemperatureSetting"] == expected
+
+
+def test_without_a_pump_its_commands_are_not_known() -> None:
+    bench = Bench()
+    assert bench.control(33554445, "recirc-mode", [2]) is None
+    assert bench.control(33554444, "recirc-hotbtn", [1]) is None
+    assert bench.ask("st/recirc-rsv/rd", 16777231) == []
+    write = {"reservationUse": 2, "reservation": []}
+    assert bench.ask("ctrl/recirc-rsv/rd", 33554440, **write) == []
+
+
+def test_unknown_codes_and_topics_are_left_unanswered() -> None:
+    bench = Bench()
+    for suffix, code in (
+        ("st", 16777217),
+        ("ctrl", 16777219),
+        ("st/rsv/rd", 16777226),
+        ("st/energy-usage-hourly-query/rd", 16777224),
+        ("ctrl/commit-ota", 33554442),
+        ("ctrl", 33554455),
+        ("st/end", 16777218),
+    ):
+        body = {"year": 2026, "month": 1, "day": [4]}
+        assert bench.ask(suffix, code, **body) == [], (suffix, code)
+
+
+def test_the_answer_comes_first_with_the_old_operation_mode() -> None:
+    bench = Bench()
+    bench.heater.advance(60)
+    status = bench.control(33554437, "dhw-mode", [3])
+    assert status is not None
+    assert (status["dhwOperationSetting"], status["operationBusy"]) == (3, 2)
+    assert (status["currentHeatUse"], status["operationMode"]) == (3, 0)
+    assert [int(p.command or 0) for p in bench.heater.advance(13)] == [OPERATION, OPERATION, LOAD]
+
+
+def test_repeating_a_setting_does_nothing() -> None:
+    bench = Bench()
+    bench.heater.advance(60)
+    for code, mode, numbers in (
+        (33554437, "dhw-mode", [1]),
+        (33554464, "dhw-temperature", [121]),
+        (33554434, "power-on", []),
+    ):
+        assert bench.control(code, mode, numbers) is not None
+    assert bench.heater.advance(120) == []
+
+
+def test_a_hurried_control_is_refused_for_its_interval_only() -> None:
+    bench = Bench(interval=3.0)
+    assert bench.control(33554464, "dhw-temperature", [117]) is not None
+    refused = bench.ask("ctrl", **control(33554437, "dhw-mode", [3]))
+    fail = (f"{DEVICE}/res/ctrl-fail", {"swVersion": 0, "failCode": 2})
+    assert refused == [fail]
+    assert bench.status["dhwOperationSetting"] == 1
+    assert bench.plan(PLAN) == [fail]
+    # Neither queries nor what was refused begin the interval anew.
+    bench.heater.advance(2)
+    assert bench.ask("st", 16777219) != [fail]
+    assert bench.ask("ctrl", **control(33554437, "dhw-mode", [3])) == [fail]
+    bench.heater.advance(1)
+    status = bench.control(33554437, "dhw-mode", [3])
+    assert status is not None and status["dhwOperationSetting"] == 3
+    # The reservation write is no control by its code.
+    assert bench.reserve(*RESERVATIONS) != []
+
+
+def test_an_interval_is_a_number_of_seconds() -> None:
+    for interval in (-1.0, float("nan")):
+        with pytest.raises(ConfigurationError):
+            Simulator(control_interval=interval)

@@ -1,0 +1,202 @@
+"""The simulated way to the cloud: every byte arrives, in its order, and cuts are passed on."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import socket
+import struct
+from dataclasses import replace
+from pathlib import Path
+from typing import AsyncIterator, Awaitable, Callable
+
+import pytest
+
+from navien_nwp500 import ConfigurationError, NaviLinkAuth, NaviLinkClient
+from navien_nwp500.simulator import Simulator
+from navien_nwp500.simulator.server.latency import LatencyProxy
+
+LATENCY = 0.02
+LIMIT = 60.0
+LIST = {"userId": "user@example.com", "offset": 0, "count": 20}
+
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@contextlib.asynccontextmanager
+async def connected(
+    serve: Serve, latency: float = LATENCY
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter, LatencyProxy]]:
+    """A client's connection to ``serve``, that far away."""
+
+    async def serving(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await serve(reader, writer)
+        finally:
+            writer.close()
+
+    troubles: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, told: troubles.append(told))
+    server = await asyncio.start_server(serving, "127.0.0.1", 0)
+    distance = LatencyProxy("127.0.0.1", server.sockets[0].getsockname()[1], latency)
+    async with distance.serving() as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        yield reader, writer, distance
+        writer.close()
+    server.close()
+    await server.wait_closed()
+    assert troubles == []
+
+
+async def test_every_byte_arrives_in_its_order_both_ways_at_once() -> None:
+    sent = random.Random(1).randbytes(2_000_000)
+
+    async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(5000):
+            writer.write(data)
+
+    async with connected(echo) as (reader, writer, _):
+        answer = asyncio.ensure_future(reader.readexactly(len(sent)))
+        for start in range(0, len(sent), 7001):
+            writer.write(sent[start : start + 7001])
+            if start % 70_010 == 0:
+                await asyncio.sleep(0)
+        assert await asyncio.wait_for(answer, LIMIT) == sent
+
+
+async def test_a_half_closed_way_still_brings_the_answer() -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"heard " + await reader.read())
+
+    async with connected(serve) as (reader, writer, _):
+        writer.write(b"all of it")
+        writer.write_eof()
+        assert await asyncio.wait_for(reader.read(), LIMIT) == b"heard all of it"
+
+
+async def test_a_close_comes_after_what_was_sent_before_it() -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"x" * 300_000)
+
+    async with connected(serve) as (reader, _, _):
+        assert await asyncio.wait_for(reader.read(), LIMIT) == b"x" * 300_000
+
+
+async def test_a_client_that_cuts_is_cut_at_the_server() -> None:
+    ended: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            ended.set_result(await reader.read())
+        except ConnectionError as error:
+            ended.set_exception(error)
+
+    async with connected(serve) as (_, writer, _):
+        writer.transport.get_extra_info("socket").setsockopt(
+            socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+        )
+        writer.transport.abort()
+        with pytest.raises(ConnectionError):
+            await asyncio.wait_for(ended, LIMIT)
+
+
+async def test_a_server_may_speak_on_to_a_client_that_is_gone() -> None:
+    ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.write(b"farewell")
+        writer.write_eof()
+        with contextlib.suppress(ConnectionError):
+            await writer.drain()
+        ended.set_result(None)
+
+    async with connected(serve) as (_, writer, distance):
+        writer.close()
+        await asyncio.wait_for(ended, LIMIT)
+        while distance._ends:
+            await asyncio.sleep(0.01)
+
+
+async def test_a_server_that_is_not_there_is_a_cut() -> None:
+    async with LatencyProxy("127.0.0.1", 1, LATENCY).serving() as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        with contextlib.suppress(ConnectionError):
+            assert await asyncio.wait_for(reader.read(), LIMIT) == b""
+        writer.close()
+
+
+async def test_the_end_of_the_way_leaves_no_connection() -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    async with connected(serve) as (reader, writer, _):
+        writer.write(b"under way")
+    with contextlib.suppress(ConnectionError):
+        assert await asyncio.wait_for(reader.read(), LIMIT) == b""
+    assert len(asyncio.all_tasks()) == 1
+
+
+async def test_no_byte_is_quicker_than_the_latency_and_tcp_costs_a_round_trip() -> None:
+    """The only bounds a busy machine cannot break are those from below."""
+    loop = asyncio.get_running_loop()
+
+    async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(100):
+            writer.write(data)
+
+    async with connected(echo, latency=0.1) as (reader, writer, _):
+        for least in (0.39, 0.19):
+            begin = loop.time()
+            writer.write(b"x")
+            await reader.readexactly(1)
+            assert loop.time() - begin >= least
+
+
+# With a whole cloud at its end
+
+
+async def test_rest_calls_in_a_row_share_one_connection() -> None:
+    async with Simulator(latency=0.001) as sim:
+        auth = NaviLinkAuth(sim.config)
+        await auth.sign_in()
+        # TCP, TLS 1.3 and the call: not one more.
+        assert sim.cloud.distance.round_trips == [3]
+        for calls in (1, 2, 3):
+            await auth.call("POST", "/device/list", body=LIST)
+            assert sim.cloud.distance.round_trips == [3 + calls]
+        await auth.close()
+
+
+async def test_a_cut_of_the_cloud_is_felt_and_healed() -> None:
+    async with Simulator(speed=600, latency=LATENCY) as sim:
+        async with NaviLinkClient(sim.config) as client:
+            (device,) = await client.get_devices()
+            assert (await device.get_status()).dhw_charge_percent >= 0
+            await sim.cloud.drop_connections()
+            assert sim.cloud.counters.open_connections == 0
+            while client._exchange.first.connected:
+                await asyncio.sleep(0.01)
+            await asyncio.wait_for(client._exchange.first.wait_connected(), LIMIT)
+            assert (await device.get_status()).dhw_charge_percent >= 0
+
+
+async def test_a_saved_session_leaves_the_list_and_the_broker(tmp_path: Path) -> None:
+    async with Simulator(speed=600, latency=0.001) as sim:
+        config = replace(sim.config, session_file=tmp_path / "session.json")
+        for _ in range(2):
+            async with NaviLinkClient(config) as client:
+                await (await client.get_devices())[0].get_status()
+        cold, warm = sim.cloud.distance.round_trips[0], sim.cloud.distance.round_trips[2]
+        assert (cold, warm) == (4, 3)
+
+
+async def test_without_latency_there_is_no_relay(sim: Simulator) -> None:
+    assert not hasattr(sim.cloud, "distance")
+
+
+@pytest.mark.parametrize("latency", [-1, 11, float("nan")])
+def test_a_latency_that_can_be_none_is_refused(latency: float) -> None:
+    with pytest.raises(ConfigurationError, match="latency"):
+        Simulator(latency=latency)

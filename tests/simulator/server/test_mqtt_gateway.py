@@ -1,0 +1,342 @@
+"""The broker's public side: handshake, relay, takeover, and what closes a connection."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from concurrent.futures import Future
+from email.utils import parsedate_to_datetime
+from typing import Any, AsyncIterator
+
+import aiohttp
+import pytest
+import pytest_asyncio
+from awscrt import auth, exceptions, mqtt
+from awsiot import mqtt_connection_builder
+from support.cloud_tools import (
+    LIMIT,
+    MAC,
+    connect_packet,
+    make_account,
+    presign,
+    publish_packet,
+    raw_clients,
+    subscribe_packet,
+    tls_of,
+)
+from yarl import URL
+
+from navien_nwp500.simulator.cloud.sigv4 import IssuedKeys
+from navien_nwp500.simulator.server.cloud_server import Cloud
+
+in_module_loop = pytest.mark.asyncio(loop_scope="module")
+
+OTHER = make_account(1, "other@example.com", first=1)
+OTHER_MAC = OTHER.heaters[0].mac_address
+HEATER = f"cmd/52/navilink-{MAC}"
+EVENTS = f"evt/52/navilink-{MAC}"
+OTHER_HEATER = f"cmd/52/navilink-{OTHER_MAC}"
+
+
+@pytest_asyncio.fixture(name="cloud", scope="module", loop_scope="module")
+async def fixture_cloud() -> AsyncIterator[Cloud]:
+    async with Cloud([make_account(), OTHER]) as cloud:
+        yield cloud
+
+
+# The real client
+
+
+def sdk_connection(cloud: Cloud, client_id: str, keys: IssuedKeys) -> mqtt.Connection:
+    """Build a connection of the real SDK, as a client of the production cloud does."""
+    provider = auth.AwsCredentialsProvider.new_static(
+        keys.access_key_id, keys.secret_key, keys.session_token
+    )
+    url = URL(cloud.websocket_url)
+    return mqtt_connection_builder.websockets_with_default_aws_signing(
+        endpoint=url.host,
+        port=url.port,
+        region="us-east-1",
+        credentials_provider=provider,
+        client_id=client_id,
+        ca_bytes=cloud.ca_file.read_bytes(),
+        clean_session=True,
+        keep_alive_secs=30,
+        enable_metrics_collection=False,
+    )
+
+
+async def done(future: Future[Any]) -> Any:
+    return await asyncio.wait_for(asyncio.wrap_future(future), LIMIT)
+
+
+@in_module_loop
+async def test_sdk_connects_subscribes_publishes_and_receives(cloud: Cloud) -> None:
+    loop = asyncio.get_running_loop()
+    received: asyncio.Queue[Any] = asyncio.Queue()
+
+    def arrived(topic: str, payload: bytes, **_: Any) -> None:
+        loop.call_soon_threadsafe(received.put_nowait, (topic, payload))
+
+    connection = sdk_connection(cloud, "sdk", cloud.book.issue_keys(cloud.accounts[0]))
+    await done(connection.connect())
+    try:
+        qos = mqtt.QoS.AT_LEAST_ONCE
+        for topic_filter in (f"{HEATER}/#", "cmd/52/sdk/res/#"):
+            await done(connection.subscribe(topic_filter, qos, arrived)[0])
+        for topic in (f"{HEATER}/st", "cmd/52/sdk/res/did"):
+            await done(connection.publish(topic, b"\x00\xff" * 500, qos)[0])
+            assert await asyncio.wait_for(received.get(), LIMIT) == (topic, b"\x00\xff" * 500)
+    finally:
+        await done(connection.disconnect())
+
+
+@in_module_loop
+@pytest.mark.parametrize("case", ["revoked", "expired", "wrong secret", "wrong token"])
+async def test_sdk_is_refused(cloud: Cloud, case: str) -> None:
+    keys = cloud.book.issue_keys(cloud.accounts[0])
+    secret, token = keys.secret_key, keys.session_token
+    if case == "revoked":
+        cloud.book.revoke_keys()
+    elif case == "expired":
+        cloud.book.keys_lifetime, before = 0, cloud.book.keys_lifetime
+        keys = cloud.book.issue_keys(cloud.accounts[0])
+        secret, token = keys.secret_key, keys.session_token
+        cloud.book.keys_lifetime = before
+    elif case == "wrong secret":
+        secret = "x" * 40
+    else:
+        token = "x" * 348
+    refused = cloud.counters.refused_handshakes
+    wrong = IssuedKeys(keys.access_key_id, secret, token, keys.expires_at)
+    with pytest.raises(exceptions.AwsCrtError) as caught:
+        await done(sdk_connection(cloud, "sdk", wrong).connect())
+    assert caught.value.name == "AWS_ERROR_HTTP_WEBSOCKET_UPGRADE_FAILURE"
+    assert cloud.counters.refused_handshakes == refused + 1
+
+
+# The handshake
+
+
+@in_module_loop
+@pytest.mark.parametrize("query", ["", "?X-Amz-Algorithm=AWS4-HMAC-SHA256"])
+async def test_unsigned_handshake_is_answered_403(cloud: Cloud, query: str) -> None:
+    connector = aiohttp.TCPConnector(ssl=tls_of(cloud))
+    async with aiohttp.ClientSession(connector=connector) as session:
+        async with session.get(
+            f"https://{URL(cloud.websocket_url).authority}/mqtt{query}"
+        ) as answer:
+            assert answer.status == 403
+            assert (await answer.json())["message"] == "Forbidden"
+
+
+@in_module_loop
+async def test_sub_protocol_is_mqtt(cloud: Cloud) -> None:
+    async with raw_clients(cloud) as opened:
+        client = await opened()
+        assert client.protocol == "mqtt"
+
+
+@in_module_loop
+async def test_only_its_own_authority_is_trusted(cloud: Cloud) -> None:
+    async with aiohttp.ClientSession() as session:
+        with pytest.raises(aiohttp.ClientConnectorCertificateError):
+            await session.get(cloud.base_url)
+
+
+async def test_a_wrong_clock_is_refused_and_can_be_seen() -> None:
+    async with Cloud([make_account()], now=lambda: time.time() + 3600) as cloud:
+        host = URL(cloud.websocket_url).authority
+        target = presign(cloud.book.issue_keys(cloud.accounts[0]), host)
+        connector = aiohttp.TCPConnector(ssl=tls_of(cloud))
+        async with aiohttp.ClientSession(connector=connector) as session:
+            async with session.get(URL(f"https://{host}{target}", encoded=True)) as answer:
+                assert answer.status == 403
+                date = parsedate_to_datetime(answer.headers["Date"]).timestamp()
+        assert 3540 < date - time.time() < 3660
+        assert cloud.counters.refusals == {"stale date": 1}
+
+
+# The relay
+
+
+@in_module_loop
+async def test_packets_cut_and_joined_across_frames(cloud: Cloud) -> None:
+    async with raw_clients(cloud) as opened:
+        client = await opened()
+        for byte in connect_packet("cut") + subscribe_packet(f"{HEATER}/#"):
+            await client.send(bytes([byte]))
+        assert [(await client.read())[0] for _ in range(2)] == [0x20, 0x90]
+        await client.send(
+            publish_packet(f"{HEATER}/a", qos=0) + publish_packet(f"{HEATER}/b", qos=0)
+        )
+        assert [(await client.read()).count(topic) for topic in (b"/a", b"/b")] == [1, 1]
+
+
+@in_module_loop
+async def test_payload_of_128_kilobytes(cloud: Cloud) -> None:
+    async with raw_clients(cloud) as opened:
+        client = await (await opened()).connect("large")
+        await client.subscribe(f"{HEATER}/#")
+        payload = os.urandom(128 * 1024)
+        await client.send(publish_packet(f"{HEATER}/st", payload, qos=0))
+        assert (await client.read()).endswith(payload)
+
+
+@in_module_loop
+async def test_a_heater_on_the_plain_port_and_a_client_meet(cloud: Cloud) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", cloud.broker_port)
+    writer.write(connect_packet("heater"))
+    assert await reader.readexactly(4) == b"\x20\x02\x00\x00"
+    async with raw_clients(cloud) as opened:
+        client = await (await opened()).connect("meets")
+        await client.subscribe("cmd/52/10001/20002/meets/res/#")
+        for suffix in ("", "/did"):
+            topic = f"cmd/52/10001/20002/meets/res{suffix}"
+            writer.write(publish_packet(topic, b"answer", qos=0))
+            assert (await client.read()).endswith(b"answer")
+    writer.close()
+    await writer.wait_closed()
+
+
+@in_module_loop
+async def test_clients_of_both_versions_meet_and_throw_each_other_out(cloud: Cloud) -> None:
+    takeovers, connects = cloud.counters.takeovers, cloud.counters.connects
+    async with raw_clients(cloud) as opened:
+        older = await (await opened()).connect("older")
+        newer = await (await opened()).connect("newer", level=5)
+        for client in (older, newer):
+            await client.subscribe(f"{HEATER}/#")
+        for sender in (older, newer):
+            await sender.send(publish_packet(f"{HEATER}/st", b"news", 0, sender.level))
+            for client in (older, newer):
+                assert (await client.read()).endswith(b"news")
+        await (await opened()).connect("newer")
+        assert await newer.read() == b""
+    assert cloud.counters.takeovers == takeovers + 1
+    assert cloud.counters.connects == connects + 3
+
+
+@in_module_loop
+@pytest.mark.parametrize("level", [4, 5])
+async def test_connect_may_be_followed_at_once(cloud: Cloud, level: int) -> None:
+    async with raw_clients(cloud) as opened:
+        client = await opened()
+        subscribe = subscribe_packet(f"{HEATER}/#", level=level)
+        await client.send(connect_packet("hasty", level=level) + subscribe)
+        assert [(await client.read())[0] for _ in range(2)] == [0x20, 0x90]
+
+
+@in_module_loop
+async def test_who_says_nothing_is_sent_away(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("navien_nwp500.simulator.server.mqtt_connection._CONNECT_SECONDS", 0.05)
+    async with raw_clients(cloud) as opened:
+        assert await (await opened()).read() == b""
+
+
+@in_module_loop
+async def test_second_connection_with_an_id_closes_the_first(cloud: Cloud) -> None:
+    takeovers = cloud.counters.takeovers
+    async with raw_clients(cloud) as opened:
+        first = await (await opened()).connect("twin")
+        for _ in range(5):
+            second = await (await opened()).connect("twin")
+            assert await first.read() == b""
+            await second.subscribe(f"{HEATER}/#")
+            await second.send(publish_packet(f"{HEATER}/st", qos=0))
+            assert (await second.read())[0] >> 4 == 3
+            first = second
+    assert cloud.counters.takeovers == takeovers + 5
+
+
+@in_module_loop
+async def test_of_many_at_once_with_an_id_one_stays(cloud: Cloud) -> None:
+    async with raw_clients(cloud) as opened:
+        clients = [await opened() for _ in range(5)]
+        for client in clients:
+            await client.send(connect_packet("crowd"))
+        last = await (await opened()).connect("crowd")
+        for client in clients:
+            while await client.read():
+                pass
+        await last.subscribe(f"{HEATER}/#")
+
+
+@in_module_loop
+async def test_drop_cuts_everyone_and_new_ones_may_come(cloud: Cloud) -> None:
+    async with raw_clients(cloud) as opened:
+        clients = [await (await opened()).connect(f"dropped-{index}") for index in range(3)]
+        await cloud.drop_connections()
+        assert [await client.read() for client in clients] == [b""] * 3
+        await (await opened()).connect("dropped-0")
+
+
+@pytest.mark.parametrize("closes", [1, 2])
+async def test_what_is_done_to_a_connection_that_is_gone_is_no_error(closes: int) -> None:
+    async with Cloud([make_account()]) as cloud, raw_clients(cloud) as opened:
+        client = await (await opened()).connect("gone")
+        (line,) = cloud._lines
+        for _ in range(closes):
+            line._transport.close()
+        assert await client.read() == b""
+        line.freeze()
+        line.thaw()
+        line.cut()
+        await line.gone.wait()
+
+
+@in_module_loop
+async def test_last_will_is_published_when_cut(cloud: Cloud) -> None:
+    watcher_reader, writer = await asyncio.open_connection("127.0.0.1", cloud.broker_port)
+    writer.write(connect_packet("watcher") + subscribe_packet(f"{EVENTS}/#", qos=0))
+    await watcher_reader.readexactly(4 + 5)
+    async with raw_clients(cloud) as opened:
+        client = await opened()
+        await client.send(connect_packet("mortal", will=f"{EVENTS}/app-connection"))
+        assert await client.read() == b"\x20\x02\x00\x00"
+        await cloud.drop_connections()
+        will = await asyncio.wait_for(watcher_reader.readuntil(b"gone"), LIMIT)
+        assert EVENTS.encode() in will
+    writer.close()
+    await writer.wait_closed()
+
+
+# A violation
+
+
+VIOLATIONS = [
+    publish_packet(f"{OTHER_HEATER}/st"),
+    subscribe_packet(f"{OTHER_HEATER}/#"),
+    subscribe_packet("cmd/52/navilink-+/#"),
+    connect_packet("again"),
+    b"\x30\xff\xff\xff\xff\x01",
+    b"\x30\xff\xff\x7f",
+    b"\x82\x02\x00\x01",
+]
+
+
+@in_module_loop
+@pytest.mark.parametrize(
+    ("level", "data"),
+    [*((4, data) for data in VIOLATIONS), (5, publish_packet(f"{OTHER_HEATER}/st", level=5))],
+)
+async def test_violation_closes_without_a_packet(cloud: Cloud, level: int, data: bytes) -> None:
+    violations = cloud.counters.violations
+    async with raw_clients(cloud) as opened:
+        victim = await (await opened(OTHER)).connect("victim")
+        await victim.subscribe(f"{OTHER_HEATER}/#")
+        client = await (await opened()).connect("intruder", level)
+        await client.send(data)
+        assert await client.read() == b""
+        await victim.send(publish_packet(f"{OTHER_HEATER}/st", b"own", qos=0))
+        assert (await victim.read()).endswith(b"own")
+    assert cloud.counters.violations == violations + 1
+
+
+@in_module_loop
+async def test_text_frame_closes(cloud: Cloud) -> None:
+    async with raw_clients(cloud) as opened:
+        client = await (await opened()).connect("text")
+        await client.send_text("hello")
+        assert await client.read() == b""

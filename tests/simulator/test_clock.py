@@ -1,0 +1,95 @@
+"""The heaters' time stopped and moved by hand, and draws that a test writes itself."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+from navien_nwp500 import ConfigurationError, NaviLinkClient
+from navien_nwp500.simulator import Simulator
+from navien_nwp500.simulator.clock import Clock
+from navien_nwp500.simulator.heater.appliance import Heater
+from navien_nwp500.simulator.heater.water_draws import Draws
+
+NOON = datetime(2024, 3, 1, 12, tzinfo=timezone.utc)
+
+
+def test_a_frozen_clock_moves_by_hand_only() -> None:
+    clock = Clock(NOON, 86400.0, frozen=True)
+    assert clock.frozen and clock.now() == clock.now() == NOON
+    clock.move(timedelta(hours=3))
+    assert clock.now() == NOON + timedelta(hours=3)
+
+
+def test_a_running_clock_is_frozen_moved_and_runs_on_from_there() -> None:
+    clock = Clock(NOON, 86400.0)
+    clock.freeze()
+    stood = clock.now()
+    clock.freeze()
+    assert clock.now() == stood >= NOON
+    clock.thaw()
+    assert not clock.frozen
+    clock.move(timedelta(days=1))
+    later = clock.now()
+    assert stood + timedelta(days=1) <= later < stood + timedelta(days=2)
+    clock.thaw()
+    assert clock.now() >= later
+
+
+def test_time_is_not_moved_back() -> None:
+    with pytest.raises(ConfigurationError, match="forward only"):
+        Clock(NOON).move(timedelta(seconds=-1))
+
+
+@pytest.mark.navilink(frozen=True, start=NOON, draws=None)
+async def test_a_frozen_heater_answers_and_stays_as_it_is(
+    sim: Simulator, client: NaviLinkClient
+) -> None:
+    device = (await client.get_devices())[0]
+    first, second = await device.get_status(), await device.get_status()
+    assert first == second and sim.units[0].heater.now == NOON
+    with pytest.raises(ConfigurationError):
+        await sim.advance(hours=-1)
+
+
+@pytest.mark.navilink(frozen=True, start=NOON, draws=None)
+async def test_three_hours_pass_at_once_and_their_pushes_come(
+    sim: Simulator, client: NaviLinkClient
+) -> None:
+    device = (await client.get_devices())[0]
+    watch = device.watch(interval=3600)
+    async for status in watch:
+        if status.comp_use.active:
+            break
+        if not sim.clock.now() > NOON:
+            await sim.advance(hours=3)  # the tank stands at the threshold: it starts
+    await watch.aclose()
+    assert sim.clock.now() == sim.units[0].heater.now == NOON + timedelta(hours=3)
+
+
+@pytest.mark.navilink(frozen=True, start=NOON, draws=None)
+async def test_a_scripted_draw_is_drawn_as_time_is_moved(
+    sim: Simulator, client: NaviLinkClient, navilink_heater: Heater
+) -> None:
+    device = (await client.get_devices())[0]
+    calm = await device.get_status()
+    navilink_heater.draw(litres=60, minutes=6)
+    await sim.advance(minutes=3)
+    drawing = await device.get_status()
+    await sim.advance(minutes=4)
+    done = await device.get_status()
+    assert [one.dhw_use.active for one in (calm, drawing, done)] == [False, True, False]
+    assert done.tank_lower_temperature < calm.tank_lower_temperature
+
+
+async def test_a_plan_of_ones_own_is_every_heaters_plan() -> None:
+    plan = Draws(((13.0, 50.0, 10.0),), jitter_minutes=0.0, jitter_litres=0.0)
+    async with Simulator(heaters=2, frozen=True, start=NOON, draws=plan) as sim:
+        machines = [unit.heater.machine for unit in sim.units]
+        await sim.advance(minutes=59)
+        assert [machine.operation.drawing for machine in machines] == [False, False]
+        await sim.advance(minutes=6)
+        assert [machine.operation.drawing for machine in machines] == [True, True]
+        await sim.advance(minutes=6)
+        assert [machine.operation.drawing for machine in machines] == [False, False]

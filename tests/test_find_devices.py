@@ -1,0 +1,67 @@
+"""Which heater a person means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from apps.cli.test_processes import run
+
+from navien_nwp500._util.matching import find_matching
+from navien_nwp500.simulator import Simulator
+
+
+@dataclass(frozen=True)
+class Heater:
+    name: str
+    mac_address: str
+
+
+CELLAR = Heater("Cellar", "0123456789ab")
+CELLAR_2 = Heater("Cellar 2", "0123456789ac")
+GARAGE = Heater("Großes Haus", "f0f1f2f3f4f5")
+ALL = [CELLAR, CELLAR_2, GARAGE]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ("Cellar", [CELLAR]),  # whole, though another begins so
+        ("cellar 2", [CELLAR_2]),
+        ("CEL", [CELLAR, CELLAR_2]),
+        ("gros", [GARAGE]),
+        ("0123456789AB", [CELLAR]),
+        ("01:23:45:67:89:ac", [CELLAR_2]),
+        ("01-23", [CELLAR, CELLAR_2]),
+        ("f0", [GARAGE]),
+        ("haus", []),  # a beginning, not any part
+        ("ab", []),
+        ("-", []),
+        (" ", []),
+    ],
+)
+def test_a_name_a_mac_or_the_beginning_of_either(wanted: str, found: list[Heater]) -> None:
+    assert find_matching(ALL, wanted) == found
+
+
+@pytest.fixture
+async def two() -> Simulator:
+    return Simulator(speed=600, heaters=2)
+
+
+async def test_every_word_takes_a_name(two: Simulator, tmp_path: Path) -> None:
+    async with two as sim:
+        code, out, _ = await run(tmp_path, "status", "--device", "nwp500 2", **sim.environment)
+        assert code == 0 and "NWP500 2" in out
+        code, out, _ = await run(
+            tmp_path, "info", "--device", "01:23:45:67:89:ac", **sim.environment
+        )
+        assert code == 0 and "NWP500 2" in out
+        code, out, err = await run(tmp_path, "status", "--device", "nwp", **sim.environment)
+        assert (code, out) == (1, "")
+        assert "NWP500 (0123456789ab), NWP500 2 (0123456789ac)" in err
+        code, _, err = await run(tmp_path, "status", "--device", "attic", **sim.environment)
+        assert code == 1 and "begins with 'attic'" in err and "navien-nwp500 devices" in err
+        code, out, _ = await run(tmp_path, "doctor", "--device", "nwp", **sim.environment)
+        assert code == 1 and "2 of 2 NWP500 can be meant" in out and "0123456789ab" not in out

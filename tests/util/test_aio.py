@@ -1,0 +1,93 @@
+"""The small tools under every wait: nothing is lost, nothing waits for ever."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from navien_nwp500._util.aio import LatestValue, cancel_and_wait, wait_at_most
+
+
+async def test_a_mailbox_keeps_the_newest_alone() -> None:
+    mailbox: LatestValue[int] = LatestValue()
+    for number in range(5):
+        mailbox.put(number)
+    assert await mailbox.get(1) == 4
+    assert await mailbox.get(0.001) is None
+
+
+async def test_a_waiting_reader_is_woken_by_content_and_by_the_end() -> None:
+    mailbox: LatestValue[int] = LatestValue()
+    reading = asyncio.ensure_future(mailbox.get())
+    await asyncio.sleep(0)
+    mailbox.put(7)
+    assert await reading == 7
+    reading = asyncio.ensure_future(mailbox.get())
+    await asyncio.sleep(0)
+    mailbox.close()
+    assert await reading is None and await mailbox.get() is None
+
+
+async def test_at_most_ends_and_cancels_what_it_waited_for() -> None:
+    future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    with pytest.raises(asyncio.TimeoutError):
+        await wait_at_most(0.001, future)
+    assert future.done()
+    task = asyncio.ensure_future(asyncio.sleep(60))
+    with pytest.raises(asyncio.TimeoutError):
+        await wait_at_most(0.001, task)
+    await asyncio.wait({task})
+    assert task.cancelled()
+
+
+async def test_a_cancellation_that_comes_with_the_result_is_not_lost() -> None:
+    """asyncio.wait_for before Python 3.12 returns the result here, and its task goes on."""
+    future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    waiting = asyncio.ensure_future(wait_at_most(10, future))
+    await asyncio.sleep(0)
+    future.set_result(1)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+
+
+async def test_a_task_that_swallows_cancellations_is_ended_all_the_same() -> None:
+    swallowed = 0
+
+    async def stubborn() -> None:
+        nonlocal swallowed
+        while swallowed < 3:
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                swallowed += 1
+
+    task = asyncio.ensure_future(stubborn())
+    await asyncio.sleep(0)
+    await cancel_and_wait(task)
+    assert task.done() and swallowed == 3
+
+
+async def test_tasks_are_ended_also_when_the_one_who_ends_them_is_cancelled() -> None:
+    """Who ends a task that ends others cancels it again and again."""
+    leave = asyncio.Event()
+
+    async def stubborn() -> None:
+        while not leave.is_set():
+            try:
+                await leave.wait()
+            except asyncio.CancelledError:
+                pass
+
+    task = asyncio.ensure_future(stubborn())
+    await asyncio.sleep(0)
+    ending = asyncio.ensure_future(cancel_and_wait(task))
+    for _ in range(3):
+        await asyncio.sleep(0)
+        ending.cancel()
+    await asyncio.sleep(0)
+    waits = not ending.done()
+    leave.set()
+    await asyncio.wait({ending, task})
+    assert waits and ending.cancelled()

@@ -63,12 +63,12 @@ async def _take_steps(start: Start, config: NaviLinkConfig) -> None:
     auth = NaviLinkAuth(config)
     try:
         with start.timing("session"):
-            await auth.aws_keys()
+            await auth.aws_credentials()
         with start.timing("list"):
             body = {"userId": config.email, "offset": 0, "count": 20}
             await auth.call("POST", "/device/list", body=body)
         with start.timing("connect"):
-            link = await Connector(auth, config).dial()
+            link = await Connector(auth, config).connect()
         with start.timing("subscribe"):
             await link.subscribe(f"cmd/52/{link.client_id}/res/#")
         await link.close()

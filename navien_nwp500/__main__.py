@@ -6,6 +6,8 @@ import io
 import os
 import sys
 
+from ._util.extras import missing_extra
+
 
 def main() -> None:
     """Run the command line; without its packages say which extra brings them."""
@@ -13,7 +15,7 @@ def main() -> None:
         import click  # noqa: F401
         import rich  # noqa: F401
     except ModuleNotFoundError as error:
-        sys.exit(f"The command line needs {error.name}: pip install 'navien-nwp500[cli]'")
+        sys.exit(missing_extra("the command line", error.name, "cli"))
     from .apps.cli.app import navien_nwp500
 
     _open_streams()

@@ -1,9 +1,8 @@
-"""The account, and the two clocks behind it: the access token's and the AWS keys'.
+"""The signed-in account: tokens and AWS credentials, renewed before they expire.
 
 A 401 refreshes the token and repeats the call once; renewals are serialised, because two at once
-can invalidate each other (protocol 1.6). A refused password is remembered and never sent again.
-With a session file an earlier run's tokens and keys come before any of that, and those that
-another process has renewed meanwhile before a renewal of ours.
+can invalidate each other (PROTOCOL 1.6). A rejected password is remembered and never sent again.
+With a session file, credentials saved by an earlier run or by another process are used first.
 """
 
 from __future__ import annotations
@@ -36,15 +35,17 @@ from .protocol.redaction import logger
 if TYPE_CHECKING:
     import aiohttp
 
-_LOGGER = logger(__name__)
+__all__ = ["NaviLinkAuth"]
 
-L = TypeVar("L", bound=ExpiringCredentials)
+_LOGGER = logger("navien_nwp500.auth")
+
+C = TypeVar("C", bound=ExpiringCredentials)
 
 
 class NaviLinkAuth:
-    """The signed-in account: makes REST calls and keeps both its leases alive.
+    """The signed-in account: makes REST calls and renews its credentials.
 
-    ``session`` lends an aiohttp session, which its owner closes.
+    ``session`` is an aiohttp session to use; the caller closes it.
     """
 
     def __init__(
@@ -54,10 +55,10 @@ class NaviLinkAuth:
         path = config.session_file
         self._file = SessionFile(path, config.base_url) if path is not None else None
         self._email, self._password = config.email, config.password
-        self._refused: tuple[str, str] | None = None
+        self._rejected: tuple[str, str] | None = None
         self._tokens: Tokens | None = None
-        self._keys: AwsCredentials | None = None
-        #: Whose account it is; of a saved session only what topics need.
+        self._aws_credentials: AwsCredentials | None = None
+        #: Owner of the account; after a restored session only ``user_seq`` is known.
         self.user: UserInfo | None = None
 
     def __repr__(self) -> str:
@@ -65,34 +66,33 @@ class NaviLinkAuth:
 
     @property
     def user_id(self) -> str:
-        """The account's e-mail, which requests call ``userId``. Raises ConfigurationError."""
+        """E-mail of the account, ``userId`` in requests. Raises ConfigurationError without one."""
         if not self._email:
             raise ConfigurationError(
-                "no e-mail: pass it to authenticate(), give it to NaviLinkConfig, or set "
-                "NAVILINK_EMAIL"
+                "no e-mail: pass it to authenticate() or NaviLinkConfig, or set NAVILINK_EMAIL"
             )
         return self._email
 
     @property
     def clock_skew(self) -> float | None:
-        """How far the cloud's clock is ahead of this machine's, seconds; None before a call."""
+        """Seconds the clock of the cloud is ahead of the local clock; None before the first call."""
         return self._rest.clock_skew
 
     async def sign_in(self, email: str | None = None, password: str | None = None) -> UserInfo:
-        """Sign in with the password; without arguments with what was configured.
+        """Sign in with e-mail and password; without arguments with the configured ones.
 
-        Raises InvalidCredentialsError when the cloud refuses them (and without asking it, when it
-        has refused the same pair before), ConfigurationError when there are none,
-        CommunicationError when the cloud cannot be asked.
+        Raises InvalidCredentialsError when the cloud rejects them (without sending them, when it
+        rejected the same pair before), ConfigurationError when there are none, CommunicationError
+        when the cloud cannot be reached.
         """
         async with self._lock:
             if email not in (None, self._email):
-                self._tokens = self._keys = self.user = None  # another account's
+                self._tokens = self._aws_credentials = self.user = None  # another account's
             self._email, self._password = email or self._email, password or self._password
             return await self._sign_in()
 
-    async def ready(self) -> None:
-        """Sign in unless that was done, so that calls and keys can follow. Raises as ``call``."""
+    async def ensure_signed_in(self) -> None:
+        """Sign in, unless signed in. Raises as ``call``."""
         await self._valid_tokens()
 
     async def call(
@@ -103,7 +103,7 @@ class NaviLinkAuth:
         body: Mapping[str, Any] | None = None,
         query: Mapping[str, str] | None = None,
     ) -> Any:
-        """Make one call as the signed-in account; returns the ``data`` of the answer.
+        """Make a REST call; returns the ``data`` of the response.
 
         Raises AuthenticationError, APIError, ProtocolError, RequestTimeoutError or
         CommunicationError.
@@ -114,7 +114,7 @@ class NaviLinkAuth:
         except APIError as error:
             if not _is_unauthorized(error):
                 raise
-        _LOGGER.debug("%s: token refused, renewing it", path)
+        _LOGGER.debug("%s: token rejected, renewing it", path)
         tokens = await self._valid_tokens(refused=tokens)
         try:
             return await self._rest.send(method, path, body, query, tokens.access_token)
@@ -122,36 +122,36 @@ class NaviLinkAuth:
             if not _is_unauthorized(error):
                 raise
             raise TokenExpiredError(
-                f"{path}: the cloud refuses a token it has just given; sign in again"
+                f"{path}: the cloud rejects a token that it has just issued; sign in again"
             ) from error
 
-    async def aws_keys(self, *, refused: AwsCredentials | None = None) -> AwsCredentials:
-        """Keys for the broker, renewed when they near their end or are the ``refused`` ones.
+    async def aws_credentials(self, *, refused: AwsCredentials | None = None) -> AwsCredentials:
+        """Return valid AWS credentials, renewed near their expiry or when ``refused``.
 
-        The cheapest way first: session refresh, secured sign-in, the password last (protocol
-        1.16). Raises as ``call``.
+        The cheapest renewal is tried first: session refresh, secured sign-in, then the password
+        (PROTOCOL 1.16). Raises as ``call``.
         """
         async with self._lock:
-            if not _usable(self._keys, refused):
-                await self._adopt()
-            return _usable(self._keys, refused) or await self._renew_keys()
+            if not _usable(self._aws_credentials, refused):
+                await self._load()
+            return _usable(self._aws_credentials, refused) or await self._renew_aws_credentials()
 
     async def measure_skew(self) -> float | None:
-        """Ask the cloud for its time, signed in or not; returns ``clock_skew``.
+        """Measure the clock skew, signed in or not; returns ``clock_skew``.
 
         Raises RequestTimeoutError or CommunicationError.
         """
         try:
             await self._rest.send("GET", "")
         except (APIError, ProtocolError) as error:
-            _LOGGER.debug("a refusal is dated too: %s", error)
+            _LOGGER.debug("an error response has a date too: %s", error)
         return self.clock_skew
 
     async def close(self) -> None:
-        """Close what was opened here; a lent session stays open."""
+        """Close the HTTP session, unless it belongs to the caller."""
         await self._rest.close()
 
-    # Renewal: all of it runs under the lock
+    # Renewal, always while holding the lock
 
     @cached_property
     def _lock(self) -> asyncio.Lock:
@@ -166,14 +166,14 @@ class NaviLinkAuth:
                 "NAVILINK_PASSWORD once more, or call authenticate(email, password)"
             )
         raise ConfigurationError(
-            "no e-mail and password, and no saved session: pass them to authenticate(), give them "
-            "to NaviLinkConfig, or set NAVILINK_EMAIL and NAVILINK_PASSWORD"
+            "no e-mail and password, and no saved session: pass them to authenticate() or "
+            "NaviLinkConfig, or set NAVILINK_EMAIL and NAVILINK_PASSWORD"
         )
 
     async def _valid_tokens(self, *, refused: Tokens | None = None) -> Tokens:
         async with self._lock:
             if not _usable(self._tokens, refused):
-                await self._adopt()
+                await self._load()
             if not _usable(self._tokens, refused):
                 await self._renew_tokens()
             assert self._tokens is not None
@@ -184,42 +184,42 @@ class NaviLinkAuth:
         if old is not None:
             body = {"refreshToken": old.refresh_token}
             try:
-                await self._keep(await self._rest.send("POST", "/auth/refresh", body))
+                await self._store(await self._rest.send("POST", "/auth/refresh", body))
                 return
             except APIError as error:
                 if error.status_code >= 500 or _is_throttled(error):
                     raise
                 _LOGGER.debug("refresh refused (%s)", error.code)
-            await self._adopt()
-            if _usable(self._tokens, old):  # another process was quicker, and made ours void
+            await self._load()
+            if _usable(self._tokens, old):  # another process was faster and invalidated ours
                 return
             if self._file is not None:
                 await self._file.drop()
         await self._sign_in()
 
-    async def _renew_keys(self) -> AwsCredentials:
-        refused, self._keys = self._keys, None
+    async def _renew_aws_credentials(self) -> AwsCredentials:
+        refused, self._aws_credentials = self._aws_credentials, None
         if self._tokens is not None:
             if refused is not None and refused.fresh:
-                await self._save()  # without them: a later run shall not try them again
+                await self._save()  # without them, so that a later run does not try them again
             if not self._tokens.fresh:
                 await self._renew_tokens()
-            fault: APIError | None = None
+            failure: APIError | None = None
             for path in ("/auth/session/refresh", "/user/secured-sign-in"):
-                if self._keys is None:
-                    fault = await self._try_renewal(path)
-            if self._keys is None and fault is not None and fault.status_code >= 500:
-                raise fault  # a server that fails refuses nothing: the password stays at home
-        if self._keys is None:
+                if self._aws_credentials is None:
+                    failure = await self._try_renewal(path)
+            if self._aws_credentials is None and failure is not None and failure.status_code >= 500:
+                raise failure  # a 5xx is not a rejection, so do not fall back to the password
+        if self._aws_credentials is None:
             await self._sign_in()
-        if self._keys is None:
-            raise ProtocolError("sign-in: the answer holds no AWS keys")
-        return self._keys
+        if self._aws_credentials is None:
+            raise ProtocolError("sign-in: the response holds no AWS credentials")
+        return self._aws_credentials
 
     async def _try_renewal(self, path: str) -> APIError | None:
-        """Ask for new keys; a token that is refused meanwhile is refreshed once.
+        """Request new AWS credentials; a token that is rejected meanwhile is refreshed once.
 
-        Returns why there are none.
+        Returns the error when there are none.
         """
         for token_may_be_old in (True, False):
             assert self._tokens is not None
@@ -229,23 +229,25 @@ class NaviLinkAuth:
             except APIError as error:
                 if token_may_be_old and _is_unauthorized(error):
                     await self._renew_tokens()
-                    if self._keys is not None:  # it took a sign-in, which brings keys
+                    if (
+                        self._aws_credentials is not None
+                    ):  # renewed by a sign-in, which brings AWS credentials
                         return None
                     continue
                 if _is_throttled(error):
-                    raise  # other ways would only add to the calls
-                _LOGGER.debug("%s refused (%s), trying the next way", path, error.code)
+                    raise  # other calls would add to the load
+                _LOGGER.debug("%s refused (%s), trying the next call", path, error.code)
                 return error
-            await self._keep(data.get("token", data) if isinstance(data, dict) else {})
+            await self._store(data.get("token", data) if isinstance(data, dict) else {})
             break
         return None
 
     async def _sign_in(self) -> UserInfo:
         email, password = self._credentials()
-        if self._refused == (email, password):
+        if self._rejected == (email, password):
             raise InvalidCredentialsError(
-                "this e-mail and password were refused before; they are not sent again. Check "
-                "them in the NaviLink app, correct them and sign in anew"
+                "this e-mail and password were rejected before and are not sent again. Check them "
+                "in the NaviLink app, correct them and sign in again"
             )
         body = {"userId": email, "password": password}
         try:
@@ -253,57 +255,58 @@ class NaviLinkAuth:
         except APIError as error:
             if not _is_refusal(error):
                 raise
-            self._refused = (email, password)
+            self._rejected = (email, password)
             raise InvalidCredentialsError(
-                f"the cloud refuses this e-mail or password ({error}); check them in the NaviLink "
+                f"the cloud rejects this e-mail or password ({error}); check them in the NaviLink "
                 "app"
             ) from error
         if not isinstance(data, dict) or not isinstance(data.get("token"), dict):
-            raise ProtocolError("sign-in: the answer holds no token")
-        self._take(data["token"])
+            raise ProtocolError("sign-in: the response holds no token")
+        self._update(data["token"])
         self.user = decode_fields(UserInfo, data.get("userInfo") or {})
         await self._save()
         return self.user
 
-    # What is kept: in memory, and in the file of the session
+    # Saved credentials
 
-    async def _adopt(self) -> None:
-        """Take from the file what ends later than ours: an earlier run's, or another process's."""
+    async def _load(self) -> None:
+        """Load credentials from the file that expire later than the present ones."""
         saved = await self._file.read(self._email) if self._file and self._email else None
         if saved is None:
             return
         self._tokens = _later(self._tokens, saved.tokens)
-        self._keys = _later(self._keys, saved.keys)
+        self._aws_credentials = _later(self._aws_credentials, saved.keys)
         if self.user is None:
             self.user = UserInfo(user_seq=saved.user_seq)
 
-    async def _keep(self, token: Any) -> None:
-        self._take(token)
+    async def _store(self, token: Any) -> None:
+        self._update(token)
         await self._save()
 
     async def _save(self) -> None:
         if self._file is not None and self._tokens is not None and self._email:
             user_seq = self.user.user_seq if self.user is not None else None
-            saved = SavedSession(self._tokens, self._keys, user_seq)
+            saved = SavedSession(self._tokens, self._aws_credentials, user_seq)
             await self._file.write(self._email, saved)
 
-    def _take(self, token: Any) -> None:
-        """Keep what an answer brings; what it leaves out stays as it was (protocol 1.16)."""
+    def _update(self, token: Any) -> None:
+        """Update the credentials that a response contains; the others stay (PROTOCOL 1.16)."""
         if not isinstance(token, dict):
-            raise ProtocolError("the answer holds no token")
+            raise ProtocolError("the response holds no token")
         old = self._tokens.refresh_token if self._tokens else ""
         self._tokens = parse_tokens(token, old) or self._tokens
-        self._keys = parse_aws_credentials(token) or self._keys
+        self._aws_credentials = parse_aws_credentials(token) or self._aws_credentials
 
 
-def _usable(lease: L | None, refused: L | None) -> L | None:
-    return lease if lease is not None and lease.fresh and lease != refused else None
+def _usable(credentials: C | None, refused: C | None) -> C | None:
+    valid = credentials is not None and credentials.fresh and credentials != refused
+    return credentials if valid else None
 
 
-def _later(ours: L | None, other: L | None) -> L | None:
+def _later(ours: C | None, other: C | None) -> C | None:
     if ours is None or other is None:
         return ours or other
-    return max(ours, other, key=lambda lease: lease.expires_at)
+    return max(ours, other, key=lambda found: found.expires_at)
 
 
 def _is_unauthorized(error: APIError) -> bool:
@@ -311,9 +314,9 @@ def _is_unauthorized(error: APIError) -> bool:
 
 
 def _is_refusal(error: APIError) -> bool:
-    """Whether a failed sign-in means wrong credentials; a fault of the server never does.
+    """Return True when a failed sign-in means wrong credentials; a server error never does.
 
-    Code 401, or a message with these words (protocol 1.3); an unknown user comes with HTTP 200.
+    Code 401, or a message with these words (PROTOCOL 1.3); an unknown user comes with HTTP 200.
     """
     if error.status_code >= 500 or (error.code or 0) >= 500:
         return False

@@ -1,8 +1,8 @@
-"""The links of the AWS SDK: one MQTT connection, 3.1.1 or 5, over one SigV4 WebSocket.
+"""Transports of the AWS SDK: MQTT 3.1.1 or MQTT 5 over a WebSocket signed with SigV4.
 
-The only file that knows awscrt, and in ``_post`` the only place where another thread's word
-enters the event loop. The SDK's own reconnect is stopped at the first failure: it signs with the
-old keys for ever and tells nobody (measured, awscrt 0.20 to 0.36).
+This is the only file that imports awscrt, and ``_post`` is the only place where another thread
+calls into the event loop. The SDK's own reconnect is stopped at the first failure: it keeps signing
+with the old credentials without reporting an error (measured, awscrt 0.20 to 0.36).
 """
 
 from __future__ import annotations
@@ -27,23 +27,19 @@ from .protocol.redaction import logger
 
 __all__ = ["AwsIotMqtt3", "AwsIotMqtt5", "ReconnectConfig"]
 
-_LOGGER = logger(__name__)
+_LOGGER = logger("navien_nwp500.connection")
 
-REGION = "us-east-1"
-SERVICE = "iotdevicegateway"
 CONNECT_TIMEOUT_MS = 5000
 
-_READING = threading.Lock()
+_LOADING = threading.Lock()
 
 _UPGRADE_REFUSED = "AWS_ERROR_HTTP_WEBSOCKET_UPGRADE_FAILURE"
-#: From here on a reason code of a SUBACK is a refusal, in both versions of the protocol.
-_REFUSED = 0x80
 _T = TypeVar("_T")
-_L = TypeVar("_L", bound="_AwsIotLink")
+_Transport = TypeVar("_Transport", bound="_AwsIotTransport")
 
 
-class _AwsIotLink(Transport):
-    """What the SDK's two clients have in common; ``_sdk`` is one of them."""
+class _AwsIotTransport(Transport):
+    """Common part of both transports; ``_sdk`` is the client of the SDK."""
 
     _sdk: Any
 
@@ -53,114 +49,114 @@ class _AwsIotLink(Transport):
 
     @classmethod
     async def open(
-        cls: type[_L], url: str, keys: AwsCredentials, ca_bytes: bytes | None = None
-    ) -> _L:
+        cls: type[_Transport], url: str, credentials: AwsCredentials, ca_bytes: bytes | None = None
+    ) -> _Transport:
         opened = cls()
         # Loading the SDK for the first time and starting its threads takes 100 ms.
-        building = opened._loop.run_in_executor(None, opened._build, url, keys, ca_bytes)
+        building = opened._loop.run_in_executor(None, opened._build, url, credentials, ca_bytes)
         opened._sdk = await building
         connecting = opened._connect()
         try:
-            await opened._answer(connecting, transport.OPEN_TIMEOUT, "connecting")
+            await opened._wait_for(connecting, transport.OPEN_TIMEOUT, "connecting")
         except BaseException:
-            opened._drop("given up")
-            opened._give_up(connecting)
+            opened._connection_ended("abandoned")
+            opened._abandon(connecting)
             raise
         _LOGGER.debug("connected")
         return opened
 
-    # What differs; the first runs on a thread of the loop's
+    # Implemented by each transport; _build runs in a thread of the executor
 
     @abstractmethod
-    def _build(self, url: str, keys: AwsCredentials, ca_bytes: bytes | None) -> Any:
-        """Make the SDK's client."""
+    def _build(self, url: str, credentials: AwsCredentials, ca_bytes: bytes | None) -> Any:
+        """Create the client of the SDK."""
 
     @abstractmethod
     def _connect(self) -> Future[Any]:
         """Start connecting."""
 
     @abstractmethod
-    def _give_up(self, connecting: Future[Any]) -> None:
-        """End a try: given up, it can still succeed later, on the SDK's thread."""
+    def _abandon(self, connecting: Future[Any]) -> None:
+        """Abandon a connect, which can still succeed later on the thread of the SDK."""
 
-    # The way from the SDK's thread to the loop
+    # From the thread of the SDK to the event loop
 
-    async def _answer(self, future: Future[_T], limit: float, doing: str) -> _T:
-        return await self._outcome(self._awaited(future, doing), limit, doing)
+    async def _wait_for(self, future: Future[_T], limit: float, doing: str) -> _T:
+        return await self._outcome(self._as_asyncio_future(future, doing), limit, doing)
 
-    def _awaited(self, future: Future[_T], doing: str) -> asyncio.Future[_T]:
+    def _as_asyncio_future(self, future: Future[_T], doing: str) -> asyncio.Future[_T]:
         loop = self._loop
         waiter: asyncio.Future[_T] = loop.create_future()
         future.add_done_callback(lambda done: _post(loop, _settle, waiter, done, doing))
         return waiter
 
-    def _heard(self, topic: str, payload: bytes) -> None:
-        _post(self._loop, self._hear, Frame(topic, bytes(payload)))
+    def _on_sdk_message(self, topic: str, payload: bytes) -> None:
+        _post(self._loop, self._received, Frame(topic, bytes(payload)))
 
-    def _lost(self, error: BaseException | None) -> None:
-        _post(self._loop, self._drop, _reason(error))
+    def _on_sdk_end(self, error: BaseException | None) -> None:
+        _post(self._loop, self._connection_ended, _reason(error))
 
 
-class AwsIotMqtt3(_AwsIotLink):
-    """A link that speaks MQTT 3.1.1."""
+class AwsIotMqtt3(_AwsIotTransport):
+    """MQTT 3.1.1 with the AWS SDK."""
 
     async def subscribe(self, topic_filter: str) -> None:
         import awscrt.mqtt
 
-        self._check_up()
+        self._require_connected()
         future, _ = self._sdk.subscribe(topic_filter, awscrt.mqtt.QoS.AT_LEAST_ONCE)
-        # The SDK itself makes an error of a refusal.
-        await self._answer(future, transport.OPERATION_TIMEOUT, "subscribing")
+        # The SDK raises an error when the broker refuses.
+        await self._wait_for(future, transport.OPERATION_TIMEOUT, "subscribing")
 
     async def publish(self, frame: Frame) -> None:
         import awscrt.mqtt
 
-        self._check_up()
+        self._require_connected()
         qos = awscrt.mqtt.QoS.AT_MOST_ONCE
         future, _ = self._sdk.publish(frame.topic, frame.payload, qos)
-        await self._answer(future, transport.OPERATION_TIMEOUT, "publishing")
+        await self._wait_for(future, transport.OPERATION_TIMEOUT, "publishing")
 
-    def _hang_up(self) -> asyncio.Future[Any]:
-        return self._awaited(self._sdk.disconnect(), "disconnecting")
+    def _disconnect(self) -> asyncio.Future[Any]:
+        return self._as_asyncio_future(self._sdk.disconnect(), "disconnecting")
 
-    def _build(self, url: str, keys: AwsCredentials, ca_bytes: bytes | None) -> Any:
+    def _build(self, url: str, credentials: AwsCredentials, ca_bytes: bytes | None) -> Any:
         from awscrt import mqtt
 
         connection = mqtt.Connection(
-            mqtt.Client(tls_ctx=_trust(ca_bytes)),
-            **_common(mqtt.Connection, url, keys),
+            mqtt.Client(tls_ctx=_tls_context(ca_bytes)),
+            **_common(mqtt.Connection, url, credentials),
             client_id=self.client_id,
             clean_session=True,
             use_websockets=True,
             keep_alive_secs=transport.KEEP_ALIVE,
             ping_timeout_ms=int(transport.PING_TIMEOUT * 1000),
             protocol_operation_timeout_ms=int(transport.OPERATION_TIMEOUT * 1000),
-            on_connection_interrupted=_weakly(self._on_interrupted),
+            on_connection_interrupted=_weak_callback(self._on_interrupted),
         )
-        connection.on_message(_weakly(self._on_message))
+        connection.on_message(_weak_callback(self._on_message))
         return connection
 
     def _connect(self) -> Future[Any]:
         connecting: Future[Any] = self._sdk.connect()
         return connecting
 
-    def _give_up(self, connecting: Future[Any]) -> None:
-        connecting.add_done_callback(self._hang_up_late)
+    def _abandon(self, connecting: Future[Any]) -> None:
+        connecting.add_done_callback(self._disconnect_late)
 
-    def _hang_up_late(self, connecting: Future[Any]) -> None:
+    def _disconnect_late(self, connecting: Future[Any]) -> None:
         if not connecting.cancelled() and connecting.exception() is None:
             self._sdk.disconnect()
 
     def _on_message(self, topic: str, payload: bytes, **_: Any) -> None:
-        self._heard(topic, payload)
+        self._on_sdk_message(topic, payload)
 
     def _on_interrupted(self, connection: Any, error: Any, **_: Any) -> None:
-        connection.disconnect()  # else the SDK tries again by itself, with the old keys
-        self._lost(error)
+        connection.disconnect()  # otherwise the SDK reconnects with the old credentials
+        self._on_sdk_end(error)
 
 
-class AwsIotMqtt5(_AwsIotLink):
-    """A link that speaks MQTT 5."""
+class AwsIotMqtt5(_AwsIotTransport):
+    """MQTT 5 with the AWS SDK."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -170,35 +166,35 @@ class AwsIotMqtt5(_AwsIotLink):
     async def subscribe(self, topic_filter: str) -> None:
         from awscrt import mqtt5
 
-        self._check_up()
+        self._require_connected()
         wanted = mqtt5.Subscription(topic_filter=topic_filter, qos=mqtt5.QoS.AT_LEAST_ONCE)
         future = self._sdk.subscribe(mqtt5.SubscribePacket(subscriptions=[wanted]))
-        answer = await self._answer(future, transport.OPERATION_TIMEOUT, "subscribing")
+        answer = await self._wait_for(future, transport.OPERATION_TIMEOUT, "subscribing")
         for code in answer.reason_codes:
-            if int(code) >= _REFUSED:
+            if int(code) >= transport.SUBACK_REFUSED:
                 raise WebSocketError(f"subscribing: the broker refuses ({code!r})")
 
     async def publish(self, frame: Frame) -> None:
         from awscrt import mqtt5
 
-        self._check_up()
+        self._require_connected()
         packet = mqtt5.PublishPacket(
             topic=frame.topic, payload=frame.payload, qos=mqtt5.QoS.AT_MOST_ONCE
         )
-        await self._answer(self._sdk.publish(packet), transport.OPERATION_TIMEOUT, "publishing")
+        await self._wait_for(self._sdk.publish(packet), transport.OPERATION_TIMEOUT, "publishing")
 
-    def _hang_up(self) -> asyncio.Future[Any]:
-        # Without a DISCONNECT: one that waits behind a PUBLISH as the client is forgotten leaves the
-        # connection open for good (measured, awscrt 0.36).
+    def _disconnect(self) -> asyncio.Future[Any]:
+        # Without a DISCONNECT packet: if it waits behind a PUBLISH while the client is released, the
+        # connection stays open for good (measured, awscrt 0.36).
         self._sdk.stop()
-        return self._awaited(self._stopped, "disconnecting")
+        return self._as_asyncio_future(self._stopped, "disconnecting")
 
-    def _build(self, url: str, keys: AwsCredentials, ca_bytes: bytes | None) -> Any:
+    def _build(self, url: str, credentials: AwsCredentials, ca_bytes: bytes | None) -> Any:
         from awscrt import mqtt5
 
         options = mqtt5.ClientOptions(
-            **_common(mqtt5.ClientOptions, url, keys),
-            tls_ctx=_trust(ca_bytes),
+            **_common(mqtt5.ClientOptions, url, credentials),
+            tls_ctx=_tls_context(ca_bytes),
             connect_options=mqtt5.ConnectPacket(
                 client_id=self.client_id, keep_alive_interval_sec=transport.KEEP_ALIVE
             ),
@@ -210,11 +206,11 @@ class AwsIotMqtt5(_AwsIotLink):
             ping_timeout_ms=int(transport.PING_TIMEOUT * 1000),
             connack_timeout_ms=int(transport.PING_TIMEOUT * 1000),
             ack_timeout_sec=max(1, int(transport.OPERATION_TIMEOUT)),
-            on_publish_callback_fn=_weakly(self._on_publish),
-            on_lifecycle_event_connection_success_fn=_weakly(self._on_success),
-            on_lifecycle_event_connection_failure_fn=_weakly(self._on_failure),
-            on_lifecycle_event_disconnection_fn=_weakly(self._on_disconnection),
-            on_lifecycle_event_stopped_fn=_weakly(self._on_stopped),
+            on_publish_callback_fn=_weak_callback(self._on_publish),
+            on_lifecycle_event_connection_success_fn=_weak_callback(self._on_success),
+            on_lifecycle_event_connection_failure_fn=_weak_callback(self._on_failure),
+            on_lifecycle_event_disconnection_fn=_weak_callback(self._on_disconnection),
+            on_lifecycle_event_stopped_fn=_weak_callback(self._on_stopped),
         )
         return mqtt5.Client(options)
 
@@ -222,11 +218,11 @@ class AwsIotMqtt5(_AwsIotLink):
         self._sdk.start()
         return self._connecting
 
-    def _give_up(self, connecting: Future[Any]) -> None:
+    def _abandon(self, connecting: Future[Any]) -> None:
         self._sdk.stop()
 
     def _on_publish(self, data: Any) -> None:
-        self._heard(data.publish_packet.topic, data.publish_packet.payload)
+        self._on_sdk_message(data.publish_packet.topic, data.publish_packet.payload)
 
     def _on_success(self, _: Any) -> None:
         self._connecting.set_result(None)
@@ -237,15 +233,15 @@ class AwsIotMqtt5(_AwsIotLink):
 
     def _on_disconnection(self, data: Any) -> None:
         self._sdk.stop()
-        self._lost(data.exception)
+        self._on_sdk_end(data.exception)
 
     def _on_stopped(self, _: Any) -> None:
         if not self._stopped.done():
             self._stopped.set_result(None)
 
 
-def _common(kind: type[Any], url: str, keys: AwsCredentials) -> dict[str, Any]:
-    """What both clients of the SDK take: the place and the signature."""
+def _common(kind: type[Any], url: str, credentials: AwsCredentials) -> dict[str, Any]:
+    """Return the options that both clients of the SDK take: address and signature."""
     from awscrt import io
 
     parts = urlsplit(url)
@@ -255,48 +251,48 @@ def _common(kind: type[Any], url: str, keys: AwsCredentials) -> dict[str, Any]:
         "host_name": parts.hostname,
         "port": parts.port or 443,
         "socket_options": sockets,
-        "websocket_handshake_transform": _signer(keys),
+        "websocket_handshake_transform": _signer(credentials),
     }
-    # What the SDK would tell of itself in the user name; older ones neither tell nor know the word.
+    # Keep the SDK's name out of the MQTT user name; older SDKs neither send it nor have the option.
     quiet = "disable_metrics"
     return {**common, quiet: True} if quiet in signature(kind).parameters else common
 
 
-def _signer(keys: AwsCredentials) -> Callable[..., None]:
-    """Sign each upgrade with these keys, as the SDK's own builders do (SigV4, in the query)."""
+def _signer(credentials: AwsCredentials) -> Callable[..., None]:
+    """Return a callback that signs the WebSocket upgrade (SigV4 in the query string)."""
     from awscrt import auth
 
     provider = auth.AwsCredentialsProvider.new_static(
-        keys.access_key_id, keys.secret_key, keys.session_token
+        credentials.access_key_id, credentials.secret_key, credentials.session_token
     )
 
-    def sign(transform_args: Any) -> None:  # the SDK takes care of what it raises
-        how = auth.AwsSigningConfig(
+    def sign(transform_args: Any) -> None:  # the SDK handles exceptions
+        config = auth.AwsSigningConfig(
             algorithm=auth.AwsSigningAlgorithm.V4,
             signature_type=auth.AwsSignatureType.HTTP_REQUEST_QUERY_PARAMS,
             credentials_provider=provider,
-            region=REGION,
-            service=SERVICE,
+            region=transport.REGION,
+            service=transport.SERVICE,
             omit_session_token=True,  # AWS IoT wants X-Amz-Security-Token unsigned
         )
-        signing = auth.aws_sign_request(transform_args.http_request, how)
+        signing = auth.aws_sign_request(transform_args.http_request, config)
         signing.add_done_callback(lambda done: transform_args.set_done(done.exception()))
 
     return sign
 
 
-def _trust(ca_bytes: bytes | None) -> Any:
-    """The certificates to trust, read once for all links of the process.
+def _tls_context(ca_bytes: bytes | None) -> Any:
+    """Return the TLS context, loaded once per process.
 
-    Each reading of the system's takes 1 MB and 13 ms (measured, awscrt 0.36), and the SDK's own
-    builders read them for every connection.
+    Loading the system's certificates takes 1 MB and 13 ms (measured, awscrt 0.36), and the SDK's
+    own builders load them for every connection.
     """
-    with _READING:  # of links that open together one reads, the others find it
-        return _shared_trust(ca_bytes)
+    with _LOADING:  # so that transports opened at the same time load it once
+        return _shared_tls_context(ca_bytes)
 
 
 @lru_cache(maxsize=8)
-def _shared_trust(ca_bytes: bytes | None) -> Any:
+def _shared_tls_context(ca_bytes: bytes | None) -> Any:
     from awscrt import io
 
     options = io.TlsContextOptions()
@@ -306,11 +302,11 @@ def _shared_trust(ca_bytes: bytes | None) -> Any:
     return io.ClientTlsContext(options)
 
 
-def _weakly(method: Callable[..., None]) -> Callable[..., None]:
-    """Give the SDK a callback that keeps nothing alive.
+def _weak_callback(method: Callable[..., None]) -> Callable[..., None]:
+    """Return a callback that holds its transport weakly.
 
-    It holds callbacks where no collector sees them: one that led back to its link would keep every
-    connection there ever was (measured, awscrt 0.36).
+    The SDK keeps callbacks where the garbage collector cannot see them, so a strong reference would
+    keep every transport alive for good (measured, awscrt 0.36).
     """
     reference = WeakMethod(method)
 
@@ -326,8 +322,8 @@ def _post(loop: asyncio.AbstractEventLoop, callback: Callable[..., None], *args:
     try:
         loop.call_soon_threadsafe(callback, *args)
     except RuntimeError:
-        # The loop has closed; nobody is left who could hear it.
-        _LOGGER.debug("a message arrived after the end")
+        # The event loop is closed.
+        _LOGGER.debug("a message arrived after the event loop closed")
 
 
 def _settle(waiter: asyncio.Future[Any], done: Future[Any], doing: str) -> None:
@@ -341,7 +337,7 @@ def _settle(waiter: asyncio.Future[Any], done: Future[Any], doing: str) -> None:
 
 
 def _translate(error: BaseException, doing: str) -> WebSocketError:
-    """The SDK says nothing of HTTP: a 403 is a failed upgrade (measured)."""
+    """Translate an error; the SDK reports a 403 as a failed upgrade, without a status (measured)."""
     reason = _reason(error)
     kind = HandshakeRefusedError if _UPGRADE_REFUSED in reason else WebSocketError
     translated = kind(f"{doing}: {reason}")

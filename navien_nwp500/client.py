@@ -1,23 +1,43 @@
-"""The front door: sign in, list the heaters, own the one connection they share."""
+"""A NaviLink account: sign in, list the heaters, own their connections."""
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Mapping
 
+from ._connection.aiomqtt_websocket import PureMqtt3, PureMqtt5
+from ._connection.connector import Connector, Transports
 from ._connection.pool import ConnectionPool
 from .auth import NaviLinkAuth
+from .aws_iot_websocket import AwsIotMqtt3, AwsIotMqtt5
 from .config import NaviLinkConfig
-from .device import NaviLinkDevice, parse_info
-from .exceptions import ProtocolError
+from .device import NaviLinkDevice, parse_device_info
+from .exceptions import ConfigurationError, ProtocolError
 from .protocol.account import DeviceInfo, UserInfo
 from .protocol.messages import DEVICE_TYPE
 
 if TYPE_CHECKING:
     import aiohttp
 
-#: The page size every client uses, documented as the most (protocol 1.7).
-PAGE = 20
+__all__ = ["NaviLinkClient"]
+
+#: The page size that every client uses, documented as the maximum (PROTOCOL 1.7).
+PAGE_SIZE = 20
+
+#: Packages that each library of transports needs, and its transports; "auto" is the first installed.
+TRANSPORTS: Mapping[str, tuple[tuple[str, ...], Transports]] = {
+    "awscrt": (("awscrt",), {"MQTT3": AwsIotMqtt3, "MQTT5": AwsIotMqtt5}),
+    "pure": (("aiomqtt", "botocore"), {"MQTT3": PureMqtt3, "MQTT5": PureMqtt5}),
+}
+_NOT_INSTALLED = {
+    "awscrt": "transport is 'awscrt', and awsiotsdk is not installed: pip install awsiotsdk",
+    "pure": "transport is 'pure', and aiomqtt or botocore is not installed: install the extra 'pure'",
+    "auto": (
+        "no MQTT transport is installed: awsiotsdk is missing, for which this machine may have no "
+        "wheel; install the extra 'pure'"
+    ),
+}
 
 
 class NaviLinkClient:
@@ -43,11 +63,12 @@ class NaviLinkClient:
     ) -> None:
         self.config = config if config is not None else NaviLinkConfig.from_environment()
         self._auth = NaviLinkAuth(self.config, session=session)
-        self._exchange = ConnectionPool(self._auth, self.config)
+        connector = Connector(self._auth, self.config, choose_transports)
+        self._pool = ConnectionPool(self._auth, connector, self.config)
         self._devices: dict[str | None, NaviLinkDevice] = {}
 
     def __repr__(self) -> str:
-        return f"NaviLinkClient({self._exchange!r})"
+        return f"NaviLinkClient({self._pool!r})"
 
     async def __aenter__(self) -> NaviLinkClient:
         return self
@@ -62,40 +83,39 @@ class NaviLinkClient:
 
     @property
     def auth(self) -> NaviLinkAuth:
-        """The signed-in account below it: REST calls, tokens, keys for the broker."""
+        """The signed-in account: REST calls, tokens and AWS credentials."""
         return self._auth
 
     async def authenticate(self, email: str | None = None, password: str | None = None) -> UserInfo:
-        """Sign in, with what was configured when called without arguments.
+        """Sign in; without arguments with the configured e-mail and password.
 
-        Calling it is optional: the first call that needs a session signs in by itself. Raises
-        InvalidCredentialsError when the cloud refuses them; they are never sent twice.
+        Optional: the first call that needs it signs in. Raises InvalidCredentialsError when the
+        cloud rejects them; rejected ones are never sent twice.
         """
         return await self._auth.sign_in(email, password)
 
     async def get_devices(self, *, connect: bool = True) -> list[NaviLinkDevice]:
-        """List the account's NWP500 heaters, all pages. Raises what REST raises.
+        """List the NWP500 heaters of the account, all pages. Raises the errors of REST.
 
-        Who lists heaters is about to use one, so their connection is opened meanwhile, as soon as
-        the account is signed in. It costs a handshake at most: what goes wrong with it is raised by
-        the first call that needs it and not by this one, nothing is tried again before that, and
-        ``close()`` ends it. ``connect=False`` opens nothing, for those who only look at the list.
+        The MQTT connection is opened meanwhile, because a program that lists heaters is about to
+        use one. An error of it is raised by the first call that needs the connection.
+        ``connect=False`` does not open it.
         """
         if connect:
-            await self._auth.ready()
-            self._exchange.first.begin()
+            await self._auth.ensure_signed_in()
+            self._pool.first.start()
         infos: list[DeviceInfo] = []
         while True:
             page = await self._page(len(infos))
             infos += page
-            if len(page) < PAGE:
+            if len(page) < PAGE_SIZE:
                 break
         return [self._device(info) for info in infos if info.device_type in (DEVICE_TYPE, None)]
 
     async def update_push_token(
         self, push_token: str, *, model_name: str = "", os_version: str = ""
     ) -> None:
-        """Register a phone for the maker's push messages (protocol 1.12). Raises what REST raises."""
+        """Register a phone for push notifications (PROTOCOL 1.12). Raises the errors of REST."""
         body = {
             "modelName": model_name,
             "appVersion": "2.03.00",
@@ -107,27 +127,38 @@ class NaviLinkClient:
         await self._auth.call("POST", "/app/update-push-token", body=body)
 
     async def close(self) -> None:
-        """Close the connection and sign nothing out: the session stays valid in the cloud.
+        """Close all connections for good; the sign-in stays valid in the cloud.
 
-        For good: whatever is asked afterwards raises CommunicationError and opens nothing.
+        Later calls raise CommunicationError.
         """
         try:
-            await self._exchange.close()
+            await self._pool.close()
         finally:
             await self._auth.close()
 
     def _device(self, info: DeviceInfo) -> NaviLinkDevice:
-        """One object a heater, however often it is listed: its watchers stay with it."""
+        """Return the same object for a heater each time it is listed, so that its watchers stay."""
         device = self._devices.get(info.mac_address)
         if device is None:
-            device = NaviLinkDevice(info, self._auth, self._exchange, self.config)
+            device = NaviLinkDevice(info, self._auth, self._pool, self.config)
             self._devices[info.mac_address] = device
-        device.update(info)
+        device._info = info
         return device
 
     async def _page(self, offset: int) -> list[DeviceInfo]:
-        body = {"userId": self._auth.user_id, "offset": offset, "count": PAGE}
+        body = {"userId": self._auth.user_id, "offset": offset, "count": PAGE_SIZE}
         data = await self._auth.call("POST", "/device/list", body=body)
         if not isinstance(data, list):
             raise ProtocolError("/device/list: the answer holds no list of heaters")
-        return [parse_info(entry) for entry in data]
+        return [parse_device_info(entry) for entry in data]
+
+
+def choose_transports(name: str) -> Transports:
+    """Return the transports of an installed library: "awscrt", "pure" or "auto".
+
+    Raises ConfigurationError when it is not installed.
+    """
+    for library, (packages, transports) in TRANSPORTS.items():
+        if name in (library, "auto") and all(find_spec(package) for package in packages):
+            return transports
+    raise ConfigurationError(_NOT_INSTALLED[name])

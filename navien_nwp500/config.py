@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 
 from .exceptions import ConfigurationError
 
+__all__ = ["NaviLinkConfig", "ReconnectConfig"]
+
 BASE_URL = "https://nlus.naviensmartcontrol.com/api/v2.1"
 #: The maker's own name for the broker, and the AWS name behind it (protocol 2.1).
 WEBSOCKET_URLS = (

@@ -1,8 +1,27 @@
-"""A heater's record in the cloud: what REST knows of it, also when it is away."""
+"""One heater: read its state, control it, watch it.
+
+Every write makes the heater re-evaluate its demand and may start the compressor or an element
+(PROTOCOL 9.12). So a setting that already has the wanted value is not sent (``force=True`` sends
+it), nothing is repeated, commands are spaced by ``NaviLinkConfig.command_interval`` seconds, and
+nothing is queued across a lost connection.
+
+Every command returns the status with which the heater confirms it, and raises
+
+- UnsupportedCommandError or ValueOutOfRangeError, before anything is sent, according to the
+  features of this heater,
+- CommandRejectedError when the response does not confirm the command, or the heater refused,
+- RequestTimeoutError without a response: the command may still take effect, check the status,
+- CommunicationError when the connection dropped: as above,
+- ConfigurationError for a read-only client.
+
+``dry_run=True`` sends nothing: it returns the present status with ``would_send``, which is None
+when the setting already has the wanted value.
+"""
 
 from __future__ import annotations
 
 import math
+import re
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any, AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
@@ -23,7 +42,7 @@ from .models import Health
 from .mqtt import NaviLinkMQTT
 from .protocol import commands
 from .protocol.account import DeviceInfo, FirmwareInfo
-from .protocol.commands import DIAGNOSTICS, DOWNLOADED_SOFTWARE, Command
+from .protocol.commands import Command
 from .protocol.energy import EnergyHistory
 from .protocol.features import DeviceFeatures
 from .protocol.fields import decode_fields, require_list, require_object
@@ -39,280 +58,234 @@ from .protocol.status import DeviceStatus
 from .protocol.tou import TOUInfo, TOUPeriod, decode_tou
 from .protocol.types import DhwControl, DHWMode, HalfCelsius, RecircMode
 
-_LOGGER = logger(__name__)
+__all__ = ["NaviLinkDevice", "find_devices"]
+
+_LOGGER = logger("navien_nwp500.device")
+
+#: Numbers that an early design used for modes, and the modes they meant.
+_EARLY_MODES = {32: DHWMode.HEAT_PUMP, 33: DHWMode.ELECTRIC, 34: DHWMode.ENERGY_SAVER}
+_SELECTABLE_MODES = (
+    DHWMode.HEAT_PUMP,
+    DHWMode.ELECTRIC,
+    DHWMode.ENERGY_SAVER,
+    DHWMode.HIGH_DEMAND,
+)
 
 
-class Record:
-    """One heater of the account in the cloud. ``info`` is what was last heard of it."""
-
-    def __init__(self, info: DeviceInfo, auth: NaviLinkAuth) -> None:
-        self.info = info
-        self.address = _address(info)
-        self.auth = auth
-
-    @property
-    def name(self) -> str:
-        """The owner's name for the heater."""
-        return self.info.device_name or "NWP500"
-
-    async def refresh(self) -> DeviceInfo:
-        """Ask the cloud again."""
-        info = parse_info(await self.post("/device/info"))
-        # The answer names neither (protocol 1.8).
-        self.info = replace(
-            info,
-            mac_address=self.address.mac_address,
-            additional_value=self.address.additional_value,
-        )
-        return self.info
-
-    async def post(self, path: str) -> Any:
-        """Make a call about this heater; returns the ``data`` of the answer."""
-        body = {
-            "macAddress": self.address.mac_address,
-            "additionalValue": self.address.additional_value,
-            "userId": self.auth.user_id,
-        }
-        return await self.auth.call("POST", path, body=body)
-
-    @asynccontextmanager
-    async def silence_explained(self) -> AsyncIterator[None]:
-        """Turn the heater's silence inside into DeviceOfflineError when the cloud has lost it."""
-        try:
-            yield
-        except RequestTimeoutError as error:
-            if await self._is_away():
-                raise DeviceOfflineError(
-                    f"{self.name} is offline: the cloud has lost it. Check its power and its Wi-Fi"
-                ) from error
-            raise
-
-    async def _is_away(self) -> bool:
-        try:
-            return not (await self.refresh()).online
-        except NaviLinkError as error:
-            _LOGGER.debug("%s: cannot ask whether it is online: %s", self.address, error)
-            return False
-
-
-def parse_info(data: Any) -> DeviceInfo:
-    """Decode a heater's record of REST: its two inner objects as one. Raises ProtocolError."""
-    if not isinstance(data, dict) or not isinstance(data.get("deviceInfo"), dict):
-        raise ProtocolError("a heater's record holds no deviceInfo")
-    location = data.get("location")
-    return decode_fields(
-        DeviceInfo, {**data["deviceInfo"], **(location if isinstance(location, dict) else {})}
-    )
-
-
-def _address(info: DeviceInfo) -> Address:
-    if info.mac_address is None or info.additional_value is None:
-        raise ProtocolError("/device/list: a heater without macAddress or additionalValue")
-    device_type = DEVICE_TYPE if info.device_type is None else info.device_type
-    mac = info.mac_address.lower()
-    return Address(mac, info.additional_value, info.home_seq or 0, device_type)
-
-
-class DeviceReadings:
-    """A heater of the account as far as it can be read. ``NaviLinkDevice`` adds the writing."""
+class NaviLinkDevice:
+    """A heater of the account, returned by ``NaviLinkClient.get_devices()``."""
 
     def __init__(
-        self, info: DeviceInfo, auth: NaviLinkAuth, exchange: ConnectionPool, config: NaviLinkConfig
+        self, info: DeviceInfo, auth: NaviLinkAuth, pool: ConnectionPool, config: NaviLinkConfig
     ) -> None:
-        self._record = Record(info, auth)
-        self._exchange = exchange
+        self._info = info
+        self._address = _address(info)
+        self._auth = auth
+        self._pool = pool
         self._config = config
-        self._line = NaviLinkMQTT(exchange, self._record.address)
-        self._control = CommandSender(self._line, self._record, config)
-        self._programs = ScheduleWriter(self._control)
+        self._mqtt = NaviLinkMQTT(pool, self._address)
+        self._commands = CommandSender(self._mqtt, self, config)
+        self._schedules = ScheduleWriter(self._commands)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r})"
 
     @property
     def name(self) -> str:
-        """The owner's name for it."""
-        return self._record.name
+        """Name given by the owner."""
+        return self._info.device_name or "NWP500"
 
     @property
     def info(self) -> DeviceInfo:
-        """What the cloud last said of it; ``get_info()`` asks again."""
-        return self._record.info
+        """Latest device info of the cloud; ``get_info()`` requests it again."""
+        return self._info
 
     @property
     def address(self) -> Address:
-        """How requests and topics name it."""
-        return self._record.address
+        """Address of the heater in topics and requests."""
+        return self._address
 
     @property
     def mac_address(self) -> str:
-        """Its MAC address, 12 lower-case hex digits."""
-        return self.address.mac_address
+        """MAC address, 12 lower-case hexadecimal digits."""
+        return self._address.mac_address
 
     @property
     def device_type(self) -> int:
-        """52 for the NWP500."""
-        return self.address.device_type
+        """Device type, 52 for the NWP500."""
+        return self._address.device_type
 
     @property
     def last_status(self) -> DeviceStatus | None:
-        """The newest status heard from it, whoever asked; None before the first."""
-        return self._line.last_status
+        """Latest status, whoever requested it; None before the first."""
+        return self._mqtt.last_status
 
     @property
     def health(self) -> Health:
-        """How its line is doing: state, since when, last status, counts."""
-        return self._line.health
+        """Health of the connection to the heater: state, since when, latest status, counters."""
+        return self._mqtt.health
 
     def watch_health(self) -> AsyncGenerator[Health, None]:
-        """Yield the health now, and again at each change of state. Runs until left."""
-        return self._line.watch_health()
+        """Yield the present health, and again after each change of state, without end."""
+        return self._mqtt.watch_health()
 
-    def update(self, info: DeviceInfo) -> None:
-        """Take what the cloud's list says of it now."""
-        self._record.info = info
-
-    # What the cloud knows
+    # From the cloud
 
     async def get_info(self) -> DeviceInfo:
-        """Ask the cloud about the heater. Raises APIError and what else REST raises."""
-        return await self._record.refresh()
+        """Request the device info from the cloud. Raises APIError and other REST errors."""
+        info = parse_device_info(await self._post("/device/info"))
+        # The response holds neither (PROTOCOL 1.8).
+        self._info = replace(
+            info,
+            mac_address=self._address.mac_address,
+            additional_value=self._address.additional_value,
+        )
+        return self._info
 
     async def get_firmware_info(self) -> list[FirmwareInfo]:
-        """Ask for the firmware of each component. Raises APIError and what else REST raises."""
-        data = await self._record.post("/device/firmware/info")
+        """Request the firmware of each component. Raises APIError and other REST errors."""
+        data = await self._post("/device/firmware/info")
         return [decode_fields(FirmwareInfo, entry) for entry in require_list(data, "firmwares")]
 
     async def get_tou_info(self) -> TOUInfo:
-        """Ask for the time-of-use plan stored in the cloud.
+        """Request the time-of-use plan stored in the cloud.
 
-        The heater's serial is asked for first (protocol 1.11). Raises APIError, and
-        DeviceOfflineError when the heater is not there to tell its serial.
+        The call needs the serial number, so the features are requested first (PROTOCOL 1.11).
+        Raises APIError, and DeviceOfflineError when the heater cannot send its serial number.
         """
         features = await self.get_features()
-        auth = self._record.auth
         query = {
-            "additionalValue": self.address.additional_value,
+            "additionalValue": self._address.additional_value,
             "controllerId": features.controller_serial_number or "",
-            "macAddress": self.address.mac_address,
-            "userId": auth.user_id,
-            "userType": (auth.user.user_type if auth.user else None) or "O",
+            "macAddress": self._address.mac_address,
+            "userId": self._auth.user_id,
+            "userType": (self._auth.user.user_type if self._auth.user else None) or "O",
         }
-        return decode_tou(await auth.call("GET", "/device/tou", query=query))
+        return decode_tou(await self._auth.call("GET", "/device/tou", query=query))
 
     async def get_connectivity_status(self) -> dict[str, int]:
-        """Ask whether the heater is there: ``{"device_connected": n}``.
+        """Request whether the heater is online, as ``{"device_connected": n}``.
 
-        0 offline, 1 online, 2 online and answering over MQTT on this client's connection. Asked
-        of ``/device/info``, because ``/device/connectivity-status`` answers 403 in the field. An
-        error is raised, never taken for "connected".
+        0 offline, 1 online, 2 online and answering on this client's MQTT connection. Asks
+        ``/device/info``, because ``/device/connectivity-status`` answers 403 in the field. Raises
+        APIError and other REST errors; an error never means "connected".
         """
         if not (await self.get_info()).online:
             return {"device_connected": 0}
-        return {"device_connected": 2 if self._line.answering else 1}
+        return {"device_connected": 2 if self._mqtt.answering else 1}
 
-    # What the heater says
+    # From the heater
 
     async def get_status(self) -> DeviceStatus:
-        """Ask the heater for its status.
+        """Request the status.
 
-        Raises DeviceOfflineError when it does not answer and the cloud knows it is offline,
-        RequestTimeoutError when it does not answer though it is online, CommunicationError when
-        the line drops.
+        Raises DeviceOfflineError when the heater does not answer and the cloud reports it offline,
+        RequestTimeoutError when it does not answer although it is online, CommunicationError when
+        the connection drops.
         """
-        return await self._control.status()
+        return await self._commands.status()
 
     async def get_features(self) -> DeviceFeatures:
-        """Ask the heater what it has and allows. Raises as ``get_status``."""
-        return await self._control.ask_features()
+        """Request the features: capabilities and limits. Raises as ``get_status``."""
+        return await self._commands.request_features()
 
     async def get_reservations(self) -> ReservationProgram:
-        """Ask for the timed reservations the heater keeps. Raises as ``get_status``."""
-        return await self._programs.reservations()
+        """Request the reservations. Raises as ``get_status``."""
+        return await self._schedules.reservations()
 
     async def get_recirculation_schedule(self) -> RecirculationProgram:
-        """Ask for the recirculation schedule; UnsupportedCommandError without a pump."""
-        return await self._programs.recirculation()
+        """Request the recirculation schedule.
+
+        Raises UnsupportedCommandError without a recirculation pump, and as ``get_status``.
+        """
+        return await self._schedules.recirculation()
 
     async def get_energy_daily(self, year: int, *months: int) -> EnergyHistory:
-        """Ask what each day of some months of one year took, Wh and hours.
+        """Request energy (Wh) and running hours of each day of some months of one year.
 
-        The heater serves years 2000 to 2099; days ahead are zeros. ``total`` is its lifetime, not
-        the sum (protocol 8.6). Raises ValueOutOfRangeError, and as ``get_status``.
+        The heater accepts the years 2000 to 2099; days in the future are zeros. ``total`` is the
+        total since installation, not the sum (PROTOCOL 8.6). Raises ValueOutOfRangeError, and as
+        ``get_status``.
         """
-        return await self._programs.energy_daily(year, months)
+        return await self._schedules.energy_daily(year, months)
 
     async def get_energy_monthly(self, *years: int) -> EnergyHistory:
-        """Ask what each month of some years took. Otherwise as ``get_energy_daily``."""
-        return await self._programs.energy_monthly(years)
+        """Request energy and running hours of each month of some years, as ``get_energy_daily``."""
+        return await self._schedules.energy_monthly(years)
 
     async def get_diagnostics(self) -> Mapping[str, Any]:
-        """Ask for the lifetime counters, keys spelled as the heater does (protocol 8.13)."""
-        return require_object((await self._control.ask(DIAGNOSTICS)).body.get("data"), "data")
+        """Request the lifetime counters, with the heater's own spelling of keys (PROTOCOL 8.13)."""
+        body = (await self._commands.request(commands.DIAGNOSTICS)).body
+        return require_object(body.get("data"), "data")
 
     async def get_downloaded_software(self) -> list[Mapping[str, Any]]:
-        """Ask which firmware waits to be installed; empty when none does (protocol 8.11)."""
-        body = (await self._control.ask(DOWNLOADED_SOFTWARE)).body
-        entries = [
-            require_object(e, "downloadSwInfo") for e in require_list(body, "downloadSwInfo")
-        ]
+        """Request the firmware waiting to be installed; empty when there is none (PROTOCOL 8.11)."""
+        body = (await self._commands.request(commands.DOWNLOADED_SOFTWARE)).body
+        key = "downloadSwInfo"
+        entries = [require_object(entry, key) for entry in require_list(body, key)]
         return [entry for entry in entries if any(entry.values())]
 
     def watch(self, interval: float | None = None) -> AsyncGenerator[DeviceStatus, None]:
-        """Yield each status: polled every ``interval`` seconds (default: configured), and pushes.
+        """Yield each status: polled every ``interval`` seconds (default: configured), and pushed.
 
         ::
 
             async for status in device.watch(interval=300):
                 print(status.dhw_charge_percent)
 
-        Runs until left. A gap is all one sees of an outage. Raises when the first connect fails,
-        or when the connection is given up.
+        Never ends by itself; an outage is a gap in time. Raises when the first connect fails, or
+        when reconnecting is given up.
         """
-        return self._line.watch(self._config.polling_interval if interval is None else interval)
+        return self._mqtt.watch(self._config.polling_interval if interval is None else interval)
 
     async def get_mqtt_connection(
         self, reconnect_config: ReconnectConfig | None = None
     ) -> NaviLinkMQTT:
-        """The heater's line on the client's one connection; ``connect()`` it before use.
+        """Return the MQTT access to this heater; call its ``connect()`` before use.
 
-        ``reconnect_config`` rules how the shared connection is sought again from now on.
+        ``reconnect_config`` sets the backoff of the shared connection from now on.
         """
         if reconnect_config is not None:
-            self._exchange.reconnect = reconnect_config
-        return self._line
+            self._pool.reconnect_config = reconnect_config
+        return self._mqtt
 
+    @asynccontextmanager
+    async def explain_timeout(self) -> AsyncIterator[None]:
+        """Turn a RequestTimeoutError inside into DeviceOfflineError when the cloud reports it."""
+        try:
+            yield
+        except RequestTimeoutError as error:
+            if await self._is_offline():
+                raise DeviceOfflineError(
+                    f"{self.name} is offline: it is not connected to the cloud. Check its power and "
+                    "its Wi-Fi"
+                ) from error
+            raise
 
-#: Numbers an early design called modes, and what was meant.
-_EARLY_MODES = {32: DHWMode.HEAT_PUMP, 33: DHWMode.ELECTRIC, 34: DHWMode.ENERGY_SAVER}
-_CHOOSABLE = (DHWMode.HEAT_PUMP, DHWMode.ELECTRIC, DHWMode.ENERGY_SAVER, DHWMode.HIGH_DEMAND)
-
-
-class NaviLinkDevice(DeviceReadings):
-    """A heater of the account, made by ``NaviLinkClient.get_devices()``."""
+    # Commands
 
     async def control(
         self, command: Command, *, force: bool = False, dry_run: bool = False, **values: int
     ) -> DeviceStatus:
-        """Send any control of ``navien_nwp500.commands``, its parameters by name, as raw integers.
+        """Send any control command, its parameters by name as raw integers.
 
-        The methods below name the same for people: ``control(commands.TEMPERATURE, temperature=98)``
-        is ``set_temperature(celsius=49)``.
+        ``navien_nwp500.protocol.commands`` lists them. The methods below are easier to use:
+        ``control(commands.TEMPERATURE, temperature=98)`` is ``set_temperature(celsius=49)``.
         """
         taken = [entry.name for entry in command.parameters]
         if not command.controls:
             raise ValueOutOfRangeError(
-                f"{command.name} is no single wish; the device has a method for it"
+                f"{command.name} cannot be sent with control(); use the dedicated method"
             )
         if sorted(taken) != sorted(values):
             raise ValueOutOfRangeError(
-                f"{command.name} takes {', '.join(taken) or 'nothing'}; given were "
+                f"{command.name} takes {', '.join(taken) or 'nothing'}; the arguments are "
                 f"{', '.join(values) or 'nothing'}"
             )
         typed = {
             one.name: one.codec(_whole(one.name, values[one.name])) for one in command.parameters
         }
-        return await self._control.set(command, force=force, dry_run=dry_run, **typed)
+        return await self._commands.execute(command, force=force, dry_run=dry_run, **typed)
 
     async def turn_on(self, *, force: bool = False, dry_run: bool = False) -> DeviceStatus:
         """Switch the heater on, into the mode it had before it was switched off."""
@@ -325,10 +298,10 @@ class NaviLinkDevice(DeviceReadings):
     async def set_dhw_mode(
         self, mode: DHWMode, *, force: bool = False, dry_run: bool = False
     ) -> DeviceStatus:
-        """Choose what heats: DHWMode.HEAT_PUMP, ELECTRIC, ENERGY_SAVER or HIGH_DEMAND.
+        """Set the operation mode: DHWMode.HEAT_PUMP, ELECTRIC, ENERGY_SAVER or HIGH_DEMAND.
 
-        Inside a time-of-use window the heater holds the last three until the window ends; the
-        answer then has ``held_mode``. Electric reverts by itself after 72 h (documents).
+        In a time-of-use window the last three take effect when the window ends; the returned
+        status then has ``held_mode``. Electric reverts by itself after 72 h (documents).
         """
         chosen = _mode(mode)
         return await self.control(commands.DHW_MODE, force=force, dry_run=dry_run, mode=chosen)
@@ -341,12 +314,12 @@ class NaviLinkDevice(DeviceReadings):
         force: bool = False,
         dry_run: bool = False,
     ) -> DeviceStatus:
-        """Set the water temperature, in exactly one unit, to the nearest step of the heater.
+        """Set the water temperature, given in exactly one unit, to the nearest step of the heater.
 
-        A step is 0.5 degC (0.9 degF): 120 degF becomes 49.0 degC, 120.2 degF; what was set is in
-        the answer. The limits are the heater's own, about 40.5 to 65.5 degC.
+        A step is 0.5 degC (0.9 degF): 120 degF becomes 49.0 degC, 120.2 degF; the returned
+        status has the value that was set. The limits are the heater's own, about 40.5 to 65.5 degC.
         """
-        features = await self._control.features()
+        features = await self._commands.features()
         whole = features.dhw_temperature_setting_use == DhwControl.ONE_DEGREE
         wanted = _temperature(fahrenheit, celsius, whole)
         return await self.control(
@@ -356,7 +329,7 @@ class NaviLinkDevice(DeviceReadings):
     async def start_vacation(
         self, *, days: int, force: bool = False, dry_run: bool = False
     ) -> DeviceStatus:
-        """Heat nothing for 1 to 99 days; any other mode ends it, and heating starts afresh."""
+        """Start a vacation of 1 to 99 days without heating; any other mode ends it."""
         return await self.control(commands.VACATION, force=force, dry_run=dry_run, days=days)
 
     async def set_vacation_days(
@@ -378,38 +351,38 @@ class NaviLinkDevice(DeviceReadings):
     async def set_demand_response(
         self, on: bool, *, force: bool = False, dry_run: bool = False
     ) -> DeviceStatus:
-        """Obey demand-response signals or not. No status field shows it: only acknowledged."""
+        """Enable or disable demand response. Only acknowledged: no status field shows it."""
         command = commands.DEMAND_RESPONSE_ON if on else commands.DEMAND_RESPONSE_OFF
         return await self.control(command, force=force, dry_run=dry_run)
 
     async def set_tou(
         self, on: bool, *, force: bool = False, dry_run: bool = False
     ) -> DeviceStatus:
-        """Follow the time-of-use plan or not; the plan is kept."""
+        """Enable or disable time of use; the plan is kept."""
         command = commands.TOU_ON if on else commands.TOU_OFF
         return await self.control(command, force=force, dry_run=dry_run)
 
     async def set_intelligent(
         self, on: bool, *, force: bool = False, dry_run: bool = False
     ) -> DeviceStatus:
-        """Switch intelligent operation. No status field shows it: only acknowledged."""
+        """Enable or disable intelligent operation. Only acknowledged: no status field shows it."""
         command = commands.INTELLIGENT_ON if on else commands.INTELLIGENT_OFF
         return await self.control(command, force=force, dry_run=dry_run)
 
     async def follow_water_program(
         self, *, force: bool = False, dry_run: bool = False
     ) -> DeviceStatus:
-        """Follow the reservation program ("water program" of the app): only acknowledged."""
+        """Start the reservation program ("water program" in the app). Only acknowledged."""
         return await self.control(commands.WATER_PROGRAM, force=force, dry_run=dry_run)
 
     async def reset_air_filter(self, *, force: bool = False, dry_run: bool = False) -> DeviceStatus:
-        """Count the fan hours of the air filter from 0 again, after cleaning it."""
+        """Reset the fan hours of the air filter after cleaning it."""
         return await self.control(commands.AIR_FILTER_RESET, force=force, dry_run=dry_run)
 
     async def set_air_filter_life(
         self, *, hours: int, force: bool = False, dry_run: bool = False
     ) -> DeviceStatus:
-        """Remind of the air filter after 1000 to 10000 fan hours in steps of 500; 0 never."""
+        """Set the air filter reminder: 1000 to 10000 fan hours in steps of 500; 0 is off."""
         return await self.control(
             commands.AIR_FILTER_LIFE, force=force, dry_run=dry_run, hours=hours
         )
@@ -417,57 +390,57 @@ class NaviLinkDevice(DeviceReadings):
     async def reset_condenser_fault(
         self, *, force: bool = False, dry_run: bool = False
     ) -> DeviceStatus:
-        """Clear a condenser fault: an installer's function, its effect on a real fault untested."""
+        """Clear a condenser fault. For installers; its effect on a real fault is untested."""
         return await self.control(commands.RESET_CONDENSER_FAULT, force=force, dry_run=dry_run)
 
     async def set_recirculation_mode(
         self, mode: RecircMode, *, force: bool = False, dry_run: bool = False
     ) -> DeviceStatus:
-        """Choose how recirculation runs: RecircMode.ALWAYS, WEEKLY, HOT_BUTTON or NONE."""
+        """Set the recirculation mode: RecircMode.ALWAYS, WEEKLY, HOT_BUTTON or NONE."""
         return await self.control(commands.RECIRC_MODE, force=force, dry_run=dry_run, mode=mode)
 
     async def press_hot_button(self, *, force: bool = False, dry_run: bool = False) -> DeviceStatus:
-        """Start recirculation once: only acknowledged."""
+        """Start recirculation once. Only acknowledged."""
         return await self.control(commands.RECIRC_HOT_BUTTON, force=force, dry_run=dry_run)
 
-    # Lists: a write replaces the whole, so a change reads first and is confirmed by reading again
+    # Lists: a write replaces the whole list, so a change reads it first and again to confirm
 
     async def set_reservations(
         self, reservations: Iterable[Reservation], *, enabled: bool = True, dry_run: bool = False
     ) -> ReservationProgram:
         """Replace all reservations; returns them as read back. An empty list clears them."""
         wanted = tuple(reservations)
-        return await self._programs.change_reservations(
+        return await self._schedules.change_reservations(
             lambda _: wanted, enabled=enabled, dry_run=dry_run
         )
 
     async def enable_reservations(self, on: bool, *, dry_run: bool = False) -> ReservationProgram:
-        """Follow the reservations or not; all are kept."""
-        return await self._programs.change_reservations(
+        """Enable or disable the reservations; all are kept."""
+        return await self._schedules.change_reservations(
             lambda before: before, enabled=on, dry_run=dry_run
         )
 
     async def add_reservation(
         self, reservation: Reservation, *, dry_run: bool = False
     ) -> ReservationProgram:
-        """Add one and keep the others; returns all as read back."""
-        return await self._programs.change_reservations(
+        """Add a reservation and keep the others; returns all as read back."""
+        return await self._schedules.change_reservations(
             lambda before: [*before, reservation], dry_run=dry_run
         )
 
     async def remove_reservation(
         self, reservation: Reservation, *, dry_run: bool = False
     ) -> ReservationProgram:
-        """Remove one and keep the others. Raises ValueOutOfRangeError when it is not there."""
-        return await self._programs.change_reservations(
+        """Remove a reservation and keep the others. Raises ValueOutOfRangeError when there is no such."""
+        return await self._schedules.change_reservations(
             lambda before: _without(before, reservation), dry_run=dry_run
         )
 
     async def update_reservation(
         self, old: Reservation, new: Reservation, *, dry_run: bool = False
     ) -> ReservationProgram:
-        """Put ``new`` in the place of ``old``. Raises ValueOutOfRangeError when it is not there."""
-        return await self._programs.change_reservations(
+        """Replace ``old`` with ``new``. Raises ValueOutOfRangeError when there is no such."""
+        return await self._schedules.change_reservations(
             lambda before: [*_without(before, old), new], dry_run=dry_run
         )
 
@@ -475,39 +448,90 @@ class NaviLinkDevice(DeviceReadings):
         self, entries: Iterable[RecirculationEntry], *, enabled: bool = True, dry_run: bool = False
     ) -> RecirculationProgram:
         """Replace the recirculation schedule, at most 20 entries; returns it as read back."""
-        return await self._programs.write_recirculation(enabled, entries, dry_run=dry_run)
+        return await self._schedules.write_recirculation(enabled, entries, dry_run=dry_run)
 
     async def set_tou_schedule(
         self, periods: Sequence[TOUPeriod], *, enabled: bool = True, dry_run: bool = False
     ) -> Mapping[str, Any]:
         """Replace the time-of-use plan in the heater; returns what was sent.
 
-        The periods must cover every minute of every day of the year once; a gap or an overlap is
-        named by ValueOutOfRangeError before anything is sent. The cloud's own copy, which
-        ``get_tou_info`` reads, stays as it is (protocol 1.10).
+        The periods must cover every minute of every day of the year once; a gap or an overlap
+        raises ValueOutOfRangeError before anything is sent. The copy in the cloud, which
+        ``get_tou_info`` reads, does not change (PROTOCOL 1.10).
         """
-        return await self._programs.write_tou(periods, enabled=enabled, dry_run=dry_run)
+        return await self._schedules.write_tou(periods, enabled=enabled, dry_run=dry_run)
+
+    async def _post(self, path: str) -> Any:
+        body = {
+            "macAddress": self._address.mac_address,
+            "additionalValue": self._address.additional_value,
+            "userId": self._auth.user_id,
+        }
+        return await self._auth.call("POST", path, body=body)
+
+    async def _is_offline(self) -> bool:
+        try:
+            return not (await self.get_info()).online
+        except NaviLinkError as error:
+            _LOGGER.debug("%s: cannot ask whether it is online: %s", self._address, error)
+            return False
+
+
+def find_devices(devices: Sequence[NaviLinkDevice], wanted: str) -> list[NaviLinkDevice]:
+    """Find devices by name or MAC address, or by the beginning of either.
+
+    Ignores case and the separators of a MAC address. A whole name or MAC address has precedence
+    over the beginning of another: "NWP500" does not find "NWP500 2".
+    """
+    text = wanted.strip().casefold()
+    digits = re.sub(r"[:\-.\s]", "", text)
+    whole = [one for one in devices if text == one.name.casefold() or digits == one.mac_address]
+    if whole or not text:
+        return whole
+    return [
+        one
+        for one in devices
+        if one.name.casefold().startswith(text) or (digits and one.mac_address.startswith(digits))
+    ]
+
+
+def parse_device_info(data: Any) -> DeviceInfo:
+    """Decode the device info of a REST response, two objects in one. Raises ProtocolError."""
+    if not isinstance(data, dict) or not isinstance(data.get("deviceInfo"), dict):
+        raise ProtocolError("the device info holds no deviceInfo")
+    location = data.get("location")
+    return decode_fields(
+        DeviceInfo, {**data["deviceInfo"], **(location if isinstance(location, dict) else {})}
+    )
+
+
+def _address(info: DeviceInfo) -> Address:
+    if info.mac_address is None or info.additional_value is None:
+        raise ProtocolError("/device/list: a heater without macAddress or additionalValue")
+    device_type = DEVICE_TYPE if info.device_type is None else info.device_type
+    mac = info.mac_address.lower()
+    return Address(mac, info.additional_value, info.home_seq or 0, device_type)
 
 
 def _mode(mode: Any) -> DHWMode:
-    choices = ", ".join(f"DHWMode.{choice.name} ({int(choice)})" for choice in _CHOOSABLE)
+    choices = ", ".join(f"DHWMode.{choice.name} ({int(choice)})" for choice in _SELECTABLE_MODES)
     if isinstance(mode, int) and not isinstance(mode, bool):
-        if mode in _CHOOSABLE:
+        if mode in _SELECTABLE_MODES:
             return DHWMode(mode)
         if mode in _EARLY_MODES:
             meant = _EARLY_MODES[mode]
             raise ValueOutOfRangeError(
-                f"{int(mode)} is a number of an early design; DHWMode.{meant.name} is {int(meant)}. "
+                f"{int(mode)} is the number of an early design; DHWMode.{meant.name} is {int(meant)}. "
                 f"The modes are {choices}"
             )
         if mode == DHWMode.VACATION:
-            raise ValueOutOfRangeError("vacation needs its days: start_vacation(days=…)")
+            raise ValueOutOfRangeError("vacation needs a number of days: start_vacation(days=…)")
         if mode in (DHWMode.STANDBY, DHWMode.POWER_OFF):
             raise ValueOutOfRangeError(
-                f"{int(mode)} cannot be chosen: to switch the heater off use turn_off(). The modes "
+                f"{int(mode)} cannot be set: to switch the heater off use turn_off(). The modes "
                 f"are {choices}"
             )
-    raise ValueOutOfRangeError(f"{mode!r} is no mode; the modes are {choices}")
+    raise ValueOutOfRangeError(f"{mode!r} is not a mode; the modes are {choices}")
 
 
 def _temperature(fahrenheit: float | None, celsius: float | None, whole: bool) -> HalfCelsius:
@@ -516,7 +540,7 @@ def _temperature(fahrenheit: float | None, celsius: float | None, whole: bool) -
     value = fahrenheit if celsius is None else celsius
     usable = isinstance(value, (int, float)) and not isinstance(value, bool)
     if not usable or value is None or not math.isfinite(value) or abs(value) > 1000:
-        raise ValueOutOfRangeError(f"{value!r} is no temperature")
+        raise ValueOutOfRangeError(f"{value!r} is not a temperature")
     degrees = value if fahrenheit is None else (value - 32) / 1.8
     return HalfCelsius.from_celsius(round(degrees) if whole else degrees)
 
@@ -531,8 +555,8 @@ def _without(before: Sequence[Reservation], reservation: Reservation) -> list[Re
     left = list(before)
     if reservation not in left:
         raise ValueOutOfRangeError(
-            "this reservation is not among those the heater keeps; read them with "
-            "get_reservations() and give one of them"
+            "the heater has no such reservation; read them with get_reservations() and pass one of "
+            "them"
         )
     left.remove(reservation)
     return left

@@ -1,38 +1,106 @@
-"""How a heater's line is doing: one word, since when, and the counts behind it."""
-
-from __future__ import annotations
+"""Every public data type of the library, in one place."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from typing import Optional
+
+from .protocol.account import (
+    DeviceInfo as DeviceInfo,
+    FirmwareInfo as FirmwareInfo,
+    UserInfo as UserInfo,
+)
+from .protocol.calendar import Weekday as Weekday
+from .protocol.commands import Command as Command
+from .protocol.energy import (
+    EnergyHistory as EnergyHistory,
+    EnergyTotal as EnergyTotal,
+    EnergyUsage as EnergyUsage,
+)
+from .protocol.features import DeviceFeatures as DeviceFeatures
+from .protocol.messages import (
+    Address as Address,
+    Message as Message,
+    decode_status as decode_status,
+    encode_status as encode_status,
+)
+from .protocol.schedules import (
+    RecirculationEntry as RecirculationEntry,
+    RecirculationProgram as RecirculationProgram,
+    Reservation as Reservation,
+    ReservationMode as ReservationMode,
+    ReservationProgram as ReservationProgram,
+)
+from .protocol.status import (
+    Activity as Activity,
+    DeviceStatus as DeviceStatus,
+    DHWStatus as DHWStatus,
+)
+from .protocol.tou import PeakWindow as PeakWindow, TOUInfo as TOUInfo, TOUPeriod as TOUPeriod
+from .protocol.types import (
+    Bits as Bits,
+    Choice as Choice,
+    Code as Code,
+    Days as Days,
+    DeciCelsius as DeciCelsius,
+    DeciKelvin as DeciKelvin,
+    DeciLitresPerMinute as DeciLitresPerMinute,
+    DhwControl as DhwControl,
+    DHWMode as DHWMode,
+    DrEvent as DrEvent,
+    EnergyCount as EnergyCount,
+    ErrorCode as ErrorCode,
+    Flag as Flag,
+    HalfCelsius as HalfCelsius,
+    HeatPumpState as HeatPumpState,
+    HeatSource as HeatSource,
+    Hours as Hours,
+    Litres as Litres,
+    OperationMode as OperationMode,
+    Percent as Percent,
+    Quantity as Quantity,
+    RecircMode as RecircMode,
+    Rpm as Rpm,
+    SignalStrength as SignalStrength,
+    Steps as Steps,
+    Temperature as Temperature,
+    TemperatureType as TemperatureType,
+    TempFormula as TempFormula,
+    TouOverride as TouOverride,
+    TouStatus as TouStatus,
+    UnitType as UnitType,
+    Version as Version,
+    Volume as Volume,
+    Watts as Watts,
+)
 
 
 class HealthState(Enum):
-    """What a watcher can expect."""
+    """State of the connection to one heater."""
 
-    #: Nobody has connected, or the connection was closed.
+    #: Not connected, or the connection was closed.
     IDLE = "idle"
-    #: The connection is being opened, or sought again.
+    #: Connecting, or reconnecting.
     CONNECTING = "connecting"
     #: Connected, and the heater answers.
     ONLINE = "online"
-    #: Connected, but polls stay unanswered; the connection is being tried.
-    SILENT = "silent"
-    #: The heater does not answer, over a fresh connection either.
+    #: Connected, but polls stay unanswered; the library checks the connection.
+    UNRESPONSIVE = "unresponsive"
+    #: The heater does not answer, on a new connection either.
     OFFLINE = "offline"
 
 
 @dataclass(frozen=True)
 class Health:
-    """A line's state at one moment. Times carry their zone."""
+    """Health of the connection to one heater. Times are aware."""
 
     state: HealthState
     since: datetime
-    #: When the newest status came; None before the first.
-    last_status: datetime | None
-    #: Times the connection was lost and found again.
+    #: Time of the latest status; None before the first.
+    last_status: Optional[datetime]
+    #: Number of times the connection was lost and restored.
     reconnects: int
-    #: Polls unanswered in a row.
+    #: Number of unanswered polls in a row.
     missed: int
-    #: Messages that could not be understood.
+    #: Number of messages that could not be parsed.
     bad_messages: int

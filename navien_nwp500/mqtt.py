@@ -1,4 +1,4 @@
-"""The pulse of a heater's line: heard, missed, given up; and those who want to know."""
+"""One heater on the shared connection: requests, pushed updates, polling, health."""
 
 from __future__ import annotations
 
@@ -19,164 +19,168 @@ from .protocol.messages import Address, Message
 from .protocol.redaction import logger
 from .protocol.status import DeviceStatus
 
+__all__ = ["NaviLinkMQTT"]
+
+_LOGGER = logger("navien_nwp500.device")
+
+StatusCallback = Callable[[DeviceStatus], Union[Awaitable[None], None]]
+
 
 class HealthTracker:
-    """The state of one line, since when, and what was heard and missed."""
+    """Health of one heater, and the watchers of its changes."""
 
     def __init__(self) -> None:
         self.state = HealthState.IDLE
-        #: Polls unanswered until the heater is heard: a new connection is no answer.
+        #: Unanswered polls since the latest status; a new connection does not reset it.
         self.missed = 0
         self._since = _now()
-        self._heard: datetime | None = None
-        self._given_up = False
+        self._last_status: datetime | None = None
+        self._reported_offline = False
         self._watchers: set[LatestValue[HealthState]] = set()
 
     def health(self, reconnects: int, bad_messages: int) -> Health:
-        """All of it at this moment, with what the connection counts."""
-        return Health(self.state, self._since, self._heard, reconnects, self.missed, bad_messages)
+        """Return the present health, with the counters of the connection."""
+        return Health(
+            self.state, self._since, self._last_status, reconnects, self.missed, bad_messages
+        )
 
     def change(self, state: HealthState) -> None:
-        """Enter a state; those who watch are told when it is another."""
+        """Enter a state and notify the watchers when it differs."""
         if state is self.state:
             return
         self.state, self._since = state, _now()
-        for mailbox in self._watchers:
-            mailbox.put(state)
+        for watcher in self._watchers:
+            watcher.put(state)
 
-    def miss(self) -> int:
-        """Count a poll that stayed unanswered; returns how many in a row."""
+    def on_missed_poll(self) -> int:
+        """Count an unanswered poll; returns how many there were in a row."""
         self.missed += 1
-        self.change(HealthState.SILENT)
+        self.change(HealthState.UNRESPONSIVE)
         return self.missed
 
-    def give_up(self) -> bool:
-        """Take the heater for offline; returns whether that is news."""
-        news, self._given_up = not self._given_up, True
+    def on_offline(self) -> bool:
+        """Enter OFFLINE; returns True the first time until the next status."""
+        is_news, self._reported_offline = not self._reported_offline, True
         self.change(HealthState.OFFLINE)
-        return news
+        return is_news
 
-    def hear(self) -> bool:
-        """Take the heater's word; returns whether it had been given up."""
-        back, self._given_up = self._given_up, False
-        self._heard = _now()
+    def on_status(self) -> bool:
+        """Enter ONLINE; returns True when the heater had been reported offline."""
+        was_offline, self._reported_offline = self._reported_offline, False
+        self._last_status = _now()
         self.missed = 0
         self.change(HealthState.ONLINE)
-        return back
+        return was_offline
 
     async def watch(self, health: Callable[[], Health]) -> AsyncGenerator[Health, None]:
-        """Yield the health now, and again at each change of state. Runs until left."""
-        mailbox: LatestValue[HealthState] = LatestValue()
-        self._watchers.add(mailbox)
+        """Yield the present health, and again after each change of state."""
+        changes: LatestValue[HealthState] = LatestValue()
+        self._watchers.add(changes)
         try:
             yield health()
             while True:
-                if await mailbox.get() is not None:
+                if await changes.get() is not None:
                     yield health()
         finally:
-            self._watchers.discard(mailbox)
+            self._watchers.discard(changes)
 
 
 def _now() -> datetime:
     return datetime.now(timezone.utc)
 
 
-_LOGGER = logger(__name__)
-
-StatusCallback = Callable[[DeviceStatus], Union[Awaitable[None], None]]
-
-
 class NaviLinkMQTT:
-    """A heater's line: its requests, its news and those who watch it.
+    """MQTT access to one heater: requests, watchers, callback and health.
 
-    The heaters of a client share a connection. ``last_status`` is the newest status heard,
-    whoever asked for it; None before the first.
+    The heaters of a client share a connection. ``last_status`` is the latest status of the heater,
+    whoever requested it; None before the first.
     """
 
-    def __init__(self, exchange: ConnectionPool, address: Address) -> None:
-        self._exchange = exchange
-        self._session = exchange.first
+    def __init__(self, pool: ConnectionPool, address: Address) -> None:
+        self._pool = pool
+        self._connection = pool.first
         self.address = address
         self.last_status: DeviceStatus | None = None
-        self._pulse = HealthTracker()
+        self._tracker = HealthTracker()
         self._outages = 0
         self._watchers: set[LatestValue[DeviceStatus]] = set()
         self._monitors: set[LatestValue[DeviceStatus]] = set()
         self._callback: StatusCallback | None = None
+        self._subscriber = _HeaterSubscriber(self)
 
     def __repr__(self) -> str:
         return f"NaviLinkMQTT({self.address!r}, connected={self.connected})"
 
     @property
     def connected(self) -> bool:
-        """Whether the shared connection is up."""
-        return self._session.connected
+        """True while the shared connection is up."""
+        return self._connection.connected
 
     @property
     def answering(self) -> bool:
-        """Whether the heater was heard on the present connection, and answers."""
-        return self._pulse.state is HealthState.ONLINE
+        """True while the heater answers on the present connection."""
+        return self._tracker.state is HealthState.ONLINE
 
     @property
     def health(self) -> Health:
-        """How the line is doing."""
-        return self._pulse.health(self._session.reconnects, self._session.bad_messages)
+        """Health of the heater and its connection."""
+        return self._tracker.health(self._connection.reconnects, self._connection.bad_messages)
 
     def watch_health(self) -> AsyncGenerator[Health, None]:
-        """Yield the health now, and again at each change of state. Runs until left."""
-        return self._pulse.watch(lambda: self.health)
+        """Yield the present health, and again after each change of state, without end."""
+        return self._tracker.watch(lambda: self.health)
 
     async def connect(self) -> None:
-        """Connect, unless the shared connection is up, and listen to this heater.
+        """Connect, unless connected, and subscribe to the heater.
 
-        Returns once the broker has agreed to send its news. Raises AuthenticationError,
-        WebSocketError or RequestTimeoutError when the first connect fails; a connection lost later
-        is sought again by itself.
+        Returns when the broker has accepted the subscription. Raises AuthenticationError,
+        WebSocketError or RequestTimeoutError when the first connect fails; a connection that is
+        lost later is restored in the background.
         """
-        await self._reach()
-        await self._session.listen(self)
+        await self._ensure_connected()
+        await self._connection.subscribe(self._subscriber)
 
     async def disconnect(self) -> None:
-        """Stop listening to this heater; the shared connection serves the others on."""
+        """Unsubscribe from the heater; the shared connection stays for the others."""
         await self.stop_monitoring()
-        self._session.detach(self)
-        self._pulse.change(HealthState.IDLE)
+        self._connection.detach(self._subscriber)
+        self._tracker.change(HealthState.IDLE)
 
     async def request(self, command: Command, body: Mapping[str, Any] | None = None) -> Message:
-        """Send a command and return the heater's answer, connecting first when nobody has.
+        """Send a command and return the heater's response, connecting first when needed.
 
-        Raises RequestTimeoutError when it does not answer, CommunicationError when the line drops.
+        Raises RequestTimeoutError without a response, CommunicationError when the connection drops.
         """
-        await self._reach()
-        return await self._session.request(self.address, command, body)
+        await self._ensure_connected()
+        return await self._connection.request(self.address, command, body)
 
     async def get_status(self) -> DeviceStatus:
-        """Ask for the status and return it. Raises as ``request``, and ProtocolError."""
+        """Request the status. Raises as ``request``, and ProtocolError."""
         status = (await self.request(STATUS)).status
         if status is None:
-            raise ProtocolError(f"{self.address}: the answer holds no status")
+            raise ProtocolError(f"{self.address}: the response holds no status")
         return status
 
     async def get_features(self) -> DeviceFeatures:
-        """Ask what the heater has and allows. Raises as ``request``, and ProtocolError."""
+        """Request the features. Raises as ``request``, and ProtocolError."""
         features = (await self.request(FEATURES)).features
         if features is None:
-            raise ProtocolError(f"{self.address}: the answer holds no features")
+            raise ProtocolError(f"{self.address}: the response holds no features")
         return features
 
     def watch(self, interval: float) -> AsyncGenerator[DeviceStatus, None]:
-        """Yield each status: the answers to a poll every ``interval`` seconds, and pushes.
+        """Yield each status: responses to a poll every ``interval`` seconds, and pushes.
 
-        Runs until the consumer leaves. A slow consumer gets the newest status, never a backlog;
-        while the connection is down or the heater silent nothing comes, and then a fresh status.
-        Raises what ends the connection for good.
+        Never ends by itself. A slow consumer gets the latest status, never a backlog. During an
+        outage nothing is yielded, then a fresh status. Raises the error that ends the connection
+        for good.
         """
         return self._watch(interval, LatestValue())
 
     def set_status_callback(self, callback: StatusCallback | None) -> None:
-        """Call this, plain or async, with each status while monitoring; None calls nobody.
+        """Call ``callback`` (plain or async) with each status while monitoring; None removes it.
 
-        An error it raises is logged with its traceback and ends nothing.
+        An exception it raises is logged with its traceback; monitoring continues.
         """
         self._callback = callback
 
@@ -185,116 +189,112 @@ class NaviLinkMQTT:
 
         Runs until ``stop_monitoring()`` or cancellation.
         """
-        mailbox: LatestValue[DeviceStatus] = LatestValue()
-        self._monitors.add(mailbox)
-        statuses = self._watch(polling_interval, mailbox)
+        queue: LatestValue[DeviceStatus] = LatestValue()
+        self._monitors.add(queue)
+        statuses = self._watch(polling_interval, queue)
         try:
             async for status in statuses:
                 await self._call_back(status)
         finally:
-            self._monitors.discard(mailbox)
+            self._monitors.discard(queue)
             await statuses.aclose()
 
     async def stop_monitoring(self) -> None:
         """End every ``start_monitoring`` of this heater; may be called from the callback."""
-        for mailbox in self._monitors:
-            mailbox.close()
+        for queue in self._monitors:
+            queue.close()
 
-    def deliver(self, message: Message) -> None:
-        """Take news of the heater, from the session's reader."""
+    def _on_message(self, message: Message) -> None:
         try:
             status = message.status
         except ProtocolError as error:
-            self._session.bad_messages += 1
+            self._connection.bad_messages += 1
             _LOGGER.debug("%s: status not understood: %s", self.address, error)
             return
         if status is None:
             return
         self.last_status = status
-        if self._pulse.hear():
-            _LOGGER.warning("%s answers again", self.address)
-        for mailbox in self._watchers:
-            mailbox.put(status)
+        if self._tracker.on_status():
+            _LOGGER.warning("%s answers again.", self.address)
+        for queue in self._watchers:
+            queue.put(status)
+
+    def _on_connection_change(self, state: HealthState) -> None:
+        """Wake the watchers: they poll again at once, even if the next poll is hours away."""
+        self._tracker.change(state)
+        self._outages += 1
+        for queue in self._watchers:
+            queue.wake()
 
     async def _watch(
-        self, interval: float, mailbox: LatestValue[DeviceStatus]
+        self, interval: float, queue: LatestValue[DeviceStatus]
     ) -> AsyncGenerator[DeviceStatus, None]:
-        self._take_place()
-        await self._session.wait_connected()
-        # A moment of its own for each watch, or a thousand begun together would poll in step; it
-        # is kept across outages. The second poll comes after a part of the interval.
+        self._attach()
+        await self._connection.wait_connected()
+        # Each watch polls at a random offset, so that a thousand started together do not poll at the
+        # same time; the offset is kept across outages. The second poll comes before a full interval.
         next_poll = time.monotonic() + random.uniform(0, interval)
-        self._watchers.add(mailbox)
+        self._watchers.add(queue)
         try:
-            while not mailbox.closed:
+            while not queue.closed:
                 await self._poll()
                 late = time.monotonic() - next_poll
                 if late >= 0:
                     next_poll += interval * (late // interval + 1)
                 outages = self._outages
-                while not mailbox.closed and outages == self._outages:
-                    status = await mailbox.get(next_poll - time.monotonic())
+                while not queue.closed and outages == self._outages:
+                    status = await queue.get(next_poll - time.monotonic())
                     if status is None:
                         break
                     yield status
         finally:
-            self._watchers.discard(mailbox)
+            self._watchers.discard(queue)
 
-    async def _reach(self) -> None:
-        """Take a place on a connection, and join its opening unless it is up."""
-        self._take_place()
-        await self._session.connect()
+    async def _ensure_connected(self) -> None:
+        self._attach()
+        await self._connection.connect()
 
-    def _take_place(self) -> None:
-        if not self._session.serves(self):
-            self._session = self._exchange.attach(self)
-        if not self._session.connected:
-            self._session.begin()
-            if self._pulse.state is HealthState.IDLE:
-                self._pulse.change(HealthState.CONNECTING)
-
-    def link_changed(self, state: HealthState) -> None:
-        """Take the session's word: connecting again, or closed for good.
-
-        Watchers poll again at once, be the next poll hours away.
-        """
-        self._pulse.change(state)
-        self._outages += 1
-        for mailbox in self._watchers:
-            mailbox.wake()
+    def _attach(self) -> None:
+        """Attach to a connection of the pool, and start connecting."""
+        if not self._connection.has_subscriber(self._subscriber):
+            self._connection = self._pool.attach(self._subscriber)
+        if not self._connection.connected:
+            self._connection.start()
+            if self._tracker.state is HealthState.IDLE:
+                self._tracker.change(HealthState.CONNECTING)
 
     async def _poll(self) -> None:
-        """Ask once; the answer comes as news. After an outage ask as soon as the line is back."""
+        """Poll once; the status arrives as a message. During an outage wait for its end."""
         while True:
-            await self._session.wait_connected()
+            await self._connection.wait_connected()
             try:
-                await self._session.request(self.address, STATUS)
+                await self._connection.request(self.address, STATUS)
                 return
             except RequestTimeoutError as error:
                 _LOGGER.debug("%s", error)
-                if not await self._doubt():
+                if not await self._escalate_recovery():
                     return
             except CommunicationError as error:
-                _LOGGER.debug("%s: poll ended by the line: %s", self.address, error)
-                # Lets the session see the drop before it is asked again.
+                _LOGGER.debug("%s: poll ended with the connection: %s", self.address, error)
+                # Lets the connection notice the drop before the next request.
                 await asyncio.sleep(0)
 
-    async def _doubt(self) -> bool:
-        """A poll stayed unanswered: whose fault is it? True to ask again at once.
+    async def _escalate_recovery(self) -> bool:
+        """Handle an unanswered poll; returns True to poll again at once.
 
-        Connected but deaf looks the same as a silent heater, so the way is tried first: ask
-        again, subscribe again, connect again. Then it is the heater, and that is said once.
+        A stalled connection looks like an unresponsive heater, so the steps are: poll again,
+        subscribe again, reconnect, and only then report the heater offline, once.
         """
-        if self._pulse.state is HealthState.OFFLINE:
+        if self._tracker.state is HealthState.OFFLINE:
             return False
-        missed = self._pulse.miss()
+        missed = self._tracker.on_missed_poll()
         if missed == 2:
-            await self._session.resubscribe(self)
+            await self._connection.resubscribe(self._subscriber)
         elif missed == 3:
-            await self._session.renew_if_deaf(self)
+            await self._connection.replace_if_stalled(self._subscriber)
         elif missed > 3:
-            if self._pulse.give_up():
-                _LOGGER.warning("%s does not answer; it seems to be offline", self.address)
+            if self._tracker.on_offline():
+                _LOGGER.warning("%s does not answer; it seems to be offline.", self.address)
             return False
         return True
 
@@ -305,5 +305,22 @@ class NaviLinkMQTT:
             result = self._callback(status)
             if inspect.isawaitable(result):
                 await result
-        except Exception:  # the callback is not ours: whatever it raises must not end the watch
+        except Exception:  # the callback belongs to the caller: no error of it may end the watch
             _LOGGER.exception("%s: the status callback raised", self.address)
+
+
+class _HeaterSubscriber:
+    """Receives what the connection delivers for one heater; keeps that out of the public class."""
+
+    def __init__(self, mqtt: NaviLinkMQTT) -> None:
+        self.address = mqtt.address
+        self.on_message = mqtt._on_message
+        self._on_connection_change = mqtt._on_connection_change
+
+    def on_connection_lost(self) -> None:
+        """Report CONNECTING."""
+        self._on_connection_change(HealthState.CONNECTING)
+
+    def on_connection_closed(self) -> None:
+        """Report IDLE."""
+        self._on_connection_change(HealthState.IDLE)

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any, AsyncIterator, Callable, Iterator, Mapping
 
 import pytest
-from support.transports import Way, WayedSimulator
 
 from navien_nwp500 import NaviLinkClient
 from navien_nwp500.simulator import Simulator
+from support.transports import Way, WayedSimulator
 
 #: Also where the package is not installed, and with it its entry point.
 pytest_plugins = ["navien_nwp500.apps.pytest_plugin"]

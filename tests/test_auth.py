@@ -111,12 +111,12 @@ async def test_keys_are_renewed_the_cheapest_way_first(
     sim: Simulator, auth: NaviLinkAuth, refusing: tuple[str, ...], expected: tuple[int, int, int]
 ) -> None:
     await auth.sign_in()
-    before = await auth.aws_keys()
-    assert await auth.aws_keys() is before
+    before = await auth.aws_credentials()
+    assert await auth.aws_credentials() is before
     age(auth, keys=True)
     for path in refusing:
         sim.faults.rest[path] = RestFault.error(403, "FORBIDDEN")
-    after = await auth.aws_keys()
+    after = await auth.aws_credentials()
     assert after.fresh and after.access_key_id != before.access_key_id
     counters = sim.cloud.counters
     assert (
@@ -134,9 +134,9 @@ async def test_an_outage_of_the_server_never_costs_the_password(
     age(auth, keys=True)
     for _ in range(5):
         with pytest.raises(APIError):
-            await auth.aws_keys()
+            await auth.aws_credentials()
     sim.faults.clear()
-    assert (await auth.aws_keys()).fresh
+    assert (await auth.aws_credentials()).fresh
     assert sim.cloud.counters.passwords == 1
 
 
@@ -145,7 +145,7 @@ async def test_an_old_token_is_refreshed_before_it_renews_keys(
 ) -> None:
     await auth.sign_in()
     age(auth, token=True, keys=True)
-    assert (await auth.aws_keys()).fresh
+    assert (await auth.aws_credentials()).fresh
     counters = sim.cloud.counters
     assert (counters.refreshes, counters.session_refreshes, counters.passwords) == (1, 1, 1)
 
@@ -156,7 +156,7 @@ async def test_a_token_refused_while_renewing_keys_costs_a_refresh_not_the_passw
     await auth.sign_in()
     age(auth, keys=True)
     sim.cloud.book.revoke_access_tokens()
-    assert (await auth.aws_keys()).fresh
+    assert (await auth.aws_credentials()).fresh
     counters = sim.cloud.counters
     assert (counters.refreshes, counters.session_refreshes, counters.passwords) == (1, 1, 1)
 
@@ -164,21 +164,21 @@ async def test_a_token_refused_while_renewing_keys_costs_a_refresh_not_the_passw
 async def test_refused_keys_are_renewed_though_they_look_fresh(
     sim: Simulator, auth: NaviLinkAuth
 ) -> None:
-    keys = await auth.aws_keys()
-    assert await auth.aws_keys(refused=keys) != keys
+    keys = await auth.aws_credentials()
+    assert await auth.aws_credentials(refused=keys) != keys
     assert sim.cloud.counters.passwords == 1
 
 
 async def test_a_refresh_leaves_the_aws_keys_and_a_missing_refresh_token_stays(
     sim: Simulator, auth: NaviLinkAuth
 ) -> None:
-    keys = await auth.aws_keys()
+    keys = await auth.aws_credentials()
     assert auth._tokens is not None
     refresh_token = auth._tokens.refresh_token
     auth._take({"accessToken": "another", "authenticationExpiresIn": 3600})
     assert auth._tokens.access_token == "another"
     assert auth._tokens.refresh_token == refresh_token
-    assert await auth.aws_keys() is keys
+    assert await auth.aws_credentials() is keys
 
 
 async def test_keys_without_a_lifetime_live_as_long_as_the_token() -> None:
@@ -203,7 +203,7 @@ async def test_refused_credentials_are_told_and_never_sent_twice(
     else:
         sim.faults.rest["/user/sign-in"] = RestFault.error(200, "Unauthorized user", code=409)
     auth = NaviLinkAuth(config)
-    for attempt in (auth.sign_in(), listed(auth), auth.aws_keys(), auth.sign_in()):
+    for attempt in (auth.sign_in(), listed(auth), auth.aws_credentials(), auth.sign_in()):
         with pytest.raises(InvalidCredentialsError) as caught:
             await attempt
         assert config.password is not None and config.password not in str(caught.value)
@@ -291,7 +291,7 @@ async def test_a_lent_session_is_used_and_left_open(sim: Simulator) -> None:
 
 
 async def test_no_repr_shows_a_secret(auth: NaviLinkAuth) -> None:
-    keys = await auth.aws_keys()
+    keys = await auth.aws_credentials()
     shown = f"{auth!r} {auth._tokens!r} {keys!r} {auth.user!r}"
     assert auth._tokens is not None
     for secret in (

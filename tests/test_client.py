@@ -11,8 +11,6 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
-from support.programs import start_program
-from support.transports import Way, WayedSimulator, each_way
 
 from navien_nwp500 import (
     DeviceOfflineError,
@@ -28,6 +26,8 @@ from navien_nwp500 import (
 )
 from navien_nwp500.history.csv import CsvRecorder
 from navien_nwp500.simulator import Simulator
+from support.programs import start_program
+from support.transports import Way, WayedSimulator, each_way
 
 LIMIT = 60.0
 SOON = ReconnectConfig(initial_delay=0.05, max_delay=0.2)
@@ -220,7 +220,7 @@ async def test_a_request_ends_at_once_when_the_line_drops(sim: Simulator) -> Non
         await device.get_status()
         await sim.units[0].unplug()
         asking = asyncio.ensure_future(device.get_status())
-        while not client._exchange.first._asking.answers:
+        while not client._pool.first._requests.pending:
             await asyncio.sleep(0)
         await sim.cloud.drop_connections()
         with pytest.raises((WebSocketError, MQTTError)):
@@ -378,7 +378,7 @@ async def test_nothing_is_left_running(sim: Simulator) -> None:
     await asyncio.sleep(0)
     left = {task for task in asyncio.all_tasks() - before if "navi" in task.get_name()}
     assert left == set()
-    assert not client._exchange.first.connected
+    assert not client._pool.first.connected
 
 
 async def test_nothing_to_configure_is_needed_to_construct(

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from apps.cli.test_processes import run
 
-from navien_nwp500._util.matching import find_matching
+from apps.cli.test_processes import run
+from navien_nwp500 import find_devices
 from navien_nwp500.simulator import Simulator
 
 
@@ -42,7 +42,7 @@ ALL = [CELLAR, CELLAR_2, GARAGE]
     ],
 )
 def test_a_name_a_mac_or_the_beginning_of_either(wanted: str, found: list[Heater]) -> None:
-    assert find_matching(ALL, wanted) == found
+    assert find_devices(ALL, wanted) == found
 
 
 @pytest.fixture

@@ -1,1 +1,5 @@
-"""REST and MQTT to the cloud: pool, connection, connector, request/response, subscriptions, transports."""
+"""REST and MQTT to the cloud and, over it, confirmed commands to a heater.
+
+Imports ``protocol``, ``config``, ``exceptions`` and ``_util`` alone; what it needs of the account
+and the transports is passed in. Private: programs use ``navien_nwp500`` instead.
+"""

@@ -1,8 +1,7 @@
-"""The link in pure Python, for machines the AWS SDK has no wheel for: aiomqtt, signed by botocore.
+"""Transports in pure Python, where the AWS SDK has no wheel: aiomqtt, signed by botocore.
 
-aiomqtt connects on a thread of the loop's and leaves behind what was open when it fails or is given
-up; the socket is ours all the same, through the TLS context it is wrapped by. Cutting it ends the
-thread and everything that hangs on it.
+aiomqtt connects in a thread of the executor and leaves the socket open when a connect fails or is
+abandoned. The TLS context keeps a reference to that socket; shutting it down ends the thread.
 """
 
 from __future__ import annotations
@@ -29,19 +28,15 @@ if TYPE_CHECKING:
 
 __all__ = ["PureMqtt3", "PureMqtt5"]
 
-_LOGGER = logger(__name__)
+_LOGGER = logger("navien_nwp500.connection")
 
-REGION = "us-east-1"
-SERVICE = "iotdevicegateway"
 PATH = "/mqtt"
 
-#: From here on a reason code of a SUBACK is a refusal, in both versions of the protocol.
-_REFUSED = 0x80
 _T = TypeVar("_T")
-_L = TypeVar("_L", bound="PureMqtt3")
+_Transport = TypeVar("_Transport", bound="PureMqtt3")
 
-#: What aiomqtt and paho say. A line that drops is no error here: the session seeks it, and says so.
-_LIBRARY = logger(f"{__name__}.library")
+#: Log of aiomqtt and paho, at DEBUG: a dropped connection is no error here, the connection reports it.
+_LIBRARY = logger("navien_nwp500.connection.library")
 
 
 def _as_detail(record: logging.LogRecord) -> bool:
@@ -53,7 +48,7 @@ _LIBRARY.addFilter(_as_detail)
 
 
 class _Tls(ssl.SSLContext):
-    """A context that remembers the socket it wrapped, so that it can be cut."""
+    """A TLS context that remembers the socket it wrapped, to shut it down."""
 
     wrapped: ssl.SSLSocket | None = None
 
@@ -62,72 +57,72 @@ class _Tls(ssl.SSLContext):
         self.wrapped.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return self.wrapped
 
-    def cut(self) -> None:
-        """Let whoever reads or writes the socket, on whatever thread, see its end."""
+    def shut_down(self) -> None:
+        """Shut the socket down, which ends reads and writes in every thread."""
         if self.wrapped is not None:
             with contextlib.suppress(OSError):
-                # Past SSLSocket.shutdown, which takes the TLS away under a handshake.
+                # Not SSLSocket.shutdown, which removes the TLS object during a handshake.
                 socket.socket.shutdown(self.wrapped, socket.SHUT_RDWR)
 
-    def end(self) -> None:
-        """Cut, and close what aiomqtt has not taken over: it blocks no more once it has."""
-        self.cut()
+    def close(self) -> None:
+        """Shut down, and close a socket that aiomqtt has not taken over (it is then blocking)."""
+        self.shut_down()
         if self.wrapped is not None and self.wrapped.gettimeout() != 0:
             self.wrapped.close()
 
 
 class PureMqtt3(Transport):
-    """A link that speaks MQTT 3.1.1."""
+    """MQTT 3.1.1 with aiomqtt."""
 
     _version = "V311"
     _client: aiomqtt.Client
-    _life: asyncio.Task[None]
+    _running: asyncio.Task[None]
 
     def __init__(self) -> None:
         super().__init__()
-        self._welcome: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._connected: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     @classmethod
     async def open(
-        cls: type[_L], url: str, keys: AwsCredentials, ca_bytes: bytes | None = None
-    ) -> _L:
+        cls: type[_Transport], url: str, credentials: AwsCredentials, ca_bytes: bytes | None = None
+    ) -> _Transport:
         loop = asyncio.get_running_loop()
         opened = cls()
-        # Loading two libraries and the system's certificates takes some 100 ms.
-        tls, path = await loop.run_in_executor(None, _prepare, url, keys, ca_bytes)
-        opened._client = opened._make(url, tls, path)
-        opened._life = loop.create_task(opened._live(tls), name="navilink-link")
+        # Loading two libraries and the system's certificates takes about 100 ms.
+        tls, path = await loop.run_in_executor(None, _prepare, url, credentials, ca_bytes)
+        opened._client = opened._build_client(url, tls, path)
+        opened._running = loop.create_task(opened._run(tls), name="navilink-aiomqtt")
         try:
-            await opened._outcome(opened._welcome, transport.OPEN_TIMEOUT, "connecting")
+            await opened._outcome(opened._connected, transport.OPEN_TIMEOUT, "connecting")
         except BaseException:
-            opened._drop("given up")
-            tls.cut()
+            opened._connection_ended("abandoned")
+            tls.shut_down()
             raise
         _LOGGER.debug("connected")
         return opened
 
     async def subscribe(self, topic_filter: str) -> None:
         subscribing = self._client.subscribe(topic_filter, qos=1, timeout=inf)
-        codes = await self._ask(subscribing, "subscribing")
+        codes = await self._run_operation(subscribing, "subscribing")
         for code in codes:
-            if getattr(code, "value", code) >= _REFUSED:
+            if getattr(code, "value", code) >= transport.SUBACK_REFUSED:
                 raise WebSocketError(f"subscribing: the broker refuses ({code})")
 
     async def publish(self, frame: Frame) -> None:
         publishing = self._client.publish(frame.topic, frame.payload, qos=0, timeout=inf)
-        await self._ask(publishing, "publishing")
+        await self._run_operation(publishing, "publishing")
 
-    def _hang_up(self) -> asyncio.Future[Any]:
-        return asyncio.shield(self._life)
+    def _disconnect(self) -> asyncio.Future[Any]:
+        return asyncio.shield(self._running)
 
-    async def _ask(self, asking: Coroutine[Any, Any, _T], doing: str) -> _T:
-        """Run what aiomqtt does in a task: it does not end by itself when the line drops."""
+    async def _run_operation(self, operation: Coroutine[Any, Any, _T], doing: str) -> _T:
+        """Run an operation of aiomqtt in a task: it does not end when the connection drops."""
         import aiomqtt
 
-        if not self.up:
-            asking.close()
-        self._check_up()
-        task = asyncio.get_running_loop().create_task(asking, name=f"navilink-{doing}")
+        if not self.connected:
+            operation.close()
+        self._require_connected()
+        task = asyncio.get_running_loop().create_task(operation, name=f"navilink-{doing}")
         try:
             return await self._outcome(task, transport.OPERATION_TIMEOUT, doing)
         except aiomqtt.MqttError as error:
@@ -135,25 +130,25 @@ class PureMqtt3(Transport):
         finally:
             await cancel_and_wait(task)
 
-    async def _live(self, tls: _Tls) -> None:
-        """Connect, read until the line is over, disconnect."""
+    async def _run(self, tls: _Tls) -> None:
+        """Connect, read until the connection ends, disconnect."""
         import aiomqtt
 
         try:
             async with self._client:
-                if self._welcome.done():
+                if self._connected.done():
                     return
-                self._welcome.set_result(None)
+                self._connected.set_result(None)
                 reading = asyncio.ensure_future(self._read())
-                ends: set[asyncio.Future[Any]] = {reading, self._over}
+                ends: set[asyncio.Future[Any]] = {reading, self._end}
                 await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
                 await cancel_and_wait(reading)
         except aiomqtt.MqttError as error:
-            if not self._welcome.done():
-                self._welcome.set_exception(_translate(error))
+            if not self._connected.done():
+                self._connected.set_exception(_translate(error))
         finally:
-            self._drop("the connection ended")
-            tls.end()
+            self._connection_ended("the connection ended")
+            tls.close()
 
     async def _read(self) -> None:
         import aiomqtt
@@ -161,11 +156,11 @@ class PureMqtt3(Transport):
         try:
             async for message in self._client.messages:
                 payload = message.payload if isinstance(message.payload, bytes) else b""
-                self._hear(Frame(str(message.topic), payload))
+                self._received(Frame(str(message.topic), payload))
         except aiomqtt.MqttError as error:
-            self._drop(str(error.__cause__ or error))
+            self._connection_ended(str(error.__cause__ or error))
 
-    def _make(self, url: str, tls: _Tls, path: str) -> aiomqtt.Client:
+    def _build_client(self, url: str, tls: _Tls, path: str) -> aiomqtt.Client:
         import aiomqtt
 
         parts = urlsplit(url)
@@ -178,8 +173,8 @@ class PureMqtt3(Transport):
             transport="websockets",
             websocket_path=path,
             tls_context=tls,
-            # It asks after one, gives up after another: together as long as the SDK takes. Below
-            # 30 s AWS counts 30 (source: AWS IoT Core, protocols).
+            # aiomqtt pings after one interval and gives up after another: together as long as the
+            # SDK takes. AWS treats values below 30 s as 30 s (source: AWS IoT Core, protocols).
             keepalive=max(1, int(transport.KEEP_ALIVE + transport.PING_TIMEOUT) // 2),
             timeout=transport.PING_TIMEOUT,
             logger=_LIBRARY,
@@ -187,12 +182,12 @@ class PureMqtt3(Transport):
 
 
 class PureMqtt5(PureMqtt3):
-    """A link that speaks MQTT 5."""
+    """MQTT 5 with aiomqtt."""
 
     _version = "V5"
 
 
-def _prepare(url: str, keys: AwsCredentials, ca_bytes: bytes | None) -> tuple[_Tls, str]:
+def _prepare(url: str, credentials: AwsCredentials, ca_bytes: bytes | None) -> tuple[_Tls, str]:
     import aiomqtt  # noqa: F401
 
     tls = _Tls(ssl.PROTOCOL_TLS_CLIENT)
@@ -200,13 +195,13 @@ def _prepare(url: str, keys: AwsCredentials, ca_bytes: bytes | None) -> tuple[_T
         tls.load_default_certs()
     else:
         tls.load_verify_locations(cadata=ca_bytes.decode("ascii", "replace"))
-    return tls, sign(url, keys)
+    return tls, sign(url, credentials)
 
 
-def sign(url: str, keys: AwsCredentials) -> str:
-    """Presign the handshake; give its target, path and query.
+def sign(url: str, credentials: AwsCredentials) -> str:
+    """Presign the handshake and return its path and query.
 
-    The token stands in the query and is not signed, as AWS IoT wants it (measured, protocol 2.2).
+    AWS IoT wants the security token in the query but not signed (measured, PROTOCOL 2.2).
     """
     from botocore.auth import SigV4QueryAuth
     from botocore.awsrequest import AWSRequest
@@ -214,14 +209,14 @@ def sign(url: str, keys: AwsCredentials) -> str:
 
     parts = urlsplit(url)
     request = AWSRequest("GET", f"https://{parts.netloc}{parts.path or PATH}")
-    without_token = Credentials(keys.access_key_id, keys.secret_key)
-    SigV4QueryAuth(without_token, SERVICE, REGION).add_auth(request)
+    without_token = Credentials(credentials.access_key_id, credentials.secret_key)
+    SigV4QueryAuth(without_token, transport.SERVICE, transport.REGION).add_auth(request)
     target: str = urlsplit(request.url)._replace(scheme="", netloc="").geturl()
-    return f"{target}&X-Amz-Security-Token={quote(keys.session_token, safe='')}"
+    return f"{target}&X-Amz-Security-Token={quote(credentials.session_token, safe='')}"
 
 
 def _translate(error: aiomqtt.MqttError) -> WebSocketError:
-    """It says nothing of HTTP: whatever is no upgrade may be a 403."""
+    """Translate an error; aiomqtt reports no HTTP status, so a failed upgrade may be a 403."""
     kind = HandshakeRefusedError if "WebSocket handshake error" in str(error) else WebSocketError
     translated = kind(f"connecting: {error}")
     translated.__cause__ = error

@@ -1,8 +1,8 @@
-"""Telling a heater something, and knowing that it did.
+"""Send commands to one heater and confirm them.
 
-Every write makes the heater judge its demand afresh and may start the compressor (protocol 9.12).
-So a wish that already holds is not sent, nothing is sent twice to be sure, commands keep a
-distance, and success is what the heater's own answer shows.
+Every write makes the heater re-evaluate its demand and may start the compressor (PROTOCOL 9.12). So
+a setting that already has the wanted value is not sent, nothing is sent twice, commands are spaced,
+and a command succeeds only if the heater's response confirms the new state.
 """
 
 from __future__ import annotations
@@ -11,10 +11,9 @@ import asyncio
 import time
 from dataclasses import replace
 from functools import cached_property
-from typing import Any, Mapping
+from typing import Any, AsyncContextManager, Mapping, Protocol
 
 from ..config import NaviLinkConfig
-from ..device import Record
 from ..exceptions import (
     CommandRejectedError,
     ConfigurationError,
@@ -23,64 +22,93 @@ from ..exceptions import (
     UnsupportedCommandError,
     ValueOutOfRangeError,
 )
-from ..mqtt import NaviLinkMQTT
 from ..protocol.commands import Command
 from ..protocol.features import DeviceFeatures
 from ..protocol.messages import Message
-from ..protocol.redaction import logger
 from ..protocol.status import DeviceStatus
 from ..protocol.types import DHWMode, Quantity, Temperature
 
-_LOGGER = logger(__name__)
-
-#: Why a heater refused (protocol 4.4); other codes are unknown and shown as numbers.
+#: Reasons of a refusal (PROTOCOL 4.4); other codes are unknown and shown as numbers.
 FAIL_CODES = {2: "the command before it was too recent; wait a few seconds and send it again"}
 
-_HOLDABLE = (DHWMode.ELECTRIC, DHWMode.ENERGY_SAVER, DHWMode.HIGH_DEMAND)
+_DEFERRED_MODES = (DHWMode.ELECTRIC, DHWMode.ENERGY_SAVER, DHWMode.HIGH_DEMAND)
+
+
+class HeaterConnection(Protocol):
+    """The part of ``NaviLinkMQTT`` that commands need."""
+
+    @property
+    def last_status(self) -> DeviceStatus | None:
+        """Latest status of the heater."""
+
+    async def request(self, command: Command, body: Mapping[str, Any] | None = None) -> Message:
+        """Send a command and return the response."""
+
+    async def get_status(self) -> DeviceStatus:
+        """Request the status."""
+
+    async def get_features(self) -> DeviceFeatures:
+        """Request the features."""
+
+
+class HeaterInfo(Protocol):
+    """Name and availability of the heater, as the cloud knows them."""
+
+    @property
+    def name(self) -> str:
+        """Name given by the owner."""
+
+    def explain_timeout(self) -> AsyncContextManager[None]:
+        """Turn a timeout inside into DeviceOfflineError when the cloud knows the reason."""
 
 
 class CommandSender:
-    """Sends the commands of one heater, one at a time."""
+    """Send the commands of one heater, one at a time."""
 
-    def __init__(self, line: NaviLinkMQTT, record: Record, config: NaviLinkConfig) -> None:
-        self._line = line
-        self._record = record
+    def __init__(
+        self, connection: HeaterConnection, heater: HeaterInfo, config: NaviLinkConfig
+    ) -> None:
+        self._connection = connection
+        self._heater = heater
         self._config = config
         self._features: DeviceFeatures | None = None
         self._last_sent = float("-inf")
 
-    async def set(
+    async def execute(
         self, command: Command, *, force: bool, dry_run: bool, **values: int
     ) -> DeviceStatus:
-        """Make a wish come true; returns the status that shows it.
+        """Execute a control command and return the status that confirms it.
 
-        Raises UnsupportedCommandError, ValueOutOfRangeError before anything is sent;
-        CommandRejectedError when the answer does not show the wish; RequestTimeoutError when there
-        is none; ConfigurationError when the client may only read.
+        Raises UnsupportedCommandError or ValueOutOfRangeError before anything is sent;
+        CommandRejectedError when the response does not confirm the command; RequestTimeoutError
+        without a response; ConfigurationError for a read-only client.
         """
         await self.check(command, **values)
         body = command.body(values)
-        async with self._wishing:
+        async with self._execute_lock:
             before = await self.status()
             if command.expects and not force and command.confirmed_by(before, values):
                 return before
             if dry_run:
                 return replace(before, would_send={"command": command.code, **body})
             message = await self.send(command, body)
-        return self._judge(command, values, message)
+        return self._confirm(command, values, message)
 
     async def check(self, command: Command, **values: int) -> None:
-        """Refuse what this heater cannot do or does not allow."""
+        """Check capabilities and limits of this heater.
+
+        Raises UnsupportedCommandError, ValueOutOfRangeError.
+        """
         features = await self.features()
         capabilities = [*command.capabilities]
         if command.parameters:
             first = values[command.parameters[0].name]
-            capabilities += [gate for value, gate in command.value_capabilities if value == first]
-        for gate in capabilities:
-            if not gate.open(features):
+            capabilities += [one for value, one in command.value_capabilities if value == first]
+        for capability in capabilities:
+            if not capability.available(features):
                 raise UnsupportedCommandError(
-                    f"{self._record.name} does not offer this ({gate.field} is "
-                    f"{getattr(features, gate.field)}): {command.meaning}"
+                    f"{self._heater.name} does not offer this ({capability.field} is "
+                    f"{getattr(features, capability.field)}): {command.meaning}"
                 )
         for parameter in command.parameters:
             value = values[parameter.name]
@@ -90,88 +118,91 @@ class CommandSender:
                 step = f" in steps of {parameter.per}" if parameter.per > 1 else ""
                 also = "".join(f", or {extra}" for extra in parameter.also)
                 raise ValueOutOfRangeError(
-                    f"{parameter.name} is {_text(parameter.codec, value)}; {self._record.name} allows "
+                    f"{parameter.name} is {_text(parameter.codec, value)}; {self._heater.name} allows "
                     f"{allowed}{step}{also}"
                 )
 
     async def send(self, command: Command, body: Mapping[str, Any]) -> Message:
-        """Send a write at its distance from the last and return the heater's answer.
+        """Send a write, spaced from the one before, and return the response. Never repeats it.
 
-        Never repeated. Raises CommandRejectedError when the heater says so itself.
+        Raises CommandRejectedError when the heater refuses, RequestTimeoutError, ConfigurationError
+        for a read-only client.
         """
         if self._config.read_only:
             raise ConfigurationError(
-                "this client may only read (read_only, NAVILINK_READ_ONLY); nothing was sent"
+                "this client is read-only (read_only, NAVILINK_READ_ONLY); nothing was sent"
             )
-        async with self._sending:
+        async with self._send_lock:
             pause = self._last_sent + self._config.command_interval - time.monotonic()
             await asyncio.sleep(max(0.0, pause))
             try:
-                message = await self.ask(command, body)
+                message = await self.request(command, body)
             except RequestTimeoutError as error:
                 raise RequestTimeoutError(
-                    f"{self._record.name} did not answer ({command.name}); the command may still take "
-                    "effect. Look at its status before you send it again"
+                    f"{self._heater.name} did not answer ({command.name}); the command may still take "
+                    "effect. Check its status before you send it again"
                 ) from error
             finally:
                 self._last_sent = time.monotonic()
         if message.fail_code is not None:
             reason = FAIL_CODES.get(message.fail_code, f"fail code {message.fail_code}")
-            raise CommandRejectedError(f"{self._record.name} refused ({command.name}): {reason}")
+            raise CommandRejectedError(f"{self._heater.name} refused ({command.name}): {reason}")
         return message
 
-    async def ask(self, command: Command, body: Mapping[str, Any] | None = None) -> Message:
-        """Send and return the heater's answer; DeviceOfflineError when it is known to be away."""
-        async with self._record.silence_explained():
-            return await self._line.request(command, body)
+    async def request(self, command: Command, body: Mapping[str, Any] | None = None) -> Message:
+        """Send any command and return the response. Raises DeviceOfflineError, RequestTimeoutError."""
+        async with self._heater.explain_timeout():
+            return await self._connection.request(command, body)
 
     async def status(self) -> DeviceStatus:
-        """What the heater is doing now."""
-        async with self._record.silence_explained():
-            return await self._line.get_status()
+        """Request the status."""
+        async with self._heater.explain_timeout():
+            return await self._connection.get_status()
 
-    async def ask_features(self) -> DeviceFeatures:
-        """What the heater has and allows, asked anew."""
-        async with self._record.silence_explained():
-            self._features = await self._line.get_features()
+    async def request_features(self) -> DeviceFeatures:
+        """Request the features."""
+        async with self._heater.explain_timeout():
+            self._features = await self._connection.get_features()
         return self._features
 
     async def features(self) -> DeviceFeatures:
-        """The same, asked once, and again after the heater reloaded its data."""
-        status = self._line.last_status
+        """Return the features, requested once and again after the heater has reloaded its data."""
+        status = self._connection.last_status
         reloaded = status is not None and status.did_reload is not None and status.did_reload.active
         if self._features is None or reloaded:
-            return await self.ask_features()
+            return await self.request_features()
         return self._features
 
     @cached_property
-    def _wishing(self) -> asyncio.Lock:
-        """One wish at a time: what it is compared with must not change under it."""
+    def _execute_lock(self) -> asyncio.Lock:
+        """Serialise commands: the status compared with must not change meanwhile."""
         return asyncio.Lock()
 
     @cached_property
-    def _sending(self) -> asyncio.Lock:
-        """One write at a time, wishes and lists alike."""
+    def _send_lock(self) -> asyncio.Lock:
+        """Serialise writes, of commands and lists alike."""
         return asyncio.Lock()
 
-    def _judge(self, command: Command, values: Mapping[str, int], message: Message) -> DeviceStatus:
+    def _confirm(
+        self, command: Command, values: Mapping[str, int], message: Message
+    ) -> DeviceStatus:
         status = message.status
         if status is None:
             raise ProtocolError(
-                f"{self._record.name}: the answer to {command.name} holds no status"
+                f"{self._heater.name}: the response to {command.name} holds no status"
             )
         acknowledged = status.command in (None, command.code)
         if acknowledged and command.confirmed_by(status, values):
             return status
         mode = values.get("mode")
-        if command.value_capabilities and mode in _HOLDABLE and status.in_tou_window:
-            # In a window modes 2 to 4 wait for its end: held, not refused (protocol 9.12).
+        if command.value_capabilities and mode in _DEFERRED_MODES and status.in_tou_window:
+            # In a time-of-use window modes 2 to 4 take effect at its end (PROTOCOL 9.12).
             return replace(status, held_mode=DHWMode(mode))
         asked = ", ".join(f"{name} {_text(type(value), value)}" for name, value in values.items())
         found = ", ".join(_actual(status, part.field) for part in command.expects)
         raise CommandRejectedError(
-            f"{self._record.name} answered {command.name} but did not do it: asked "
-            f"{asked or command.meaning}; found {found or f'an answer to {status.command}'}"
+            f"{self._heater.name} answered {command.name} but does not confirm it: requested "
+            f"{asked or command.meaning}; found {found or f'a response to {status.command}'}"
         )
 
 

@@ -1,11 +1,9 @@
-"""The session: one connection for heaters of an account, kept for months.
+"""One MQTT connection, shared by heaters of an account, kept for months.
 
-It opens the link, hands every message to its heater's line, and seeks a lost link again. Each try
-is a new link with a new client id, keys renewed when they are old or refused, and every
-subscription anew. The first connect is loud; later ones are quiet and say so once each way.
-
-Nothing waits for what it does not need: a request follows its subscriptions on their heels, and
-its answer proves them. A subscription the broker does not agree to ends the try all the same.
+It opens a transport, gives each message to the subscriber of its heater, and reconnects when the
+transport ends. Each reconnect uses a new transport with a new client id, credentials that are
+renewed when needed, and new subscriptions. A failure of the first connect is raised; later ones are
+retried quietly and logged once when the connection is lost and once when it is restored.
 """
 
 from __future__ import annotations
@@ -16,7 +14,6 @@ import time
 from typing import Any, Mapping, Protocol, Sequence
 
 from .._util.aio import Notifier, cancel_and_wait, wait_at_most
-from ..auth import NaviLinkAuth
 from ..config import NaviLinkConfig, ReconnectConfig
 from ..exceptions import (
     AuthenticationError,
@@ -27,347 +24,353 @@ from ..exceptions import (
     ProtocolError,
     WebSocketError,
 )
-from ..models import HealthState
 from ..protocol.commands import Command
 from ..protocol.messages import Address, Frame, Message
 from ..protocol.redaction import logger
 from .connector import Connector
+from .credentials import CredentialsProvider
 from .request_response import RequestResponse
 from .subscriptions import (
     MAX_SUBSCRIPTIONS,
     PushesRefusedError,
     PushPermission,
     SubscribedTransport,
-    topic_filters,
+    subscription_keys,
 )
 
-_LOGGER = logger(__name__)
+_LOGGER = logger("navien_nwp500.connection")
 
-#: How long at most the cloud may ask us to wait before the next try, seconds.
-LONGEST_ASKED = 3600.0
+#: Seconds. Longest delay before a reconnect that the cloud can ask for (``Retry-After``).
+MAX_RETRY_AFTER = 3600.0
 
 
 class Subscriber(Protocol):
-    """One heater's end of the session."""
+    """Receiver of one heater's messages."""
 
     @property
-    def address(self) -> Address: ...
+    def address(self) -> Address:
+        """Address of the heater."""
 
-    def deliver(self, message: Message) -> None:
-        """Take news of the heater: an answer or a push."""
+    def on_message(self, message: Message) -> None:
+        """Handle a response or a push of the heater."""
 
-    def link_changed(self, state: HealthState) -> None:
-        """Take the session's word: connecting again, or closed for good."""
+    def on_connection_lost(self) -> None:
+        """Handle a dropped connection; a reconnect has begun."""
+
+    def on_connection_closed(self) -> None:
+        """Handle the end of the connection; there will be no reconnect."""
 
 
 class Connection:
-    """One connection of one account. ``begin`` starts it, ``end`` ends it."""
+    """One connection of one account, from ``start`` to ``stop``."""
 
-    def __init__(self, auth: NaviLinkAuth, config: NaviLinkConfig, right: PushPermission) -> None:
+    def __init__(
+        self,
+        auth: CredentialsProvider,
+        connector: Connector,
+        config: NaviLinkConfig,
+        permission: PushPermission,
+    ) -> None:
         self._auth = auth
+        self._connector = connector
         self._config = config
-        self._right = right
-        self._dialer = Connector(auth, config)
-        self.reconnect: ReconnectConfig = config.reconnect
-        self._lines: dict[str, Subscriber] = {}
-        self._asking = RequestResponse(config)
-        self._link: SubscribedTransport | None = None
-        self._keeper: asyncio.Task[None] | None = None
-        self._ended = False
+        self._permission = permission
+        self.reconnect_config: ReconnectConfig = config.reconnect
+        self._subscribers: dict[str, Subscriber] = {}
+        self._requests = RequestResponse(config)
+        self._transport: SubscribedTransport | None = None
+        self._runner: asyncio.Task[None] | None = None
+        self._stopped = False
         self._opened = False
         self._lost = False
         self._changed = Notifier()
-        # When each heater was last heard, on the steady clock.
-        self._heard: dict[str, float] = {}
-        #: Messages that could not be understood.
+        # Monotonic time of each heater's latest message.
+        self._received_at: dict[str, float] = {}
+        #: Number of messages that could not be parsed.
         self.bad_messages = 0
-        #: Times a lost link was found again.
+        #: Number of times a lost connection was restored.
         self.reconnects = 0
 
     def __repr__(self) -> str:
-        return f"Session(connected={self.connected}, heaters={len(self._lines)})"
+        return f"Connection(connected={self.connected}, heaters={len(self._subscribers)})"
 
     @property
     def connected(self) -> bool:
-        """Whether requests can leave."""
-        return self._link is not None and self._link.up
+        """True while requests can be sent."""
+        return self._transport is not None and self._transport.connected
 
-    def begin(self) -> None:
-        """Start opening the link, unless it is open or sought already.
+    def start(self) -> None:
+        """Start connecting, unless connected or connecting already.
 
-        What goes wrong is raised to those who wait for the link; a try nobody waited for has no
-        successor, and the next ``connect`` begins anew. Raises MQTTError after ``end``: nobody
-        would end what is opened then.
+        Errors are raised to those who wait for the connection. Without anybody waiting there is no
+        second try, and the next ``connect`` starts again. Raises MQTTError after ``stop``.
         """
-        if self._ended:
-            raise MQTTError("the client is closed; make a new one")
-        if self._keeper is None or self._keeper.done():
+        if self._stopped:
+            raise MQTTError("the client is closed; create a new one")
+        if self._runner is None or self._runner.done():
             self._opened = False
             loop = asyncio.get_running_loop()
-            self._keeper = loop.create_task(self._keep(), name="navilink-keep")
-            self._keeper.add_done_callback(_note_end)
+            self._runner = loop.create_task(self._run(), name="navilink-connection")
+            self._runner.add_done_callback(_log_end)
 
     async def connect(self) -> None:
-        """Join the opening of the link, or begin it; returns once requests can leave.
+        """Wait until requests can be sent, connecting first when nobody has.
 
-        Raises AuthenticationError, WebSocketError, RequestTimeoutError, or what else ends the
-        first try; a link lost later is sought quietly. Nobody waits for that longer than for an
-        answer: MQTTError then, for what was asked in an outage may not be wanted after it.
+        Raises AuthenticationError, WebSocketError, RequestTimeoutError, or the other errors of the
+        first connect. During a reconnect it waits at most as long as for a response and then raises
+        MQTTError, because what was requested in an outage may not be wanted after it.
         """
         if not self.connected:
-            self.begin()
+            self.start()
         while not self.connected and not self._opened:
-            await self._turn()
+            await self._wait_for_change()
         if not self.connected:
-            search = asyncio.ensure_future(self.wait_connected())
+            waiting = asyncio.ensure_future(self.wait_connected())
             try:
-                await wait_at_most(self._config.answer_timeout, search)
+                await wait_at_most(self._config.answer_timeout, waiting)
             except asyncio.TimeoutError as error:
                 raise MQTTError(
-                    "the connection was lost and is being sought again; the command was not sent"
+                    "the connection was lost and is being restored; the command was not sent"
                 ) from error
 
-    def serves(self, line: Subscriber) -> bool:
-        """Whether ``line`` is attached here."""
-        return self._lines.get(line.address.mac_address) is line
+    def has_subscriber(self, subscriber: Subscriber) -> bool:
+        """Return True when ``subscriber`` is attached."""
+        return self._subscribers.get(subscriber.address.mac_address) is subscriber
 
     def has_room(self, address: Address) -> bool:
-        """Whether one more heater's subscriptions fit (protocol 2.3)."""
-        held = set(self._link.asked) if self._link is not None else set()
-        for one in [address, *(line.address for line in self._lines.values())]:
-            held |= topic_filters(one, self._right)
-        return len(held) <= MAX_SUBSCRIPTIONS
+        """Return True when the subscriptions of one more heater fit (PROTOCOL 2.3)."""
+        keys = set(self._transport.subscribed) if self._transport is not None else set()
+        for one in [address, *(found.address for found in self._subscribers.values())]:
+            keys |= subscription_keys(one, self._permission)
+        return len(keys) <= MAX_SUBSCRIPTIONS
 
-    def attach(self, line: Subscriber) -> None:
-        """Send this heater's news to ``line`` from now on, on every link to come.
+    def attach(self, subscriber: Subscriber) -> None:
+        """Give messages of its heater to ``subscriber``, on this and every later transport.
 
-        The present link is asked for them with the first request, or by ``listen``.
+        The present transport is subscribed with the first request, or by ``subscribe``.
         """
-        self._lines[line.address.mac_address] = line
+        self._subscribers[subscriber.address.mac_address] = subscriber
 
-    def detach(self, line: Subscriber) -> None:
-        """Stop sending news to ``line``."""
-        if self.serves(line):
-            del self._lines[line.address.mac_address]
+    def detach(self, subscriber: Subscriber) -> None:
+        """Stop giving messages to ``subscriber``."""
+        if self.has_subscriber(subscriber):
+            del self._subscribers[subscriber.address.mac_address]
 
-    async def listen(self, line: Subscriber) -> None:
-        """Return once the broker has agreed to send this heater's news. Raises as ``connect``."""
+    async def subscribe(self, subscriber: Subscriber) -> None:
+        """Wait until the broker has accepted the heater's subscriptions. Raises as ``connect``."""
         while True:
             await self.connect()
-            assert self._link is not None
+            assert self._transport is not None
             try:
-                await self._link.subscribe(line.address)
-                return await self._link.agreed(line.address)
+                await self._transport.subscribe(subscriber.address)
+                return await self._transport.wait_subscribed(subscriber.address)
             except PushesRefusedError as error:
-                _LOGGER.debug("%s: %s", line.address, error)
+                _LOGGER.debug("%s: %s", subscriber.address, error)
 
     async def request(
         self, address: Address, command: Command, body: Mapping[str, Any] | None = None
     ) -> Message:
-        """Send a command and return the heater's own answer to it.
+        """Send a command and return the heater's response.
 
-        Nothing is queued: without a link it raises MQTTError at once, and a link that drops while
-        waiting ends the wait with WebSocketError. Raises RequestTimeoutError when the heater does
-        not answer within the configured time.
+        Nothing is queued. Raises MQTTError when not connected, WebSocketError when the connection
+        drops while waiting, RequestTimeoutError when the heater does not respond in time.
         """
         while True:
-            link = self._link
-            if link is None or not link.up:
+            transport = self._transport
+            if transport is None or not transport.connected:
                 raise MQTTError("not connected to the broker; the command was not sent")
             try:
-                return await self._asking.ask(link, address, command, body)
+                return await self._requests.request(transport, address, command, body)
             except PushesRefusedError:
-                # The question was not at fault, and the next link does without what was.
+                # The request was not the reason, and the next transport does not subscribe to pushes.
                 if command.writes:
                     raise
                 await self.connect()
 
-    async def resubscribe(self, line: Subscriber) -> None:
-        """Subscribe a silent heater's topics again: a broker can lose what it promised."""
-        link = self._link
-        if link is not None:
-            link.forget(line.address)
+    async def resubscribe(self, subscriber: Subscriber) -> None:
+        """Subscribe to an unresponsive heater again: a broker can lose a subscription."""
+        transport = self._transport
+        if transport is not None:
+            transport.forget(subscriber.address)
             try:
-                await link.subscribe(line.address)
-                await link.agreed(line.address)
+                await transport.subscribe(subscriber.address)
+                await transport.wait_subscribed(subscriber.address)
             except CommunicationError as error:
-                _LOGGER.debug("%s: subscribing again: %s", line.address, error)
+                _LOGGER.debug("%s: subscribing again: %s", subscriber.address, error)
 
-    async def renew_if_deaf(self, line: Subscriber) -> None:
-        """Give the link up for a new one, unless another heater was heard on it lately."""
-        lately = time.monotonic() - 2 * self._config.answer_timeout
-        mac = line.address.mac_address
-        if any(at > lately for other, at in self._heard.items() if other != mac):
+    async def replace_if_stalled(self, subscriber: Subscriber) -> None:
+        """Reconnect, unless another heater sent a message recently."""
+        recently = time.monotonic() - 2 * self._config.answer_timeout
+        mac = subscriber.address.mac_address
+        if any(at > recently for other, at in self._received_at.items() if other != mac):
             return
-        if self._link is not None:
-            _LOGGER.info("nothing is heard on this connection, opening a new one")
-            await self._link.close()
+        if self._transport is not None:
+            _LOGGER.info("no messages arrive on this connection; opening a new one")
+            await self._transport.close()
 
     async def wait_connected(self) -> None:
-        """Wait until the link is up.
+        """Wait until requests can be sent.
 
-        Raises what ended the search when it was given up, MQTTError when nobody seeks.
+        Raises the error that ended the reconnect, MQTTError when nothing is connecting.
         """
         while not self.connected:
-            await self._turn()
+            await self._wait_for_change()
 
-    async def _turn(self) -> None:
-        keeper = self._keeper
-        if keeper is None:
+    def stop(self) -> Sequence[asyncio.Task[None]]:
+        """Stop for good and wake everybody who waits; returns the tasks to cancel."""
+        tasks = [] if self._runner is None else [self._runner]
+        self._runner = None
+        self._stopped = True
+        self._changed.notify()
+        return tasks
+
+    async def _wait_for_change(self) -> None:
+        runner = self._runner
+        if runner is None:
             raise MQTTError("not connected: connect() was not called, or the client was closed")
-        if keeper.done():
-            _raise_end(keeper)
+        if runner.done():
+            _raise_end(runner)
         await self._changed.wait()
 
-    def end(self) -> Sequence[asyncio.Task[None]]:
-        """End the session; whoever waits is told at once. Returns the tasks to be ended."""
-        keepers = [] if self._keeper is None else [self._keeper]
-        self._keeper = None
-        self._ended = True
-        self._changed.tell()
-        return keepers
+    # One task owns the transport from opening to closing
 
-    # The keeper: one task owns the link from its opening to its end
-
-    async def _keep(self) -> None:
+    async def _run(self) -> None:
         try:
-            link = await self._open()
+            opened = await self._open_transport()
             while True:
                 try:
-                    await self._hold(*link)
+                    await self._serve(*opened)
                 except PushesRefusedError:
-                    link = await self._open()
+                    opened = await self._open_transport()
                     continue
-                self._lose()
-                link = await self._seek()
-                self._find()
+                self._on_lost()
+                opened = await self._reconnect()
+                self._on_restored()
         finally:
-            self._tell_lines(HealthState.IDLE)
-            self._changed.tell()
+            for subscriber in self._subscribers.values():
+                subscriber.on_connection_closed()
+            self._changed.notify()
 
-    async def _open(self) -> tuple[SubscribedTransport, asyncio.Task[None]]:
-        """Make one try: a new link, read from now on, with all heaters subscribed on it.
+    async def _open_transport(self) -> tuple[SubscribedTransport, asyncio.Task[None]]:
+        """Open a transport, start reading it, and subscribe to all heaters.
 
-        Requests use it at once; the try has worked when the broker has agreed to everything.
+        Requests use it at once; it counts as opened when all subscriptions are accepted.
         """
         while True:
-            link = SubscribedTransport(await self._dialer.dial(), self._auth.user, self._right)
+            transport = SubscribedTransport(
+                await self._connector.connect(), self._auth.user, self._permission
+            )
             loop = asyncio.get_running_loop()
-            reading = loop.create_task(self._read(link), name="navilink-read")
-            addresses = [line.address for line in self._lines.values()]
+            reading = loop.create_task(self._read(transport), name="navilink-read")
+            addresses = [subscriber.address for subscriber in self._subscribers.values()]
             try:
-                await link.subscribe(*addresses)
-                self._link = link
+                await transport.subscribe(*addresses)
+                self._transport = transport
                 self._opened = True
-                self._changed.tell()
-                await link.agreed(*addresses)
-                return link, reading
+                self._changed.notify()
+                await transport.wait_subscribed(*addresses)
+                return transport, reading
             except BaseException as error:
-                await self._leave(link, reading, error)
+                await self._close_transport(transport, reading, error)
                 if not isinstance(error, PushesRefusedError):
                     raise
 
-    async def _hold(self, link: SubscribedTransport, reading: asyncio.Task[None]) -> None:
-        """Serve until the line drops.
+    async def _serve(self, transport: SubscribedTransport, reading: asyncio.Task[None]) -> None:
+        """Serve until the connection drops.
 
-        Raises PushesRefusedError when it dropped over that, and WebSocketError when nobody was
-        ever heard on it: that was a try, and not a connection lost.
+        Raises PushesRefusedError when it dropped during the push subscription, and WebSocketError
+        when no subscription was ever confirmed: the connect failed, nothing was lost.
         """
-        end: BaseException = WebSocketError("the line dropped")
+        end: BaseException = WebSocketError("the connection dropped")
         try:
             await reading
-            await link.close()  # it is down: this only waits for what its subscriptions have to say
-            end = link.refusal or end
+            await transport.close()  # already down: this waits for the result of the subscriptions
+            end = transport.refusal or end
         except BaseException as error:
             end = error
             raise
         finally:
-            await self._leave(link, reading, end)
-        if link.refusal or not link.proved:
+            await self._close_transport(transport, reading, end)
+        if transport.refusal or not transport.confirmed:
             raise end
 
-    async def _leave(
-        self, link: SubscribedTransport, reading: asyncio.Task[None], reason: BaseException
+    async def _close_transport(
+        self, transport: SubscribedTransport, reading: asyncio.Task[None], reason: BaseException
     ) -> None:
-        """End a link; whoever waits for an answer over it is told."""
-        self._link = None
-        self._asking.fail(reason)
+        self._transport = None
+        self._requests.fail(reason)
         try:
-            await link.close()
+            await transport.close()
         finally:
             await cancel_and_wait(reading)
 
-    async def _read(self, link: SubscribedTransport) -> None:
+    async def _read(self, transport: SubscribedTransport) -> None:
         while True:
-            frame = await link.receive()
+            frame = await transport.receive()
             if frame is None:
                 return
             self._dispatch(frame)
 
-    def _lose(self) -> None:
+    def _on_lost(self) -> None:
         if not self._lost:
             self._lost = True
-            _LOGGER.warning("connection to the cloud lost, seeking it again")
-            self._tell_lines(HealthState.CONNECTING)
+            _LOGGER.warning("Connection to the cloud lost; reconnecting.")
+            for subscriber in self._subscribers.values():
+                subscriber.on_connection_lost()
 
-    def _find(self) -> None:
+    def _on_restored(self) -> None:
         if self._lost:
             self._lost = False
             self.reconnects += 1
-            _LOGGER.warning("connection to the cloud is back")
+            _LOGGER.warning("Connection to the cloud restored.")
 
-    def _tell_lines(self, state: HealthState) -> None:
-        for line in self._lines.values():
-            line.link_changed(state)
-
-    async def _seek(self) -> tuple[SubscribedTransport, asyncio.Task[None]]:
-        """Try until it works; only a refused account, or the retries' end, gives up."""
-        rule = self.reconnect
+    async def _reconnect(self) -> tuple[SubscribedTransport, asyncio.Task[None]]:
+        """Retry until connected; gives up on a refused account or after the last retry."""
         tries = 0
-        asked = 0.0
+        retry_after = 0.0
         while True:
-            await asyncio.sleep(max(rule.pause(tries), asked))
+            await asyncio.sleep(max(self.reconnect_config.pause(tries), retry_after))
             try:
-                return await self._open()
+                return await self._open_transport()
             except (AuthenticationError, ConfigurationError):
                 raise
             except CommunicationError as error:
-                self._lose()  # again, when something was heard before the try failed
+                self._on_lost()  # again, when a message arrived before the try failed
                 tries += 1
-                asked = min(getattr(error, "retry_after", None) or 0.0, LONGEST_ASKED)
-                # Why it fails is worth knowing; that it still does is not.
+                retry_after = min(getattr(error, "retry_after", None) or 0.0, MAX_RETRY_AFTER)
                 level = logging.INFO if tries == 1 else logging.DEBUG
                 _LOGGER.log(level, "try %d: %s", tries, error)
-                if rule.max_retries is not None and tries >= rule.max_retries:
+                retries = self.reconnect_config.max_retries
+                if retries is not None and tries >= retries:
                     raise MQTTError(
                         f"gave up after {tries} tries to reach the cloud: {error}"
                     ) from error
 
     def _dispatch(self, frame: Frame) -> None:
         try:
-            message = self._asking.hear(frame)
+            message = self._requests.handle(frame)
         except ProtocolError as error:
             self.bad_messages += 1
             _LOGGER.debug("message not understood: %s", error)
             return
         if message is None:
             return
-        self._find()  # what the heater says may come before the broker has agreed to everything
+        self._on_restored()  # a message may arrive before all subscriptions are accepted
         mac = message.mac_address or ""
-        self._heard[mac] = time.monotonic()
-        line = self._lines.get(mac)
-        if line is not None:
-            line.deliver(message)
+        self._received_at[mac] = time.monotonic()
+        subscriber = self._subscribers.get(mac)
+        if subscriber is not None:
+            subscriber.on_message(message)
 
 
-def _raise_end(keeper: asyncio.Task[None]) -> None:
-    error = None if keeper.cancelled() else keeper.exception()
+def _raise_end(runner: asyncio.Task[None]) -> None:
+    error = None if runner.cancelled() else runner.exception()
     if isinstance(error, NaviLinkError):
         raise error
-    raise MQTTError("the session has ended") from error
+    raise MQTTError("the connection has ended") from error
 
 
-def _note_end(keeper: asyncio.Task[None]) -> None:
-    """Write down an end that perhaps nobody waited for."""
-    if not keeper.cancelled() and keeper.exception() is not None:
-        _LOGGER.debug("the session ended: %s", keeper.exception())
+def _log_end(runner: asyncio.Task[None]) -> None:
+    """Log an error that perhaps nobody waited for."""
+    if not runner.cancelled() and runner.exception() is not None:
+        _LOGGER.debug("the connection ended: %s", runner.exception())

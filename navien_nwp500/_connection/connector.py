@@ -1,95 +1,106 @@
-"""Opening the way to the broker: by which transport, with which keys, where, and why it failed."""
+"""Open a transport: choose MQTT version and address, sign with valid credentials, explain failures."""
 
 from __future__ import annotations
 
 import asyncio
-from importlib.util import find_spec
 from pathlib import Path
+from typing import Callable, Mapping
 
-from ..auth import NaviLinkAuth
-from ..aws_iot_websocket import AwsIotMqtt3, AwsIotMqtt5
 from ..config import NaviLinkConfig
-from ..exceptions import CommunicationError, ConfigurationError, RequestTimeoutError, WebSocketError
+from ..exceptions import (
+    CommunicationError,
+    ConfigurationError,
+    RequestTimeoutError,
+    WebSocketError,
+)
 from ..protocol.redaction import logger
-from .aiomqtt_websocket import PureMqtt3, PureMqtt5
-from .credentials import AwsCredentials
+from .credentials import AwsCredentials, CredentialsProvider
 from .transport import HandshakeRefusedError, Transport
 
-_LOGGER = logger(__name__)
+_LOGGER = logger("navien_nwp500.connection")
 
-#: AWS refuses a signature whose date is further off than 5 minutes.
-WORST_SKEW = 290.0
+#: Seconds. AWS rejects a signature whose date is further off than 5 minutes.
+MAX_CLOCK_SKEW = 290.0
 
-#: What each transport needs to be installed, and its links; the first that is here is "auto".
-TRANSPORTS: dict[str, tuple[tuple[str, ...], dict[str, type[Transport]]]] = {
-    "awscrt": (("awscrt",), {"MQTT3": AwsIotMqtt3, "MQTT5": AwsIotMqtt5}),
-    "pure": (("aiomqtt", "botocore"), {"MQTT3": PureMqtt3, "MQTT5": PureMqtt5}),
-}
+#: The transports of one library, by MQTT version: ``MQTT3`` and ``MQTT5``.
+Transports = Mapping[str, "type[Transport]"]
 
 
 class Connector:
-    """Opens links, each with keys that are in force."""
+    """Open transports, each with valid credentials.
 
-    def __init__(self, auth: NaviLinkAuth, config: NaviLinkConfig) -> None:
+    ``choose_transports`` returns the transports of the configured library, or raises
+    ConfigurationError when it is not installed.
+    """
+
+    def __init__(
+        self,
+        auth: CredentialsProvider,
+        config: NaviLinkConfig,
+        choose_transports: Callable[[str], Transports],
+    ) -> None:
         self._auth = auth
         self._ca_file = config.ca_file
         self._urls = config.websocket_urls
         self._transport = config.transport
+        self._choose_transports = choose_transports
         self._versions = ("MQTT5", "MQTT3") if config.mqtt_protocol == "MQTT5" else ("MQTT3",)
 
-    async def dial(self) -> Transport:
-        """Open a link.
+    async def connect(self) -> Transport:
+        """Open a transport.
 
-        The broker may refuse keys before their nominal end, so refused ones are renewed once
-        (protocol 1.16). Raises AuthenticationError, WebSocketError, RequestTimeoutError, and what
-        else ends a renewal; ConfigurationError when no transport is installed.
+        The broker may reject credentials before their nominal expiry, so rejected ones are renewed
+        once (PROTOCOL 1.16). Raises AuthenticationError, WebSocketError, RequestTimeoutError, the
+        errors of a renewal, and ConfigurationError when no transport is installed.
         """
-        keys = await self._auth.aws_keys()
+        credentials = await self._auth.aws_credentials()
         try:
-            return await self._dial_any(keys)
+            return await self._connect_any_version(credentials)
         except HandshakeRefusedError:
-            keys = await self._auth.aws_keys(refused=keys)
+            credentials = await self._auth.aws_credentials(refused=credentials)
         try:
-            return await self._dial_any(keys)
+            return await self._connect_any_version(credentials)
         except HandshakeRefusedError as error:
             raise HandshakeRefusedError(self._explain(error)) from error
 
-    async def _dial_any(self, keys: AwsCredentials) -> Transport:
-        """Try MQTT 5 if it is wanted, then 3.1.1; what worked instead is kept for next time.
+    async def _connect_any_version(self, credentials: AwsCredentials) -> Transport:
+        """Try MQTT 5 when it is configured, then 3.1.1; remember the version that worked.
 
-        Refused keys are refused by the handshake, before MQTT begins.
+        Rejected credentials end the handshake before MQTT begins.
         """
-        links = _links(self._transport)
+        transports = self._choose_transports(self._transport)
         for version in self._versions[:-1]:
             try:
-                return await self._dial_each(links[version], keys)
+                return await self._connect_any_url(transports[version], credentials)
             except HandshakeRefusedError:
                 raise
             except (WebSocketError, RequestTimeoutError) as error:
                 _LOGGER.debug("%s: %s", version, error)
-        link = await self._dial_each(links["MQTT3"], keys)
+        transport = await self._connect_any_url(transports["MQTT3"], credentials)
         if len(self._versions) > 1:
-            _LOGGER.warning("MQTT 5 cannot connect; MQTT 3.1.1 is used from now on")
+            _LOGGER.warning("MQTT 5 cannot connect; using MQTT 3.1.1 from now on.")
             self._versions = ("MQTT3",)
-        return link
+        return transport
 
-    async def _dial_each(self, kind: type[Transport], keys: AwsCredentials) -> Transport:
-        """Try the addresses in order; the one that worked is kept for next time."""
-        ca_bytes = await self._ca_bytes()
+    async def _connect_any_url(
+        self, kind: type[Transport], credentials: AwsCredentials
+    ) -> Transport:
+        """Try the addresses in order; remember the one that worked."""
+        ca_bytes = await self._read_ca_file()
         failure: CommunicationError | None = None
         for url in self._urls:
             try:
-                link = await kind.open(url, keys, ca_bytes)
+                transport = await kind.open(url, credentials, ca_bytes)
             except (WebSocketError, RequestTimeoutError) as error:
                 _LOGGER.debug("%s: %s", url, error)
                 failure = failure if isinstance(failure, HandshakeRefusedError) else error
             else:
                 self._urls = (url,)
-                return link
+                return transport
         assert failure is not None
         raise failure
 
-    async def _ca_bytes(self) -> bytes | None:
+    async def _read_ca_file(self) -> bytes | None:
         if self._ca_file is None:
             return None
         loop = asyncio.get_running_loop()
@@ -100,31 +111,10 @@ class Connector:
 
     def _explain(self, error: HandshakeRefusedError) -> str:
         skew = self._auth.clock_skew
-        if skew is None or abs(skew) < WORST_SKEW:
-            return f"the broker refuses fresh keys; try again later ({error})"
+        if skew is None or abs(skew) < MAX_CLOCK_SKEW:
+            return f"the broker rejects fresh credentials; try again later ({error})"
         direction = "behind" if skew > 0 else "ahead"
         return (
-            f"the broker refuses fresh keys because this machine's clock is {abs(skew):.0f} s "
-            f"{direction}; set the clock ({error})"
+            f"the broker rejects fresh credentials because the clock of this machine is "
+            f"{abs(skew):.0f} s {direction}; set the clock ({error})"
         )
-
-
-def _links(transport: str) -> dict[str, type[Transport]]:
-    """The links of the transport that is wanted and installed; raises ConfigurationError."""
-    for name, (packages, links) in TRANSPORTS.items():
-        if transport in (name, "auto") and all(find_spec(package) for package in packages):
-            return links
-    raise ConfigurationError(_MISSING[transport])
-
-
-_MISSING = {
-    "awscrt": "transport is 'awscrt', and awsiotsdk is not installed: pip install awsiotsdk",
-    "pure": (
-        "transport is 'pure', and aiomqtt or botocore is not installed: "
-        "pip install 'navien-nwp500[pure]'"
-    ),
-    "auto": (
-        "there is no way to the broker: awsiotsdk is not installed, which this machine may have no "
-        "wheel for; pip install 'navien-nwp500[pure]'"
-    ),
-}

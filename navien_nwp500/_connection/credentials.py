@@ -1,31 +1,34 @@
-"""Secrets with an end: what opens REST, and what signs the way to the broker."""
+"""Credentials that expire: tokens of the REST service, AWS credentials of the broker."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Any, Mapping
+from typing import Any, Mapping, Protocol
 
-#: Clients in the field renew this long before the nominal end (protocol 1.6), seconds.
-EARLY = 300.0
-#: What a token lives when the answer does not say (protocol 1.5), seconds.
-TOKEN_LIFE = 3600.0
+from ..protocol.account import UserInfo
+
+#: Seconds. Clients in the field renew this long before the nominal expiry (PROTOCOL 1.6).
+RENEW_EARLY = 300.0
+#: Seconds. Lifetime of a token when the response states none (PROTOCOL 1.5).
+TOKEN_LIFETIME = 3600.0
 
 
 @dataclass(frozen=True)
 class ExpiringCredentials:
-    """A secret with an end. ``expires_at`` is seconds since the epoch."""
+    """Credentials to renew at ``expires_at``, seconds since the epoch."""
 
     expires_at: float
 
     @property
     def fresh(self) -> bool:
+        """True until it is time to renew."""
         return time.time() < self.expires_at
 
 
 @dataclass(frozen=True)
 class Tokens(ExpiringCredentials):
-    """What opens REST."""
+    """Access and refresh token of the REST service."""
 
     access_token: str = field(repr=False)
     refresh_token: str = field(repr=False)
@@ -33,40 +36,54 @@ class Tokens(ExpiringCredentials):
 
 @dataclass(frozen=True)
 class AwsCredentials(ExpiringCredentials):
-    """What signs the way to the broker."""
+    """Temporary AWS credentials that sign the WebSocket handshake."""
 
     access_key_id: str = field(repr=False)
     secret_key: str = field(repr=False)
     session_token: str = field(repr=False)
 
 
-def parse_tokens(answer: Mapping[str, Any], refresh_token: str = "") -> Tokens | None:
-    """The tokens an answer brings; one without a refresh token leaves ``refresh_token`` in force."""
-    access = answer.get("accessToken")
+class CredentialsProvider(Protocol):
+    """The part of ``NaviLinkAuth`` that a connection needs."""
+
+    @property
+    def user(self) -> UserInfo | None:
+        """Owner of the account; its number is part of the reply topics."""
+
+    @property
+    def clock_skew(self) -> float | None:
+        """Seconds the clock of the cloud is ahead of the local clock; None when unknown."""
+
+    async def aws_credentials(self, *, refused: AwsCredentials | None = None) -> AwsCredentials:
+        """Return valid AWS credentials, other than the ``refused`` ones."""
+
+
+def parse_tokens(response: Mapping[str, Any], refresh_token: str = "") -> Tokens | None:
+    """Read the tokens of a response; without a refresh token the given one stays valid."""
+    access = response.get("accessToken")
     if not isinstance(access, str) or not access:
         return None
-    return Tokens(
-        _end(_token_life(answer)), access, str(answer.get("refreshToken") or refresh_token)
-    )
+    refresh = str(response.get("refreshToken") or refresh_token)
+    return Tokens(_renew_at(_token_lifetime(response)), access, refresh)
 
 
-def parse_aws_credentials(answer: Mapping[str, Any]) -> AwsCredentials | None:
-    """The keys an answer brings, all three or none."""
+def parse_aws_credentials(response: Mapping[str, Any]) -> AwsCredentials | None:
+    """Read the AWS credentials of a response; None unless all three parts are there."""
     names = ("accessKeyId", "secretKey", "sessionToken")
-    parts = [answer.get(name) for name in names]
+    parts = [response.get(name) for name in names]
     if not all(isinstance(part, str) and part for part in parts):
         return None
-    # Missing or null, the token's own lifetime stands for it (protocol 1.5).
-    life = _seconds(answer.get("authorizationExpiresIn"), _token_life(answer))
-    return AwsCredentials(_end(life), *map(str, parts))
+    # Missing or null, the lifetime of the token applies (PROTOCOL 1.5).
+    lifetime = _seconds(response.get("authorizationExpiresIn"), _token_lifetime(response))
+    return AwsCredentials(_renew_at(lifetime), *map(str, parts))
 
 
-def _token_life(answer: Mapping[str, Any]) -> float:
-    return _seconds(answer.get("authenticationExpiresIn"), TOKEN_LIFE)
+def _token_lifetime(response: Mapping[str, Any]) -> float:
+    return _seconds(response.get("authenticationExpiresIn"), TOKEN_LIFETIME)
 
 
-def _end(life: float) -> float:
-    return time.time() + life - min(EARLY, life / 4)
+def _renew_at(lifetime: float) -> float:
+    return time.time() + lifetime - min(RENEW_EARLY, lifetime / 4)
 
 
 def _seconds(value: Any, default: float) -> float:

@@ -1,67 +1,76 @@
-"""The account's connections: one for all heaters, and a further one when its room is used up."""
+"""The MQTT connections of an account: one for all heaters, and another when it is full."""
 
 from __future__ import annotations
 
 from .._util.aio import cancel_and_wait
-from ..auth import NaviLinkAuth
 from ..config import NaviLinkConfig, ReconnectConfig
 from ..exceptions import MQTTError
 from .connection import Connection, Subscriber
+from .connector import Connector
+from .credentials import CredentialsProvider
 from .subscriptions import PushPermission
 
 
 class ConnectionPool:
-    """Puts each heater's line on the first connection with room (protocol 2.3).
+    """Assign each heater to the first connection with room (PROTOCOL 2.3).
 
-    49 heaters of a home fit on one, or any number when the account may not hear pushes.
+    A connection has room for 49 heaters of a home, or for any number when the account may not
+    subscribe to pushes.
     """
 
-    def __init__(self, auth: NaviLinkAuth, config: NaviLinkConfig) -> None:
+    def __init__(
+        self, auth: CredentialsProvider, connector: Connector, config: NaviLinkConfig
+    ) -> None:
         self._auth = auth
+        self._connector = connector
         self._config = config
-        self._right = PushPermission()
-        self._sessions = [Connection(auth, config, self._right)]
+        self._permission = PushPermission()
+        self._connections = [self._new_connection()]
         self._closed = False
 
     def __repr__(self) -> str:
-        return f"Exchange({', '.join(map(repr, self._sessions))})"
+        return f"ConnectionPool({', '.join(map(repr, self._connections))})"
 
     @property
     def first(self) -> Connection:
-        """The connection there always is."""
-        return self._sessions[0]
+        """The first connection, which always exists."""
+        return self._connections[0]
 
     @property
-    def reconnect(self) -> ReconnectConfig:
-        """How lost connections are sought again."""
-        return self.first.reconnect
+    def reconnect_config(self) -> ReconnectConfig:
+        """Backoff of all connections."""
+        return self.first.reconnect_config
 
-    @reconnect.setter
-    def reconnect(self, rule: ReconnectConfig) -> None:
-        for session in self._sessions:
-            session.reconnect = rule
+    @reconnect_config.setter
+    def reconnect_config(self, reconnect_config: ReconnectConfig) -> None:
+        for connection in self._connections:
+            connection.reconnect_config = reconnect_config
 
-    def attach(self, line: Subscriber) -> Connection:
-        """Connect a line to the session it stays on until detached, and return it.
+    def attach(self, subscriber: Subscriber) -> Connection:
+        """Assign a subscriber to a connection until it is detached, and return the connection.
 
-        Raises MQTTError once closed: nobody would end what is opened then.
+        Raises MQTTError after ``close``.
         """
-        for session in self._sessions:
-            if session.serves(line):
-                return session
+        for connection in self._connections:
+            if connection.has_subscriber(subscriber):
+                return connection
         if self._closed:
-            raise MQTTError("the client is closed; make a new one")
-        for session in self._sessions:
-            if session.has_room(line.address):
+            raise MQTTError("the client is closed; create a new one")
+        for connection in self._connections:
+            if connection.has_room(subscriber.address):
                 break
         else:
-            session = Connection(self._auth, self._config, self._right)
-            session.reconnect = self.reconnect
-            self._sessions.append(session)
-        session.attach(line)
-        return session
+            connection = self._new_connection()
+            connection.reconnect_config = self.reconnect_config
+            self._connections.append(connection)
+        connection.attach(subscriber)
+        return connection
 
     async def close(self) -> None:
-        """Close every connection for good; all have been told before one is waited for."""
+        """Close all connections for good; all are told before the first is waited for."""
         self._closed = True
-        await cancel_and_wait(*[task for session in self._sessions for task in session.end()])
+        tasks = [task for connection in self._connections for task in connection.stop()]
+        await cancel_and_wait(*tasks)
+
+    def _new_connection(self) -> Connection:
+        return Connection(self._auth, self._connector, self._config, self._permission)

@@ -1,4 +1,9 @@
-"""A pace that is kept: some at once, then so many a second."""
+"""Send requests over MQTT and match responses to them: unique ids, rate limit, timeout.
+
+A response repeats the client id and the session id of its request (PROTOCOL 4.3) and names its
+heater in every case seen (PROTOCOL 4.2), so all three must match. A binary frame has no ids and is
+matched by heater and command code.
+"""
 
 from __future__ import annotations
 
@@ -22,21 +27,23 @@ from ..protocol.messages import (
 )
 from .subscriptions import PushesRefusedError, SubscribedTransport
 
-#: AWS takes 100 publishes a second on one connection, in and out (protocol 2.3). In no second do
-#: more than BURST + RATE leave here; at RATE, requests and their answers together are 100.
+#: AWS allows 100 publishes per second and connection, in and out (PROTOCOL 2.3). At most
+#: BURST + RATE requests leave in any second; at RATE, requests and responses together make 100.
 BURST = 40
 RATE = 50.0
+#: Number of messages within which a duplicate is recognised.
+RECENT = 8
 
 
 class RateLimiter:
-    """Let publishes pass one by one, in the order they asked; nobody waits below the pace."""
+    """Delay publishes to stay within the rate limit, in the order of the calls."""
 
     def __init__(self) -> None:
-        #: When the newest would leave if all were spread evenly, on the steady clock.
+        #: Monotonic time at which the latest publish would leave if all were spread evenly.
         self._last = 0.0
 
-    async def turn(self) -> None:
-        """Return when it is our turn; at once unless many came just before."""
+    async def acquire(self) -> None:
+        """Wait until the next publish may leave; returns at once below the limit."""
         now = time.monotonic()
         self._last = max(self._last + 1 / RATE, now)
         wait = self._last - now - BURST / RATE
@@ -44,12 +51,8 @@ class RateLimiter:
             await asyncio.sleep(wait)
 
 
-#: How many messages back a repetition is recognised.
-RECENT = 8
-
-
 class RequestKey(NamedTuple):
-    """What a request and its answer have in common; a binary one has its code for a session id."""
+    """Values that a request and its response share; a binary frame has its code as session id."""
 
     mac_address: str
     client_id: str
@@ -57,57 +60,59 @@ class RequestKey(NamedTuple):
 
 
 class PendingRequests:
-    """Hand each answer to those who wait for it. Two may wait for one only in the binary form."""
+    """Requests that wait for a response. Only binary requests can share a key."""
 
     def __init__(self) -> None:
         self._waiting: dict[RequestKey, list[asyncio.Future[Message]]] = {}
 
     def __len__(self) -> int:
-        """Return how many requests are under way."""
+        """Return the number of pending requests."""
         return sum(map(len, self._waiting.values()))
 
-    def expect(self, key: RequestKey) -> asyncio.Future[Message]:
-        """Expect an answer; whoever does must ``forget`` it, however it ends."""
-        answer: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(key, []).append(answer)
-        return answer
+    def add(self, key: RequestKey) -> asyncio.Future[Message]:
+        """Register a request; the caller must ``remove`` it, however it ends."""
+        response: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(key, []).append(response)
+        return response
 
-    def forget(self, key: RequestKey, answer: asyncio.Future[Message]) -> None:
-        """Expect this answer no longer."""
+    def remove(self, key: RequestKey, response: asyncio.Future[Message]) -> None:
+        """Remove a request."""
         waiting = self._waiting[key]
-        waiting.remove(answer)
+        waiting.remove(response)
         if not waiting:
             del self._waiting[key]
-        if answer.done() and not answer.cancelled():
-            answer.exception()  # seen, also when publishing failed before anybody waited
+        if response.done() and not response.cancelled():
+            response.exception()  # retrieved, also when publishing failed before anybody waited
 
     def resolve(self, message: Message) -> None:
-        """Give a message to the request it answers, if there is one."""
+        """Complete the request that a message responds to, if there is one."""
         client_id, session_id = message.client_id, message.session_id
         if message.binary_code is not None:
             client_id, session_id = "", str(message.binary_code)
-        for answer in self._waiting.get(
-            RequestKey(message.mac_address or "", client_id, session_id), ()
-        ):
-            if not answer.done():
-                answer.set_result(message)
+        key = RequestKey(message.mac_address or "", client_id, session_id)
+        for response in self._waiting.get(key, ()):
+            if not response.done():
+                response.set_result(message)
 
     def fail(self, error: CommunicationError) -> None:
-        """End every wait: the answers cannot come any more."""
+        """Fail all pending requests."""
         for waiting in self._waiting.values():
-            for answer in waiting:
-                if not answer.done():
-                    answer.set_exception(error)
+            for response in waiting:
+                if not response.done():
+                    response.set_exception(error)
 
 
 class DuplicateFilter:
-    """QoS 1 may deliver twice (protocol 3.7); session ids and counters tell messages apart."""
+    """Recognise messages that QoS 1 delivered twice (PROTOCOL 3.7).
+
+    Session ids and counters tell different messages apart.
+    """
 
     def __init__(self) -> None:
         self._recent: deque[int] = deque(maxlen=RECENT)
 
-    def seen(self, frame: Frame) -> bool:
-        """Say whether it came lately, and remember it."""
+    def is_duplicate(self, frame: Frame) -> bool:
+        """Return True when the frame was seen recently, and remember it."""
         mark = hash((frame.topic, frame.payload))
         if mark in self._recent:
             return True
@@ -120,59 +125,63 @@ class RequestResponse:
 
     def __init__(self, config: NaviLinkConfig) -> None:
         self._config = config
-        self.answers = PendingRequests()
-        self._repeats = DuplicateFilter()
-        self._pace = RateLimiter()
+        self.pending = PendingRequests()
+        self._duplicates = DuplicateFilter()
+        self._limiter = RateLimiter()
         self.last_session_id = 0
 
-    async def ask(
+    async def request(
         self,
-        link: SubscribedTransport,
+        transport: SubscribedTransport,
         address: Address,
         command: Command,
         body: Mapping[str, Any] | None,
     ) -> Message:
-        """Send a command behind the subscriptions its answer needs; return the answer."""
-        await link.subscribe(address)
+        """Send a command and return the heater's response.
+
+        Raises RequestTimeoutError, WebSocketError when the connection drops.
+        """
+        await transport.subscribe(address)
         if command.writes:
-            await link.agreed(address)  # a write is never repeated: its answer must be heard
-        await self._pace.turn()
-        frame, key = self._wrap(link.requester, address, command, body)
-        answer = self.answers.expect(key)
+            # A write is never repeated, so its response must not be missed.
+            await transport.wait_subscribed(address)
+        await self._limiter.acquire()
+        frame, key = self._build(transport.reply_address, address, command, body)
+        response = self.pending.add(key)
         limit = self._config.answer_timeout
         try:
-            await link.publish(frame)
-            return await wait_at_most(limit, answer)
+            await transport.publish(frame)
+            return await wait_at_most(limit, response)
         except asyncio.TimeoutError as error:
             raise RequestTimeoutError(
-                f"{address}: no answer to {command.name} within {limit:g} s; the heater may be "
+                f"{address}: no response to {command.name} within {limit:g} s; the heater may be "
                 "offline"
             ) from error
         finally:
-            self.answers.forget(key, answer)
+            self.pending.remove(key, response)
 
-    def hear(self, frame: Frame) -> Message | None:
-        """Understand what came, and give it to the request it answers.
+    def handle(self, frame: Frame) -> Message | None:
+        """Parse a frame and complete the request it responds to.
 
-        None when it is a request, or came twice. Raises ProtocolError.
+        Returns None for a request and for a duplicate. Raises ProtocolError.
         """
         message = parse_message(frame.topic, frame.payload)
-        if message is None or self._repeats.seen(frame):
+        if message is None or self._duplicates.is_duplicate(frame):
             return None
-        self.answers.resolve(message)
+        self.pending.resolve(message)
         return message
 
     def fail(self, reason: BaseException) -> None:
-        """Tell everybody who waits that the link has ended."""
-        text = str(reason) if isinstance(reason, CommunicationError) else "the session ended"
+        """Fail all pending requests because the connection has ended."""
+        text = str(reason) if isinstance(reason, CommunicationError) else "the connection ended"
         kind = PushesRefusedError if isinstance(reason, PushesRefusedError) else WebSocketError
-        self.answers.fail(
-            kind(f"{text} before the heater answered; a command may still have taken effect")
+        self.pending.fail(
+            kind(f"{text} before the heater responded; a command may still have taken effect")
         )
 
-    def _wrap(
+    def _build(
         self,
-        requester: ReplyAddress,
+        reply_address: ReplyAddress,
         address: Address,
         command: Command,
         body: Mapping[str, Any] | None,
@@ -180,8 +189,8 @@ class RequestResponse:
         if self._config.wire_format == "binary" and command is STATUS:
             key = RequestKey(address.mac_address, "", str(command.code))
             return build_binary_request(command, address), key
-        # Milliseconds since the epoch, as the maker's app, but never twice (protocol 4.3).
+        # Milliseconds since the epoch, like the maker's app, but never the same twice (PROTOCOL 4.3).
         self.last_session_id = max(self.last_session_id + 1, int(time.time() * 1000))
         session_id = str(self.last_session_id)
-        frame = build_request(command, address, requester, session_id, body)
-        return frame, RequestKey(address.mac_address, requester.client_id, session_id)
+        frame = build_request(command, address, reply_address, session_id, body)
+        return frame, RequestKey(address.mac_address, reply_address.client_id, session_id)

@@ -1,7 +1,8 @@
-"""The lists a heater keeps: reservations, the recirculation schedule, the time-of-use plan.
+"""Read and write the lists in the heater: reservations, recirculation schedule, time-of-use plan.
 
-A write replaces the whole list. So a change reads first, writes back everything, and is confirmed
-by reading again; changes of one process follow each other (protocol 8.3).
+A write replaces the whole list. So a change reads the list, writes it back whole and reads it again
+to confirm; changes of one process are serialised (PROTOCOL 8.3). Energy queries are here too, for
+they share the lock.
 """
 
 from __future__ import annotations
@@ -39,24 +40,24 @@ Change = Callable[[Sequence[Reservation]], Sequence[Reservation]]
 
 
 class ScheduleWriter:
-    """The lists of one heater, asked for and written by its control."""
+    """Read and write the lists of one heater through its command sender."""
 
-    def __init__(self, control: CommandSender) -> None:
-        self._control = control
+    def __init__(self, sender: CommandSender) -> None:
+        self._sender = sender
 
     async def reservations(self) -> ReservationProgram:
         """Read the reservations."""
-        return decode_reservations((await self._control.ask(RESERVATIONS)).body)
+        return decode_reservations((await self._sender.request(RESERVATIONS)).body)
 
     async def change_reservations(
         self, change: Change, *, enabled: bool | None = None, dry_run: bool = False
     ) -> ReservationProgram:
-        """Read, change, write back whole, and confirm by reading again.
+        """Read the reservations, apply a change, write them all, and confirm by reading again.
 
-        ``enabled`` None leaves the program as it is, and switches it on when it was never set.
+        ``enabled`` None keeps the program on or off; a program that was never set is switched on.
         """
-        await self._control.check(WRITE_RESERVATIONS)
-        features = await self._control.features()
+        await self._sender.check(WRITE_RESERVATIONS)
+        features = await self._sender.features()
         async with self._lock:
             before = await self.reservations()
             wanted = tuple(change(before.reservations))
@@ -69,47 +70,49 @@ class ScheduleWriter:
                 highest=features.dhw_temperature_max,
             )
             goal = decode_reservations(body)
-            if dry_run or _same(before, goal):
+            if dry_run or _equal(before, goal):
                 return goal
-            await self._control.send(WRITE_RESERVATIONS, body)
+            await self._sender.send(WRITE_RESERVATIONS, body)
             after = await self.reservations()
-        if not _same(after, goal):
+        if not _equal(after, goal):
             raise CommandRejectedError(
-                f"the heater did not take the reservations: asked {len(goal.reservations)}, found "
+                f"the heater did not store the reservations: sent {len(goal.reservations)}, found "
                 f"{len(after.reservations)}; read them before you write again"
             )
         return after
 
     async def recirculation(self) -> RecirculationProgram:
         """Read the recirculation schedule."""
-        await self._control.check(RECIRC_SCHEDULE)
-        return decode_recirculation((await self._control.ask(RECIRC_SCHEDULE)).body)
+        await self._sender.check(RECIRC_SCHEDULE)
+        return decode_recirculation((await self._sender.request(RECIRC_SCHEDULE)).body)
 
     async def write_recirculation(
         self, enabled: bool, entries: Iterable[RecirculationEntry], *, dry_run: bool = False
     ) -> RecirculationProgram:
         """Replace the recirculation schedule and confirm it by reading again."""
-        await self._control.check(WRITE_RECIRC_SCHEDULE)
+        await self._sender.check(WRITE_RECIRC_SCHEDULE)
         body = encode_recirculation(enabled, tuple(entries))
         goal = decode_recirculation(body)
         if dry_run:
             return goal
         async with self._lock:
-            await self._control.send(WRITE_RECIRC_SCHEDULE, body)
+            await self._sender.send(WRITE_RECIRC_SCHEDULE, body)
             after = await self.recirculation()
         if after.enabled != goal.enabled or _sorted(after.entries) != _sorted(goal.entries):
-            raise CommandRejectedError("the heater did not take the recirculation schedule")
+            raise CommandRejectedError("the heater did not store the recirculation schedule")
         return after
 
     async def write_tou(
         self, periods: Sequence[TOUPeriod], *, enabled: bool = True, dry_run: bool = False
     ) -> Mapping[str, Any]:
-        """Replace the plan in the heater; returns what was (or would be) sent."""
+        """Replace the plan in the heater; returns what was or would be sent."""
         check_tou(periods)
-        await self._control.check(WRITE_TOU)
-        serial = (await self._control.features()).controller_serial_number
+        await self._sender.check(WRITE_TOU)
+        serial = (await self._sender.features()).controller_serial_number
         if not serial:
-            raise UnsupportedCommandError("the heater does not tell its serial, which a plan needs")
+            raise UnsupportedCommandError(
+                "the heater does not send its serial number, which a plan needs"
+            )
         body = {
             "controllerSerialNumber": serial,
             "reservationUse": 2 if enabled else 1,
@@ -118,14 +121,18 @@ class ScheduleWriter:
         if dry_run:
             return body
         async with self._lock:
-            answer = (await self._control.send(WRITE_TOU, body)).body
+            answer = (await self._sender.send(WRITE_TOU, body)).body
         same_use = answer.get("reservationUse") == body["reservationUse"]
-        if not same_use or _plain(answer.get("reservation")) != _plain(body["reservation"]):
-            raise CommandRejectedError("the heater's answer does not show the time-of-use plan")
+        if not same_use or _comparable(answer.get("reservation")) != _comparable(
+            body["reservation"]
+        ):
+            raise CommandRejectedError(
+                "the heater's response does not confirm the time-of-use plan"
+            )
         return body
 
     async def energy_daily(self, year: int, months: Sequence[int]) -> EnergyHistory:
-        """Read the days of some months of one year."""
+        """Read the energy of each day of some months of one year."""
         if not months or not all(type(month) is int and 1 <= month <= 12 for month in months):
             raise ValueOutOfRangeError(f"months are {list(months)}; each may be 1 to 12")
         _check_years([year])
@@ -134,7 +141,7 @@ class ScheduleWriter:
         )
 
     async def energy_monthly(self, years: Sequence[int]) -> EnergyHistory:
-        """Read the months of some years."""
+        """Read the energy of each month of some years."""
         _check_years(years)
         return await self._energy(ENERGY_MONTHLY, {"year": list(years)}, decode_energy_monthly)
 
@@ -144,17 +151,17 @@ class ScheduleWriter:
         body: Mapping[str, Any],
         decode: Callable[[Mapping[str, Any]], EnergyHistory],
     ) -> EnergyHistory:
-        # Answers name no request and share one shape: one query at a time (protocol 4.3).
+        # Responses do not name their query and share one shape, so queries are serialised (PROTOCOL 4.3).
         async with self._lock:
-            return decode((await self._control.ask(command, body)).body)
+            return decode((await self._sender.request(command, body)).body)
 
     @cached_property
     def _lock(self) -> asyncio.Lock:
         return asyncio.Lock()
 
 
-def _same(one: ReservationProgram, other: ReservationProgram) -> bool:
-    """Order is not guaranteed on read back (protocol 8.3)."""
+def _equal(one: ReservationProgram, other: ReservationProgram) -> bool:
+    """Compare without regard to order, which the heater does not keep (PROTOCOL 8.3)."""
     return one.enabled == other.enabled and _sorted(one.reservations) == _sorted(other.reservations)
 
 
@@ -162,7 +169,7 @@ def _sorted(entries: Iterable[Any]) -> list[tuple[int, ...]]:
     return sorted(tuple(entry.to_entry().values()) for entry in entries)
 
 
-def _plain(entries: Any) -> list[list[tuple[str, Any]]]:
+def _comparable(entries: Any) -> list[list[tuple[str, Any]]]:
     found = entries if isinstance(entries, list) else []
     return sorted(sorted(entry.items()) for entry in found if isinstance(entry, dict))
 

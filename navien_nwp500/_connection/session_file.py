@@ -8,17 +8,17 @@ so a reader finds one session or another, never parts of two.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import stat
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Callable, TypeVar
 
+from .._util.files import write_atomically
 from ..protocol.redaction import logger
 from .credentials import AwsCredentials, ExpiringCredentials, Tokens
 
-_LOGGER = logger(__name__)
+_LOGGER = logger("navien_nwp500.auth")
 
 VERSION = 1
 _LONGEST = 256 * 1024
@@ -66,7 +66,7 @@ class SessionFile:
         }
         text = json.dumps(document, indent=1) + "\n"
         try:
-            await _in_thread(lambda: write_private(self._path, text))
+            await _in_thread(lambda: write_atomically(self._path, text.encode(), private=True))
         except OSError as error:
             self._say(
                 f"the session is not saved in {self._path}, the next run signs in anew: "
@@ -118,24 +118,6 @@ def _read(path: Path) -> Any:
         return json.loads(content)
     except (ValueError, RecursionError):
         raise ValueError("it is no JSON; it is replaced at the next sign-in") from None
-
-
-def write_private(path: Path, text: str) -> None:
-    """Write for the owner alone, whole or not at all, also when the power fails."""
-    import tempfile
-
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=path.name + ".")  # mode 0600
-    try:
-        with open(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(draft, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(draft)
-        raise
 
 
 def _session(document: Any, email: str, base_url: str) -> SavedSession:

@@ -1,7 +1,7 @@
-"""A link and what was asked of it: the reply topic of each home, the push topic of each heater.
+"""Subscriptions of one connection: a reply topic per home, a push topic per heater.
 
-Subscriptions leave without being waited for. The broker takes the packets of a connection in
-their order, so a request right behind them is answered where they listen, one round trip earlier.
+Requests are sent right after SUBSCRIBE, without waiting for SUBACK; the broker handles the packets
+of a connection in order, so a response confirms the subscription one round trip earlier.
 """
 
 from __future__ import annotations
@@ -17,197 +17,217 @@ from ..protocol.messages import Address, Frame, ReplyAddress
 from ..protocol.redaction import logger
 from .transport import Transport
 
-_LOGGER = logger(__name__)
+_LOGGER = logger("navien_nwp500.connection")
 
 if TYPE_CHECKING:
-    _Asking = asyncio.Task[Optional[CommunicationError]]
+    _Subscribing = asyncio.Task[Optional[CommunicationError]]
 
-#: AWS takes so many on one connection and then closes it (protocol 2.3). Each leaves in a packet
-#: of its own, so that of 8 topic filters a packet is kept too.
+#: AWS closes a connection with more (PROTOCOL 2.3). Each is sent in a packet of its own, which
+#: also keeps the limit of 8 topic filters per packet.
 MAX_SUBSCRIPTIONS = 50
-#: So many drops over the push subscription show that the account may not have it (AWS closes
-#: without a word, protocol 2.3); polling alone must then do.
+#: After so many connections dropped during the push subscription, the account is taken to have no
+#: permission (AWS closes without a reason, PROTOCOL 2.3), and only polling is used.
 PUSH_TRIES = 2
-#: How much later than its subscriptions a dropped line may be known to be down, seconds. The SDK
-#: reports both from its own thread, in this order.
-DROP_SEEN = 0.2
+#: Seconds by which the end of a connection may be reported after the failure of its subscriptions.
+#: The SDK reports both from its own thread, in this order.
+DROP_DELAY = 0.2
 
 
 class PushesRefusedError(WebSocketError):
-    """The line dropped over the push subscription."""
+    """The connection dropped during the push subscription."""
 
 
 class PushPermission:
-    """Whether the account may hear its heaters' pushes, as far as dropped links have taught."""
+    """Permission of the account to subscribe to pushed updates, learned from dropped connections."""
 
     def __init__(self) -> None:
         self._drops = 0
 
     @property
     def wanted(self) -> bool:
-        """Whether to subscribe to pushes."""
+        """True while pushes should be subscribed to."""
         return self._drops < PUSH_TRIES
 
     @property
-    def doubted(self) -> bool:
-        """Whether a link dropped over it, or over something else at the same moment."""
+    def uncertain(self) -> bool:
+        """True after a connection dropped during the subscription, for this or another reason."""
         return self._drops > 0
 
-    def grant(self) -> None:
-        """Learn that the broker agreed."""
+    def confirm(self) -> None:
+        """Record that the broker accepted the subscription."""
         self._drops = 0
 
-    def refuse(self) -> None:
-        """Learn that a link dropped over it."""
+    def record_drop(self) -> None:
+        """Record that a connection dropped during the subscription."""
         self._drops += 1
         if self._drops == PUSH_TRIES:
-            _LOGGER.warning("this account may not hear pushes; polling alone from now on")
+            _LOGGER.warning(
+                "This account may not subscribe to pushed updates; falling back to polling."
+            )
 
 
-def topic_filters(address: Address, right: PushPermission) -> set[object]:
-    """What a heater needs on a connection, each thing under a name of its own."""
-    return {address.home_seq, address.mac_address} if right.wanted else {address.home_seq}
+def subscription_keys(address: Address, permission: PushPermission) -> set[object]:
+    """Return a key for each subscription that a heater needs on a connection."""
+    if permission.wanted:
+        return {address.home_seq, address.mac_address}
+    return {address.home_seq}
 
 
 class SubscribedTransport:
-    """One link from its opening to its end, with every subscription made on it."""
+    """A transport with the subscriptions made on it."""
 
-    def __init__(self, link: Transport, user: UserInfo | None, right: PushPermission) -> None:
-        self._link = link
-        self.requester = ReplyAddress(link.client_id, (user.user_seq if user else None) or 0)
-        self._right = right
-        self._asked: dict[object, _Asking] = {}
+    def __init__(
+        self, transport: Transport, user: UserInfo | None, permission: PushPermission
+    ) -> None:
+        self._transport = transport
+        user_seq = (user.user_seq if user else None) or 0
+        self.reply_address = ReplyAddress(transport.client_id, user_seq)
+        self._permission = permission
+        self._tasks: dict[object, _Subscribing] = {}
         self._pushes_granted = False
         self._closed = False
-        #: Whether the broker has agreed to anything: the link is then no try any more.
-        self.proved = False
-        #: The line dropped over the push subscription.
+        #: True after the broker accepted any subscription.
+        self.confirmed = False
+        #: Set when the connection dropped during the push subscription.
         self.refusal: PushesRefusedError | None = None
 
     @property
     def client_id(self) -> str:
-        return self._link.client_id
+        """Client id of the connection."""
+        return self._transport.client_id
 
     @property
-    def up(self) -> bool:
-        return self._link.up
+    def connected(self) -> bool:
+        """True until the connection has ended."""
+        return self._transport.connected
 
     @property
-    def asked(self) -> Iterable[object]:
-        """What was asked for here, also for heaters nobody listens to any more."""
-        return self._asked.keys()
+    def subscribed(self) -> Iterable[object]:
+        """Keys of all subscriptions, also of heaters that are no longer attached."""
+        return self._tasks.keys()
 
     async def publish(self, frame: Frame) -> None:
-        """Send a frame. Raises WebSocketError, PushesRefusedError when it fell with the pushes."""
+        """Publish a frame.
+
+        Raises WebSocketError, or PushesRefusedError when the connection dropped during the push
+        subscription.
+        """
         capture.log_frame(capture.OUT, frame.topic, frame.payload)
         try:
-            await self._link.publish(frame)
+            await self._transport.publish(frame)
         except WebSocketError:
-            if await self._fallen() and self._asked:
-                await asyncio.wait(self._asked.values())
+            if await self._has_dropped() and self._tasks:
+                await asyncio.wait(self._tasks.values())
             if self.refusal is not None:
                 raise self.refusal from None  # it has its own cause
             raise
 
     async def receive(self) -> Frame | None:
-        """The next message; None once the line is down."""
-        frame = await self._link.receive()
+        """Return the next message; None after the connection has ended."""
+        frame = await self._transport.receive()
         if frame is not None:
             capture.log_frame(capture.IN, frame.topic, frame.payload)
         return frame
 
     async def subscribe(self, *addresses: Address) -> None:
-        """Ask for these heaters' news; returns once the packets have left.
+        """Subscribe to these heaters; returns once the packets are sent.
 
-        What was asked for stays so; what the broker did not agree to is asked for again.
+        Subscriptions that exist are kept; those that the broker refused are tried again.
         """
-        before = set(self._asked.values())
+        before = set(self._tasks.values())
         for address in addresses:
-            reply = self._ask(address.home_seq, self._hear_answers(address))
-            if self._right.wanted:
-                self._ask(address.mac_address, self._hear_pushes(address, reply))
-        if not before.issuperset(self._asked.values()):
+            reply = self._start(address.home_seq, self._subscribe_replies(address))
+            if self._permission.wanted:
+                self._start(address.mac_address, self._subscribe_pushes(address, reply))
+        if not before.issuperset(self._tasks.values()):
             await asyncio.sleep(0)  # lets each new task hand its packet to the transport
 
-    async def agreed(self, *addresses: Address) -> None:
-        """Return when the broker has agreed to what was asked for these heaters.
+    async def wait_subscribed(self, *addresses: Address) -> None:
+        """Wait until the broker has accepted the subscriptions of these heaters.
 
-        Raises PushesRefusedError when the line dropped over the pushes, else what went wrong.
+        Raises PushesRefusedError when the connection dropped during the push subscription, or the
+        error of the subscription.
         """
-        names = {name for one in addresses for name in topic_filters(one, self._right)}
-        tasks = [self._asked[name] for name in names if name in self._asked]
+        keys = {key for one in addresses for key in subscription_keys(one, self._permission)}
+        tasks = [self._tasks[key] for key in keys if key in self._tasks]
         if tasks:
             await asyncio.wait(tasks)
         for task in tasks:
-            error = _outcome(task)
+            error = _error_of(task)
             if error is not None:
                 raise self.refusal or error
 
     def forget(self, address: Address) -> None:
-        """Ask for this heater's news anew next time, unless that is under way."""
-        for name in (address.home_seq, address.mac_address):
-            if name in self._asked and self._asked[name].done():
-                del self._asked[name]
+        """Subscribe to this heater again at the next ``subscribe``, unless that is under way."""
+        for key in (address.home_seq, address.mac_address):
+            if key in self._tasks and self._tasks[key].done():
+                del self._tasks[key]
 
     async def close(self) -> None:
-        """Disconnect, and leave no subscription under way."""
-        self._closed = self._closed or self._link.up  # a line that is down was not ended by us
+        """Disconnect and end all subscriptions under way."""
+        # A connection that had dropped before was not closed by us.
+        self._closed = self._closed or self._transport.connected
         try:
-            await self._link.close()
-            if self._asked:  # the line's end ends each, and it notes why
-                await asyncio.wait(self._asked.values())
+            await self._transport.close()
+            if self._tasks:  # the end of the connection ends each task, and the task notes why
+                await asyncio.wait(self._tasks.values())
         finally:
-            await cancel_and_wait(*self._asked.values())
+            await cancel_and_wait(*self._tasks.values())
 
-    def _ask(self, name: object, asking: Coroutine[Any, Any, CommunicationError | None]) -> _Asking:
-        task = self._asked.get(name)
-        if task is not None and not (task.done() and _outcome(task)):
-            asking.close()
+    def _start(
+        self, key: object, subscribing: Coroutine[Any, Any, CommunicationError | None]
+    ) -> _Subscribing:
+        task = self._tasks.get(key)
+        if task is not None and not (task.done() and _error_of(task)):
+            subscribing.close()
             return task
-        task = asyncio.get_running_loop().create_task(asking, name="navilink-subscribe")
-        self._asked[name] = task
+        task = asyncio.get_running_loop().create_task(subscribing, name="navilink-subscribe")
+        self._tasks[key] = task
         return task
 
-    async def _hear_answers(self, address: Address) -> CommunicationError | None:
+    async def _subscribe_replies(self, address: Address) -> CommunicationError | None:
         try:
-            await self._link.subscribe(self.requester.reply_filter(address))
+            await self._transport.subscribe(self.reply_address.reply_filter(address))
         except CommunicationError as error:
             return error
-        self.proved = True
+        self.confirmed = True
         return None
 
-    async def _hear_pushes(self, address: Address, reply: _Asking) -> CommunicationError | None:
-        if self._right.doubted:  # one by one then, or a drop would not show whose it is
+    async def _subscribe_pushes(
+        self, address: Address, reply: _Subscribing
+    ) -> CommunicationError | None:
+        if self._permission.uncertain:
+            # One after the other, so that a drop shows which subscription caused it.
             await asyncio.wait({reply})
-            if _outcome(reply):
-                return _outcome(reply)
+            if _error_of(reply):
+                return _error_of(reply)
         try:
-            await self._link.subscribe(address.filter)
+            await self._transport.subscribe(address.filter)
         except WebSocketError as error:
-            return self._refused(error) if await self._fallen() else error
+            return self._explain_drop(error) if await self._has_dropped() else error
         except CommunicationError as error:
             return error
         self._pushes_granted = True
-        self._right.grant()
+        self._permission.confirm()
         return None
 
-    async def _fallen(self) -> bool:
-        """Whether the line is down: the SDK may name what fell before the line it fell with."""
-        if self._link.up:
-            await asyncio.sleep(DROP_SEEN)
-        return not self._link.up
+    async def _has_dropped(self) -> bool:
+        """Return True when the connection is down, waiting for a report that may come late."""
+        if self._transport.connected:
+            await asyncio.sleep(DROP_DELAY)
+        return not self._transport.connected
 
-    def _refused(self, error: WebSocketError) -> WebSocketError:
-        """A heater's pushes did not come about: is it the account's right that is missing?"""
+    def _explain_drop(self, error: WebSocketError) -> WebSocketError:
+        """Return the refusal when a missing permission can be the reason of a drop."""
         if self._pushes_granted or self._closed:
             return error
         if self.refusal is None:
-            self._right.refuse()
+            self._permission.record_drop()
             self.refusal = PushesRefusedError(f"push subscription: {error}")
             self.refusal.__cause__ = error
         return self.refusal
 
 
-def _outcome(task: _Asking) -> CommunicationError | None:
-    """Why the broker did not agree; None when it did."""
+def _error_of(task: _Subscribing) -> CommunicationError | None:
+    """Return the reason why the broker did not accept a subscription; None when it did."""
     return WebSocketError("the connection was closed") if task.cancelled() else task.result()

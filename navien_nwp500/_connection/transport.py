@@ -1,9 +1,8 @@
-"""One connection to the broker, whatever carries it: what every transport keeps, and its half of it.
+"""Base class of the MQTT transports.
 
-A transport is a subclass with four things of its own: ``open``, ``subscribe``, ``publish`` and
-``_hang_up``. What it hears it gives to ``_hear``, its end to ``_drop``, both on the event loop, and
-each answer of the broker it waits for with ``_outcome``. A link lives once, from ``open`` to its
-end; what comes back is a new link with a new client id and fresh keys.
+A transport is one connection to the broker, from ``open`` until it ends; a reconnect makes a new
+one, with a new client id. A subclass implements ``open``, ``subscribe``, ``publish`` and
+``_disconnect``, and calls ``_received`` and ``_connection_ended`` on the event loop.
 """
 
 from __future__ import annotations
@@ -21,105 +20,113 @@ from .credentials import AwsCredentials
 
 __all__ = ["HandshakeRefusedError", "Transport"]
 
-_LOGGER = logger(__name__)
+_LOGGER = logger("navien_nwp500.connection")
 
-#: A dead line is noticed after both: 30 s is the least AWS allows (protocol 2.3).
+#: Of the SigV4 signature (PROTOCOL 2.2).
+REGION = "us-east-1"
+SERVICE = "iotdevicegateway"
+#: Reason codes of a SUBACK from here on are refusals, in MQTT 3.1.1 and MQTT 5.
+SUBACK_REFUSED = 0x80
+
+#: Seconds. Both together detect a dead connection; 30 s is the minimum AWS allows (PROTOCOL 2.3).
 KEEP_ALIVE = 30
 PING_TIMEOUT = 10.0
-#: No TLS answer ends a try after 10 s, a refusal to trust after up to 24 s (measured).
+#: Without a TLS response a try ends after 10 s, with an untrusted certificate after up to 24 s
+#: (measured).
 OPEN_TIMEOUT = 30.0
 OPERATION_TIMEOUT = 15.0
 
 _T = TypeVar("_T")
-_L = TypeVar("_L", bound="Transport")
+_Transport = TypeVar("_Transport", bound="Transport")
 
 
 class HandshakeRefusedError(WebSocketError):
-    """The broker's door answered, and did not let these keys in."""
+    """The broker rejected the credentials during the WebSocket handshake (HTTP 403)."""
 
 
 class Transport(ABC):
-    """One connection. ``receive`` yields what comes until the line drops; then it is over."""
+    """One MQTT connection over a WebSocket."""
 
     def __init__(self) -> None:
         self.client_id = str(uuid.uuid4())
         self._incoming: asyncio.Queue[Frame | None] = asyncio.Queue()
-        self._over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._end: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({'up' if self.up else 'down'})"
+        return f"{type(self).__name__}(connected={self.connected})"
 
     @property
-    def up(self) -> bool:
-        return not self._over.done()
+    def connected(self) -> bool:
+        """True until the connection has ended."""
+        return not self._end.done()
 
     @classmethod
     @abstractmethod
     async def open(
-        cls: type[_L], url: str, keys: AwsCredentials, ca_bytes: bytes | None = None
-    ) -> _L:
-        """Connect under a client id nobody else has.
+        cls: type[_Transport], url: str, credentials: AwsCredentials, ca_bytes: bytes | None = None
+    ) -> _Transport:
+        """Connect with a unique client id.
 
-        ``ca_bytes`` are the certificates to trust instead of the system's, as PEM. Raises
-        HandshakeRefusedError when the keys are not let in, WebSocketError when the broker cannot
-        be reached or does not welcome us, RequestTimeoutError.
+        ``ca_bytes`` are trusted certificates in PEM, instead of the system's. Raises
+        HandshakeRefusedError when the credentials are rejected, WebSocketError when the broker
+        cannot be reached or rejects the connection, RequestTimeoutError.
         """
 
     @abstractmethod
     async def subscribe(self, topic_filter: str) -> None:
-        """Subscribe with QoS 1; returns once the broker has agreed.
+        """Subscribe with QoS 1; returns after SUBACK.
 
-        What tasks ask for goes out in the order in which the tasks first run. Raises
-        WebSocketError when it is refused or the line drops, RequestTimeoutError.
+        Packets are sent in the order in which the calling tasks first run. Raises WebSocketError
+        when the broker refuses or the connection drops, RequestTimeoutError.
         """
 
     @abstractmethod
     async def publish(self, frame: Frame) -> None:
-        """Send with QoS 0; returns once it is on its way. Raises WebSocketError.
+        """Publish with QoS 0. Raises WebSocketError.
 
-        QoS 0 is what the maker's app polls with; a QoS 1 publish would outlive the line in a
-        library's queue and reach the heater at some later time.
+        The maker's app polls with QoS 0. A QoS 1 message would survive a dropped connection in the
+        queue of a library and reach the heater later.
         """
 
     @abstractmethod
-    def _hang_up(self) -> asyncio.Future[Any]:
-        """Say goodbye to the broker; done once nothing is left of the connection."""
+    def _disconnect(self) -> asyncio.Future[Any]:
+        """Disconnect; the future is done when the connection is closed."""
 
     async def receive(self) -> Frame | None:
-        """The next message; None once the line is down."""
+        """Return the next message; None after the connection has ended."""
         return await self._incoming.get()
 
     async def close(self) -> None:
-        """Disconnect and wait for it; a line already lost is left alone."""
-        if not self.up:
+        """Disconnect and wait for it; does nothing after the connection has ended."""
+        if not self.connected:
             return
-        self._drop("closed by us")
+        self._connection_ended("closed by the client")
         try:
-            await wait_at_most(OPERATION_TIMEOUT, self._hang_up())
+            await wait_at_most(OPERATION_TIMEOUT, self._disconnect())
         except (WebSocketError, asyncio.TimeoutError) as error:
             _LOGGER.debug("disconnecting: %r", error)
 
-    def _hear(self, frame: Frame) -> None:
+    def _received(self, frame: Frame) -> None:
         self._incoming.put_nowait(frame)
 
-    def _drop(self, reason: str) -> None:
-        if self.up:
-            self._over.set_result(reason)
+    def _connection_ended(self, reason: str) -> None:
+        if self.connected:
+            self._end.set_result(reason)
             self._incoming.put_nowait(None)
 
-    def _check_up(self) -> None:
-        if not self.up:
-            raise WebSocketError(f"the line is down ({self._over.result()}); nothing was sent")
+    def _require_connected(self) -> None:
+        if not self.connected:
+            raise WebSocketError(f"not connected ({self._end.result()}); nothing was sent")
 
-    async def _outcome(self, asked: asyncio.Future[_T], limit: float, doing: str) -> _T:
-        """Wait for the broker: its answer, its refusal, the line's end or the time limit."""
+    async def _outcome(self, operation: asyncio.Future[_T], limit: float, doing: str) -> _T:
+        """Wait until the broker responds, the connection ends, or the time limit is reached."""
         try:
-            ends: set[asyncio.Future[Any]] = {asked, self._over}
+            ends: set[asyncio.Future[Any]] = {operation, self._end}
             await asyncio.wait(ends, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
-            if asked.done():
-                return asked.result()
-            if self.up:
-                raise RequestTimeoutError(f"{doing}: no answer of the broker in {limit:g} s")
-            raise WebSocketError(f"{doing}: the line dropped: {self._over.result()}")
+            if operation.done():
+                return operation.result()
+            if self.connected:
+                raise RequestTimeoutError(f"{doing}: no response from the broker in {limit:g} s")
+            raise WebSocketError(f"{doing}: the connection dropped: {self._end.result()}")
         finally:
-            asked.cancel()
+            operation.cancel()

@@ -1,1 +1,4 @@
-"""Helpers that know nothing of the project: asyncio, files, version."""
+"""Helpers without knowledge of heaters: asyncio, files, optional packages, version.
+
+Imports nothing of the package. Private.
+"""

@@ -1,7 +1,7 @@
-"""Waits and connections that end.
+"""Asyncio helpers: timeouts, cancellation, notification, and a queue of one value.
 
-``asyncio.wait_for`` before Python 3.12 loses a cancellation that arrives together with the result,
-and its task then never ends; these do not.
+``asyncio.wait_for`` before Python 3.12 can lose a cancellation that arrives together with the
+result, and its task then never ends; these helpers do not.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ T = TypeVar("T")
 
 
 async def wait_at_most(limit: float, future: asyncio.Future[T]) -> T:
-    """The future's outcome; after ``limit`` seconds end it and raise asyncio.TimeoutError.
+    """Return the result of a future; after ``limit`` seconds raise asyncio.TimeoutError.
 
-    A plain future is awaited itself, which costs one turn of the loop and no more: it is the
-    caller's own, and whoever settles it asks first whether it is done. A task is cancelled.
+    A task is cancelled at the timeout. A plain future is awaited directly, which costs one turn of
+    the event loop; it must belong to the caller, and whoever settles it checks that it is not done.
     """
     if isinstance(future, asyncio.Task):
-        return await _task_at_most(limit, future)
+        return await _wait_for_task(limit, future)
     timer = asyncio.get_running_loop().call_later(max(limit, 0), _expire, future)
     try:
         return await future
@@ -33,11 +33,11 @@ def _expire(future: asyncio.Future[Any]) -> None:
         future.set_exception(asyncio.TimeoutError())
 
 
-async def _task_at_most(limit: float, task: asyncio.Task[T]) -> T:
+async def _wait_for_task(limit: float, task: asyncio.Task[T]) -> T:
     try:
         done, _ = await asyncio.wait({task}, timeout=max(limit, 0))
     except asyncio.CancelledError:
-        task.cancel()  # also an end nobody will ask about: then it is not complained of
+        task.cancel()  # also when done: then asyncio does not report its exception as unretrieved
         raise
     if not done:
         task.cancel()
@@ -46,10 +46,10 @@ async def _task_at_most(limit: float, task: asyncio.Task[T]) -> T:
 
 
 async def cancel_and_wait(*tasks: asyncio.Task[Any]) -> None:
-    """Cancel tasks until each has ended, also one whose library lost a cancellation.
+    """Cancel tasks until each has ended, also one whose library swallowed a cancellation.
 
-    How they ended is left to their owner to read. Being cancelled meanwhile leaves none of them
-    behind; CancelledError goes on afterwards.
+    The caller reads their results. When the caller itself is cancelled meanwhile, all tasks are
+    ended first; then CancelledError is raised.
     """
     cancelled: asyncio.CancelledError | None = None
     while pending := {task for task in tasks if not task.done()}:
@@ -64,7 +64,7 @@ async def cancel_and_wait(*tasks: asyncio.Task[Any]) -> None:
 
 
 async def run_until_first(*parts: Awaitable[Any]) -> None:
-    """Run parts side by side until one ends or raises; none outlives the others."""
+    """Run awaitables concurrently until the first ends or raises, then cancel the others."""
     tasks = [asyncio.ensure_future(part) for part in parts]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -75,13 +75,13 @@ async def run_until_first(*parts: Awaitable[Any]) -> None:
 
 
 class Notifier:
-    """Wakes those who wait for something to change; they look themselves at what did."""
+    """Wake waiting tasks when something has changed; they check themselves what it is."""
 
     def __init__(self) -> None:
         self.waiting: set[asyncio.Future[None]] = set()
 
     async def wait(self) -> None:
-        """Wait for the next change."""
+        """Wait for the next notification."""
         changed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.waiting.add(changed)
         try:
@@ -89,45 +89,34 @@ class Notifier:
         finally:
             self.waiting.discard(changed)
 
-    def tell(self) -> None:
-        """Wake all who wait now."""
+    def notify(self) -> None:
+        """Wake all tasks that wait now."""
         for changed in self.waiting:
             if not changed.done():
                 changed.set_result(None)
 
 
-def unless_lost() -> ContextManager[None]:
-    """Ignore that a TLS transport has lost its protocol, and with it the connection.
-
-    It then raises AttributeError at every call: on Python 3.9 and 3.10 once the peer has gone, on
-    later ones after a second ``close``, which in 3.11.2 (Debian 12) holds for ``abort`` too.
-    """
-    return contextlib.suppress(AttributeError)
-
-
-T = TypeVar("T")
-
-
 class LatestValue(Generic[T]):
-    """One reader; whoever puts something in replaces what was not yet taken."""
+    """A queue of one value with one reader: a new value replaces one that was not yet read."""
 
     def __init__(self) -> None:
         self.closed = False
-        self._content: Optional[T] = None
+        self._value: Optional[T] = None
         self._reader: asyncio.Future[None] | None = None
 
-    def put(self, content: T) -> None:
-        self._content = content
+    def put(self, value: T) -> None:
+        """Store a value and wake the reader."""
+        self._value = value
         self.wake()
 
     def close(self) -> None:
-        """Let the reader go; what is inside stays to be taken."""
+        """Wake the reader for good; a value that was not read stays available."""
         self.closed = True
         self.wake()
 
     async def get(self, limit: float | None = None) -> T | None:
-        """The newest not yet taken; None after ``limit`` seconds, when woken, or closed and empty."""
-        if self._content is None and not self.closed:
+        """Return the value; None after ``limit`` seconds, after ``wake``, or when closed and empty."""
+        if self._value is None and not self.closed:
             self._reader = asyncio.get_running_loop().create_future()
             if limit is None:
                 await self._reader
@@ -136,10 +125,19 @@ class LatestValue(Generic[T]):
                     await wait_at_most(limit, self._reader)
                 except asyncio.TimeoutError:
                     return None
-        content, self._content = self._content, None
-        return content
+        value, self._value = self._value, None
+        return value
 
     def wake(self) -> None:
-        """Let the reader go, with nothing if there is nothing."""
+        """Wake the reader, also without a value."""
         if self._reader is not None and not self._reader.done():
             self._reader.set_result(None)
+
+
+def ignore_lost_transport() -> ContextManager[None]:
+    """Ignore the AttributeError of a TLS transport that has lost its connection.
+
+    Python 3.9 and 3.10 raise it at every call once the peer has gone; later ones after a second
+    ``close``, and 3.11.2 (Debian 12) after ``abort`` too.
+    """
+    return contextlib.suppress(AttributeError)

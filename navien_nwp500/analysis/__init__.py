@@ -1,4 +1,4 @@
-"""Recordings read back: what days and hours came to, and a page that shows it.
+"""Numbers from recorded statuses: energy, recoveries, costs. No I/O.
 
-Needs the extra ``analysis`` (pandas, matplotlib). Nothing here prints or talks to a heater.
+Imports ``history`` and what is below it. Needs the extra ``analysis`` (pandas).
 """

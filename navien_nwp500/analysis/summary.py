@@ -12,8 +12,8 @@ import pandas as pd
 from ..history.alerts import LOW_CHARGE_PERCENT
 from ..history.recordings import Recording
 from ..protocol.tou import TOUPeriod
-from . import recoveries
 from .intervals import DAY_MS, HOUR_MS, cut, hold
+from .recoveries import AlertSpan, Gap, Recovery, SettingChange, alerts, changes, gaps, recoveries
 from .tariff import Tariff
 from .thermal import Assumptions, Cop, TankSize, cop_of, showers, tank_of
 
@@ -40,10 +40,10 @@ class Report:
     days: pd.DataFrame
     total: pd.Series
     prices: pd.DataFrame | None
-    gaps: Sequence[recoveries.Gap]
-    recoveries: Sequence[recoveries.Recovery]
-    changes: Sequence[recoveries.SettingChange]
-    alerts: Sequence[recoveries.AlertSpan]
+    gaps: Sequence[Gap]
+    recoveries: Sequence[Recovery]
+    changes: Sequence[SettingChange]
+    alerts: Sequence[AlertSpan]
     cop: Cop
 
 
@@ -66,8 +66,8 @@ def summarize(
     )
     pieces = _pieces(held, tariff)
     hours = _hours(pieces, held)
-    found = recoveries.recoveries(held)
-    changed, alarms = recoveries.changes(held), recoveries.alerts(held)
+    found = recoveries(held)
+    changed, alarms = changes(held), alerts(held)
     days = _days(pieces, held).join(
         [
             _per_day("recoveries", [run.start for run in found]),
@@ -87,7 +87,7 @@ def summarize(
         days=days.reset_index(),
         total=_total(pieces, held),
         prices=None if tariff is None else _prices(pieces),
-        gaps=recoveries.gaps(held),
+        gaps=gaps(held),
         recoveries=found,
         changes=changed,
         alerts=alarms,
@@ -201,7 +201,7 @@ def _per_day(name: str, moments: Sequence[datetime]) -> pd.Series:
     return days.value_counts().rename(name)
 
 
-def _longest(found: Sequence[recoveries.Recovery]) -> pd.Series:
+def _longest(found: Sequence[Recovery]) -> pd.Series:
     lengths = pd.Series(
         [run.hours for run in found], index=[_day(run.start) for run in found], dtype=float
     )

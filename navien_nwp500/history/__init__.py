@@ -1,1 +1,4 @@
-"""Recorded statuses: CSV and alerts."""
+"""Recorded statuses: CSV files, alerts and sums.
+
+Imports ``protocol``, ``models``, ``config``, ``exceptions`` and ``_util``.
+"""

@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 
 from ..protocol.status import Activity, DeviceStatus
 
+__all__ = ["Alert", "AlertWatch", "Summary"]
+
 #: Limits of the alerts, as asked for (requirements L4).
 LOW_CHARGE_PERCENT = 20
 HIGH_POWER_WATTS = 4000

@@ -21,7 +21,9 @@ from ..protocol.fields import field_specs
 from ..protocol.redaction import logger
 from ..protocol.status import DeviceStatus
 
-_LOGGER = logger(__name__)
+__all__ = ["BufferedCsvRecorder", "CsvRecorder"]
+
+_LOGGER = logger("navien_nwp500.history")
 
 
 def _tenths(value: int | None) -> str:

@@ -26,7 +26,7 @@ REST, MQTT = "rest", "mqtt"
 #: What ``leaks`` says of a line that cannot be read, and so cannot be judged.
 UNREADABLE = "no entry of a recording"
 
-_LOGGER = logger(__name__)
+_LOGGER = logger("navien_nwp500.traffic")
 #: Another one in each process: nobody finds a MAC by masking all there are.
 _SALT = os.urandom(16)
 

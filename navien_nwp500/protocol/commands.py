@@ -28,7 +28,7 @@ class Capability:
     field: str
     allowed: tuple[int, ...] = (Flag.ACTIVE,)
 
-    def open(self, features: DeviceFeatures) -> bool:
+    def available(self, features: DeviceFeatures) -> bool:
         """Whether this heater has it; a field it does not send is a no (protocol 6.2)."""
         return getattr(features, self.field) in self.allowed
 

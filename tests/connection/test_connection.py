@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Any, AsyncIterator
 
 import pytest
-from support.transports import each_way
 
 from navien_nwp500 import (
     InvalidCredentialsError,
@@ -25,6 +24,7 @@ from navien_nwp500.models import Health, HealthState
 from navien_nwp500.protocol.messages import Frame, parse_message
 from navien_nwp500.simulator import Simulator
 from navien_nwp500.simulator.faults.registry import Lost, Refuse, RestFault
+from support.transports import each_way
 
 LIMIT = 60.0
 SOON = ReconnectConfig(initial_delay=0.05, max_delay=0.1)
@@ -136,13 +136,13 @@ async def test_a_silent_heater_is_sought_on_a_new_connection_then_offline_once(
         task = await watched(device)
         changes = device.watch_health()
         await sim.unplug()
-        silent = await until(changes, HealthState.SILENT)
+        silent = await until(changes, HealthState.UNRESPONSIVE)
         assert silent.missed >= 1
         await until(changes, HealthState.OFFLINE)
         assert sim.cloud.counters.connects == 2
         subscribed = sim.cloud.counters.subscribes
         # Offline stays offline: more silence is neither said again nor answered by reconnecting.
-        silence = asyncio.ensure_future(device._line._doubt())
+        silence = asyncio.ensure_future(device._mqtt._escalate_recovery())
         assert await silence is False
         await sim.plug_in()
         await until(changes, HealthState.ONLINE)
@@ -184,9 +184,9 @@ async def test_a_repeated_message_is_delivered_once(sim: Simulator) -> None:
             "cmd/52/navilink-0123456789ab/res", body % encode_status(heater.heater.status())
         )
         before = device.last_status
-        client._exchange.first._dispatch(frame)
+        client._pool.first._dispatch(frame)
         first = device.last_status
-        client._exchange.first._dispatch(frame)
+        client._pool.first._dispatch(frame)
         assert first is not before and device.last_status is first
 
 
@@ -196,10 +196,10 @@ async def test_late_foreign_and_doubled_answers_resolve_nothing_and_leave_nothin
     async with NaviLinkClient(replace(sim.config, answer_timeout=1.0)) as client:
         device = (await client.get_devices())[0]
         await device.get_status()
-        session = client._exchange.first
-        answers = session._asking.answers
+        session = client._pool.first
+        answers = session._requests.pending
         await sim.unplug()
-        asking = asyncio.ensure_future(device._line.get_status())
+        asking = asyncio.ensure_future(device._mqtt.get_status())
         while not answers:
             await asyncio.sleep(0)
         ((mac, client_id, session_id),) = answers._waiting
@@ -236,7 +236,7 @@ async def test_rubbish_is_counted_and_reading_goes_on(sim: Simulator, payload: b
     async with NaviLinkClient(sim.config) as client:
         device = (await client.get_devices())[0]
         await device.get_status()
-        client._exchange.first._dispatch(Frame("cmd/52/navilink-0123456789ab/res", payload))
+        client._pool.first._dispatch(Frame("cmd/52/navilink-0123456789ab/res", payload))
         assert device.health.bad_messages == 1
         assert (await device.get_status()).device_connected == 2
 

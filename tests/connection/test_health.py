@@ -6,7 +6,6 @@ import asyncio
 from typing import Any, AsyncIterator
 
 import pytest
-from support.reliability_tools import SILENCE, eventually, health, quick, said, soon, watching
 
 from navien_nwp500 import (
     DeviceOfflineError,
@@ -28,6 +27,7 @@ from navien_nwp500.simulator.faults.registry import (
     Inject,
     Late,
 )
+from support.reliability_tools import SILENCE, eventually, health, quick, said, soon, watching
 
 
 @pytest.fixture(name="device")
@@ -45,7 +45,7 @@ async def fixture_impatient(sim: Simulator) -> AsyncIterator[NaviLinkDevice]:
 
 async def asked(device: NaviLinkDevice) -> None:
     """Return once a request is on its way."""
-    await eventually(lambda: bool(device._line._session._asking.answers))
+    await eventually(lambda: bool(device._mqtt._connection._requests.pending))
 
 
 # The heater is away
@@ -84,7 +84,7 @@ async def test_a_late_answer_resolves_no_later_request(
     await asked(impatient)
     sim.faults.clear()
     assert (await soon(asking)).error_code == 0
-    assert not impatient._line._session._asking.answers
+    assert not impatient._mqtt._connection._requests.pending
 
 
 async def test_a_doubled_answer_is_delivered_once(
@@ -92,13 +92,13 @@ async def test_a_doubled_answer_is_delivered_once(
 ) -> None:
     await device.get_status()
     delivered: list[Any] = []
-    deliver = device._line.deliver
+    deliver = device._mqtt._on_message
 
     def note(message: Any) -> None:
         delivered.append(message)
         deliver(message)
 
-    monkeypatch.setattr(device._line, "deliver", note)
+    monkeypatch.setattr(device._mqtt, "_on_message", note)
     sim.faults.set(Doubled())
     for _ in range(5):
         await soon(device.get_status())
@@ -118,7 +118,7 @@ async def test_a_foreign_answer_is_not_taken_for_ours(
     sim.faults.set(Foreign(instead_of_it=True, **names))
     with pytest.raises(RequestTimeoutError):
         await soon(impatient.get_status())
-    assert not impatient._line._session._asking.answers
+    assert not impatient._mqtt._connection._requests.pending
 
 
 async def test_an_answer_to_a_cancelled_request_goes_nowhere(
@@ -131,7 +131,7 @@ async def test_an_answer_to_a_cancelled_request_goes_nowhere(
     asking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asking
-    assert not device._line._session._asking.answers
+    assert not device._mqtt._connection._requests.pending
     sim.faults.clear()
     await soon(device.get_status())
 

@@ -12,18 +12,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from support.reliability_tools import (
-    LIMIT,
-    QUICK,
-    SILENCE,
-    eventually,
-    health,
-    quick,
-    said,
-    soon,
-    watching,
-)
-from support.transports import Way, each_way
 
 from navien_nwp500 import (
     APIError,
@@ -53,6 +41,18 @@ from navien_nwp500.simulator.faults.registry import (
     Rival,
     WrongClock,
 )
+from support.reliability_tools import (
+    LIMIT,
+    QUICK,
+    SILENCE,
+    eventually,
+    health,
+    quick,
+    said,
+    soon,
+    watching,
+)
+from support.transports import Way, each_way
 
 DAY = 86400.0
 
@@ -197,7 +197,7 @@ async def test_lost_subscriptions_are_made_again_on_the_same_connection(sim: Sim
         async with watching(device) as watcher:
             subscribed = sim.cloud.counters.subscribes
             sim.faults.set(DropSubscriptions())
-            await health(device, HealthState.SILENT)
+            await health(device, HealthState.UNRESPONSIVE)
             await watcher.next(2)
             assert sim.cloud.counters.connects == 1
             assert sim.cloud.counters.subscribes == subscribed + 2
@@ -208,9 +208,9 @@ async def test_a_connection_that_stays_deaf_is_left_for_a_new_one(sim: Simulator
     async with NaviLinkClient(quick(sim, answer_timeout=SILENCE)) as client:
         device = (await client.get_devices())[0]
         async with watching(device) as watcher:
-            assert client._exchange.first._link is not None
-            sim.faults.set(Deaf(client=client._exchange.first._link.client_id))
-            await health(device, HealthState.SILENT)
+            assert client._pool.first._link is not None
+            sim.faults.set(Deaf(client=client._pool.first._link.client_id))
+            await health(device, HealthState.UNRESPONSIVE)
             await watcher.next(2)
             assert sim.cloud.counters.connects == 2
             assert device.health.state is HealthState.ONLINE
@@ -238,7 +238,7 @@ async def test_a_refusing_server_is_asked_as_the_backoff_says_and_memory_stays_f
         await device.get_status()
         sim.faults.set(fault)
         sim.faults.set(Cut())
-        await eventually(lambda: client._exchange.first.reconnects == 1)
+        await eventually(lambda: client._pool.first.reconnects == 1)
         await soon(device.get_status())
         assert sim.cloud.counters.refusals["fault: refuse"] == tries * each
         assert sim.cloud.counters.passwords == 1
@@ -395,7 +395,7 @@ async def test_a_write_is_sent_once_its_answer_can_be_heard(
     async with NaviLinkClient(quick(sim)) as client:
         device = (await client.get_devices())[0]
         with pytest.raises(CommunicationError):
-            await soon(device._line.request(POWER_ON))
+            await soon(device._mqtt.request(POWER_ON))
     assert sim.cloud.counters.publishes == 0
 
 
@@ -451,10 +451,10 @@ async def test_polls_follow_the_steady_clock_and_session_ids_never_repeat(
         async with watching(device) as watcher:
             now, looks = time.time, itertools.count(1)
             monkeypatch.setattr(time, "time", lambda: now() + jump * next(looks))
-            before = client._exchange.first._asking.last_session_id
+            before = client._pool.first._asking.last_session_id
             await watcher.next(4)
             monkeypatch.undo()
-            assert client._exchange.first._asking.last_session_id >= before + 3
+            assert client._pool.first._asking.last_session_id >= before + 3
             zone = device.health.since.tzinfo, device.health.last_status
             assert zone[0] is not None and zone[1] is not None and zone[1].tzinfo is not None
             assert sim.cloud.counters.connects == 1

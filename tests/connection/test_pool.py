@@ -7,7 +7,6 @@ import time
 from dataclasses import replace
 
 import pytest
-from support.reliability_tools import eventually, quick, soon
 
 from navien_nwp500 import NaviLinkClient, WebSocketError
 from navien_nwp500._connection.request_response import BURST, RATE, RateLimiter
@@ -15,6 +14,7 @@ from navien_nwp500._connection.subscriptions import MAX_SUBSCRIPTIONS
 from navien_nwp500.models import HealthState
 from navien_nwp500.protocol.messages import Address, Message
 from navien_nwp500.simulator import Simulator
+from support.reliability_tools import eventually, quick, soon
 
 # Opened while the heaters are listed
 
@@ -31,7 +31,7 @@ async def test_who_only_looks_or_signs_in_opens_nothing(sim: Simulator) -> None:
     async with NaviLinkClient(quick(sim)) as client:
         await client.authenticate()
         await client.get_devices(connect=False)
-        assert client._exchange.first._keeper is None
+        assert client._pool.first._keeper is None
     assert sim.cloud.counters.handshakes == 0
 
 
@@ -52,14 +52,14 @@ async def test_a_failing_sign_in_is_asked_for_once_by_a_list(sim: Simulator) -> 
     async with NaviLinkClient(quick(sim)) as client:
         with pytest.raises(APIError):
             await client.get_devices()
-        assert client._exchange.first._keeper is None
+        assert client._pool.first._keeper is None
     assert sim.cloud.counters.passwords == 1
 
 
 async def test_an_early_connection_nobody_used_is_not_sought_again(sim: Simulator) -> None:
     async with NaviLinkClient(quick(sim)) as client:
         device = (await client.get_devices())[0]
-        session = client._exchange.first
+        session = client._pool.first
         await soon(session.wait_connected())
         await sim.cloud.drop_connections()
         assert session._keeper is not None
@@ -84,7 +84,7 @@ class Someone:
 
 
 async def test_a_further_connection_is_for_those_who_find_no_room() -> None:
-    exchange = NaviLinkClient()._exchange
+    exchange = NaviLinkClient()._pool
     lines = [Someone(number) for number in range(MAX_SUBSCRIPTIONS)]
     placed = [exchange.attach(line) for line in lines]
     assert [one is exchange.first for one in placed] == [True] * 49 + [False]
@@ -95,9 +95,9 @@ async def test_a_further_connection_is_for_those_who_find_no_room() -> None:
 
 
 async def test_without_pushes_only_the_homes_count() -> None:
-    exchange = NaviLinkClient()._exchange
+    exchange = NaviLinkClient()._pool
     for _ in range(2):
-        exchange._right.refuse()
+        exchange._permission.record_drop()
     assert all(exchange.attach(Someone(one)) is exchange.first for one in range(200))
 
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.programs import start_program
 
 from navien_nwp500 import (
     ConfigurationError,
@@ -27,6 +26,7 @@ from navien_nwp500._connection.credentials import AwsCredentials, Tokens
 from navien_nwp500._connection.session_file import SavedSession, SessionFile
 from navien_nwp500.simulator import Simulator
 from navien_nwp500.simulator.faults.registry import RestFault
+from support.programs import start_program
 
 LIST = {"userId": "user@example.com", "offset": 0, "count": 20}
 EMAIL, URL = "user@example.com", "https://127.0.0.1:1/api"
@@ -120,9 +120,9 @@ async def test_refused_keys_leave_the_file_and_the_tokens_stay(sim: Simulator, p
     sim.faults.rest["/auth/session/refresh"] = RestFault(502, b"")
     sim.faults.rest["/user/secured-sign-in"] = RestFault(502, b"")
     auth = NaviLinkAuth(without_password(sim, path))
-    keys = await auth.aws_keys()
+    keys = await auth.aws_credentials()
     with pytest.raises(Exception, match="502"):
-        await auth.aws_keys(refused=keys)
+        await auth.aws_credentials(refused=keys)
     await auth.close()
     document = json.loads(path.read_text())
     assert document["keys"] is None and document["tokens"]["refresh_token"]
@@ -200,7 +200,9 @@ async def test_a_token_another_process_renewed_is_taken_not_renewed_again(
     sim.cloud.book.revoke_access_tokens()
     for auth in (one, other):
         await auth.call("POST", "/device/list", body=LIST)
-    keys = [await auth.aws_keys(refused=await auth.aws_keys()) for auth in (one, other)]
+    keys = [
+        await auth.aws_credentials(refused=await auth.aws_credentials()) for auth in (one, other)
+    ]
     assert keys[0] == keys[1]
     counters = sim.cloud.counters
     assert (counters.refreshes, counters.session_refreshes, counters.passwords) == (1, 1, 1)

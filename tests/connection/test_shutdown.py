@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import Any, AsyncIterator, Callable, Coroutine, Generator
 
 import pytest
-from support.reliability_tools import LIMIT, Watcher, eventually, quick, said, soon, watching
-from support.transports import each_way
 
 from navien_nwp500 import CommunicationError, MQTTError, NaviLinkClient, WebSocketError
 from navien_nwp500._connection.connection import Connection
@@ -26,6 +24,8 @@ from navien_nwp500.simulator import Simulator
 from navien_nwp500.simulator.cloud.counters import Counters
 from navien_nwp500.simulator.faults.registry import Cut, Deaf, Faults, Refuse
 from navien_nwp500.simulator.server.admin_api import AdminApi
+from support.reliability_tools import LIMIT, Watcher, eventually, quick, said, soon, watching
+from support.transports import each_way
 
 ROOT = Path(__file__).parents[2]
 
@@ -164,7 +164,7 @@ async def test_closing_ends_those_who_watch_at_once(sim: Simulator) -> None:
 async def test_closing_ends_a_connect_that_has_hardly_begun(sim: Simulator) -> None:
     async with NaviLinkClient(quick(sim)) as client:
         await client.get_devices()
-        connecting = asyncio.ensure_future(client._exchange.first.connect())
+        connecting = asyncio.ensure_future(client._pool.first.connect())
         await asyncio.sleep(0)
         await client.close()
         with pytest.raises(MQTTError):
@@ -190,7 +190,7 @@ async def test_closing_ends_a_connect_under_way(sim: Simulator) -> None:
         device = (await client.get_devices())[0]
         sim.faults.set(Refuse(where="mqtt", silent=True))
         asking = asyncio.ensure_future(device.get_status())
-        await eventually(lambda: bool(device._line._session._changed.waiting))  # noqa: F821
+        await eventually(lambda: bool(device._mqtt._connection._changed.waiting))  # noqa: F821
         await soon(client.close())
         with pytest.raises(MQTTError):
             await soon(asking)

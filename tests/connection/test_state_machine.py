@@ -11,10 +11,8 @@ import datetime
 from dataclasses import replace
 from typing import Any, Awaitable, Callable, Coroutine, Sequence, TypeVar
 
-from hypothesis import HealthCheck, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from support.transports import WAYS, Way, WayedSimulator
 
 from navien_nwp500 import NaviLinkClient, NaviLinkDevice, ReconnectConfig
 from navien_nwp500._util.aio import cancel_and_wait
@@ -39,6 +37,7 @@ from navien_nwp500.simulator.faults.registry import (
     Revoke,
     Rival,
 )
+from support.transports import WAYS, Way, WayedSimulator
 
 #: Every wait ends, a failed one loudly. The SDK alone may need 15 s to give a packet up.
 LIMIT = 60.0
@@ -371,9 +370,9 @@ class Household(RuleBasedStateMachine):
     @invariant()
     def only_watchers_wait(self) -> None:
         if hasattr(self, "client"):
-            waiting = len(self.client._exchange.first._asking.answers)
+            waiting = len(self.client._pool.first._requests.pending)
             assert waiting <= len(self.watchers)
-            assert len(self.device._line._watchers) <= len(self.watchers)
+            assert len(self.device._mqtt._watchers) <= len(self.watchers)
         for watcher in self.watchers:
             assert not watcher.task.done(), watcher.task
 
@@ -384,9 +383,9 @@ class Household(RuleBasedStateMachine):
             await asyncio.wait({watcher.task})
             assert isinstance(watcher.task.exception(), NaviLinkError), watcher.task
         self.watchers.clear()
-        session: Any = self.client._exchange.first
-        assert not session._asking.answers and session._changed.waiting == set()
-        assert self.device._line._watchers == set()
+        session: Any = self.client._pool.first
+        assert not session._requests.pending and session._changed.waiting == set()
+        assert self.device._mqtt._watchers == set()
         left = [task for task in asyncio.all_tasks() if task.get_name().startswith("navilink")]
         assert left == []
 

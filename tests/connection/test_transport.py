@@ -13,9 +13,6 @@ from dataclasses import dataclass
 from typing import Any, Iterable, Sequence
 
 import pytest
-from support.programs import start_program
-from support.reliability_tools import eventually, quick, said, soon
-from support.transports import WAYS, Way, each_way
 
 from navien_nwp500 import ConfigurationError, NaviLinkClient, RequestTimeoutError, WebSocketError
 from navien_nwp500._connection import aiomqtt_websocket, connector, transport
@@ -27,6 +24,9 @@ from navien_nwp500.simulator.cloud import mqtt_packets
 from navien_nwp500.simulator.cloud.mqtt_packets import Packet
 from navien_nwp500.simulator.faults.base import ClientConnection, PacketFault
 from navien_nwp500.simulator.faults.registry import Cut, HalfOpen, Lost, NoMqtt5, Refuse, Revoke
+from support.programs import start_program
+from support.reliability_tools import eventually, quick, said, soon
+from support.transports import WAYS, Way, each_way
 
 HEATER = "cmd/52/navilink-0123456789ab"
 
@@ -313,7 +313,7 @@ async def test_the_transport_is_what_is_wanted_and_installed(
             assert expected in str(caught.value)
         else:
             await device.get_status()
-            assert type(client._exchange.first._link._link).__name__ == expected
+            assert type(client._pool.first._link._link).__name__ == expected
 
 
 READS = """
@@ -334,7 +334,7 @@ async def main():
     async with NaviLinkClient(NaviLinkConfig.from_environment()) as client:
         device = (await client.get_devices())[0]
         connected = (await device.get_status()).device_connected
-        print(type(client._exchange.first._link._link).__name__, connected)
+        print(type(client._pool.first._link._link).__name__, connected)
 
 asyncio.run(main())
 """

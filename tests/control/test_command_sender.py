@@ -12,7 +12,6 @@ from typing import Any, AsyncIterator, Awaitable, Callable, Optional
 
 import aiomqtt
 import pytest
-from support.control_examples import EXAMPLES, Example
 
 from navien_nwp500 import (
     CommandRejectedError,
@@ -54,6 +53,7 @@ from navien_nwp500.protocol.tou import TOUPeriod
 from navien_nwp500.protocol.types import HalfCelsius, Percent, RecircMode
 from navien_nwp500.simulator import Simulator
 from navien_nwp500.simulator.heater.appliance import Heater
+from support.control_examples import EXAMPLES, Example
 
 LIMIT = 60.0
 ADDRESS = Address("0123456789ab", "1234", 10001)
@@ -683,7 +683,7 @@ async def test_every_row_fails_plainly(manner: str, expected: type[Exception]) -
                 other.heater.status(),
                 **{part.field: _not(part, wish(command)) for part in command.expects},
             )
-            await asyncio.wait_for(device._line._session.wait_connected(), LIMIT)
+            await asyncio.wait_for(device._mqtt._connection.wait_connected(), LIMIT)
             with pytest.raises(expected):
                 await told(device, command)
         rows = len(CONTROL) if manner != "unchanged" else len([c for c in CONTROL if c.expects])

@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any, Iterator
 
 import pytest
-from support.programs import running
 
 from navien_nwp500.exceptions import ConfigurationError
 from navien_nwp500.history.csv import COLUMNS, BufferedCsvRecorder, CsvRecorder
 from navien_nwp500.protocol.fields import decode_fields, encode_fields, field_specs
 from navien_nwp500.protocol.status import DeviceStatus
+from support.programs import running
 
 # Requirements L3, for ever.
 FIRST_SEVEN = (

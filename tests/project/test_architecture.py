@@ -1,8 +1,9 @@
-"""The floors of the house: a module imports only from below its own."""
+"""The import rule of docs/ARCHITECTURE.md: a module imports only from lower levels."""
 
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from pathlib import Path
 from typing import Iterator
 
@@ -10,155 +11,144 @@ import pytest
 
 PACKAGE = Path(__file__).parents[2] / "navien_nwp500"
 
-FLOORS = [
-    {
-        "exceptions",
-        "version",
-        "faults",
-        "waiting",
-        "health",
-        "redaction",
-        "compact",
-        "parsing",
-        "choosing",
-    },
-    {"config", "quantities", "wire", "week", "leases", "mailbox", "pace", "traffic"},
-    {"models", "schedules", "tou", "energy", "pulse", "har"},
-    {"commands"},
-    {"protocol", "recording", "reports"},
-    {"rest", "session_file", "link", "reach"},
-    {"auth", "aws_iot_websocket", "pure_websocket", "answers"},
-    {"dialer", "record", "subscribed", "remedies"},
-    {"asking"},
-    {"session"},
-    {"exchange"},
-    {"mqtt"},
-    {"control"},
-    {"programs"},
-    {"readings"},
-    {"device"},
-    {"client"},
-    {"doctor", "bridges"},
-    {"cli", "__main__", "pytest_plugin"},
-]
-FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
-#: Simulator and analysis stand beside the house: they see the ground floors.
-BESIDE = {"simulator", "analysis"}
-#: Who sees them: what the command line and the test kit bring to people.
-SEES_BESIDE = {"cli": BESIDE, "pytest_plugin": {"simulator"}}
-BESIDE_SEES = set().union(*FLOORS[:5])
+#: A folder counts as one module; modules of one level do not import each other.
+LEVELS = {
+    **dict.fromkeys(["exceptions", "_util"], 0),
+    **dict.fromkeys(["protocol", "config"], 1),
+    **dict.fromkeys(["models", "_connection", "simulator"], 2),
+    **dict.fromkeys(["auth", "mqtt", "aws_iot_websocket", "history"], 3),
+    **dict.fromkeys(["device", "analysis"], 4),
+    "client": 5,
+    **dict.fromkeys(["apps", "__main__"], 6),
+}
+SIMULATOR_MAY_IMPORT = {"protocol", "config", "exceptions", "_util"}
+#: Folders of apps that import others: the command line starts the programs.
+APPS_STARTED_BY_CLI = {"bridges", "report", "diagnostics", "dashboard"}
 
 
-def modules() -> Iterator[tuple[str, Path]]:
+def modules() -> Iterator[tuple[str, ...]]:
     for path in sorted(PACKAGE.rglob("*.py")):
-        relative = path.relative_to(PACKAGE)
-        if relative.name != "__init__.py" or len(relative.parts) > 1:
-            yield ".".join(relative.with_suffix("").parts), path
+        yield path.relative_to(PACKAGE).with_suffix("").parts
 
 
-def imports(name: str, path: Path) -> set[str]:
-    """The rooms of the house a module names, wherever the import stands in it."""
-    package = ["navien_nwp500", *name.split(".")[:-1]]
+def imports(module: tuple[str, ...], source: str) -> set[tuple[str, ...]]:
+    """Modules of the package that a module imports, also in functions and for type checking."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            names = [alias.name.split(".") for alias in node.names]
+            found |= {tuple(name[1:]) for name in names if name[0] == PACKAGE.name}
         elif isinstance(node, ast.ImportFrom):
-            base = package[: len(package) - node.level + 1] if node.level else []
-            source = ".".join([*base, *([node.module] if node.module else [])])
-            found |= {source, *(f"{source}.{alias.name}" for alias in node.names)}
-    rooms = {target.split(".")[1] for target in found if target.startswith("navien_nwp500.")}
-    return rooms & (set(FLOOR) | BESIDE)
+            base = [*module[: len(module) - node.level]] if node.level else []
+            base += (node.module or "").split(".") if node.module else []
+            if node.level or base[0] == PACKAGE.name:
+                base = base if node.level else base[1:]
+                found |= {(*base, alias.name) for alias in node.names}
+    return {target for target in found if target and target[0] in LEVELS}
 
 
-def violations(name: str, seen: set[str]) -> list[str]:
-    room = name.split(".")[0]
-    if room in BESIDE:
-        return [f"{name} -> {other}" for other in seen - BESIDE_SEES - {room}]
+def violations(module: tuple[str, ...], targets: set[tuple[str, ...]]) -> list[str]:
+    own = module[0]
     bad = []
-    for other in seen - {room}:
-        if other in BESIDE:
-            if other not in SEES_BESIDE.get(room, set()):
-                bad.append(f"{name} -> {other}")
-        elif FLOOR[other] >= FLOOR[room] and not (room == "__main__" and other == "cli"):
-            bad.append(f"{name} -> {other}")
+    for target in sorted(targets):
+        other = target[0]
+        if own == other == "apps":
+            apart = module[1:2] != target[1:2]
+            wrong = apart and not (module[1] == "cli" and target[1] in APPS_STARTED_BY_CLI)
+        elif own == other or (own, other) == ("__main__", "apps"):
+            wrong = False
+        elif own == "simulator":
+            wrong = other not in SIMULATOR_MAY_IMPORT
+        elif other == "simulator":
+            wrong = module[:2] not in {("apps", "cli"), ("apps", "pytest_plugin")}
+        elif own == "apps" and other == "_connection":
+            wrong = module[1] != "diagnostics"
+        else:
+            wrong = LEVELS[own] <= LEVELS[other]
+        if wrong:
+            bad.append(f"{'.'.join(module)} imports {'.'.join(target)}")
     return bad
 
 
-def test_imports_point_down() -> None:
-    found = dict(modules())
-    homeless = [name for name in found if name.split(".")[0] not in {*FLOOR, *BESIDE}]
-    assert homeless == [], "they have no floor: give them one"
-    wrong = [each for name, path in found.items() for each in violations(name, imports(name, path))]
-    assert wrong == []
-
-
-def test_the_walk_sees_imports_in_functions_and_under_type_checking(tmp_path: Path) -> None:
-    module = tmp_path / "wire.py"
-    module.write_text(
-        "from typing import TYPE_CHECKING\n"
-        "if TYPE_CHECKING:\n    from .device import NaviLinkDevice\n"
-        "def late():\n    from .. import navien_nwp500\n    import navien_nwp500.client\n"
-        "    from . import mqtt\n"
-    )
-    assert imports("wire", module) == {"device", "client", "mqtt"}
-    assert violations("wire", {"device"}) == ["wire -> device"]
-    assert violations("models", {"schedules"}) == ["models -> schedules"]
-    assert violations("device", {"simulator"}) == ["device -> simulator"]
-    assert violations("simulator.rest", {"auth"}) == ["simulator.rest -> auth"]
-    assert violations("analysis.sums", {"simulator"}) == ["analysis.sums -> simulator"]
-    assert violations("device", {"analysis"}) == ["device -> analysis"]
-    assert violations("pytest_plugin", {"simulator", "client"}) == []
-    assert violations("pytest_plugin", {"analysis"}) == ["pytest_plugin -> analysis"]
-    assert violations("pytest_plugin", {"cli"}) == ["pytest_plugin -> cli"]
-
-
-def test_the_picture_of_the_house_shows_its_floors() -> None:
-    text = (PACKAGE.parent / "docs" / "ARCHITECTURE.md").read_text("utf-8")
-    picture = text.partition("```text\n")[2].partition("```")[0]
-    house, beside = picture.split("\n\n")
-    shown: dict[int, set[str]] = {}
-    number = len(FLOORS)
-    for line in house.splitlines():
-        number = int(line[:4].strip() or number)
-        shown.setdefault(number, set()).update(line[4:35].split())
-    assert list(shown) == sorted(shown, reverse=True)
-    assert [shown[floor] for floor in sorted(shown)] == FLOORS
-    assert {line.split()[0] for line in beside.splitlines()} == BESIDE
-
-
-def test_only_one_file_knows_the_aws_sdk() -> None:
-    knowing = [name for name, path in modules() if "awscrt" in _imported_packages(path)]
-    assert knowing == ["aws_iot_websocket"]
+@pytest.mark.parametrize("module", list(modules()), ids=".".join)
+def test_a_module_imports_only_from_lower_levels(module: tuple[str, ...]) -> None:
+    assert module[0] in LEVELS or module == ("__init__",), f"give {module[0]} a level"
+    source = PACKAGE.joinpath(*module).with_suffix(".py").read_text("utf-8")
+    if module != ("__init__",):
+        assert violations(module, imports(module, source)) == []
 
 
 @pytest.mark.parametrize(
-    ("library", "file"), [("aiomqtt", "pure_websocket"), ("botocore", "pure_websocket")]
+    ("module", "source"),
+    [
+        (("config",), "from .device import NaviLinkDevice"),
+        (("models",), "from ._connection import pool"),
+        (("protocol", "fields"), "def late():\n    from ..client import NaviLinkClient"),
+        (("device",), "if TYPE_CHECKING:\n    import navien_nwp500.analysis.tariff"),
+        (("simulator", "cloud", "rest_api"), "from ...auth import NaviLinkAuth"),
+        (("device",), "from .simulator import Simulator"),
+        (("apps", "bridges", "follower"), "from ..._connection.pool import ConnectionPool"),
+        (("apps", "report", "html"), "from ..bridges import follower"),
+        (("apps", "bridges", "follower"), "from ...simulator import Simulator"),
+    ],
 )
-def test_only_one_file_of_the_client_knows_a_library_of_the_pure_link(
-    library: str, file: str
+def test_the_rule_sees_every_kind_of_violation(module: tuple[str, ...], source: str) -> None:
+    assert len(violations(module, imports(module, source))) == 1
+
+
+def test_no_two_modules_and_no_two_public_classes_share_a_name() -> None:
+    """The modules of commands are named like the commands, so they do not count."""
+    names = Counter(
+        one[-1] for one in modules() if one[-1] != "__init__" and "commands" not in one[:-1]
+    )
+    classes = Counter(
+        node.name
+        for one in modules()
+        for node in ast.parse(PACKAGE.joinpath(*one).with_suffix(".py").read_text("utf-8")).body
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    )
+    assert [name for name, count in (names + classes).items() if count > 1] == []
+
+
+def test_the_folders_are_few() -> None:
+    entries = {path.name for path in PACKAGE.iterdir() if path.name != "__pycache__"}
+    assert len(entries) <= 18 and max(LEVELS.values()) < 8
+    for folder in (path.parent for path in PACKAGE.rglob("__init__.py")):
+        assert ast.get_docstring(ast.parse((folder / "__init__.py").read_text("utf-8"))), folder
+
+
+@pytest.mark.parametrize(
+    ("library", "files"),
+    [
+        ("awscrt", {"aws_iot_websocket"}),
+        ("botocore", {"aiomqtt_websocket"}),
+        ("aiomqtt", {"aiomqtt_websocket", "home_assistant", "wifi_module"}),
+    ],
+)
+def test_a_foreign_library_has_one_file_in_the_client_and_in_each_program(
+    library: str, files: set[str]
 ) -> None:
-    knowing = [name for name, path in modules() if library in _imported_packages(path)]
-    beside = ("simulator.", "bridges.")
-    assert [name for name in knowing if not name.startswith(beside)] == [file]
+    found = set()
+    for one in modules():
+        for node in ast.walk(
+            ast.parse(PACKAGE.joinpath(*one).with_suffix(".py").read_text("utf-8"))
+        ):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and not node.level:
+                names = [node.module or ""]
+            if any(name.split(".")[0] == library for name in names):
+                found.add(one[-1])
+    assert found == files
 
 
-def test_only_one_line_crosses_threads() -> None:
-    crossings = [
-        (name, node.attr)
-        for name, path in modules()
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+def test_one_place_calls_into_the_event_loop_from_another_thread() -> None:
+    calls = [
+        (one[-1], node.attr)
+        for one in modules()
+        for node in ast.walk(
+            ast.parse(PACKAGE.joinpath(*one).with_suffix(".py").read_text("utf-8"))
+        )
         if isinstance(node, ast.Attribute)
         and node.attr in {"call_soon_threadsafe", "run_coroutine_threadsafe"}
     ]
-    assert crossings == [("aws_iot_websocket", "call_soon_threadsafe")]
-
-
-def _imported_packages(path: Path) -> set[str]:
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, ast.Import):
-            found |= {alias.name.split(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
-            found.add(node.module.split(".")[0])
-    return found
+    assert calls == [("aws_iot_websocket", "call_soon_threadsafe")]

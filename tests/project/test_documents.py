@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from apps.cli.test_processes import run
 
 ROOT = Path(__file__).parents[2]

@@ -12,11 +12,10 @@ import threading
 from dataclasses import replace
 from pathlib import Path
 
-from support.programs import start_program
-from support.transports import WAYS, each_way
-
 from navien_nwp500 import DeviceStatus, NaviLinkClient, NaviLinkConfig
 from navien_nwp500.simulator import Simulator
+from support.programs import start_program
+from support.transports import WAYS, each_way
 
 HERE = Path(__file__).parent
 PACKAGE = HERE.parent / "navien_nwp500"

@@ -15,10 +15,10 @@ import time
 from pathlib import Path
 
 import pytest
-from support.home_assistant_schema import SENSOR_CLASSES
-from support.programs import running
 
 import navien_nwp500
+from support.home_assistant_schema import SENSOR_CLASSES
+from support.programs import running
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 LIMIT = 60.0

@@ -9,8 +9,7 @@ import click
 import pytest
 
 import navien_nwp500
-from navien_nwp500.apps.cli.app import PAGES
-from navien_nwp500.apps.cli.app import navien_nwp500 as words
+from navien_nwp500.apps.cli.app import PAGES, navien_nwp500 as words
 
 HEAVY = {"aiohttp", "awscrt", "awsiot", "asyncio", "ssl", "dotenv", "rich.console", "pandas"}
 

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from support.reference_page import NUMBERS, TEXT, chapter, cited, resolves
 
 ROOT = Path(__file__).parents[2]

@@ -78,7 +78,7 @@ async def live(client: NaviLinkClient, sim: Simulator, told: io.StringIO, csv: P
     await attempt(device.get_info())
     sim.cloud.book.revoke_keys()
     await sim.cloud.drop_connections()
-    await attempt(client._exchange.first.wait_connected())
+    await attempt(client._pool.first.wait_connected())
     await sim.unplug()
     await attempt(device.get_status())
     await sim.plug_in()
@@ -87,7 +87,7 @@ async def live(client: NaviLinkClient, sim: Simulator, told: io.StringIO, csv: P
         async for status in device.watch(interval=60):
             recorder.write(status, datetime.now(timezone.utc))
             break
-    told.write(f"{client!r} {device!r} {mqtt!r} {client._auth!r} {client._exchange.first!r}")
+    told.write(f"{client!r} {device!r} {mqtt!r} {client._auth!r} {client._pool.first!r}")
     told.write(f"{device.address!r} {device.info!r} {client.config!r} {device.health!r}")
 
 

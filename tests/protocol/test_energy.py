@@ -8,8 +8,7 @@ import datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from navien_nwp500.exceptions import ProtocolError
 from navien_nwp500.protocol.energy import (

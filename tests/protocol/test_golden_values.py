@@ -16,8 +16,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from support.control_examples import EXAMPLES, Example
-from support.reference_page import chapter, resolves
 
 from navien_nwp500 import DeviceStatus, NaviLinkClient, Reservation, models
 from navien_nwp500.history import csv
@@ -79,6 +77,8 @@ from navien_nwp500.protocol.types import (
     Watts,
 )
 from navien_nwp500.simulator import Simulator
+from support.control_examples import EXAMPLES, Example
+from support.reference_page import chapter, resolves
 
 FIELDS = Path(__file__).with_name("golden_fields.txt")
 

@@ -8,8 +8,7 @@ import struct
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from navien_nwp500.exceptions import ProtocolError
 from navien_nwp500.protocol.commands import END_SESSION, FEATURES, STATUS, Command

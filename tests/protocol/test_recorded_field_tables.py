@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from support import captures
 
 from navien_nwp500.protocol.features import DeviceFeatures
 from navien_nwp500.protocol.fields import field_specs
 from navien_nwp500.protocol.status import DeviceStatus
+from support import captures
 
 if not captures.HERE:
     pytest.skip(captures.ABSENT, allow_module_level=True)

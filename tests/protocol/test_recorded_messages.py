@@ -9,10 +9,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from support import captures
-from support.cloud_tools import answer_keys, key_paths
 
-from navien_nwp500.device import parse_info
+from navien_nwp500.device import parse_device_info
 from navien_nwp500.protocol.account import DeviceInfo, FirmwareInfo, UserInfo
 from navien_nwp500.protocol.calendar import WEEKDAYS, WEEKEND
 from navien_nwp500.protocol.capture import MQTT, OUT, CaptureEntry, find_private, mask_entry
@@ -39,6 +37,8 @@ from navien_nwp500.protocol.types import (
     TouOverride,
     TouStatus,
 )
+from support import captures
+from support.cloud_tools import answer_keys, key_paths
 
 if not captures.HERE:
     pytest.skip(captures.ABSENT, allow_module_level=True)
@@ -551,4 +551,4 @@ def test_masks_leave_what_a_heater_measured_as_it_was() -> None:
         kept = mask_entry(frame(captures.rest(name)))
         assert find_private(kept.line) == [] and "eyJ" not in kept.line
     assert decode_tou(mask_entry(frame(captures.rest("tou"))).payload).periods
-    assert parse_info(mask_entry(frame(captures.rest("device_list"))).payload[0]).online
+    assert parse_device_info(mask_entry(frame(captures.rest("device_list"))).payload[0]).online

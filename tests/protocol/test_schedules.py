@@ -8,8 +8,7 @@ from decimal import Decimal, localcontext
 from typing import Any, Callable
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from navien_nwp500.exceptions import ProtocolError, ValueOutOfRangeError
 from navien_nwp500.protocol.calendar import (

@@ -316,10 +316,7 @@ def child(words: list[str]) -> None:
 
 def with_hypothesis(seconds: int, seed: int) -> tuple[bool, str]:
     """Draw bytes in rounds until the time is up; the seed numbers the rounds."""
-    from hypothesis import HealthCheck, Phase, given
-    from hypothesis import seed as seeded
-    from hypothesis import settings
-    from hypothesis import strategies as st
+    from hypothesis import HealthCheck, Phase, given, seed as seeded, settings, strategies as st
 
     known = decoders()
     runs: Counter[str] = Counter()

@@ -270,7 +270,7 @@ class Watcher:
 
 def count_polls(client: NaviLinkClient, watchers: list[Watcher], book: Book) -> None:
     """Stand between the watchers and the session, and count what their polls become."""
-    session: Any = client._exchange.first
+    session: Any = client._pool.first
     request = session.request
 
     async def counted(address: Any, command: Any, body: Any = None) -> Any:
@@ -347,7 +347,7 @@ class Soak:
         self.left = sorted(
             task.get_name() for task in asyncio.all_tasks() if "navilink" in task.get_name()
         )
-        if client._exchange.first._asking.answers or client._exchange.first._changed.waiting:
+        if client._pool.first._requests.pending or client._pool.first._changed.waiting:
             self.book.problem("the closed session keeps futures")
 
     async def _live(self, client: NaviLinkClient) -> None:

@@ -38,7 +38,7 @@ class Watch:
         self.found: dict[str, str] = {}
         self._thread = threading.get_ident()
         self._on = False
-        sys.addaudithook(self._hear)
+        sys.addaudithook(self._received)
 
     def begin(self) -> None:
         self._on = True

@@ -1,1 +1,1 @@
-"""What the heaters say, told on to other programs: Home Assistant over MQTT, and Prometheus."""
+"""Bridges to other systems: Home Assistant over MQTT, and Prometheus. Needs the extra ``bridges``."""

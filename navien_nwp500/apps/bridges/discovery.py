@@ -284,13 +284,13 @@ def _water_heater(topics: Topics, features: DeviceFeatures, control: bool) -> di
     if high:
         found["min_temp"], found["max_temp"] = HalfCelsius(low).celsius, HalfCelsius(high).celsius
     choosable = [
-        DHWMode(value) for value, gate in DHW_MODE.value_capabilities if gate.open(features)
+        DHWMode(value) for value, gate in DHW_MODE.value_capabilities if gate.available(features)
     ]
     # Off is a state to be shown, whether or not it can be chosen.
     found["modes"] = [_MODE_NAMES[mode] for mode in (*choosable, DHWMode.POWER_OFF)]
     if control:
         found["temperature_command_topic"] = topics.command("temperature")
         found["mode_command_topic"] = topics.command("mode")
-        if all(gate.open(features) for gate in POWER_OFF.capabilities):
+        if all(gate.available(features) for gate in POWER_OFF.capabilities):
             found["power_command_topic"] = topics.command("power")
     return found

@@ -21,7 +21,7 @@ from ...protocol.redaction import logger
 from ...protocol.status import DeviceStatus
 from ...protocol.types import Flag
 
-_LOGGER = logger(__name__)
+_LOGGER = logger("navien_nwp500.bridges")
 
 #: Polls in a row that may stay without a status before the last one is no longer told.
 SILENT_POLLS = 3

@@ -30,7 +30,7 @@ from ...protocol.types import DHWMode, Flag
 from .discovery import MODES, Topics, discovery, state
 from .follower import Follower
 
-_LOGGER = logger(__name__)
+_LOGGER = logger("navien_nwp500.bridges")
 
 ONLINE, OFFLINE = "online", "offline"
 #: Seconds for the broker to take a last word.
@@ -84,7 +84,7 @@ class Broker:
             tls_context=context,
             will=will,
             keepalive=30,
-            logger=logging.getLogger(f"{__name__}.client"),
+            logger=logging.getLogger("navien_nwp500.bridges.library"),
         )
 
 

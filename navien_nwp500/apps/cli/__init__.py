@@ -1,1 +1,1 @@
-"""Words for people: the command line."""
+"""The command line: options, context, runner, and one module per command in ``commands``."""

@@ -24,12 +24,12 @@ class CommandModule(NamedTuple):
 
 
 PAGES = {
-    "set": CommandModule("setting", "set_", "Tell the heater what to do, and see that it did."),
+    "set": CommandModule("set", "set_", "Tell the heater what to do, and see that it did."),
     "reservations": CommandModule(
-        "lists", "reservations", "See and change what the heater does by the clock."
+        "reservations", "reservations", "See and change what the heater does by the clock."
     ),
-    "tou": CommandModule("plan", "tou", "See and change prices by season, weekday and time."),
-    "energy": CommandModule("history", "energy", "See what the heat pump and the elements took."),
+    "tou": CommandModule("tou", "tou", "See and change prices by season, weekday and time."),
+    "energy": CommandModule("energy", "energy", "See what the heat pump and the elements took."),
     "doctor": CommandModule(
         "doctor", "doctor", "Say where the way to a reading ends, why, and what to do."
     ),
@@ -37,7 +37,7 @@ PAGES = {
         "bridge", "bridge", "Tell Home Assistant or Prometheus what your heaters are doing."
     ),
     "install-service": CommandModule(
-        "service",
+        "install_service",
         "install_service",
         "Print what keeps a service running: a systemd user unit, or a container file.",
     ),
@@ -56,9 +56,7 @@ PAGES = {
     "completion": CommandModule(
         "completion", "completion", "Print what makes your shell complete words and options."
     ),
-    "info": CommandModule(
-        "about", "info", "Say what the heater is, and what it can and cannot do."
-    ),
+    "info": CommandModule("info", "info", "Say what the heater is, and what it can and cannot do."),
 }
 
 
@@ -72,7 +70,9 @@ class CommandGroup(Group):
         page = PAGES.get(cmd_name)
         if page is None:
             return super().get_command(ctx, cmd_name)
-        word: click.Command = getattr(import_module(f".{page.module}", __package__), page.attribute)
+        word: click.Command = getattr(
+            import_module(f".commands.{page.module}", __package__), page.attribute
+        )
         return word
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

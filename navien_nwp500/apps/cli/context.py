@@ -7,10 +7,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, AsyncIterator, Awaitable, TypeVar
 
-from ..._util.matching import find_matching
 from ...client import NaviLinkClient
 from ...config import NaviLinkConfig
-from ...device import NaviLinkDevice
+from ...device import NaviLinkDevice, find_devices
 from ...exceptions import (
     ConfigurationError,
     DeviceError,
@@ -100,7 +99,7 @@ async def heaters(client: NaviLinkClient, wanted: str | None) -> list[NaviLinkDe
     wanted = wanted or client.config.device_mac
     found = await client.get_devices()
     if wanted is not None:
-        found = find_matching(found, wanted)
+        found = find_devices(found, wanted)
         if len(found) > 1:
             candidates = ", ".join(f"{one.name} ({one.mac_address})" for one in found)
             raise DeviceError(f"{wanted!r} may be any of {candidates}; say more of it")

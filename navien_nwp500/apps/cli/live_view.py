@@ -31,7 +31,7 @@ _STATES = {
     HealthState.IDLE: ("not connected", "dim"),
     HealthState.CONNECTING: ("connection lost, seeking it", "yellow"),
     HealthState.ONLINE: ("connected", "green"),
-    HealthState.SILENT: ("heater silent, trying again", "yellow"),
+    HealthState.UNRESPONSIVE: ("heater silent, trying again", "yellow"),
     HealthState.OFFLINE: ("heater offline", "red"),
 }
 

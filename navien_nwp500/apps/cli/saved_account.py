@@ -15,7 +15,8 @@ from typing import Any
 
 from platformdirs import user_cache_path, user_config_path
 
-from ..._connection.session_file import write_private
+from ..._util.extras import missing_extra
+from ..._util.files import write_atomically
 from ...config import NaviLinkConfig, ReconnectConfig
 from ...exceptions import ConfigurationError
 
@@ -70,7 +71,7 @@ def system_keyring() -> Any:
         import keyring.errors
     except ModuleNotFoundError as error:
         raise ConfigurationError(
-            f"a kept password needs {error.name}: pip install 'navien-nwp500[cli,keyring]'"
+            missing_extra("saving the password", error.name, "keyring")
         ) from error
     return keyring
 
@@ -120,7 +121,8 @@ def remembered() -> SavedAccount | None:
 
 def remember(account: SavedAccount) -> None:
     """Write who signed in, for the user alone."""
-    write_private(account_file(), json.dumps(asdict(account), indent=1) + "\n")
+    content = json.dumps(asdict(account), indent=1) + "\n"
+    write_atomically(account_file(), content.encode(), private=True)
 
 
 def configuration() -> NaviLinkConfig:

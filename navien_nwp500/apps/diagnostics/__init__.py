@@ -1,1 +1,4 @@
-"""What ``doctor`` checks, and its advice."""
+"""Connection diagnostics: the checks of ``doctor``, and its advice.
+
+The one program that may import ``_connection``, to look at a connection while it is being made.
+"""

@@ -22,13 +22,12 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import AsyncGenerator, Awaitable, Callable, NamedTuple, Sequence
 
-from ..._connection.connector import WORST_SKEW, Connector
+from ..._connection.connector import MAX_CLOCK_SKEW, Connector
 from ..._connection.rest_client import tls_context
 from ..._connection.transport import HandshakeRefusedError, Transport
-from ..._util.matching import find_matching
-from ...client import NaviLinkClient
+from ...client import NaviLinkClient, choose_transports
 from ...config import SETTINGS, NaviLinkConfig
-from ...device import NaviLinkDevice
+from ...device import NaviLinkDevice, find_devices
 from ...exceptions import (
     APIError,
     CommunicationError,
@@ -120,16 +119,16 @@ class Way:
         skew = await self._client.auth.measure_skew()
         if skew is None:
             return Fact("the cloud does not tell its time")
-        if abs(skew) >= WORST_SKEW:
+        if abs(skew) >= MAX_CLOCK_SKEW:
             direction = "behind" if skew > 0 else "ahead"
             raise advice.WrongClockError(f"this machine is {abs(skew):.0f} s {direction}")
-        return Fact(f"{abs(skew):.0f} s off, {WORST_SKEW:.0f} s are allowed")
+        return Fact(f"{abs(skew):.0f} s off, {MAX_CLOCK_SKEW:.0f} s are allowed")
 
     async def sign_in(self) -> Fact:
         if self._config.password:
             await self._client.authenticate()
             return Fact("e-mail and password are accepted")
-        await self._client.auth.ready()
+        await self._client.auth.ensure_signed_in()
         return Fact("not needed: the saved session holds")
 
     async def token(self) -> Fact:
@@ -139,7 +138,7 @@ class Way:
     async def heater(self) -> Fact:
         wanted, count = self._device or self._config.device_mac, len(self._heaters)
         if wanted is not None:
-            self._heaters = find_matching(self._heaters, wanted)
+            self._heaters = find_devices(self._heaters, wanted)
             if len(self._heaters) > 1:
                 raise advice.NoHeaterError(f"{len(self._heaters)} of {count} NWP500 can be meant")
         if not self._heaters:
@@ -147,7 +146,7 @@ class Way:
         return Fact(f"{count} NWP500 on the account")
 
     async def aws_keys(self) -> Fact:
-        keys = await self._client.auth.aws_keys()
+        keys = await self._client.auth.aws_credentials()
         left = (keys.expires_at - time.time()) / 60
         return Fact(f"given, to be renewed in {left:.0f} min")
 
@@ -160,7 +159,7 @@ class Way:
     async def signature(self) -> Fact:
         """Dial; what else than a refusal ends that is the next step's."""
         try:
-            link = await Connector(self._client.auth, self._config).dial()
+            link = await Connector(self._client.auth, self._config, choose_transports).connect()
         except HandshakeRefusedError:
             raise
         except (WebSocketError, RequestTimeoutError) as error:

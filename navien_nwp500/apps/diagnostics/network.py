@@ -15,7 +15,7 @@ import ssl
 from typing import Any, Awaitable, TypeVar
 from urllib.parse import urlsplit
 
-from ..._util.aio import unless_lost, wait_at_most
+from ..._util.aio import ignore_lost_transport, wait_at_most
 from ...exceptions import CommunicationError, RequestTimeoutError
 
 #: A resolver asks twice for 5 s each; a handshake needs two ways to the cloud and back, seconds.
@@ -89,7 +89,7 @@ async def certificate_end(url: str, trust: ssl.SSLContext) -> float:
     except OSError as error:
         raise NoConnectionError(f"no connection ({_why(error)})") from error
     certificate: Any = writer.get_extra_info("peercert")
-    with unless_lost():
+    with ignore_lost_transport():
         writer.transport.abort()
     return float(ssl.cert_time_to_seconds(certificate["notAfter"]))
 

@@ -1,1 +1,1 @@
-"""Reports: HTML, JSON, Markdown, charts."""
+"""Reports on recordings: HTML, JSON, Markdown and charts. Needs the extra ``analysis``."""

@@ -1,1 +1,1 @@
-"""Accounts, REST API, signatures, IoT policy and the broker process."""
+"""The cloud's own parts: accounts, REST API, signature check, IoT policy, broker process."""

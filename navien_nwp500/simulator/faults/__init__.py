@@ -1,1 +1,1 @@
-"""Faults that can be injected."""
+"""Fault injection: what can be made to go wrong, one dataclass per fault, and the registry."""

@@ -22,7 +22,7 @@ from typing import (
 
 from aiohttp import web
 
-from ..._util.aio import unless_lost
+from ..._util.aio import ignore_lost_transport
 from ..cloud.accounts import AccountBook, HeaterRecord
 from ..cloud.mqtt_packets import Packet
 
@@ -164,7 +164,7 @@ def fault_table() -> dict[str, type[Fault]]:
 
 def hang_up(request: web.Request) -> web.Response:
     """Reset the connection instead of answering; the response goes nowhere."""
-    with unless_lost():
+    with ignore_lost_transport():
         if request.transport is not None:
             request.transport.abort()
     return web.Response()

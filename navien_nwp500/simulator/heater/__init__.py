@@ -1,1 +1,4 @@
-"""A simulated heater: plant, controller, Wi-Fi module."""
+"""A simulated heater: tank, heat pump, controller and Wi-Fi module.
+
+Imports ``protocol`` and below; the broker port is passed in.
+"""

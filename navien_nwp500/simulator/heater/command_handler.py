@@ -76,7 +76,9 @@ def allowed(understood: Understood, features: DeviceFeatures) -> bool:
     if not all(entry.allows(values[entry.name], features) for entry in command.parameters):
         return False
     first = values[command.parameters[0].name] if command.parameters else None
-    return all(gate.open(features) for value, gate in command.value_capabilities if value == first)
+    return all(
+        gate.available(features) for value, gate in command.value_capabilities if value == first
+    )
 
 
 class CommandHandler:
@@ -101,7 +103,9 @@ class CommandHandler:
         suffix = asked.topic[len(self._address.command_topic("")) :]
         understood = understand(suffix, asked.code, asked.body)
         features = self._heater.features
-        if understood is None or not all(g.open(features) for g in understood.command.capabilities):
+        if understood is None or not all(
+            g.available(features) for g in understood.command.capabilities
+        ):
             return []
         if asked.code in _CONTROLS and self._is_hurried():
             body = {"swVersion": 0, "failCode": _HURRIED}

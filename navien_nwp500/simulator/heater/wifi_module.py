@@ -38,7 +38,7 @@ from ..clock import Clock
 from ..cloud.iot_policy import MAX_TOPIC_BYTES
 from .queries import HeaterReply
 
-_LOGGER = logging.getLogger(__name__)
+_LOGGER = logging.getLogger("navien_nwp500.simulator")
 
 #: A heater answers in 2 to 4 s (protocol 9.9), seconds of its own time.
 REPLY_SECONDS = (2.0, 4.0)

@@ -1,1 +1,1 @@
-"""The loopback servers: HTTPS, MQTT gateway, admin API, latency."""
+"""The servers on loopback: HTTPS, MQTT gateway, admin API, latency proxy."""

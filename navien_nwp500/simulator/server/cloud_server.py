@@ -14,7 +14,7 @@ from typing import AsyncIterator, Callable, Sequence
 
 from aiohttp import web
 
-from ..._util.aio import unless_lost
+from ..._util.aio import ignore_lost_transport
 from ..cloud.accounts import LIFETIME_SECONDS, AccountBook, CloudAccount
 from ..cloud.broker_process import HOST, choose_broker, in_thread, running_broker
 from ..cloud.certificates import make_server_context
@@ -135,5 +135,5 @@ async def _serving(application: web.Application, tls: SSLContext) -> AsyncIterat
 
 
 def _turn_away(_: object, transport: asyncio.Transport) -> None:
-    with unless_lost():
+    with ignore_lost_transport():
         transport.abort()

@@ -15,7 +15,7 @@ from typing import Any, AsyncGenerator, AsyncIterator, Awaitable, Callable, Iter
 
 from aiohttp import WSMsgType, web
 
-from ..._util.aio import cancel_and_wait, unless_lost, wait_at_most
+from ..._util.aio import cancel_and_wait, ignore_lost_transport, wait_at_most
 from ..cloud import mqtt_packets
 from ..cloud.broker_process import HOST, BrokerPorts
 from ..cloud.counters import Counters
@@ -23,7 +23,7 @@ from ..cloud.iot_policy import Policy, PolicyViolation
 from ..cloud.mqtt_packets import MAX_PACKET_BYTES, Packet, PacketError, PacketSplitter
 from ..faults.registry import Faults
 
-_LOGGER = logging.getLogger(__name__)
+_LOGGER = logging.getLogger("navien_nwp500.simulator")
 _CHUNK_BYTES = 64 * 1024
 _BROKER_SECONDS = 5.0
 #: Who says nothing so long after the handshake is sent away.
@@ -138,7 +138,7 @@ class MqttConnection:
     def freeze(self) -> None:
         """Let nothing through either way, and close nothing, like a cable pulled out."""
         self._flowing.clear()
-        with unless_lost():
+        with ignore_lost_transport():
             if self._transport is not None:
                 self._transport.pause_reading()
 
@@ -146,7 +146,7 @@ class MqttConnection:
         """Let through what was held up."""
         if not self._flowing.is_set():
             self._flowing.set()
-            with unless_lost():
+            with ignore_lost_transport():
                 if self._transport is not None and not self._transport.is_closing():
                     self._transport.resume_reading()
 
@@ -308,7 +308,7 @@ class MqttConnection:
             await self._stream.send_bytes(data)
 
     def _abort(self) -> None:
-        with unless_lost():
+        with ignore_lost_transport():
             if self._transport is not None:
                 self._transport.abort()
 
@@ -345,7 +345,7 @@ def _acknowledge_now(transport: asyncio.Transport | None) -> None:
     """
     if _QUICKACK is None or transport is None:
         return
-    with unless_lost(), contextlib.suppress(OSError):
+    with ignore_lost_transport(), contextlib.suppress(OSError):
         sock: Any = transport.get_extra_info("socket")
         if sock is not None:
             sock.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)

@@ -21,7 +21,7 @@ from .mqtt_connection import ClientIds, MqttConnection
 
 PATH = "/mqtt"
 
-_LOGGER = logging.getLogger(__name__)
+_LOGGER = logging.getLogger("navien_nwp500.simulator")
 _CLOSE_SECONDS = 2.0
 
 

@@ -12,11 +12,10 @@ from typing import AsyncIterator
 
 import aiohttp
 import pytest
-from apps.cli.test_processes import LIMIT, run, start
 from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
-from support.reliability_tools import QUICK, SILENCE, quick, soon
 
+from apps.cli.test_processes import LIMIT, run, start
 from navien_nwp500 import NaviLinkClient
 from navien_nwp500._util.aio import cancel_and_wait, run_until_first
 from navien_nwp500.apps.bridges.follower import Follower
@@ -25,6 +24,7 @@ from navien_nwp500.protocol.fields import field_specs
 from navien_nwp500.protocol.status import DeviceStatus
 from navien_nwp500.protocol.types import Choice
 from navien_nwp500.simulator import Simulator
+from support.reliability_tools import QUICK, SILENCE, quick, soon
 
 DASHBOARD = Path(__file__).parents[3] / "examples" / "grafana" / "navien-nwp500.json"
 OPENMETRICS = {"Accept": "application/openmetrics-text; version=1.0.0"}

@@ -14,13 +14,12 @@ from pathlib import Path
 from typing import Any, Callable
 
 import pytest
-from apps.cli.test_processes import LIMIT, run, start
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
+from apps.cli.test_processes import LIMIT, run, start
 from navien_nwp500 import CommandRejectedError, NaviLinkClient
 from navien_nwp500.apps.cli.har import entries_of_har
-from navien_nwp500.device import parse_info
+from navien_nwp500.device import parse_device_info
 from navien_nwp500.exceptions import ConfigurationError, ProtocolError
 from navien_nwp500.protocol import capture
 from navien_nwp500.protocol.capture import (
@@ -483,7 +482,7 @@ def test_every_message_of_the_reference_is_decoded_and_nothing_private_is_left(p
         elif entry.direction == IN:
             assert (entry.status, entry.payload["code"]) == (200, 200)
             if entry.name == "POST /device/list":
-                assert parse_info(entry.payload["data"][0]).online
+                assert parse_device_info(entry.payload["data"][0]).online
     assert seen == decoders.keys()
 
 

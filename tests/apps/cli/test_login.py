@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from apps.cli.test_processes import LIMIT, run, start
 from platformdirs import user_cache_path, user_config_path
 
+from apps.cli.test_processes import LIMIT, run, start
 from navien_nwp500.apps.cli.saved_account import account_file, session_file
 from navien_nwp500.simulator import Simulator
 

@@ -17,8 +17,6 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
-from support.forked_cli import AVAILABLE, ForkServer
-from support.programs import start_program
 
 from navien_nwp500 import NaviLinkConfig
 from navien_nwp500.apps.cli.context import open_context
@@ -28,6 +26,8 @@ from navien_nwp500.models import Health, HealthState
 from navien_nwp500.protocol.fields import decode_fields, encode_fields
 from navien_nwp500.protocol.status import DeviceStatus
 from navien_nwp500.simulator import Simulator
+from support.forked_cli import AVAILABLE, ForkServer
+from support.programs import start_program
 
 LIMIT = 60.0
 

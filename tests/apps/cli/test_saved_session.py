@@ -7,9 +7,9 @@ import stat
 from pathlib import Path
 
 import pytest
-from apps.cli.test_processes import run
 from platformdirs import user_cache_path
 
+from apps.cli.test_processes import run
 from navien_nwp500 import NaviLinkConfig
 from navien_nwp500.apps.cli.saved_account import session_file
 from navien_nwp500.simulator import Simulator

@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import Iterator
 
 import pytest
-from apps.cli.test_commands import DEAR_DAY, TWO, Beside, exit_code, plan_file
 from rich.console import Console
-from support.control_examples import EXAMPLES
 
+from apps.cli.test_commands import DEAR_DAY, TWO, Beside, exit_code, plan_file
 from navien_nwp500.apps.cli.app import navien_nwp500
 from navien_nwp500.apps.cli.context import CommandContext
 from navien_nwp500.apps.cli.live_view import LiveView
@@ -26,6 +25,7 @@ from navien_nwp500.history.csv import CsvRecorder
 from navien_nwp500.simulator import Simulator
 from navien_nwp500.simulator.clock import Clock
 from navien_nwp500.simulator.heater.appliance import Heater
+from support.control_examples import EXAMPLES
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 RENEWED = bool(os.environ.get("RENEW_SNAPSHOTS"))

@@ -13,10 +13,7 @@ from typing import AsyncIterator, Callable, Iterator
 
 import aiomqtt
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from support.cloud_tools import connect_packet, publish_packet
-from support.reliability_tools import eventually, soon
+from hypothesis import given, strategies as st
 
 from navien_nwp500.exceptions import ConfigurationError
 from navien_nwp500.simulator import Simulator
@@ -33,6 +30,8 @@ from navien_nwp500.simulator.cloud.broker_process import (
     running_broker,
 )
 from navien_nwp500.simulator.cloud.built_in_broker import BuiltInBroker, Subscriptions
+from support.cloud_tools import connect_packet, publish_packet
+from support.reliability_tools import eventually, soon
 
 CHILDREN = [MOSQUITTO, *([IOTCORE] if find_spec("iotcore") else [])]
 V5 = aiomqtt.ProtocolVersion.V5

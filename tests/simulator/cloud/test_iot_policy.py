@@ -3,14 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from support.cloud_tools import (
-    MAC,
-    connect_packet,
-    make_account,
-    publish_packet,
-    subscribe_packet,
-    unsubscribe_packet,
-)
 
 from navien_nwp500.simulator.cloud.accounts import CloudAccount
 from navien_nwp500.simulator.cloud.iot_policy import Policy, PolicyViolation
@@ -20,6 +12,14 @@ from navien_nwp500.simulator.cloud.mqtt_packets import (
     PacketSplitter,
     publish,
     read_publish,
+)
+from support.cloud_tools import (
+    MAC,
+    connect_packet,
+    make_account,
+    publish_packet,
+    subscribe_packet,
+    unsubscribe_packet,
 )
 
 OTHER_MAC = f"{int(MAC, 16) + 1:012x}"

@@ -10,11 +10,11 @@ import pytest
 import pytest_asyncio
 from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient, TestServer
-from support.cloud_tools import EMAIL, MAC, PASSWORD, answer_keys, key_paths, make_account
 
 from navien_nwp500.simulator.cloud.accounts import AccountBook
 from navien_nwp500.simulator.cloud.counters import Counters
 from navien_nwp500.simulator.cloud.rest_api import BASE, RestApi
+from support.cloud_tools import EMAIL, MAC, PASSWORD, answer_keys, key_paths, make_account
 
 IDENTITY = {"macAddress": MAC, "additionalValue": "1234"}
 TOU_QUERY = {**IDENTITY, "controllerId": "12345678AB12345678", "userType": "O"}

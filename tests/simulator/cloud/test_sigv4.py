@@ -8,9 +8,9 @@ from urllib.parse import quote
 
 import pytest
 from awscrt import auth, http
-from support.cloud_tools import presign
 
 from navien_nwp500.simulator.cloud.sigv4 import IssuedKeys, SignatureRefused, verify
+from support.cloud_tools import presign
 
 NOW = 1_800_000_000.0
 HOST = "127.0.0.1"

@@ -14,21 +14,6 @@ from typing import Any, AsyncIterator, Awaitable, Callable, Iterable
 import aiohttp
 import pytest
 import pytest_asyncio
-from support.cloud_tools import (
-    EMAIL,
-    LIMIT,
-    MAC,
-    PASSWORD,
-    RawClient,
-    connect_packet,
-    make_account,
-    presign,
-    publish_packet,
-    raw_clients,
-    subscribe_packet,
-    tls_of,
-    unsubscribe_packet,
-)
 from yarl import URL
 
 from navien_nwp500.simulator.cloud import mqtt_packets
@@ -58,6 +43,21 @@ from navien_nwp500.simulator.faults.registry import (
 )
 from navien_nwp500.simulator.server.admin_api import _KINDS, _fields
 from navien_nwp500.simulator.server.cloud_server import Cloud
+from support.cloud_tools import (
+    EMAIL,
+    LIMIT,
+    MAC,
+    PASSWORD,
+    RawClient,
+    connect_packet,
+    make_account,
+    presign,
+    publish_packet,
+    raw_clients,
+    subscribe_packet,
+    tls_of,
+    unsubscribe_packet,
+)
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -5,6 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
+from navien_nwp500.exceptions import ConfigurationError
+from navien_nwp500.protocol.commands import COMMANDS
+from navien_nwp500.protocol.types import DHWMode
+from navien_nwp500.simulator import Simulator
+from navien_nwp500.simulator.heater.command_handler import EFFECTS
+from navien_nwp500.simulator.heater.firmware import Firmware
+from navien_nwp500.simulator.heater.queries import ANSWERS
 from support.control_examples import EXAMPLES
 from support.heater_bench import (
     DEVICE,
@@ -15,14 +23,6 @@ from support.heater_bench import (
     Bench,
     control,
 )
-
-from navien_nwp500.exceptions import ConfigurationError
-from navien_nwp500.protocol.commands import COMMANDS
-from navien_nwp500.protocol.types import DHWMode
-from navien_nwp500.simulator import Simulator
-from navien_nwp500.simulator.heater.command_handler import EFFECTS
-from navien_nwp500.simulator.heater.firmware import Firmware
-from navien_nwp500.simulator.heater.queries import ANSWERS
 
 
 def test_every_row_is_obeyed_or_answered() -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from support.heater_bench import APP, CLIENT, DEVICE, LIB_QUERY, MONDAY, Bench
 
 from navien_nwp500.simulator.heater.appliance import Heater
+from support.heater_bench import APP, CLIENT, DEVICE, LIB_QUERY, MONDAY, Bench
 
 # Energy, diagnostics, firmware (protocol 8.6, 8.11, 8.13)
 

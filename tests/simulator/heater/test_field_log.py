@@ -6,7 +6,6 @@ from datetime import datetime, timezone
 from typing import NamedTuple
 
 import pytest
-from support import captures
 
 from navien_nwp500.protocol.status import DeviceStatus
 from navien_nwp500.protocol.types import (
@@ -27,6 +26,7 @@ from navien_nwp500.simulator.heater.firmware import (
     shown_temperature,
     total_energy,
 )
+from support import captures
 
 if not captures.HERE:
     pytest.skip(captures.ABSENT, allow_module_level=True)

@@ -6,6 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+
+from navien_nwp500.protocol.types import DHWMode, Flag, HalfCelsius
 from support.heater_bench import (
     APP,
     DEMAND,
@@ -17,8 +19,6 @@ from support.heater_bench import (
     RESERVATIONS,
     Bench,
 )
-
-from navien_nwp500.protocol.types import DHWMode, Flag, HalfCelsius
 
 # Reservations (protocol 8.3)
 

@@ -9,6 +9,11 @@ from typing import Any, AsyncIterator
 
 import aiomqtt
 import pytest
+
+from navien_nwp500._util.aio import wait_at_most
+from navien_nwp500.protocol.types import DHWMode
+from navien_nwp500.simulator import Simulator
+from navien_nwp500.simulator.heater.firmware import Firmware
 from support.control_examples import EXAMPLES
 from support.heater_bench import (
     APP,
@@ -24,11 +29,6 @@ from support.heater_bench import (
     envelope,
 )
 
-from navien_nwp500._util.aio import wait_at_most
-from navien_nwp500.protocol.types import DHWMode
-from navien_nwp500.simulator import Simulator
-from navien_nwp500.simulator.heater.firmware import Firmware
-
 LIMIT = 60.0
 
 
@@ -38,7 +38,7 @@ class Foreign:
     def __init__(self, client: aiomqtt.Client) -> None:
         self._client = client
         self._messages = client.messages
-        self._session = 1768478400000
+        self._connection = 1768478400000
 
     async def publish(self, topic: str, payload: bytes) -> None:
         await self._client.publish(topic, payload, qos=1)
@@ -56,8 +56,8 @@ class Foreign:
         self, suffix: str, code: int, reply: str, *, answers: int = 1, **body: Any
     ) -> list[tuple[str, dict[str, Any]]]:
         """Send a request; all that comes under its ids before a later request is answered."""
-        self._session += 2
-        asked, marker = str(self._session), str(self._session + 1)
+        self._connection += 2
+        asked, marker = str(self._connection), str(self._connection + 1)
         topic, payload = envelope(suffix, code, reply, asked, **body)
         await self.publish(topic, payload)
         await self.publish(*envelope("st", 16777219, LIB, marker))

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Callable, Iterator
 
 import pytest
-from support.cloud_tools import LIMIT, make_account, raw_clients, tls_of
 from yarl import URL
 
 from navien_nwp500.simulator.cloud import certificates
 from navien_nwp500.simulator.cloud.broker_process import reserved_port
 from navien_nwp500.simulator.server.cloud_server import Cloud
+from support.cloud_tools import LIMIT, make_account, raw_clients, tls_of
 
 
 def children() -> set[str]:

@@ -176,9 +176,9 @@ async def test_a_cut_of_the_cloud_is_felt_and_healed() -> None:
             assert (await device.get_status()).dhw_charge_percent >= 0
             await sim.cloud.drop_connections()
             assert sim.cloud.counters.open_connections == 0
-            while client._exchange.first.connected:
+            while client._pool.first.connected:
                 await asyncio.sleep(0.01)
-            await asyncio.wait_for(client._exchange.first.wait_connected(), LIMIT)
+            await asyncio.wait_for(client._pool.first.wait_connected(), LIMIT)
             assert (await device.get_status()).dhw_charge_percent >= 0
 
 

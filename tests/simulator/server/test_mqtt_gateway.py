@@ -14,6 +14,10 @@ import pytest
 import pytest_asyncio
 from awscrt import auth, exceptions, mqtt
 from awsiot import mqtt_connection_builder
+from yarl import URL
+
+from navien_nwp500.simulator.cloud.sigv4 import IssuedKeys
+from navien_nwp500.simulator.server.cloud_server import Cloud
 from support.cloud_tools import (
     LIMIT,
     MAC,
@@ -25,10 +29,6 @@ from support.cloud_tools import (
     subscribe_packet,
     tls_of,
 )
-from yarl import URL
-
-from navien_nwp500.simulator.cloud.sigv4 import IssuedKeys
-from navien_nwp500.simulator.server.cloud_server import Cloud
 
 in_module_loop = pytest.mark.asyncio(loop_scope="module")
 

@@ -1,1 +1,1 @@
-"""One module per command, named like the command."""
+"""The commands, one module each, named like the command; each is loaded when it is called."""

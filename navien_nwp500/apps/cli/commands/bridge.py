@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ...._util.aio import run_until_first
+from ...._util.extras import missing_extra
 from ....config import environment
 from ....exceptions import ConfigurationError
 from ..context import CommandContext, heaters, open_context
@@ -141,9 +142,7 @@ async def _followers(
 
 
 def _missing(error: ModuleNotFoundError) -> ConfigurationError:
-    return ConfigurationError(
-        f"this bridge needs {error.name}: pip install 'navien-nwp500[bridges]'"
-    )
+    return ConfigurationError(missing_extra("this bridge", error.name, "bridges"))
 
 
 def password(file: Path | None) -> str | None:

@@ -17,7 +17,6 @@ import click
 from ...._util.aio import run_until_first
 from ....device import NaviLinkDevice
 from ....exceptions import ConfigurationError, NaviLinkError, ProtocolError
-from ....protocol import capture
 from ....protocol.capture import CaptureEntry, find_private
 from ..context import CommandContext, choose, first_answer, open_context
 from ..har import entries_of_har
@@ -113,7 +112,7 @@ class _Tap(logging.Handler):
 @contextmanager
 def _listening() -> Iterator[Passed]:
     """What passes meanwhile; it goes nowhere else, a person reads other things."""
-    log = logging.getLogger(capture.__name__)
+    log = logging.getLogger("navien_nwp500.traffic")
     passed: Passed = asyncio.Queue()
     tap, level, propagate = _Tap(passed), log.level, log.propagate
     log.addHandler(tap)

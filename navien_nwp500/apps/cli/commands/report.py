@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
-import tempfile
 import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Sequence
 
 import click
 
+from ...._util.extras import missing_extra
+from ...._util.files import write_atomically
 from ....exceptions import ConfigurationError, ValueOutOfRangeError
 from ....protocol.types import Volume
 from ..options import JSON
@@ -93,9 +93,7 @@ async def write(
         from ...report.markdown import markdown
         from ...report.tables import facts
     except ModuleNotFoundError as error:
-        raise ConfigurationError(
-            f"a report needs {error.name}: pip install 'navien-nwp500[analysis]'"
-        ) from error
+        raise ConfigurationError(missing_extra("a report", error.name, "analysis")) from error
     for path in (html, png):
         if path is not None and any(path.resolve() == each.resolve() for each in recordings):
             raise ConfigurationError(f"{path} is one of the recordings; name another file")
@@ -108,9 +106,9 @@ async def write(
     if html is None and not (as_json or as_markdown or png):
         html = recordings[0].with_suffix(".html")
     if html is not None:
-        _write_whole(html, page(found).encode())
+        write_atomically(html, page(found).encode())
     if png is not None:
-        _write_whole(png, picture(found))
+        write_atomically(png, picture(found))
     if as_json:
         print(json.dumps(document(found), indent=2, allow_nan=False))
     elif as_markdown:
@@ -125,19 +123,3 @@ async def write(
 def _said(fact: KeyFigure) -> str:
     text = f"{fact.name:15} {fact.value:>10}  "
     return textwrap.fill(fact.note, 80, initial_indent=text, subsequent_indent=" " * 28)
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all; what stood there before stays until then."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with open(descriptor, "wb") as file:
-            file.write(content)
-        # A file as any other: mkstemp makes it the owner's alone.
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(name, 0o666 & ~mask)
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from pathlib import Path
 
+from ...._util.files import write_atomically
 from ....protocol.capture import read_capture
 from ..context import simulator_class
 from ..runner import log_to_stderr
@@ -32,7 +32,7 @@ async def simulate(
     ) as simulator:
         lines = "".join(f"{name}={value}\n" for name, value in simulator.environment.items())
         if env_file is not None:
-            _write_private(env_file, lines)
+            write_atomically(env_file, lines.encode(), private=True)
         sys.stdout.write(lines)
         sys.stdout.flush()
         print("ready; Ctrl-C ends it", file=sys.stderr)
@@ -41,12 +41,3 @@ async def simulate(
         finally:
             if env_file is not None:
                 env_file.unlink(missing_ok=True)
-
-
-def _write_private(path: Path, text: str) -> None:
-    """Write for the owner alone, whole or not at all."""
-    draft = path.with_name(path.name + ".new")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with open(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-    os.replace(draft, path)

@@ -14,7 +14,7 @@ from ....protocol.status import DeviceStatus
 from ....protocol.types import Temperature, TemperatureType
 from ..context import choose, first_answer, open_context
 
-_LOGGER = logger(__name__)
+_LOGGER = logger("navien_nwp500.cli")
 
 
 async def status(

@@ -1,0 +1,11 @@
+"""Messages about optional packages."""
+
+from __future__ import annotations
+
+
+def missing_extra(feature: str, package: str | None, extra: str) -> str:
+    """Say which extra installs the package that a feature needs."""
+    return (
+        f"{feature} needs {package}: install the extra '{extra}', in a clone with "
+        f"pip install '.[{extra}]'"
+    )

@@ -217,7 +217,7 @@ def test_older_and_newer_firmware_is_decoded_quickly_too(
     body = {row.key: 2 for row in ROWS[:count] if row.key not in gone}
     body.update(more)
     expected = meaning(carefully(DeviceStatus, body))
-    monkeypatch.setattr(fields, "_decode_with_care", None)
+    monkeypatch.setattr("navien_nwp500.protocol.fields._decode_with_care", None)
     for _ in range(2):
         assert meaning(decode_fields(DeviceStatus, body)) == expected
     assert decode_fields(DeviceStatus, body).extra == more

@@ -28,15 +28,15 @@ MODEST = settings(max_examples=60, deadline=None, database=None)
 INT32 = st.integers(-(2**31), 2**31 - 1)
 
 
-def types(base: type[Any]) -> list[type[Any]]:
+def subclasses(base: type[Any]) -> list[type[Any]]:
     found = vars(types).values()
     return [t for t in found if inspect.isclass(t) and issubclass(t, base) and t is not base]
 
 
-CHOICES = types(Choice)
-TEMPERATURES = types(Temperature)
+CHOICES = subclasses(Choice)
+TEMPERATURES = subclasses(Temperature)
 #: Every type a field can have; Quantity itself and Temperature are only what they share.
-TYPES = [*[t for t in types(Quantity) if t is not Temperature], *CHOICES]
+TYPES = [*[t for t in subclasses(Quantity) if t is not Temperature], *CHOICES]
 
 
 def test_all_the_types_are_judged_here() -> None:

@@ -44,7 +44,7 @@ docs: $(SITE)  ## build the documents as a site; see it with python3 -m http.ser
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 pictures: $(INSTALLED)  ## draw the README's pictures anew, with chromium where it is installed
-	$(BIN)/python docs/pictures.py
+	$(BIN)/python scripts/pictures.py
 
 snapshots: $(INSTALLED)  ## write anew what every word prints (tests/snapshots); look at the difference
 	RENEW_SNAPSHOTS=1 $(BIN)/python -m pytest -q tests/apps/cli/test_snapshots.py

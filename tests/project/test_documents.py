@@ -19,14 +19,14 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 def tables(monkeypatch: pytest.MonkeyPatch) -> Any:
     """The program that makes them; its folder is on the path, as when it is run."""
-    monkeypatch.syspath_prepend(str(ROOT / "docs"))
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
     return importlib.import_module("tables")
 
 
 @pytest.mark.parametrize("name", ["COMMANDS.md", "DEVICE_DATA_SCHEMA.md", "CLI.md"])
 def test_a_generated_document_is_fresh(tables: Any, name: str) -> None:
     text = tables.documents()[ROOT / "docs" / name]
-    assert (ROOT / "docs" / name).read_text("utf-8") == text, "run: python docs/tables.py"
+    assert (ROOT / "docs" / name).read_text("utf-8") == text, "run: python scripts/tables.py"
 
 
 def test_every_command_and_field_is_in_its_document() -> None:

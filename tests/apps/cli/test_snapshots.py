@@ -130,7 +130,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
             heater.advance(900)
             recorder.write(heater.status(), heater.now)
     plan_file(tmp_path, DEAR_DAY)
-    shutil.copy(SNAPSHOTS.parents[1] / "reference" / "reading.jsonl", tmp_path)
+    shutil.copy(SNAPSHOTS.parents[3] / "reference" / "reading.jsonl", tmp_path)
     return tmp_path
 
 
@@ -156,7 +156,7 @@ def test_a_word_prints_what_it_printed(
 
 
 def test_every_word_has_a_snapshot(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(SNAPSHOTS.parents[1] / "docs"))
+    monkeypatch.syspath_prepend(str(SNAPSHOTS.parents[3] / "scripts"))
     import click
     from words import words  # type: ignore[import-not-found]
 

@@ -12,7 +12,7 @@ from navien_nwp500.apps.cli.app import navien_nwp500
 
 HEAD = """# The command line
 
-Every word and its options, made from the words themselves by `python docs/tables.py`. Each says the
+Every word and its options, made from the words themselves by `python scripts/tables.py`. Each says the
 same with `--help`.
 
 Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage or

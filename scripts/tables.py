@@ -1,7 +1,7 @@
 """Write the documents that are made from the tables and words: run me after changing one.
 
-python docs/tables.py           writes docs/COMMANDS.md, docs/DEVICE_DATA_SCHEMA.md and docs/CLI.md
-python docs/tables.py --check   exits 1 when one of them is stale
+python scripts/tables.py           writes docs/COMMANDS.md, docs/DEVICE_DATA_SCHEMA.md and docs/CLI.md
+python scripts/tables.py --check   exits 1 when one of them is stale
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any, Iterator
 
-import words
+import command_line
 
 from navien_nwp500.protocol.commands import COMMANDS, Command, Parameter
 from navien_nwp500.protocol.features import DeviceFeatures
@@ -18,12 +18,12 @@ from navien_nwp500.protocol.fields import field_specs
 from navien_nwp500.protocol.status import DeviceStatus
 from navien_nwp500.protocol.types import Choice, Quantity
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1] / "docs"
 
 COMMANDS_HEAD = """# Commands
 
 Every word the heater understands, made from the rows of `navien_nwp500/protocol/commands.py` by
-`python docs/tables.py`.
+`python scripts/tables.py`.
 
 Every write makes the heater judge its demand afresh and may start the compressor or an element. So
 the library does not send a wish that already holds (unless `force=True`), never repeats a command to
@@ -40,7 +40,7 @@ means that no status field shows the wish. *Gate* is the capability the heater m
 SCHEMA_HEAD = """# Device data
 
 Every field a heater sends, made from the rows of `navien_nwp500/models.py` by
-`python docs/tables.py`.
+`python scripts/tables.py`.
 
 The value of a field *is* the integer that was sent; the type knows what it means.
 `status.dhw_temperature == 121`, `status.dhw_temperature.celsius == 60.5`. The core fields, in bold,

@@ -29,7 +29,7 @@ from navien_nwp500.history.csv import CsvRecorder
 from navien_nwp500.history.recordings import load
 from navien_nwp500.simulator.heater.appliance import Heater
 
-FOLDER = Path(__file__).parent / "pictures"
+FOLDER = Path(__file__).parents[1] / "docs" / "pictures"
 #: A Monday in winter, where the heater stands.
 START = datetime(2026, 1, 12, tzinfo=timezone(timedelta(hours=-5)))
 POLL = 300

@@ -138,7 +138,7 @@ def documents() -> dict[Path, str]:
     return {
         HERE / "COMMANDS.md": COMMANDS_HEAD + "\n" + table(head, command_rows()),
         HERE / "DEVICE_DATA_SCHEMA.md": "\n".join(schema),
-        HERE / "CLI.md": words.page(),
+        HERE / "CLI.md": command_line.page(),
     }
 
 

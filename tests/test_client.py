@@ -66,6 +66,7 @@ async def test_from_sign_in_to_csv(sim: Simulator, client: NaviLinkClient, tmp_p
     assert sim.cloud.counters.passwords == 1
 
 
+@pytest.mark.navilink(frozen=True)  # what it pushes later would be the last status
 async def test_a_status_says_it_came_from_the_heater(client: NaviLinkClient) -> None:
     device = (await client.get_devices())[0]
     status = await device.get_status()

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from apps.cli.test_processes import run
 from navien_nwp500 import find_devices
 from navien_nwp500.simulator import Simulator
+from support.cli import run
 
 
 @dataclass(frozen=True)

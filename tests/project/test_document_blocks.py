@@ -22,9 +22,9 @@ from typing import Any, Iterator
 import click
 import pytest
 
-from apps.cli.test_processes import run
 from navien_nwp500.apps.cli.app import navien_nwp500
 from navien_nwp500.simulator import Simulator
+from support.cli import run
 from support.programs import start_program
 
 ROOT = Path(__file__).parents[2]

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from apps.cli.test_processes import run
+from support.cli import run
 
 ROOT = Path(__file__).parents[2]
 

@@ -19,7 +19,6 @@ import aiomqtt
 import pytest
 import trustme
 
-from apps.cli.test_processes import LIMIT, run, start
 from navien_nwp500 import DHWMode, NaviLinkClient
 from navien_nwp500._util.aio import cancel_and_wait
 from navien_nwp500.apps.bridges.discovery import FACES, MODES, Topics, discovery, state
@@ -34,6 +33,7 @@ from navien_nwp500.protocol.types import Flag, TouStatus
 from navien_nwp500.simulator import Simulator
 from navien_nwp500.simulator.cloud.built_in_broker import BuiltInBroker
 from navien_nwp500.simulator.faults.registry import Cut, Refuse, RestFault, Revoke
+from support.cli import LIMIT, run, start
 from support.home_assistant_schema import Display, complaints
 from support.reliability_tools import QUICK, SILENCE, eventually, quick, said, soon
 

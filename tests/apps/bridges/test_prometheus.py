@@ -15,7 +15,6 @@ import pytest
 from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
-from apps.cli.test_processes import LIMIT, run, start
 from navien_nwp500 import NaviLinkClient
 from navien_nwp500._util.aio import cancel_and_wait, run_until_first
 from navien_nwp500.apps.bridges.follower import Follower
@@ -24,6 +23,7 @@ from navien_nwp500.protocol.fields import field_specs
 from navien_nwp500.protocol.status import DeviceStatus
 from navien_nwp500.protocol.types import Choice
 from navien_nwp500.simulator import Simulator
+from support.cli import LIMIT, run, start
 from support.reliability_tools import QUICK, SILENCE, quick, soon
 
 DASHBOARD = Path(__file__).parents[3] / "examples" / "grafana" / "navien-nwp500.json"

@@ -16,7 +16,6 @@ from typing import Any, Callable
 import pytest
 from hypothesis import given, strategies as st
 
-from apps.cli.test_processes import LIMIT, run, start
 from navien_nwp500 import CommandRejectedError, NaviLinkClient
 from navien_nwp500.apps.cli.har import entries_of_har
 from navien_nwp500.device import parse_device_info
@@ -43,6 +42,7 @@ from navien_nwp500.simulator import Simulator, simulator
 from navien_nwp500.simulator.cloud.accounts import HeaterRecord, Location
 from navien_nwp500.simulator.heater.firmware import Firmware
 from navien_nwp500.simulator.heater.replay import Replay
+from support.cli import LIMIT, run, start
 
 REFERENCE = Path(__file__).parents[3] / "reference"
 RECORDINGS = sorted(REFERENCE.glob("*.jsonl"))

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from platformdirs import user_cache_path, user_config_path
 
-from apps.cli.test_processes import LIMIT, run, start
 from navien_nwp500.apps.cli.saved_account import account_file, session_file
 from navien_nwp500.simulator import Simulator
+from support.cli import LIMIT, run, start
 
-TESTS = Path(__file__).parent
+TESTS = Path(__file__).parents[2]
 
 
 def cloud_of(sim: Simulator) -> dict[str, str]:
@@ -145,8 +145,8 @@ class TestKeyring:
     @pytest.fixture
     def ring(self, tmp_path: Path) -> dict[str, str]:
         return {
-            "PYTHONPATH": os.pathsep.join([str(TESTS.parent), str(TESTS)]),
-            "PYTHON_KEYRING_BACKEND": "a_keyring.FileKeyring",
+            "PYTHONPATH": os.pathsep.join([str(TESTS.parent), str(TESTS / "support")]),
+            "PYTHON_KEYRING_BACKEND": "file_keyring.FileKeyring",
             "A_KEYRING": str(tmp_path / "ring.json"),
         }
 

@@ -12,7 +12,6 @@ import signal
 import subprocess
 import sys
 from datetime import datetime, timedelta, timezone
-from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -26,59 +25,8 @@ from navien_nwp500.models import Health, HealthState
 from navien_nwp500.protocol.fields import decode_fields, encode_fields
 from navien_nwp500.protocol.status import DeviceStatus
 from navien_nwp500.simulator import Simulator
-from support.forked_cli import AVAILABLE, ForkServer
+from support.cli import LIMIT, environment, run, start
 from support.programs import start_program
-
-LIMIT = 60.0
-
-
-def environment(**variables: str) -> dict[str, str]:
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("NAVILINK_")}
-    # The same exception as in pyproject.toml, for the same reason.
-    warnings = "error,ignore:unclosed transport:ResourceWarning"
-    return {**kept, "PYTHONIOENCODING": "utf-8", **variables, "PYTHONWARNINGS": warnings}
-
-
-@lru_cache(maxsize=None)
-def fork_server() -> ForkServer:
-    return ForkServer(environment())
-
-
-async def start(
-    cwd: Path,
-    *words: str,
-    stdin: int = subprocess.DEVNULL,
-    stdout: int = subprocess.PIPE,
-    start_new_session: bool = False,
-    **variables: str,
-) -> asyncio.subprocess.Process:
-    return await start_program(
-        sys.executable,
-        "-m",
-        "navien_nwp500",
-        *words,
-        cwd=cwd,
-        env=environment(**variables),
-        stdin=stdin,
-        stdout=stdout,
-        stderr=subprocess.PIPE,
-        start_new_session=start_new_session,
-    )
-
-
-async def run(
-    cwd: Path, *words: str, typed: str | None = None, **variables: str
-) -> tuple[int, str, str]:
-    """Run a command to its end: its exit code, stdout and stderr."""
-    if AVAILABLE and not any(name.startswith("PYTHON") for name in variables):
-        command = (cwd, words, typed, environment(**variables), int(LIMIT))
-        return await asyncio.get_running_loop().run_in_executor(None, fork_server().run, *command)
-    stdin = subprocess.DEVNULL if typed is None else subprocess.PIPE
-    process = await start(cwd, *words, stdin=stdin, **variables)
-    said = None if typed is None else typed.encode()
-    out, err = await asyncio.wait_for(process.communicate(said), LIMIT)
-    assert process.returncode is not None
-    return process.returncode, out.decode(), err.decode()
 
 
 async def test_status_in_words_says_nothing_else(tmp_path: Path) -> None:

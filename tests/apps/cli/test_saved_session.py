@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from platformdirs import user_cache_path
 
-from apps.cli.test_processes import run
 from navien_nwp500 import NaviLinkConfig
 from navien_nwp500.apps.cli.saved_account import session_file
 from navien_nwp500.simulator import Simulator
+from support.cli import run
 
 
 def kept() -> list[Path]:

@@ -158,7 +158,7 @@ def test_a_word_prints_what_it_printed(
 def test_every_word_has_a_snapshot(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(SNAPSHOTS.parents[3] / "scripts"))
     import click
-    from words import words  # type: ignore[import-not-found]
+    from command_line import words  # type: ignore[import-not-found]
 
     every = {" ".join(path[1:]) for path, word in words() if not isinstance(word, click.Group)}
     shown = {word for word in every for said in WORDS.values() if f"{said} ".startswith(f"{word} ")}

@@ -17,7 +17,6 @@ from typing import Any, AsyncIterator, Iterator
 import pytest
 import trustme
 
-from apps.cli.test_processes import run
 from navien_nwp500 import NaviLinkConfig, exceptions
 from navien_nwp500.apps.cli.commands.doctor import lines
 from navien_nwp500.apps.diagnostics import advice, network
@@ -37,6 +36,7 @@ from navien_nwp500.simulator.faults.registry import (
     ShortLives,
     WrongClock,
 )
+from support.cli import run
 from support.reliability_tools import LIMIT, SILENCE, quick
 
 GOOD = """\

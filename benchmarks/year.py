@@ -29,7 +29,7 @@ POLL = 300.0
 SPEED = 3000.0
 #: So long a client is left alone before it is measured: what it does once is not a day's work.
 SETTLE = 2.0
-#: Both keep the connection alive as often: AWS allows no less (protocol 2.3).
+#: Both keep the connection alive as often: AWS allows no less (PROTOCOL 2.3).
 KEEP_ALIVE = 30.0
 
 

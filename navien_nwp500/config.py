@@ -19,7 +19,7 @@ from .exceptions import ConfigurationError
 __all__ = ["NaviLinkConfig", "ReconnectConfig"]
 
 BASE_URL = "https://nlus.naviensmartcontrol.com/api/v2.1"
-#: The maker's own name for the broker, and the AWS name behind it (protocol 2.1).
+#: The maker's own name for the broker, and the AWS name behind it (PROTOCOL 2.1).
 WEBSOCKET_URLS = (
     "wss://nlus-iot.naviensmartcontrol.com/mqtt",
     "wss://a1t30mldyslmuq-ats.iot.us-east-1.amazonaws.com/mqtt",
@@ -222,11 +222,11 @@ class NaviLinkConfig:
     read_only: bool = False
     transport: str = "auto"
     reconnect: ReconnectConfig = field(default_factory=ReconnectConfig)
-    #: The heater answers in 2 to 4 s, at first in up to 8 s (protocol 9.9).
+    #: The heater answers in 2 to 4 s, at first in up to 8 s (PROTOCOL 9.9).
     answer_timeout: float = 15.0
     rest_timeout: float = 30.0
     #: Least distance between commands to one heater, seconds: it refuses hurried ones, and a few
-    #: seconds are known to do (protocol 4.4, 13).
+    #: seconds are known to do (PROTOCOL 4.4, 13).
     command_interval: float = 5.0
     session_file: Path | None = None
 

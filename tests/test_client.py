@@ -93,7 +93,7 @@ async def test_a_phone_is_registered_as_the_app_does(
     sim: Simulator, client: NaviLinkClient
 ) -> None:
     await client.update_push_token("FCM-TOKEN", model_name="Sample Phone", os_version="14")
-    assert sim.account.phone == {  # protocol 1.12
+    assert sim.account.phone == {  # PROTOCOL 1.12
         "modelName": "Sample Phone",
         "appVersion": "2.03.00",
         "os": "A",

@@ -65,7 +65,7 @@ def test_everything_has_a_default() -> None:
 
 
 def test_the_broker_is_sought_by_the_makers_name_then_by_that_of_aws() -> None:
-    # Protocol 2.1.
+    # PROTOCOL 2.1.
     assert NaviLinkConfig().websocket_urls == (
         "wss://nlus-iot.naviensmartcontrol.com/mqtt",
         "wss://a1t30mldyslmuq-ats.iot.us-east-1.amazonaws.com/mqtt",

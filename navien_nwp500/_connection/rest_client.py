@@ -75,7 +75,7 @@ class RestClient:
 
         headers = {"User-Agent": f"navien_nwp500/{__version__}"}
         if token is not None:
-            headers["authorization"] = token  # the raw token, no "Bearer" (protocol 1.1)
+            headers["authorization"] = token  # the raw token, no "Bearer" (PROTOCOL 1.1)
         url = self._base_url + path
         timeout = aiohttp.ClientTimeout(total=self._limit)
         capture.log_call(capture.OUT, method, path, query if body is None else body)

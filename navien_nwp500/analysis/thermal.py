@@ -1,6 +1,6 @@
 """What the tank holds: its size, the showers in it, and how far a COP can be told.
 
-Source of the figures: protocol 6.8 and 14.
+Source of the figures: PROTOCOL 6.8 and 14.
 """
 
 from __future__ import annotations

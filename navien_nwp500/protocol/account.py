@@ -28,7 +28,7 @@ class UserInfo:
 class DeviceInfo:
     """What the cloud knows of a heater: from its list, or on request.
 
-    The reply on request names neither MAC nor additionalValue (protocol 1.8); the device adds
+    The reply on request names neither MAC nor additionalValue (PROTOCOL 1.8); the device adds
     them, so both forms are one type.
     """
 
@@ -49,7 +49,7 @@ class DeviceInfo:
 
     @property
     def online(self) -> bool:
-        """Whether the cloud sees the heater connected: 2 alone means so (protocol 1.14)."""
+        """Whether the cloud sees the heater connected: 2 alone means so (PROTOCOL 1.14)."""
         return self.connected == 2
 
 

@@ -1,6 +1,6 @@
 """Days and months as the heater packs them, and times of its clock.
 
-Source: protocol 8.1 and 8.2.
+Source: PROTOCOL 8.1 and 8.2.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from ..exceptions import ProtocolError, ValueOutOfRangeError
 
 
 class Weekday(Enum):
-    """A day of the week; the value is its bit in ``week`` (bit 0 is unused; protocol 8.1)."""
+    """A day of the week; the value is its bit in ``week`` (bit 0 is unused; PROTOCOL 8.1)."""
 
     MONDAY = 64
     TUESDAY = 32
@@ -39,7 +39,7 @@ MONTH_NAMES = tuple(
 
 
 def pack_days(days: Iterable[Weekday]) -> int:
-    """The ``week`` of some weekdays, 0 to 254 (protocol 8.1).
+    """The ``week`` of some weekdays, 0 to 254 (PROTOCOL 8.1).
 
     Raises ValueOutOfRangeError when one of them is no Weekday.
     """
@@ -60,7 +60,7 @@ def unpack_days(week: int) -> frozenset[Weekday]:
 
 
 def pack_months(months: Iterable[int]) -> int:
-    """The ``season`` of some months, January 1 to December 12 (protocol 8.2): 0 to 4095.
+    """The ``season`` of some months, January 1 to December 12 (PROTOCOL 8.2): 0 to 4095.
 
     Raises ValueOutOfRangeError when one of them is no month.
     """

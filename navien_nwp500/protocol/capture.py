@@ -32,9 +32,9 @@ _SALT = os.urandom(16)
 
 _HEATER_MASK = re.compile(r"012345[0-9a-f]{6}")
 _CLIENT_MASK = re.compile(r"client(-[0-9a-f]{8})?")
-#: Home, user and client of an answer's topic (protocol 3.2).
+#: Home, user and client of an answer's topic (PROTOCOL 3.2).
 _REPLY_TOPIC = re.compile(r"\b(cmd|evt)/(\d+)/(\d+)/(\d+)/([^/\s\"]+)")
-#: Entries of a schedule, packed in 6 bytes each (protocol 8.3): they look like MACs and keys.
+#: Entries of a schedule, packed in 6 bytes each (PROTOCOL 8.3): they look like MACs and keys.
 _PACKED = re.compile(r"([0-9a-f]{12})*")
 #: A frame that begins below the blank is binary; its header ends with 4 digits of the MAC.
 _BLANK = 0x20

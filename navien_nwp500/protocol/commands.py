@@ -1,7 +1,7 @@
 """The command table: every word the heater understands, one row each.
 
 The client checks and proves by it, the simulator obeys it, the command line and the documents read
-it. Rows are captured from the maker's app or sent by live clients (protocol 5). Codes that the
+it. Rows are captured from the maker's app or sent by live clients (PROTOCOL 5). Codes that the
 app declares and no client sends are not here, and neither is the firmware commit (33554442), which
 nobody has tried.
 
@@ -29,7 +29,7 @@ class Capability:
     allowed: tuple[int, ...] = (Flag.ACTIVE,)
 
     def available(self, features: DeviceFeatures) -> bool:
-        """Whether this heater has it; a field it does not send is a no (protocol 6.2)."""
+        """Whether this heater has it; a field it does not send is a no (PROTOCOL 6.2)."""
         return getattr(features, self.field) in self.allowed
 
 
@@ -125,7 +125,7 @@ class Command:
         return self.suffix.split("/")[0] == "ctrl"
 
     def body(self, values: Mapping[str, int]) -> dict[str, Any]:
-        """What it adds to a request (protocol 4.1)."""
+        """What it adds to a request (PROTOCOL 4.1)."""
         if self.mode is None:
             return {}
         numbers = [int(values[entry.name]) // entry.per for entry in self.parameters]
@@ -149,7 +149,7 @@ class Command:
         return all(part.holds(status, values) for part in self.expects)
 
 
-# Queries (protocol 5.2). The hourly energy query is left out: this heater never answered it.
+# Queries (PROTOCOL 5.2). The hourly energy query is left out: this heater never answered it.
 
 FEATURES = Command("features", 0x01000001, "st/did", "captured", "Read what the heater has.")
 END_SESSION = Command("end_session", 0x01000002, "st/end", "captured", "Say that a client leaves.")
@@ -190,7 +190,7 @@ RECIRC_SCHEDULE = Command(
     capabilities=(Capability("recirc_reservation_use"),),
 )
 
-# Writes of whole lists (protocol 8.3, 8.4, 8.7); proved by what comes back.
+# Writes of whole lists (PROTOCOL 8.3, 8.4, 8.7); proved by what comes back.
 
 WRITE_RESERVATIONS = Command(
     "write_reservations",
@@ -217,14 +217,14 @@ WRITE_RECIRC_SCHEDULE = Command(
     capabilities=(Capability("recirc_reservation_use"),),
 )
 
-# Control (protocol 5.3): answered by a whole status whose command is the code.
+# Control (PROTOCOL 5.3): answered by a whole status whose command is the code.
 
 _POWER = (Capability("power_use"),)
 _ANTI_LEGIONELLA = (Capability("anti_legionella_setting_use"),)
 _PROGRAM = (Capability("program_reservation_use"),)
 _DEMAND_RESPONSE = (Capability("dr_setting_use"),)
 _RECIRCULATION = (Capability("recirculation_use"),)
-#: 1 to 99 on the heater's panel (protocol 8.8).
+#: 1 to 99 on the heater's panel (PROTOCOL 8.8).
 _DAYS = Parameter("days", Days, 1, 99)
 
 

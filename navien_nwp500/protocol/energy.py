@@ -1,6 +1,6 @@
 """What the heater used, day by day or month by month, and since it was built.
 
-Source: protocol 8.6. The answers carry no identity beside their years and months, so one query
+Source: PROTOCOL 8.6. The answers carry no identity beside their years and months, so one query
 must be answered before the next is sent.
 """
 

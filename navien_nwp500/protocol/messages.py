@@ -23,10 +23,10 @@ from .status import DeviceStatus
 
 DEVICE_TYPE = 52
 PROTOCOL_VERSION = 2
-#: AWS IoT Core carries no larger payload (protocol 2.3).
+#: AWS IoT Core carries no larger payload (PROTOCOL 2.3).
 MAX_PAYLOAD = 128 * 1024
 
-#: What caused a push that answers nothing (``status.command``, protocol 5.4).
+#: What caused a push that answers nothing (``status.command``, PROTOCOL 5.4).
 SNAPSHOT = 0
 DEMAND_CHANGED = 0x04000004
 OPERATION_MODE_CHANGED = 0x04000013
@@ -62,7 +62,7 @@ class Address:
 
     @property
     def push_topic(self) -> str:
-        """Where this heater publishes what nobody asked for (inferred, protocol 3.4)."""
+        """Where this heater publishes what nobody asked for (inferred, PROTOCOL 3.4)."""
         return f"{self.topic}/res"
 
     @property
@@ -127,7 +127,7 @@ class Message:
 
     @property
     def fail_code(self) -> int | None:
-        """Why the heater refused a control; None when this is no refusal (protocol 4.4)."""
+        """Why the heater refused a control; None when this is no refusal (PROTOCOL 4.4)."""
         code = self.body.get("failCode")
         return code if type(code) is int else None
 
@@ -157,7 +157,7 @@ def build_request(
     session_id: str,
     body: Mapping[str, Any] | None = None,
 ) -> Frame:
-    """Wrap a command for a heater (protocol 4.1)."""
+    """Wrap a command for a heater (PROTOCOL 4.1)."""
     topic = address.command_topic(command.suffix)
     envelope = {
         "clientID": requester.client_id,
@@ -177,13 +177,13 @@ def build_request(
 
 
 def build_reply(asked: Request, address: Address, body: Mapping[str, Any]) -> Frame:
-    """Wrap a heater's answer: to the topic the request named, with its ids (protocol 4.2)."""
+    """Wrap a heater's answer: to the topic the request named, with its ids (PROTOCOL 4.2)."""
     payload = _response(asked.client_id, asked.session_id, asked.topic, address, body)
     return Frame(asked.reply_topic, payload)
 
 
 def build_push(address: Address, client_id: str, count: int, body: Mapping[str, Any]) -> Frame:
-    """Wrap what a heater says unasked: its session id is one digit, counting (protocol 4.3)."""
+    """Wrap what a heater says unasked: its session id is one digit, counting (PROTOCOL 4.3)."""
     asked = address.command_topic(STATUS.suffix)
     payload = _response(client_id, str(count % 10), asked, address, body)
     return Frame(address.push_topic, payload)
@@ -212,7 +212,7 @@ def parse_message(topic: str, payload: bytes) -> Message | None:
     """Understand what came from the broker; None when it is nobody's answer but a request.
 
     Requests of anybody, ours too, come back through the device's wildcard and carry no
-    ``response`` (protocol 3.7). Raises ProtocolError when it cannot be understood.
+    ``response`` (PROTOCOL 3.7). Raises ProtocolError when it cannot be understood.
     """
     if _is_binary(payload):
         if not topic.endswith("/res"):

@@ -1,7 +1,7 @@
 """Programs the heater keeps by its own clock: reservations and recirculation.
 
 Both are lists written whole: what a write does not name is gone afterwards. Times are the heater's
-local time, to the minute. Source: protocol 8.3 and 8.7.
+local time, to the minute. Source: PROTOCOL 8.3 and 8.7.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Body = Mapping[str, Any]
 
 # Entries: what reservations and recirculation have in common.
 
-#: The keys of an entry, in the order of its six bytes, with their ranges (protocol 8.3, 8.7).
+#: The keys of an entry, in the order of its six bytes, with their ranges (PROTOCOL 8.3, 8.7).
 _ENTRY = {
     "enable": (0, 2),
     "week": (0, 255),
@@ -77,14 +77,14 @@ def _request(enabled: bool, entries: list[dict[str, int]]) -> dict[str, Any]:
     return {"reservationUse": 2 if enabled and entries else 1, "reservation": entries}
 
 
-# Reservations (protocol 8.3).
+# Reservations (PROTOCOL 8.3).
 
-#: The widest limits heaters report: 35.0 degC on older firmware, 65.5 degC (protocol 7.1).
+#: The widest limits heaters report: 35.0 degC on older firmware, 65.5 degC (PROTOCOL 7.1).
 LOWEST, HIGHEST = HalfCelsius(70), HalfCelsius(131)
 
 
 class ReservationMode(Choice):
-    """What a reservation switches to. Its 5 is power off, not vacation (protocol 8.3)."""
+    """What a reservation switches to. Its 5 is power off, not vacation (PROTOCOL 8.3)."""
 
     HEAT_PUMP = 1
     ELECTRIC = 2
@@ -207,7 +207,7 @@ def encode_reservations(
 
     Reservations equal to one in ``kept``, as read from the heater, go back unchecked; the others
     raise ValueOutOfRangeError as :meth:`Reservation.check` does. An empty list is always sent as
-    a program that is off. How many a heater holds is not known for sure (protocol 13).
+    a program that is off. How many a heater holds is not known for sure (PROTOCOL 13).
     """
     entries = []
     for reservation in reservations:
@@ -217,7 +217,7 @@ def encode_reservations(
     return _request(enabled, entries)
 
 
-# Recirculation (protocol 8.7).
+# Recirculation (PROTOCOL 8.7).
 
 #: So many entries a recirculation program may have.
 RECIRCULATION_ENTRIES = 20

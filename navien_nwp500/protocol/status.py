@@ -207,7 +207,7 @@ class DeviceStatus(DHWStatus):
         """Whether a time-of-use window is in force.
 
         ``touStatus`` 3, or the heat pump's upper start threshold raised to its stop threshold:
-        the two went together in all recorded messages (protocol 6.9).
+        the two went together in all recorded messages (PROTOCOL 6.9).
         """
         if not self.tou_status or self.tou_override_status == TouOverride.OVERRIDDEN:
             return False
@@ -256,7 +256,7 @@ class DeviceStatus(DHWStatus):
         """Heat in the tank above the device minimum, Wh.
 
         Total minus available, x 4: setpoint and mode cancel out of the difference, which fits
-        the tank sensors within 0.32 K over 12,275 samples (protocol 6.8).
+        the tank sensors within 0.32 K over 12,275 samples (PROTOCOL 6.8).
         """
         total, missing = self.total_energy_capacity, self.available_energy_capacity
         if total is None or missing is None:

@@ -1,7 +1,7 @@
 """Time of use: the plan of prices by month, weekday and time.
 
 Read over REST, written over MQTT. Times are the heater's local time, to the minute; an end is
-inclusive. Source: protocol 1.10 and 8.4.
+inclusive. Source: PROTOCOL 1.10 and 8.4.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def _text(body: Body, key: str) -> str | None:
 
 
 def _zip_code(info: Body) -> str | None:
-    # A number in replies, which has lost its leading zeros; a text in requests (protocol 1.10).
+    # A number in replies, which has lost its leading zeros; a text in requests (PROTOCOL 1.10).
     if type(info.get("zipCode")) is int:
         return f"{require_integer(info, 'zipCode', 0, 99999):05d}"
     return _text(info, "zipCode")
@@ -165,7 +165,7 @@ def _by_season(periods: Iterable[TOUPeriod]) -> dict[int, list[dict[str, int]]]:
 
 
 def _calendar_years(season: int) -> list[int]:
-    # A season across the year's end goes over MQTT as two, January's first (protocol 8.2).
+    # A season across the year's end goes over MQTT as two, January's first (PROTOCOL 8.2).
     months = unpack_months(season)
     if months == EVERY_MONTH or not {1, 12} <= months:
         return [season]
@@ -210,7 +210,7 @@ def check_tou(periods: Sequence[TOUPeriod]) -> None:
     """Refuse a plan that does not give every minute of the year exactly one period.
 
     Also refused: no period, more than 16 of the same months and weekdays, more than the 40 the
-    controller's table holds as written over MQTT (protocol 8.4). Raises ValueOutOfRangeError
+    controller's table holds as written over MQTT (PROTOCOL 8.4). Raises ValueOutOfRangeError
     naming the first gap or overlap, its first and its last minute.
     """
     written = len(encode_tou_mqtt(periods))
@@ -257,7 +257,7 @@ class PeakWindow(NamedTuple):
 
 
 def peak_windows(periods: Sequence[TOUPeriod], date: datetime.date) -> tuple[PeakWindow, ...]:
-    """The windows that touch a date, in which the heater holds back (protocol 8.4, 9.12).
+    """The windows that touch a date, in which the heater holds back (PROTOCOL 8.4, 9.12).
 
     A day's periods of the highest ``price_max`` are its peak, none when all cost the same;
     those that meet are one window, also across midnight.

@@ -60,7 +60,7 @@ ADDRESS = Address("0123456789ab", "1234", 10001)
 CONTROL = [command for command in COMMANDS if command.controls]
 
 
-# What is sent (protocol 5.6 and 4.1)
+# What is sent (PROTOCOL 5.6 and 4.1)
 
 ROWS = {command.name: command for command in CONTROL}
 

@@ -1,4 +1,4 @@
-"""Every section of reference/PROTOCOL.md that code or documents cite is there."""
+"""Code and documents cite sections of reference/PROTOCOL.md that exist."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from support.reference_page import NUMBERS, TEXT, chapter, cited, resolves
+from support.reference_page import LINE_END, NUMBERS, OTHER_FORM, TEXT, chapter, cited, resolves
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("navien_nwp500", "tests", "benchmarks", "examples", "docs", "reference")
@@ -20,18 +20,28 @@ CITING = sorted(
 
 
 @pytest.mark.parametrize("path", CITING, ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_what_is_cited_is_there(path: Path) -> None:
+def test_the_cited_sections_exist(path: Path) -> None:
     missing = set(cited(path.read_text("utf-8"))) - set(NUMBERS)
     assert not missing, "write the section, with source and certainty, in reference/PROTOCOL.md"
 
 
-def test_citations_are_found_in_every_form() -> None:
-    forms = (
-        "(protocol 8.3, 8.4 and 9.12) PROTOCOL.md 1.16, PROTOCOL 13. the password last (protocol\n"
-        "        1.5). #: known (protocol\n    #: 4.4, 14). Protocol 9.2 to 9.5 and MQTT 3.1.1"
+def test_every_citation_has_the_same_form() -> None:
+    other = [
+        f"{path.relative_to(ROOT)}: {found[0]}"
+        for path in CITING
+        if path != Path(__file__)
+        for found in OTHER_FORM.finditer(LINE_END.sub(" ", path.read_text("utf-8")))
+    ]
+    assert other == [], "write PROTOCOL 6.8"
+    assert OTHER_FORM.search("protocol 6.8") and OTHER_FORM.search("PROTOCOL.md 6.8")
+
+
+def test_citations_are_found() -> None:
+    text = (
+        "(PROTOCOL 8.3, 8.4 and 9.12) PROTOCOL 1.16, PROTOCOL 13. the password last (PROTOCOL\n"
+        "        1.5). #: known (PROTOCOL\n    #: 4.4, 14). PROTOCOL 9.2 to 9.5 and MQTT 3.1.1"
     )
-    numbers = ["8.3", "8.4", "9.12", "1.16", "13", "1.5", "4.4", "14", "9.2", "9.5"]
-    assert cited(forms) == numbers
+    assert cited(text) == "8.3 8.4 9.12 1.16 13 1.5 4.4 14 9.2 9.5".split()
     assert not resolves(f"PROTOCOL {6}.99") and not resolves("nothing")
     assert sum(len(cited(path.read_text("utf-8"))) for path in CITING) > 200
 

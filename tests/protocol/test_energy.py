@@ -1,4 +1,4 @@
-"""Energy history: the examples of protocol 8.6, and everything an answer must not be."""
+"""Energy history: the examples of PROTOCOL 8.6, and everything an answer must not be."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from navien_nwp500.protocol.energy import (
     decode_energy_monthly,
 )
 
-# Protocol 8.6, the daily reply.
+# PROTOCOL 8.6, the daily reply.
 DAILY: dict[str, Any] = {
     "deviceType": 52,
     "macAddress": "0123456789ab",

@@ -49,7 +49,7 @@ GENERATIONS = (87, 99, 103)
 CORE_END = 60
 HEADER = struct.pack(">I4s", 16777219, b"0123")
 
-# Protocol 6.11, shortened to its core and two more.
+# PROTOCOL 6.11, shortened to its core and two more.
 CORE = {
     "errorCode": 0,
     "subErrorCode": 0,
@@ -202,7 +202,7 @@ def test_codes_and_topics_of_the_queries(
 
 
 def test_deep_suffixes_are_answered_below_res() -> None:
-    # Protocol 3.2.
+    # PROTOCOL 3.2.
     reservations = Command("reservations", 16777222, "st/rsv/rd", "captured", "Read them.")
     written = Command("write", 16777226, "ctrl/rsv/rd", "captured", "Write them.")
     assert ASKER.reply_topic(ADDRESS, reservations) == f"{REPLY_TOPIC}/rsv/rd"
@@ -263,7 +263,7 @@ def test_features_are_understood() -> None:
 
 
 def test_a_rejection_is_a_message_without_a_status() -> None:
-    # Protocol 4.4.
+    # PROTOCOL 4.4.
     response = {"deviceType": 52, "macAddress": MAC, "additionalValue": "1234", "failCode": 2}
     message = parse_message(f"{PUSH_TOPIC}/ctrl-fail", dump({**IDLE_REPLY, "response": response}))
     assert message is not None
@@ -297,7 +297,7 @@ def test_requests_of_anybody_that_the_wildcard_brings_are_nothing(command: Comma
 
 
 def test_an_event_of_a_client_is_nothing() -> None:
-    # Protocol 3.5.
+    # PROTOCOL 3.5.
     event = {"clientID": CLIENT, "protocolVersion": 1, "event": {"macAddress": MAC}}
     assert parse_message(f"evt/52/navilink-{MAC}/app-connection", dump(event)) is None
 

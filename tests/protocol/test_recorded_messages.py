@@ -140,7 +140,7 @@ def test_session_ids_tell_answers_from_pushes() -> None:
 
 @every_message
 def test_the_panel_shows_the_upper_sensor_rounded_down_to_half_a_degree(number: int) -> None:
-    # Protocol 6.8, exact in all 2,167 messages.
+    # PROTOCOL 6.8, exact in all 2,167 messages.
     decoded = status(number)
     upper = decoded.tank_upper_temperature
     assert upper is not None
@@ -420,7 +420,7 @@ def test_the_first_row_of_the_field_log_by_hand() -> None:
 
 
 def test_the_field_log_follows_the_rules_of_charge_and_panel() -> None:
-    # Protocol 6.8: the panel is exact; charge is exact in 2,103 of 2,122 rows, the rest off by 1.
+    # PROTOCOL 6.8: the panel is exact; charge is exact in 2,103 of 2,122 rows, the rest off by 1.
     off = 0
     for line in captures.field_log():
         s = log_status(line)

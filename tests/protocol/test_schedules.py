@@ -1,4 +1,4 @@
-"""Schedules against the examples of protocol 8.1 to 8.4 and 8.7, and all that is refused."""
+"""Schedules against the examples of PROTOCOL 8.1 to 8.4 and 8.7, and all that is refused."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ from navien_nwp500.protocol.types import DHWMode, Flag, HalfCelsius
 at = datetime.time
 NOT_AN_INTEGER = [True, 2.0, None, "2", [2], -2, 2**70]
 
-# Protocol 8.3: the read reply and the write that sets the same program.
+# PROTOCOL 8.3: the read reply and the write that sets the same program.
 HEX = "027c061e0376017c16000174"
 ENTRIES = [
     {"enable": 2, "week": 124, "hour": 6, "min": 30, "mode": 3, "param": 118},
@@ -391,7 +391,7 @@ DAY = [
     period("21:00", "23:59", "0.3"),
 ]
 
-# Protocol 8.4: the captured write.
+# PROTOCOL 8.4: the captured write.
 WRITTEN = [
     {
         "season": 31,

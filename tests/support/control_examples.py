@@ -1,4 +1,4 @@
-"""Every control of protocol 5.3 that a client sends, an example each, written by hand.
+"""Every control of PROTOCOL 5.3 that a client sends, an example each, written by hand.
 
 Nothing of the library is used: these judge what it sends, what the simulated heater does, and what
 the command line says.

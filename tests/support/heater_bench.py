@@ -1,6 +1,6 @@
 """What the tests of the simulated heater's commands share: requests written by hand.
 
-Nothing of the client half is used: requests are the examples of protocol 4.1, 5.6 and 8.
+Nothing of the client half is used: requests are the examples of PROTOCOL 4.1, 5.6 and 8.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from navien_nwp500.simulator.heater.command_handler import CommandHandler
 
 MAC, CLIENT = "0123456789ab", "navien-client-0a1b2c3d"
 DEVICE = f"cmd/52/navilink-{MAC}"
-#: Where each style of client wants its answers (protocol 3.2).
+#: Where each style of client wants its answers (PROTOCOL 3.2).
 LIB = f"{DEVICE}/{CLIENT}/res"
 LIB_QUERY = f"cmd/52/{CLIENT}/res"
 APP = f"cmd/52/10001/20002/{CLIENT}/res"
@@ -46,7 +46,7 @@ SERIAL = "12345678AB12345678"
 def envelope(
     suffix: str, code: int, reply: str, session: str = "1768478400000", **body: Any
 ) -> tuple[str, bytes]:
-    """A request as protocol 4.1 writes it."""
+    """A request as PROTOCOL 4.1 writes it."""
     topic = f"{DEVICE}/{suffix}"
     content = {
         "clientID": CLIENT,

@@ -109,7 +109,7 @@ class Follower:
                 self.features.energy_usage_use == Flag.ACTIVE
                 and time.monotonic() > self._energy_due
             ):
-                # Whatever year is asked for, the lifetime's total comes with it (protocol 8.6).
+                # Whatever year is asked for, the lifetime's total comes with it (PROTOCOL 8.6).
                 history = await self.heater.get_energy_monthly(datetime.now().year)
                 self.energy = history.total
                 self._energy_due = time.monotonic() + self._energy_interval

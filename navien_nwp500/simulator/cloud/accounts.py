@@ -1,6 +1,6 @@
 """The accounts of the simulated cloud, and the tokens and keys issued to them.
 
-REST tokens and AWS keys have clocks of their own, as in the real cloud (PROTOCOL.md 1.16).
+REST tokens and AWS keys have clocks of their own, as in the real cloud (PROTOCOL 1.16).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .sigv4 import IssuedKeys
 
 T = TypeVar("T")
 
-#: What the real cloud grants (PROTOCOL.md 1.5).
+#: What the real cloud grants (PROTOCOL 1.5).
 LIFETIME_SECONDS = 3600.0
 #: Cognito's default for refresh tokens; the real cloud's was longer than 10 hours.
 REFRESH_LIFETIME_SECONDS = 30 * 86400.0

@@ -31,7 +31,7 @@ class Counters:
     takeovers: int = 0
     subscribes: int = 0
     publishes: int = 0
-    #: Within one second on one connection; AWS takes 100 in and out (protocol 2.3).
+    #: Within one second on one connection; AWS takes 100 in and out (PROTOCOL 2.3).
     most_publishes: int = 0
     violations: int = 0
     open_connections: int = 0

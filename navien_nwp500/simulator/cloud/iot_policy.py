@@ -1,4 +1,4 @@
-"""What an account may do at the broker (PROTOCOL.md 2.3 and 3.1).
+"""What an account may do at the broker (PROTOCOL 2.3 and 3.1).
 
 Its own heaters' topics, and response topics that carry its own client id. AWS IoT closes the
 connection on anything else and says nothing.

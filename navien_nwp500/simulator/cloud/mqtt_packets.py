@@ -13,7 +13,7 @@ CONNECT, CONNACK, PUBLISH, PUBACK, SUBSCRIBE, SUBACK = 1, 2, 3, 4, 8, 9
 UNSUBSCRIBE, UNSUBACK, PINGREQ, PINGRESP, DISCONNECT = 10, 11, 12, 13, 14
 LEVEL_3_1_1, LEVEL_5 = 4, 5
 
-#: AWS IoT takes payloads of 128 KB (PROTOCOL.md 2.3); this is the whole packet.
+#: AWS IoT takes payloads of 128 KB (PROTOCOL 2.3); this is the whole packet.
 MAX_PACKET_BYTES = 128 * 1024 + 1024
 
 _LENGTH_BYTES = 4

@@ -1,4 +1,4 @@
-"""The REST half of the cloud (PROTOCOL.md 1), as aiohttp.web handlers.
+"""The REST half of the cloud (PROTOCOL 1), as aiohttp.web handlers.
 
 A call is a plain function from the request's fields to the ``data`` of the answer; the wrappers
 below do the token, the envelope and the errors.
@@ -137,7 +137,7 @@ class RestApi:
         }
 
     async def _no_such_route(self, request: web.Request) -> web.Response:
-        """Answer as the gateway in front of the real cloud does (PROTOCOL.md 1.13)."""
+        """Answer as the gateway in front of the real cloud does (PROTOCOL 1.13)."""
         self._counters.call(UNKNOWN)
         text = (
             "IncompleteSignatureException: Authorization header requires 'Credential' parameter. "

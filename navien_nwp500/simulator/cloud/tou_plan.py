@@ -1,4 +1,4 @@
-"""The time-of-use plan the cloud keeps for a heater (PROTOCOL.md 1.10)."""
+"""The time-of-use plan the cloud keeps for a heater (PROTOCOL 1.10)."""
 
 from __future__ import annotations
 

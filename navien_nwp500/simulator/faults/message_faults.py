@@ -261,7 +261,7 @@ class HeaterOffline(PacketFault):
 
 
 def _kind(message: Publish) -> str:
-    """A push counts with one digit where an answer repeats the request's id (protocol 4.3)."""
+    """A push counts with one digit where an answer repeats the request's id (PROTOCOL 4.3)."""
     if "res" not in message.topic.split("/"):
         return "requests"
     session_id = _envelope(message).get("sessionID")

@@ -36,7 +36,7 @@ from .weekly_schedule import RESERVATIONS
 
 __all__ = ["Draws", "EnergyUse", "Firmware", "Heater"]
 
-#: Pushes of one chain follow each other by 1.8 s (protocol 9.3); this is also the short step.
+#: Pushes of one chain follow each other by 1.8 s (PROTOCOL 9.3); this is also the short step.
 CHAIN_SECONDS = 2.0
 CALM_SECONDS = 10.0
 
@@ -107,7 +107,7 @@ class Heater:
     def status(self, command: int = STATUS.code) -> DeviceStatus:
         """The whole status now; every call is a message, on which the next one's fields depend.
 
-        After a setpoint change charge and energies follow one message later (protocol 6.8).
+        After a setpoint change charge and energies follow one message later (PROTOCOL 6.8).
         """
         status = build_status(
             self.settings, self.operation, self.tank, self.machine.heat_pump, command
@@ -180,7 +180,7 @@ class Heater:
         self._controller.window_changed()
 
     def set_vacation_days(self, days: int) -> None:
-        """Set the day count alone; the mode stays (protocol 8.8)."""
+        """Set the day count alone; the mode stays (PROTOCOL 8.8)."""
         check(self.settings, VACATION_DAYS, days=days)
         self.settings.vacation_days = days
 
@@ -189,7 +189,7 @@ class Heater:
         self.settings.demand_response = on
 
     def set_program_reservation(self, on: bool) -> None:
-        """Switch the reservation program; the heater tells it by a snapshot (protocol 5.4)."""
+        """Switch the reservation program; the heater tells it by a snapshot (PROTOCOL 5.4)."""
         reservations = self.settings.reservations
         before, reservations.use = reservations.on, Flag.of(on)
         if on != before:
@@ -198,7 +198,7 @@ class Heater:
     def write_reservations(self, program: ReservationProgram) -> None:
         """Replace the list; raises ValueOutOfRangeError and keeps the old one.
 
-        What the heater holds already may come back as it is (protocol 8.3).
+        What the heater holds already may come back as it is (PROTOCOL 8.3).
         """
         self._settle()
         kept, found = self.settings.reservations.entries, program.reservations

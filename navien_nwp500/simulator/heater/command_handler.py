@@ -1,7 +1,7 @@
 """The heater obeys: a request, the row of the command table it matches, and what it does.
 
 What a heater does not understand or does not have is left unanswered; a value it does not allow
-is answered with an unchanged status (protocol 4.4, which leaves open which is when).
+is answered with an unchanged status (PROTOCOL 4.4, which leaves open which is when).
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from .queries import ANSWERS, HeaterReply, QueryHandler
 #: The least time between controls, in seconds of the heater's time: our choice
 #: (PROTOCOL 13, point 17). A hurried control is not obeyed and does not begin the interval anew.
 CONTROL_INTERVAL = 3.0
-#: The codes of controls (protocol 5.1).
+#: The codes of controls (PROTOCOL 5.1).
 _CONTROLS = range(0x02000000, 0x03000000)
-_HURRIED = 2  # failCode, protocol 4.4
+_HURRIED = 2  # failCode, PROTOCOL 4.4
 
 Values = Mapping[str, int]
 
@@ -66,7 +66,7 @@ def understand(suffix: str, code: int, body: Mapping[str, Any]) -> Understood | 
     if command is None or (command.mode is not None and body.get("mode") != command.mode):
         return None
     if command is commands.DHW_MODE and tuple(numbers) == commands.VACATION.constants:
-        return None  # vacation without days (protocol 4.4)
+        return None  # vacation without days (PROTOCOL 4.4)
     return Understood(command, command.values(numbers) or {})
 
 

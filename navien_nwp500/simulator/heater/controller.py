@@ -15,7 +15,7 @@ from .demand import HELD_MODES, RESTING_MODES, Demand
 from .status_builder import Operation, Settings, build_features
 from .tank import Tank
 
-#: Heating resumes 9 h before a vacation ends (protocol 6.10).
+#: Heating resumes 9 h before a vacation ends (PROTOCOL 6.10).
 VACATION_LEAD_SECONDS = 9 * 3600.0
 
 
@@ -41,7 +41,7 @@ class Controller:
         self._vacation_ends = 0.0
 
     def write_mode(self, mode: DHWMode, days: int | None) -> None:
-        """Take a mode; in a price window modes 2 to 4 wait for its end (protocol 9.12)."""
+        """Take a mode; in a price window modes 2 to 4 wait for its end (PROTOCOL 9.12)."""
         settings = self._settings
         if mode == DHWMode.VACATION:
             if days is None:
@@ -77,7 +77,7 @@ class Controller:
             self._write_mode(settings.mode_before)
 
     def window_changed(self) -> None:
-        """Apply what a window forces, or what waited for its end (protocol 9.12)."""
+        """Apply what a window forces, or what waited for its end (PROTOCOL 9.12)."""
         settings = self._settings
         if settings.tou.in_force:
             if settings.mode in HELD_MODES:
@@ -110,10 +110,10 @@ class Controller:
         self.demand.follow(settings.readings(self._tank))
 
     def _carry_out(self, reservation: Reservation) -> None:
-        """Setpoint, then mode; in a window the mode always waits (protocol 8.3, 9.12)."""
+        """Setpoint, then mode; in a window the mode always waits (PROTOCOL 8.3, 9.12)."""
         self._enter_setpoint(reservation.temperature)
         if not reservation.mode.known:
-            return  # on units that another library wrote (protocol 8.3)
+            return  # on units that another library wrote (PROTOCOL 8.3)
         mode = DHWMode[reservation.mode.name]
         if self._settings.tou.in_force:
             self._settings.held_mode = mode
@@ -143,7 +143,7 @@ class Controller:
 
     def _write_mode(self, mode: DHWMode) -> None:
         self._enter_mode(mode)
-        # Electric mode first removes the old demand, then raises its own by a push (protocol 9.4).
+        # Electric mode first removes the old demand, then raises its own by a push (PROTOCOL 9.4).
         electric = mode == DHWMode.ELECTRIC
         self._operation.source = HeatSource.NONE if electric else self.demand.source
 

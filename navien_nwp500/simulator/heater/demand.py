@@ -1,4 +1,4 @@
-"""What starts and stops heating (protocol 9.12 and 14.3), from what the sensors read."""
+"""What starts and stops heating (PROTOCOL 9.12 and 14.3), from what the sensors read."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from dataclasses import dataclass
 from ...protocol.types import DHWMode, HeatSource
 
 HEAT_PUMP_MODES = (DHWMode.HEAT_PUMP, DHWMode.ENERGY_SAVER, DHWMode.HIGH_DEMAND)
-#: Written inside a TOU window these wait for its end (protocol 9.12).
+#: Written inside a TOU window these wait for its end (PROTOCOL 9.12).
 HELD_MODES = (DHWMode.ELECTRIC, DHWMode.ENERGY_SAVER, DHWMode.HIGH_DEMAND)
 RESTING_MODES = (DHWMode.VACATION, DHWMode.POWER_OFF, DHWMode.STANDBY)
 
-#: In a TOU window a recovery ends 1.9 K below the setpoint, threshold 2.0 K (protocol 9.12).
+#: In a TOU window a recovery ends 1.9 K below the setpoint, threshold 2.0 K (PROTOCOL 9.12).
 WINDOW_CAP = 20
-#: In a window the heat pump starts with the upper sensor more than 8.0 K short (protocol 9.12).
+#: In a window the heat pump starts with the upper sensor more than 8.0 K short (PROTOCOL 9.12).
 WINDOW_START = 80
-#: A setpoint write in a window starts it when more than 2.2 K short (protocol 9.12).
+#: A setpoint write in a window starts it when more than 2.2 K short (PROTOCOL 9.12).
 WINDOW_WRITE = 22
 #: A mode write starts the heat pump: lower sensor 2.0 K short; upper in mode 1 more than 1.1 K.
 MODE_LOWER_SHORT = 20
 MODE_1_UPPER_SHORT = 11
-#: Short by so much on entry to a mode, the upper element starts (protocol 14.3).
+#: Short by so much on entry to a mode, the upper element starts (PROTOCOL 14.3).
 ELEMENT_ENTRY = {DHWMode.ELECTRIC: 3, DHWMode.ENERGY_SAVER: 10, DHWMode.HIGH_DEMAND: 4}
-#: Later it starts 2.3 K below the setpoint in mode 4 (protocol 14.3); mode 2 is unmeasured.
+#: Later it starts 2.3 K below the setpoint in mode 4 (PROTOCOL 14.3); mode 2 is unmeasured.
 ELEMENT_AGAIN = 23
-#: In mode 3 it stops 0.9 K below the setpoint and coasts to it (protocol 14.3).
+#: In mode 3 it stops 0.9 K below the setpoint and coasts to it (PROTOCOL 14.3).
 ENERGY_SAVER_STOP = 9
 FREEZE_ON, FREEZE_OFF = 60, 100
 
@@ -143,7 +143,7 @@ class Demand:
             self.lower_element = now.lower_short > 0
         elif self.upper_element:
             self.upper_element = now.upper_short > 0
-            # Then the lower element to the setpoint; never both (protocol 14.3).
+            # Then the lower element to the setpoint; never both (PROTOCOL 14.3).
             self.lower_element = not self.upper_element and now.lower_short > 0
         elif now.upper_short >= ELEMENT_AGAIN:
             self.upper_element = True

@@ -1,4 +1,4 @@
-"""The anti-legionella cycle (protocol 8.9); no recording holds one."""
+"""The anti-legionella cycle (PROTOCOL 8.9); no recording holds one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Disinfection:
     """
 
     on: bool = True
-    days: int = 7  # protocol 8.9
+    days: int = 7  # PROTOCOL 8.9
     busy: bool = False
     #: When the next cycle begins, in seconds of the heater's life.
     due: float = 7 * _DAY

@@ -1,4 +1,4 @@
-"""What heat pump and elements took, for the energy queries (protocol 8.6)."""
+"""What heat pump and elements took, for the energy queries (PROTOCOL 8.6)."""
 
 from __future__ import annotations
 
@@ -53,9 +53,9 @@ class EnergyUse:
         }
 
 
-#: A unit measured over so many days (protocol 14.2).
+#: A unit measured over so many days (PROTOCOL 14.2).
 AGE_DAYS = 359
-#: Of its life, the example of protocol 8.6.
+#: Of its life, the example of PROTOCOL 8.6.
 LIFETIME = EnergyUse(1_266_000.0, 146_000.0, 3124 * 3600.0, 35 * 3600.0)
 #: Colder mains in winter: the share by which a day differs from the mean, by our choice.
 _SEASON, _WEATHER = 0.2, 0.3
@@ -111,7 +111,7 @@ class LoadCounter:
 class EnergyMeter:
     """Energies by day and over its life, hours and starts of its loads.
 
-    The life before today is the measured unit's of protocol 14.2: 757 starts, the fan 14 h longer
+    The life before today is the measured unit's of PROTOCOL 14.2: 757 starts, the fan 14 h longer
     on than the compressor; how the elements' 35 h fall on the two is our choice.
     """
 

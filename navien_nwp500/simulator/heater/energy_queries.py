@@ -1,4 +1,4 @@
-"""The energy a heater took, as its answers tell it (protocol 8.6)."""
+"""The energy a heater took, as its answers tell it (PROTOCOL 8.6)."""
 
 from __future__ import annotations
 

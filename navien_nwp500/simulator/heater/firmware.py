@@ -17,9 +17,9 @@ from ...protocol.types import (
     Volume,
 )
 
-#: 35.0 degC, the zero of the charge on both firmwares (protocol 6.8).
+#: 35.0 degC, the zero of the charge on both firmwares (PROTOCOL 6.8).
 CHARGE_BASE = 350
-#: Hundredths of a count of 4 Wh per kelvin; other sizes than 65 gallons are scaled (protocol 6.8).
+#: Hundredths of a count of 4 Wh per kelvin; other sizes than 65 gallons are scaled (PROTOCOL 6.8).
 COUNTS_PER_KELVIN = {Volume.GALLONS_50: 5400, Volume.GALLONS_65: 7024, Volume.GALLONS_80: 8650}
 
 
@@ -44,7 +44,7 @@ class Firmware(Enum):
         return HalfCelsius(70 if self is Firmware.A else 81)
 
     def target(self, setpoint: HalfCelsius, mode: DHWMode, window: bool) -> DeciCelsius:
-        """What the energy fields aim at: the setpoint and the branch offset of protocol 6.8."""
+        """What the energy fields aim at: the setpoint and the branch offset of PROTOCOL 6.8."""
         if self is Firmware.A:
             offset = 10 if mode in (DHWMode.HEAT_PUMP, DHWMode.HIGH_DEMAND) else 0
         else:

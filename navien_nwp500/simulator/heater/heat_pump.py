@@ -11,45 +11,45 @@ from random import Random
 
 from ...protocol.types import HeatPumpState
 
-#: Pre-run 28 to 36 s, write to compressor 30 s in the median (protocol 9.1, 9.9).
+#: Pre-run 28 to 36 s, write to compressor 30 s in the median (PROTOCOL 9.1, 9.9).
 PRE_RUN_SECONDS = 30.0
 COMPRESSOR_START_SECONDS = 6.0
 FAN_RUN_ON_SECONDS = 30.0
-#: 330 s measured from stop to restart (protocol 14.2), of which 30 s are the next pre-run.
+#: 330 s measured from stop to restart (PROTOCOL 14.2), of which 30 s are the next pre-run.
 LOCK_OUT_SECONDS = 300.0
 
 EEV_PARKED = 480.0
 EEV_START = 250.0
 EEV_STEPS_PER_SECOND = 28.0
 SUPERHEAT_KELVIN = 5.0
-#: Superheat = suction - evaporator + about 2.2 K (protocol 9.6).
+#: Superheat = suction - evaporator + about 2.2 K (PROTOCOL 9.6).
 SUPERHEAT_OFFSET = 2.2
 
 FAN_LOW = 550.0
 FAN_HIGH = 900.0
-#: 900 rpm goes with low intake air: seen at 16 degC, 550 rpm at 26 degC (protocol 9.6).
+#: 900 rpm goes with low intake air: seen at 16 degC, 550 rpm at 26 degC (PROTOCOL 9.6).
 FAN_HIGH_BELOW = 18.0
 FAN_BAND = 1.0
 FAN_PRE_RUN_WATTS = 17.0
 FAN_RUN_ON_WATTS = 9.0
-#: The fit of protocol 14.2 falls short of the measured power by these; 900 rpm takes more.
+#: The fit of PROTOCOL 14.2 falls short of the measured power by these; 900 rpm takes more.
 FAN_LOW_WATTS = 5.0
 FAN_HIGH_WATTS = 31.0
 #: Measured power and discharge rise faster above this water than the fit does: 20 and not 5 W/K
-#: at the end of a run (protocol 14.2), discharge 69.6 to 72.2 over the last 1.7 K (LOG-B).
+#: at the end of a run (PROTOCOL 14.2), discharge 69.6 to 72.2 over the last 1.7 K (LOG-B).
 HOT_WATER = 58.2
 HOT_WATTS_PER_KELVIN = 6.0
 
 #: Into the tank came 1.02 kW net where the fit gives 0.98 kW before a loss of 0.09 kW, and
-#: 1,271 W over whole recoveries at air 18.3 where it gives 1,156 W (protocol 14.2).
+#: 1,271 W over whole recoveries at air 18.3 where it gives 1,156 W (PROTOCOL 14.2).
 HEAT_FACTOR = 1.12
-#: 160 Wh a start go into the machine before the tank gains heat (protocol 14.2): 8 min at 1.2 kW.
+#: 160 Wh a start go into the machine before the tank gains heat (PROTOCOL 14.2): 8 min at 1.2 kW.
 WARM_UP_SECONDS = 480.0
 
 #: Running long, the unit cools the air it takes in: 16.3 at the stop of LOG-B, 19.8 at rest.
 AIR_COOLED_KELVIN = 3.6
 AIR_COOLING_SECONDS = 2400.0
-#: The intake sensor at rest reads the cabinet, 3.4 K above the air (protocol 14.2).
+#: The intake sensor at rest reads the cabinet, 3.4 K above the air (PROTOCOL 14.2).
 CABINET_KELVIN = 3.4
 CABINET_SECONDS = 750.0
 INTAKE_SECONDS = 60.0
@@ -65,13 +65,13 @@ IDLE, PRE_RUN, START, RUN, RUN_ON, LOCK_OUT = (
 
 
 def heat_watts(air: float, water: float) -> float:
-    """Heat into the tank by the fit of protocol 14.2, W."""
+    """Heat into the tank by the fit of PROTOCOL 14.2, W."""
     x, y = air - 20, water - 50
     return 1202 + 27.2 * x - 12.26 * y - 0.184 * x * y - 0.044 * y * y + 0.264 * x * x
 
 
 def power_watts(air: float, water: float) -> float:
-    """Electrical power by the fit of protocol 14.2, W."""
+    """Electrical power by the fit of PROTOCOL 14.2, W."""
     x, y = air - 20, water - 50
     return 389 + 2.54 * x + 6.37 * y + 0.177 * x * y - 0.042 * y * y - 0.061 * x * x
 
@@ -139,7 +139,7 @@ class HeatPump:
 
     @property
     def fan_pwm(self) -> int:
-        # Counts at 550 and 900 rpm: protocol 9.6; coasting to 550 rpm 1454 to 1578 (LOG-B).
+        # Counts at 550 and 900 rpm: PROTOCOL 9.6; coasting to 550 rpm 1454 to 1578 (LOG-B).
         if not self.target_fan_rpm:
             return 0
         if self.target_fan_rpm == FAN_HIGH:
@@ -226,7 +226,7 @@ class HeatPump:
             band = FAN_BAND if self.target_fan_rpm == FAN_HIGH else 0.0
             cold = self.intake_air < FAN_HIGH_BELOW + band
             self.target_fan_rpm = FAN_HIGH if cold else FAN_LOW
-        # 550 rpm within 10 s, 540 rpm coast to rest in 30 s (protocol 9.1).
+        # 550 rpm within 10 s, 540 rpm coast to rest in 30 s (PROTOCOL 9.1).
         rate = 55.0 if self.target_fan_rpm > self.fan_rpm else 18.0
         reach = rate * seconds
         goal = self.target_fan_rpm and self.target_fan_rpm - 5 + self._random.uniform(-2, 2)
@@ -240,7 +240,7 @@ class HeatPump:
             hot = max(0.0, self._water - HOT_WATER)
             goal = 98 + 4.2 * (self.intake_air - 16) + 3.5 * hot + self._random.uniform(-1, 1)
         elif self.state == PRE_RUN:
-            # Down to about 0 in 17 s, then up to 250 (protocol 9.1).
+            # Down to about 0 in 17 s, then up to 250 (PROTOCOL 9.1).
             goal = 0.0 if self.in_state < 480 / EEV_STEPS_PER_SECOND else EEV_START
         elif self.state in (START, RUN_ON):
             goal = self.eev_step
@@ -253,7 +253,7 @@ class HeatPump:
         air = self.intake_air
         self._superheat += (SUPERHEAT_KELVIN - self._superheat) * min(1.0, seconds / 120)
         self._superheat += self._random.uniform(-0.15, 0.15)
-        # 0.596 x air - 3.5 (protocol 14.2), warmer at the end of LOG-B by 0.6 K per K of hot water.
+        # 0.596 x air - 3.5 (PROTOCOL 14.2), warmer at the end of LOG-B by 0.6 K per K of hot water.
         evaporator = 0.596 * air - 3.5 + 0.6 * hot
         discharge = self._water + 10.1 + 0.6 * (air - 16) + 0.75 * hot
         self.evaporator = _toward(self.evaporator, evaporator, seconds, 60)

@@ -1,4 +1,4 @@
-"""The installer diagnostics (protocol 8.13), keys as misspelled on the wire."""
+"""The installer diagnostics (PROTOCOL 8.13), keys as misspelled on the wire."""
 
 from __future__ import annotations
 

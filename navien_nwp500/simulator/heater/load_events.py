@@ -27,7 +27,7 @@ class LoadEvents:
         return loads != (demand.upper_element, demand.lower_element)
 
     def next_link(self) -> int:
-        """Do the next change of the chain of protocol 9.2 to 9.5 and name its event code."""
+        """Do the next change of the chain of PROTOCOL 9.2 to 9.5 and name its event code."""
         operation, demand = self._operation, self._demand
         if operation.source != demand.source:
             operation.source = demand.source

@@ -14,8 +14,8 @@ from .status_builder import Operation
 from .tank import Tank
 from .water_draws import Draw, Draws, WaterDraws
 
-ELEMENT_WATTS = 5148.0  # protocol 14.3
-#: 396 fan hours in the recorded unit (protocol 6.4).
+ELEMENT_WATTS = 5148.0  # PROTOCOL 14.3
+#: 396 fan hours in the recorded unit (PROTOCOL 6.4).
 FAN_HOURS = 396
 
 

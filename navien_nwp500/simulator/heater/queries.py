@@ -1,4 +1,4 @@
-"""What the heater answers to the rows that are no plain control (protocol 5.2, 8)."""
+"""What the heater answers to the rows that are no plain control (PROTOCOL 5.2, 8)."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from .lifetime_counters import diagnostics
 from .weekly_schedule import WeeklySchedule
 
 _READ = "/rd"
-#: The cloud makes JSON of the diagnostics for app-style topics only (protocol 8.13).
+#: The cloud makes JSON of the diagnostics for app-style topics only (PROTOCOL 8.13).
 _APP_STYLE = re.compile(r"cmd/[^/]+/[^/]+/[^/]+/[^/]+/res/td/rd")
 
 
@@ -50,7 +50,7 @@ class HeaterReply(NamedTuple):
 
 
 class QueryHandler:
-    """The answers of one heater; ``random`` disorders what has no order (protocol 8.3)."""
+    """The answers of one heater; ``random`` disorders what has no order (PROTOCOL 8.3)."""
 
     def __init__(self, heater: Heater, address: Address, random: Random) -> None:
         self._heater = heater
@@ -67,7 +67,7 @@ class QueryHandler:
         return [HeaterReply(asked.reply_topic, {"feature": encode_fields(self._heater.features)})]
 
     def end_session(self, asked: Request) -> list[HeaterReply]:
-        """Nothing: no reply was ever observed (protocol 8.12)."""
+        """Nothing: no reply was ever observed (PROTOCOL 8.12)."""
         return []
 
     def reservations(self, asked: Request) -> list[HeaterReply]:
@@ -119,7 +119,7 @@ class QueryHandler:
         return self._energy(asked, monthly)
 
     def software(self, asked: Request) -> list[HeaterReply]:
-        """Nothing waits, said where the heater always says it (protocol 3.1, 8.11)."""
+        """Nothing waits, said where the heater always says it (PROTOCOL 3.1, 8.11)."""
         nothing = {"swCode": 0, "otaMode": 0, "swVersion": 0, "status": 0}
         topic = self._address.command_topic(DOWNLOADED_SOFTWARE.reply_suffix)
         return [HeaterReply(topic, {"downloadSwInfo": [nothing]})]

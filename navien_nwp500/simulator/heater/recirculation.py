@@ -1,4 +1,4 @@
-"""The recirculation pump, where one is fitted (protocol 8.7, 12.6).
+"""The recirculation pump, where one is fitted (PROTOCOL 8.7, 12.6).
 
 No unit with a pump was ever recorded: when it runs follows from the names of its modes, and the
 heat it costs is not modelled.
@@ -18,7 +18,7 @@ BUTTON_MINUTES = 5
 
 
 def _empty() -> WeeklySchedule[RecirculationEntry]:
-    return WeeklySchedule(Flag.READY)  # read so while there is no schedule (protocol 8.7)
+    return WeeklySchedule(Flag.READY)  # read so while there is no schedule (PROTOCOL 8.7)
 
 
 @dataclass

@@ -34,15 +34,15 @@ from .weekly_schedule import WeeklySchedule
 T = TypeVar("T")
 
 STANDBY_WATTS = 1.0
-#: The reading follows a switched load within some seconds (protocol 6.7).
+#: The reading follows a switched load within some seconds (PROTOCOL 6.7).
 METER_SECONDS = 3.0
-#: The energy target follows a mode change within about 10 s (protocol 6.8).
+#: The energy target follows a mode change within about 10 s (PROTOCOL 6.8).
 MODE_FOLLOWS_SECONDS = 10.0
-#: The element thresholds follow the setpoint with delay (protocol 6.9), here by our choice.
+#: The element thresholds follow the setpoint with delay (PROTOCOL 6.9), here by our choice.
 ELEMENT_FOLLOWS_SECONDS = 30.0
-MAXIMUM = HalfCelsius(131)  # 65.5 degC, protocol 7.1
+MAXIMUM = HalfCelsius(131)  # 65.5 degC, PROTOCOL 7.1
 
-#: The same in every recorded message (protocol 6.4).
+#: The same in every recorded message (PROTOCOL 6.4).
 _CONSTANT: dict[str, int] = {
     "outside_temperature": 0,
     "special_function_status": 1,
@@ -104,7 +104,7 @@ class Settings:
     mode: DHWMode
     setpoint: HalfCelsius
     mode_before: DHWMode = DHWMode.ENERGY_SAVER
-    #: Written inside a price window, waits for its end (protocol 9.12).
+    #: Written inside a price window, waits for its end (PROTOCOL 9.12).
     held_mode: DHWMode | None = None
     vacation_days: int = 0
     air_filter_hours: int = 1000
@@ -284,7 +284,7 @@ def _threshold_fields(settings: Settings) -> dict[str, int]:
     minimum, setpoint, mode = settings.firmware.minimum, settings.setpoint, settings.shown_mode
     element_modes = (DHWMode.ELECTRIC, DHWMode.HIGH_DEMAND)
     element_on = mode in element_modes
-    if old:  # protocol 6.9: also in mode 1, and in mode 3 while a window is in force
+    if old:  # PROTOCOL 6.9: also in mode 1, and in mode 3 while a window is in force
         element_on |= mode == DHWMode.HEAT_PUMP or (window and mode == DHWMode.ENERGY_SAVER)
     values: dict[str, int] = {
         "hp_upper_on_temp_setting": setpoint if window else minimum,

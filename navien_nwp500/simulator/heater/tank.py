@@ -1,7 +1,7 @@
 """The water: a stack of layers with two sensors, in watts, litres and degrees Celsius.
 
 Layers rather than two lumps: the sensors then react late to a draw and to an element, and a
-recovery heats the cold part first, as measured (protocol 14.1, 14.3, 14.5).
+recovery heats the cold part first, as measured (PROTOCOL 14.1, 14.3, 14.5).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from random import Random
 
 from ...protocol.types import DeciCelsius, Volume
 
-#: 66 L of a 65-gallon tank answer to the upper element: three layers of eleven (protocol 14.3).
+#: 66 L of a 65-gallon tank answer to the upper element: three layers of eleven (PROTOCOL 14.3).
 LAYERS = 11
 #: The condenser heats 0.44 to 0.48 of the tank while it is stratified: five of eleven (14.1).
 CONDENSER_LAYERS = 5
@@ -19,22 +19,22 @@ UPPER_ELEMENT_LAYER = 8
 LOWER_ELEMENT_LAYER = 1
 
 #: Place of the sensors in layers from the bottom; the lower one reads between two layers, which
-#: gives -3.8 K for a draw of 43.5 L (protocol 14.5).
+#: gives -3.8 K for a draw of 43.5 L (PROTOCOL 14.5).
 UPPER_SENSOR = 8.0
 LOWER_SENSOR = 3.5
 
 WATT_HOURS_PER_LITRE_KELVIN = 1.163
-#: 281 Wh/K on the 65-gallon unit are 241.7 of its nominal 246.0 L (protocol 14.1).
+#: 281 Wh/K on the 65-gallon unit are 241.7 of its nominal 246.0 L (PROTOCOL 14.1).
 WATER_SHARE = 241.7 / 246.0
 
-#: 14 W/K a layer is a time constant of 27 h between the halves of the tank (protocol 14.1).
+#: 14 W/K a layer is a time constant of 27 h between the halves of the tank (PROTOCOL 14.1).
 CONDUCTION = 14.0
-JACKET_WATTS_PER_KELVIN = 2.36  # protocol 14.4
-BOTTOM_WATTS = 27.0  # protocol 14.4
-BOTTOM_GAP_KELVIN = 1.02  # protocol 14.4
-CONDENSER_LIFT_KELVIN = 5.6  # condenser above the water, protocol 14.2
+JACKET_WATTS_PER_KELVIN = 2.36  # PROTOCOL 14.4
+BOTTOM_WATTS = 27.0  # PROTOCOL 14.4
+BOTTOM_GAP_KELVIN = 1.02  # PROTOCOL 14.4
+CONDENSER_LIFT_KELVIN = 5.6  # condenser above the water, PROTOCOL 14.2
 
-#: 1.21 min at full element power before the sensor follows, the same coast after (protocol 14.3).
+#: 1.21 min at full element power before the sensor follows, the same coast after (PROTOCOL 14.3).
 SENSOR_LAG_SECONDS = 73.0
 #: The lower sensor reads 0.3 K above the upper one in an hour of rest (LOG-B rows 260 to 490).
 LOWER_SENSOR_OFFSET = 0.25

@@ -13,7 +13,7 @@ from ...protocol.types import TouOverride, TouStatus
 
 
 def read_entries(entries: Sequence[Mapping[str, Any]]) -> tuple[TOUPeriod, ...]:
-    """The periods of a written plan (protocol 8.4).
+    """The periods of a written plan (PROTOCOL 8.4).
 
     They need not cover the year: only a table of the heater's own size must hold them. Raises
     ProtocolError or ValueOutOfRangeError.
@@ -76,7 +76,7 @@ class TimeOfUse:
             self.period = self._period_of(local)
 
     def _period_of(self, local: datetime) -> TouStatus:
-        # 1 and 3 fit the price periods in every message, 2 was never seen (protocol 6.10).
+        # 1 and 3 fit the price periods in every message, 2 was never seen (PROTOCOL 6.10).
         day, time = Weekday.of(local), local.time().replace(second=0, microsecond=0)
         today = [p for p in self._periods if local.month in p.months and day in p.days]
         now = [p.price_max for p in today if p.start <= time <= p.end]

@@ -1,4 +1,4 @@
-"""Lists the heater keeps and carries out by its own clock (protocol 8.3, 8.7)."""
+"""Lists the heater keeps and carries out by its own clock (PROTOCOL 8.3, 8.7)."""
 
 from __future__ import annotations
 

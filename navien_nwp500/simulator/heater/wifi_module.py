@@ -1,7 +1,7 @@
 """The heater's Wi-Fi module: an ordinary MQTT client of the broker.
 
 It answers exactly where a request says, with the request's ids, and nothing that is not meant for
-it: another MAC or a wrong additionalValue gets no reply (protocol 4.1). It knows no client of ours.
+it: another MAC or a wrong additionalValue gets no reply (PROTOCOL 4.1). It knows no client of ours.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from .queries import HeaterReply
 
 _LOGGER = logging.getLogger("navien_nwp500.simulator")
 
-#: A heater answers in 2 to 4 s (protocol 9.9), seconds of its own time.
+#: A heater answers in 2 to 4 s (PROTOCOL 9.9), seconds of its own time.
 REPLY_SECONDS = (2.0, 4.0)
 #: How often its controller looks round, seconds of its own time, and the least of ours.
 CONTROLLER_STEP = 1.0
@@ -123,7 +123,7 @@ class WifiModule:
             topic = str(message.topic)
             payload = message.payload if isinstance(message.payload, bytes) else b""
             if topic == event:
-                # A client has come: a snapshot tied to no change (protocol 3.5).
+                # A client has come: a snapshot tied to no change (PROTOCOL 3.5).
                 self.catch_up()
                 self._push(self.heater.status(SNAPSHOT))
                 continue

@@ -184,7 +184,7 @@ def test_lock_out_lasts_five_and_a_half_minutes() -> None:
         waiting = simulated.status()
         if waiting.current_statenum == HeatPumpState.LOCK_OUT and not pushes:
             assert waiting.operation_busy == Flag.ACTIVE
-    assert 325 <= seconds <= 335  # 328 and 331 s measured (protocol 9.1)
+    assert 325 <= seconds <= 335  # 328 and 331 s measured (PROTOCOL 9.1)
 
 
 def test_an_aborted_start_goes_back_to_idle() -> None:
@@ -238,7 +238,7 @@ def test_each_firmware_sends_its_keys(firmware: Firmware, keys: int) -> None:
 
 
 def test_an_idle_status_equals_the_recorded_constants() -> None:
-    """Settings and constants of the idle example of protocol 6.4, firmware B."""
+    """Settings and constants of the idle example of PROTOCOL 6.4, firmware B."""
     status = encode_fields(satisfied(DHWMode.ENERGY_SAVER).status())
     expected = {
         "specialFunctionStatus": 1, "didReload": 1, "operationMode": 0, "operationBusy": 1,
@@ -304,7 +304,7 @@ def test_heat_is_neither_made_nor_lost() -> None:
     assert tank.drawn_wh > 4000 and tank.lost_wh > 500
     assert gained == pytest.approx(tank.heat_in_wh - tank.lost_wh - tank.drawn_wh, rel=0.02, abs=20)
     cop = tank.heat_in_wh / simulated.energy_days[MIDNIGHT.date()].heat_pump_wh
-    assert 2.4 < cop < 3.5  # 2.89 in the median of 183 recoveries (protocol 14.2)
+    assert 2.4 < cop < 3.5  # 2.89 in the median of 183 recoveries (PROTOCOL 14.2)
 
 
 def test_an_element_heats_with_its_own_power() -> None:
@@ -318,7 +318,7 @@ def test_an_element_heats_with_its_own_power() -> None:
     taken = simulated.energy_total.element_wh - counted
     assert taken == pytest.approx(5148 * (600 - 6) / 3600, rel=0.01)
     assert simulated.tank.stored_wh - before == pytest.approx(taken, rel=0.02)
-    # 1.12 K/min after the dead time, 0.9 end to end (protocol 14.3); here a lag in place of it.
+    # 1.12 K/min after the dead time, 0.9 end to end (PROTOCOL 14.3); here a lag in place of it.
     assert 0.9 <= (upper[10] - upper[5]) / 50 <= 1.25
 
 
@@ -328,7 +328,7 @@ def test_standby_loses_what_was_measured() -> None:
     )
     lost = simulated.tank.lost_wh
     simulated.advance(10 * 3600)
-    assert 85 <= (simulated.tank.lost_wh - lost) / 10 <= 116  # protocol 14.4
+    assert 85 <= (simulated.tank.lost_wh - lost) / 10 <= 116  # PROTOCOL 14.4
 
 
 def test_a_draw_cools_the_lower_sensor_most() -> None:
@@ -340,7 +340,7 @@ def test_a_draw_cools_the_lower_sensor_most() -> None:
     status = simulated.status()
     assert not status.dhw_use.active
     assert status.tank_lower_temperature is not None and status.tank_upper_temperature is not None
-    assert -60 <= status.tank_lower_temperature - 600 <= -25  # -3.8 K (protocol 14.5)
+    assert -60 <= status.tank_lower_temperature - 600 <= -25  # -3.8 K (PROTOCOL 14.5)
     assert -6 <= status.tank_upper_temperature - 600 <= 0
     assert simulated.tank.drawn_wh == pytest.approx(43.5 * 1.16 * (60 - 22.4), rel=0.03)
 

@@ -1,4 +1,4 @@
-"""The simulated heater obeys every control, or says nothing, as protocol 4.4 and 5.3 have it."""
+"""The simulated heater obeys every control, or says nothing, as PROTOCOL 4.4 and 5.3 have it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_each_control_shows_in_its_answer(firmware: Firmware) -> None:
 
 
 WRONGLY_WORDED: list[tuple[int, str, list[Any]]] = [
-    (33554437, "dhw-mode", [5]),  # vacation without days (protocol 4.4)
+    (33554437, "dhw-mode", [5]),  # vacation without days (PROTOCOL 4.4)
     (33554437, "dhw-mode", []),
     (33554437, "dhw-mode", [3, 7]),
     (33554437, "dhw-mode", ["3"]),
@@ -55,7 +55,7 @@ WRONGLY_WORDED: list[tuple[int, str, list[Any]]] = [
     (33554464, "dhw-temperature", []),
     (33554464, "dhw-temperature", [117, 118]),
     (33554444, "recirc-hotbtn", [2]),
-    (33554438, "dhw-temp-setting", [120]),  # never sent by a client (protocol 5.5)
+    (33554438, "dhw-temp-setting", [120]),  # never sent by a client (PROTOCOL 5.5)
     (33554471, "anti-legionella-setting", [1]),
     (33554472, "anti-legionella-setting", [2, 14]),
 ]

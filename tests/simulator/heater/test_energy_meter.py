@@ -1,4 +1,4 @@
-"""What the simulated heater has counted, and how it tells it (protocol 8.6, 8.11, 8.13)."""
+"""What the simulated heater has counted, and how it tells it (PROTOCOL 8.6, 8.11, 8.13)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from navien_nwp500.simulator.heater.appliance import Heater
 from support.heater_bench import APP, CLIENT, DEVICE, LIB_QUERY, MONDAY, Bench
 
-# Energy, diagnostics, firmware (protocol 8.6, 8.11, 8.13)
+# Energy, diagnostics, firmware (PROTOCOL 8.6, 8.11, 8.13)
 
 
 def days(bench: Bench, year: int, months: list[int]) -> dict[str, Any]:

@@ -38,7 +38,7 @@ DEMAND, OPERATION = 67108868, 67108883
 #: The recorded sensor moves in steps of up to 0.3 K and jitters by 0.2 K.
 TANK_RUNNING = 6
 TANK_RESTING = 4
-#: The recorded power wanders by 4 W; the fit of protocol 14.2 alone errs by 11 W.
+#: The recorded power wanders by 4 W; the fit of PROTOCOL 14.2 alone errs by 11 W.
 POWER_RUNNING = 10
 #: Discharge and suction wander by 1.5 K as the valve hunts.
 DISCHARGE_RUNNING = 15
@@ -177,7 +177,7 @@ def test_derived_fields_follow_the_recorded_sensors(field_log: list[Logged]) -> 
         assert total_energy(Volume.GALLONS_65, target, base) == row.total
         charges.append(charge(upper, setpoint) - row.charge)
         deficits.append(missing_energy(Volume.GALLONS_65, target, upper, lower) - row.missing)
-    # Protocol 6.8: charge off by 1 in 19 rows, the deficit by one step of 0.1 K in the others.
+    # PROTOCOL 6.8: charge off by 1 in 19 rows, the deficit by one step of 0.1 K in the others.
     assert set(charges) <= {-1, 0, 1} and sum(map(bool, charges)) <= 19
     assert set(deficits) <= {-7, 0, 7} and sum(map(bool, deficits)) <= 111
 

@@ -1,4 +1,4 @@
-"""What the simulated heater does by its own clock (protocol 8.3, 8.4, 8.7, 8.9, 9.12)."""
+"""What the simulated heater does by its own clock (PROTOCOL 8.3, 8.4, 8.7, 8.9, 9.12)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from support.heater_bench import (
     Bench,
 )
 
-# Reservations (protocol 8.3)
+# Reservations (PROTOCOL 8.3)
 
 
 def test_a_read_brings_both_forms() -> None:
@@ -156,7 +156,7 @@ def test_a_reservation_written_in_its_own_minute_is_late() -> None:
     assert bench.status["dhwOperationSetting"] == 1
 
 
-# Time of use (protocol 8.4, 9.12)
+# Time of use (PROTOCOL 8.4, 9.12)
 
 
 def test_a_plan_needs_the_right_controller() -> None:
@@ -267,7 +267,7 @@ def test_a_reservation_in_a_window_sets_the_setpoint_alone() -> None:
     assert bench.status["dhwOperationSetting"] == 3
 
 
-# Recirculation (protocol 8.7)
+# Recirculation (PROTOCOL 8.7)
 
 
 def recirculating(**changes: Any) -> Bench:
@@ -317,7 +317,7 @@ def test_the_pump_runs_as_its_mode_says() -> None:
     assert busy == [(1, 1), (2, 2), (1, 1)]
 
 
-# Anti-legionella (protocol 8.9)
+# Anti-legionella (PROTOCOL 8.9)
 
 
 def test_a_disinfection_cycle_heats_to_60_once() -> None:

@@ -174,7 +174,7 @@ async def test_nobody_else_is_answered_and_nothing_brings_the_heater_down() -> N
             assert sim.units[0].heater.status().dhw_operation_setting == DHWMode.ENERGY_SAVER
             for topic in ("", f"{DEVICE}/#", "a/+/b", "a\0b", "\ud800", "x" * 65536):
                 await client.ask("st", 16777219, topic, answers=0)
-            # The echo of such an id makes the answer longer than AWS IoT carries (protocol 2.3).
+            # The echo of such an id makes the answer longer than AWS IoT carries (PROTOCOL 2.3).
             await client.publish(*envelope("st", 16777219, LIB, "9" * 130_000))
             ((_, found),) = await client.ask("st", 16777219, LIB)
             assert found["status"]["command"] == 16777219

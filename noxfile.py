@@ -165,7 +165,8 @@ def brokers(session: nox.Session) -> None:
     session.run("python", "-m", "pip", "install", "--quiet", *iotcore, success_codes=[0, 1])
     tests = sorted(str(one) for name in _OF_THE_SIMULATOR for one in Path("tests").glob(name))
     choose = (
-        "import sys; from navien_nwp500.simulator import broker as b; b.choose_broker(sys.argv[1])"
+        "import sys; from navien_nwp500.simulator.cloud import broker_process as b;"
+        " b.choose_broker(sys.argv[1])"
     )
     for name in ("built-in", "iotcore", "mosquitto"):
         if subprocess.run(

@@ -22,11 +22,11 @@ from navien_nwp500.apps.cli.runner import run
 from navien_nwp500.protocol.messages import Address
 from navien_nwp500.simulator.clock import Clock
 from navien_nwp500.simulator.cloud.accounts import CloudAccount, HeaterRecord
-from navien_nwp500.simulator.faults.registry import CONTROL
+from navien_nwp500.simulator.faults.injector import ADMIN_PATH
 from navien_nwp500.simulator.heater.appliance import Heater
 from navien_nwp500.simulator.heater.command_handler import CommandHandler
 from navien_nwp500.simulator.heater.wifi_module import WifiModule
-from navien_nwp500.simulator.server.cloud_server import Cloud
+from navien_nwp500.simulator.server.cloud_server import CloudServer
 from navien_nwp500.simulator.simulator import EMAIL, FIRST_MAC, HeaterUnit
 
 #: Ours, and one for each floor.
@@ -48,7 +48,7 @@ SIMULATE = ("-m", "navien_nwp500", "simulate")
 class PromptClock(Clock):
     """Runs as ours does, but nothing the heater puts off takes time."""
 
-    def real(self, seconds: float) -> float:
+    def real_seconds(self, seconds: float) -> float:
         return 0.0
 
 
@@ -87,7 +87,7 @@ def config(variables: Mapping[str, str]) -> NaviLinkConfig:
 
 async def set_faults(variables: Mapping[str, str], faults: Mapping[str, Any]) -> None:
     """Make something go wrong in a cloud, over the simulator's own route."""
-    url = urljoin(variables["NAVILINK_BASE_URL"], CONTROL + "faults")
+    url = urljoin(variables["NAVILINK_BASE_URL"], ADMIN_PATH + "faults")
     tls = ssl.create_default_context(cafile=variables["NAVILINK_CA_FILE"])
     async with aiohttp.ClientSession() as session:
         async with session.post(url, json=faults, ssl=tls) as answer:
@@ -97,7 +97,7 @@ async def set_faults(variables: Mapping[str, str], faults: Mapping[str, Any]) ->
 async def _serve(heaters: int) -> None:
     clock = PromptClock(datetime.now().astimezone())
     records = [HeaterRecord(f"{FIRST_MAC + number:012x}") for number in range(heaters)]
-    place = Cloud([CloudAccount(EMAIL, PASSWORD, records)])
+    place = CloudServer([CloudAccount(EMAIL, PASSWORD, records)])
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(place)
         for number, record in enumerate(records):

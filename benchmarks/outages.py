@@ -31,7 +31,7 @@ async def _measure(cuts: int, variables: Mapping[str, str], *, dead: bool) -> li
         await heard.__anext__()
         ours, floor = [], []
         for _ in range(cuts):
-            ours.append(await _until_heard(heard, variables, "cut"))
+            ours.append(await _until_heard(heard, variables, "cut_connections"))
             floor.append(await _from_nothing(variables))
         against = "raw WebSocket from sign-in to its first status"
         figures = [

@@ -24,7 +24,7 @@ from navien_nwp500 import (
 )
 from navien_nwp500._connection.rest_client import tls_context
 from navien_nwp500.simulator import Simulator
-from navien_nwp500.simulator.faults.registry import RestFault
+from navien_nwp500.simulator.faults import RestFault
 
 LIST = {"userId": "user@example.com", "offset": 0, "count": 20}
 
@@ -52,7 +52,7 @@ async def listed(auth: NaviLinkAuth) -> int:
 
 async def test_the_first_call_signs_in_by_itself(sim: Simulator, auth: NaviLinkAuth) -> None:
     assert await listed(auth) == 1
-    assert sim.cloud.counters.passwords == 1
+    assert sim.counters.passwords == 1
     assert auth.user is not None and auth.user.user_type == "O"
 
 
@@ -60,7 +60,7 @@ async def test_a_token_is_refreshed_before_it_ends(sim: Simulator, auth: NaviLin
     await auth.sign_in()
     age(auth, token=True)
     assert await listed(auth) == 1
-    counters = sim.cloud.counters
+    counters = sim.counters
     assert (counters.refreshes, counters.passwords, counters.unauthorized) == (1, 1, 0)
 
 
@@ -68,25 +68,25 @@ async def test_a_refused_token_is_refreshed_and_the_call_repeated_once(
     sim: Simulator, auth: NaviLinkAuth
 ) -> None:
     await auth.sign_in()
-    sim.cloud.book.revoke_access_tokens()
+    sim._cloud.book.revoke_access_tokens()
     assert await listed(auth) == 1
-    counters = sim.cloud.counters
+    counters = sim.counters
     assert (counters.unauthorized, counters.refreshes, counters.passwords) == (1, 1, 1)
 
 
 async def test_parallel_calls_share_one_refresh(sim: Simulator, auth: NaviLinkAuth) -> None:
     await auth.sign_in()
-    sim.cloud.book.revoke_access_tokens()
+    sim._cloud.book.revoke_access_tokens()
     assert await asyncio.gather(*(listed(auth) for _ in range(8))) == [1] * 8
-    assert (sim.cloud.counters.refreshes, sim.cloud.counters.passwords) == (1, 1)
+    assert (sim.counters.refreshes, sim.counters.passwords) == (1, 1)
 
 
 async def test_a_refused_refresh_signs_in_again(sim: Simulator, auth: NaviLinkAuth) -> None:
     await auth.sign_in()
-    sim.cloud.book.revoke_access_tokens()
-    sim.cloud.book.revoke_refresh_tokens()
+    sim._cloud.book.revoke_access_tokens()
+    sim._cloud.book.revoke_refresh_tokens()
     assert await listed(auth) == 1
-    assert sim.cloud.counters.passwords == 2
+    assert sim.counters.passwords == 2
 
 
 async def test_a_token_refused_for_ever_ends_after_one_repetition(
@@ -96,7 +96,7 @@ async def test_a_token_refused_for_ever_ends_after_one_repetition(
     sim.faults.rest["/device/list"] = RestFault.error(401, "UNAUTHORIZED")
     with pytest.raises(TokenExpiredError):
         await listed(auth)
-    assert sim.cloud.counters.refreshes == 1
+    assert sim.counters.refreshes == 1
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ async def test_keys_are_renewed_the_cheapest_way_first(
         sim.faults.rest[path] = RestFault.error(403, "FORBIDDEN")
     after = await auth.aws_credentials()
     assert after.fresh and after.access_key_id != before.access_key_id
-    counters = sim.cloud.counters
+    counters = sim.counters
     assert (
         counters.session_refreshes,
         counters.secured_sign_ins,
@@ -137,7 +137,7 @@ async def test_an_outage_of_the_server_never_costs_the_password(
             await auth.aws_credentials()
     sim.faults.clear()
     assert (await auth.aws_credentials()).fresh
-    assert sim.cloud.counters.passwords == 1
+    assert sim.counters.passwords == 1
 
 
 async def test_an_old_token_is_refreshed_before_it_renews_keys(
@@ -146,7 +146,7 @@ async def test_an_old_token_is_refreshed_before_it_renews_keys(
     await auth.sign_in()
     age(auth, token=True, keys=True)
     assert (await auth.aws_credentials()).fresh
-    counters = sim.cloud.counters
+    counters = sim.counters
     assert (counters.refreshes, counters.session_refreshes, counters.passwords) == (1, 1, 1)
 
 
@@ -155,9 +155,9 @@ async def test_a_token_refused_while_renewing_keys_costs_a_refresh_not_the_passw
 ) -> None:
     await auth.sign_in()
     age(auth, keys=True)
-    sim.cloud.book.revoke_access_tokens()
+    sim._cloud.book.revoke_access_tokens()
     assert (await auth.aws_credentials()).fresh
-    counters = sim.cloud.counters
+    counters = sim.counters
     assert (counters.refreshes, counters.session_refreshes, counters.passwords) == (1, 1, 1)
 
 
@@ -166,7 +166,7 @@ async def test_refused_keys_are_renewed_though_they_look_fresh(
 ) -> None:
     keys = await auth.aws_credentials()
     assert await auth.aws_credentials(refused=keys) != keys
-    assert sim.cloud.counters.passwords == 1
+    assert sim.counters.passwords == 1
 
 
 async def test_a_refresh_leaves_the_aws_keys_and_a_missing_refresh_token_stays(
@@ -208,7 +208,7 @@ async def test_refused_credentials_are_told_and_never_sent_twice(
             await attempt
         assert config.password is not None and config.password not in str(caught.value)
     await auth.close()
-    assert sim.cloud.counters.passwords <= 1
+    assert sim.counters.passwords <= 1
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ async def test_from_sign_in_to_csv(sim: Simulator, client: NaviLinkClient, tmp_p
     assert last is not None and last.tank_upper_temperature is not None
     assert lines[-1]["dhw_temperature"] == str(int(last.dhw_temperature))
     assert float(lines[-1]["tank_upper_temp"]) == last.tank_upper_temperature / 10
-    assert sim.cloud.counters.passwords == 1
+    assert sim.counters.passwords == 1
 
 
 @pytest.mark.navilink(frozen=True)  # what it pushes later would be the last status
@@ -140,7 +140,7 @@ async def test_several_heaters_share_one_connection() -> None:
             devices = await client.get_devices()
             statuses = await asyncio.gather(*(device.get_status() for device in devices))
         assert len(statuses) == 3
-        assert sim.cloud.counters.connects == 1
+        assert sim.counters.connects == 1
 
 
 async def test_pushes_reach_a_watcher_who_polls_rarely(
@@ -207,11 +207,11 @@ async def test_a_cut_connection_is_found_again(sim: Simulator) -> None:
         statuses = device.watch(interval=0.05)
         await asyncio.wait_for(statuses.__anext__(), LIMIT)
         before = mqtt.last_status
-        await sim.cloud.drop_connections()
-        while mqtt.last_status is before or sim.cloud.counters.connects < 2:
+        await sim._cloud.drop_connections()
+        while mqtt.last_status is before or sim.counters.connects < 2:
             await asyncio.wait_for(statuses.__anext__(), LIMIT)
-        assert sim.cloud.counters.connects == 2
-        assert sim.cloud.counters.passwords == 1
+        assert sim.counters.connects == 2
+        assert sim.counters.passwords == 1
         await statuses.aclose()
 
 
@@ -223,7 +223,7 @@ async def test_a_request_ends_at_once_when_the_line_drops(sim: Simulator) -> Non
         asking = asyncio.ensure_future(device.get_status())
         while not client._pool.first._requests.pending:
             await asyncio.sleep(0)
-        await sim.cloud.drop_connections()
+        await sim._cloud.drop_connections()
         with pytest.raises((WebSocketError, MQTTError)):
             await asyncio.wait_for(asking, LIMIT)
 
@@ -236,10 +236,10 @@ async def test_a_wrong_password_is_sent_once(sim: Simulator) -> None:
             assert "wrong-secret-1" not in str(caught.value)
         with pytest.raises(InvalidCredentialsError):
             await client.get_devices()
-        assert sim.cloud.counters.passwords == 1
+        assert sim.counters.passwords == 1
         await client.authenticate(sim.account.email, sim.account.password)
         assert len(await client.get_devices()) == 1
-        assert sim.cloud.counters.passwords == 2
+        assert sim.counters.passwords == 2
 
 
 async def test_credentials_may_come_later(sim: Simulator) -> None:
@@ -287,7 +287,7 @@ async def test_without_the_right_to_hear_pushes_polling_alone_does(way: Way) -> 
             assert device.health.reconnects == 0  # that was a try, and not a connection lost
             found = await first(device, count=3)
             assert all(status.command == 16777219 for status in found)
-            assert sim.cloud.counters.violations > 0
+            assert sim.counters.violations > 0
 
 
 PROGRAM = """

@@ -2,7 +2,7 @@
 
     @pytest.mark.navilink(speed=600, heaters=2)
     async def test_mine(navilink_cloud, navilink_client):
-        navilink_cloud.faults.set(Cut())
+        navilink_cloud.faults.inject(CutConnections())
 
 pytest loads it wherever the package is installed: nothing of the simulator is loaded before a
 fixture is used. The fixtures are coroutines of pytest-asyncio, in its strict and its auto mode.

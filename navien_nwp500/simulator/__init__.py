@@ -1,4 +1,8 @@
-"""A whole NaviLink cloud on loopback: demo, test kit and test bench in one."""
+"""A simulated NaviLink cloud on loopback with simulated heaters.
+
+``Simulator`` is public, and ``navien_nwp500.simulator.faults``. Imports only ``protocol``,
+``config``, ``exceptions`` and ``_util``.
+"""
 
 from .._util.extras import missing_extra
 

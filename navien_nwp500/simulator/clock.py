@@ -1,4 +1,4 @@
-"""The heaters' time, which may run faster than ours, stand still, or be moved by hand."""
+"""The clock of the simulated heaters, which may run fast, be frozen, or be moved forward."""
 
 from __future__ import annotations
 
@@ -7,51 +7,56 @@ from datetime import datetime, timedelta
 
 from ..exceptions import ConfigurationError
 
-#: At 3600 an hour passes each second; beyond 86400 a status would be older than a day.
-FASTEST = 86400.0
+#: At 3600 an hour passes each second; above 86400 a status would be older than a day.
+MAX_SPEED = 86400.0
 
 
 class Clock:
-    """Runs ``speed`` times as fast as the steady clock, from ``start`` on.
+    """A clock that starts at ``start`` and runs ``speed`` times as fast as real time.
 
-    While it is ``frozen`` only ``move`` moves it.
+    While it is ``frozen``, only ``move`` changes it. Raises ConfigurationError for a speed out of
+    range or a ``start`` without time zone.
     """
 
     def __init__(self, start: datetime, speed: float = 1.0, *, frozen: bool = False) -> None:
-        if not 0 < speed <= FASTEST:
-            raise ConfigurationError(f"speed is {speed}; it may be above 0, at most {FASTEST:g}")
+        if not 0 < speed <= MAX_SPEED:
+            raise ConfigurationError(
+                f"speed is {speed}; it must be above 0 and at most {MAX_SPEED:g}"
+            )
         if start.tzinfo is None:
-            raise ConfigurationError("start needs its zone")
+            raise ConfigurationError("start has no time zone; give it one")
         self.speed = speed
         self._frozen = frozen
-        self._shown = start
-        self._since = time.monotonic()
+        self._time = start
+        self._real_start = time.monotonic()
 
     @property
     def frozen(self) -> bool:
-        """Whether it stands still."""
+        """Return whether the clock is frozen."""
         return self._frozen
 
     def now(self) -> datetime:
-        """What the heaters' clocks show."""
+        """Return the time of the heaters."""
         if self._frozen:
-            return self._shown
-        return self._shown + timedelta(seconds=(time.monotonic() - self._since) * self.speed)
+            return self._time
+        return self._time + timedelta(seconds=(time.monotonic() - self._real_start) * self.speed)
 
     def freeze(self) -> None:
-        """Stand still. The heaters go on answering; nothing heats, nothing is drawn."""
-        self._shown, self._frozen = self.now(), True
+        """Stop the clock. The heaters still respond; nothing heats, and no water is drawn."""
+        self._time, self._frozen = self.now(), True
 
-    def thaw(self) -> None:
-        """Run on from where it stands."""
-        self._shown, self._since, self._frozen = self.now(), time.monotonic(), False
+    def unfreeze(self) -> None:
+        """Continue from the present time of the clock."""
+        self._time, self._real_start, self._frozen = self.now(), time.monotonic(), False
 
     def move(self, by: timedelta) -> None:
-        """Put it forward, running or frozen. Raises ConfigurationError for a way back."""
+        """Move the clock forward, running or frozen. Raise ConfigurationError if ``by`` is negative."""
         if by < timedelta(0):
-            raise ConfigurationError(f"the heaters' time is moved by {by}; it goes forward only")
-        self._shown += by
+            raise ConfigurationError(
+                f"the heaters' time cannot be moved by {by}; it moves forward only"
+            )
+        self._time += by
 
-    def real(self, seconds: float) -> float:
-        """How long ``seconds`` of the heaters' time take while it runs, in seconds of ours."""
+    def real_seconds(self, seconds: float) -> float:
+        """Convert seconds of the heaters' time to real seconds."""
         return seconds / self.speed

@@ -1,4 +1,4 @@
-"""The whole simulated world: a cloud, its broker and the heaters on it."""
+"""The simulator: a cloud, its broker and the heaters connected to it."""
 
 from __future__ import annotations
 
@@ -16,28 +16,29 @@ from ..protocol.capture import CaptureEntry
 from ..protocol.messages import Address
 from .clock import Clock
 from .cloud.accounts import CloudAccount, HeaterRecord
-from .faults.registry import Faults
+from .cloud.counters import Counters
+from .faults import FaultInjector
 from .heater.appliance import Heater
 from .heater.command_handler import CONTROL_INTERVAL, CommandHandler
 from .heater.firmware import Firmware
 from .heater.replay import Replay, records
 from .heater.water_draws import Draws
 from .heater.wifi_module import WifiModule
-from .server.cloud_server import Cloud
+from .server.cloud_server import CloudServer
 
 EMAIL = "user@example.com"
 FIRST_MAC = 0x0123456789AB
 FIRST_USER = 20002
-#: The heater's day begins before the morning's showers.
+#: The simulation starts before the morning's showers.
 START_HOUR = 5
-#: How far ``advance`` goes before others have their turn.
+#: Step of ``advance``, after which other tasks may run.
 HOUR = timedelta(hours=1)
-#: A way by satellite and back is 0.6 s; more than this is an outage, seconds.
-LONGEST_LATENCY = 10.0
+#: Seconds. A round trip by satellite takes 0.6 s; more than this would be an outage.
+MAX_LATENCY = 10.0
 
 
 class HeaterUnit:
-    """One heater as it hangs on the wall: the machine, its Wi-Fi module, its record in the cloud."""
+    """One heater with its Wi-Fi module and its record in the cloud."""
 
     def __init__(self, record: HeaterRecord, wifi: WifiModule) -> None:
         self.heater = wifi.heater
@@ -46,12 +47,9 @@ class HeaterUnit:
         self._task: asyncio.Task[None] | None = None
 
     async def plug_in(self, broker_port: int) -> None:
-        """Go online; returns once the heater listens."""
-        serving = self.wifi.serve(broker_port)
-        task = asyncio.get_running_loop().create_task(
-            serving, name=f"heater-{self.record.mac_address}"
-        )
-        self._task = task
+        """Connect to the broker, and return once the heater has subscribed."""
+        name = f"heater-{self.record.mac_address}"
+        self._task = task = asyncio.create_task(self.wifi.serve(broker_port), name=name)
         listening = asyncio.ensure_future(self.wifi.listening.wait())
         try:
             await asyncio.wait({task, listening}, return_when=asyncio.FIRST_COMPLETED)
@@ -62,7 +60,7 @@ class HeaterUnit:
         self.record.connected = 2
 
     async def unplug(self) -> None:
-        """Go offline: the cloud says so, and requests stay unanswered."""
+        """Disconnect: the cloud reports the heater offline, and requests get no response."""
         task, self._task = self._task, None
         self.record.connected = 1
         if task is not None:
@@ -72,29 +70,31 @@ class HeaterUnit:
 
 
 class Simulator:
-    """A NaviLink cloud on loopback, with heaters.
-
-    ::
+    """A NaviLink cloud on loopback, with heaters. ::
 
         async with Simulator(speed=600, heaters=1) as sim:
             async with NaviLinkClient(sim.config) as client:
                 ...
 
-    With several ``accounts`` each has so many ``heaters`` of its own; they share the password, and
-    ``email_of`` gives their e-mails.
+    - ``speed``: seconds of the heaters' time in one real second, above 0, at most 86400.
+    - ``heaters``: number of heaters of each account; ``accounts``: number of accounts. They share
+      the ``password``; ``email_of`` returns their e-mails. At most 10000 heaters in all.
+    - ``start``: first time of the heaters' clocks, by default 5 o'clock today. With ``frozen`` they
+      stop there, and only ``advance`` moves them.
+    - ``draws``: the water used each day; None for no water at all.
+    - ``pushes``: False for an account that may not subscribe to its heaters' topics: its
+      connection closes when it tries.
+    - ``recirculation``: the heaters have a recirculation pump, which older firmware does not know.
+    - ``control_interval``: seconds of the heaters' time between two control commands; an earlier
+      command is rejected.
+    - ``latency``: real seconds that each byte between client and cloud takes, in each direction, at
+      most 10. Tokens and AWS keys expire in real time too.
+    - ``replay``: the entries of a capture. Its heaters repeat what they sent, instead of simulated
+      ones; their clocks start when the capture did.
+    - ``broker``: "built-in", or "iotcore" or "mosquitto" where they are installed.
 
-    ``speed`` is seconds of the heaters' time to one of ours; ``start`` is when their clocks
-    begin (default: 5 o'clock today); ``frozen`` they stand there, and only ``advance`` moves them.
-    ``draws`` is the day plan of each household, None a house where nobody draws. Without
-    ``pushes`` the account may not subscribe to its heaters' own topics, and the connection closes
-    when it tries. With ``recirculation`` the heaters have a pump (older firmware knows none). A
-    control less than ``control_interval`` seconds of the heater's time after the last is refused.
-    ``latency`` is how many seconds of our time each byte between a client and the cloud is under
-    way, in both directions. Tokens and keys live in our time. With ``replay``, the entries of a
-    recording, the heaters are those heard in it and say again what they said then; their clocks
-    begin when it did. ``broker`` is "built-in", or "iotcore" or "mosquitto" where they are
-    installed. Raises ConfigurationError for a number out of range, a
-    recording without heaters, or a broker that is not there.
+    Raises ConfigurationError for a number out of range, a capture without heaters, or a broker that
+    is not installed.
     """
 
     def __init__(
@@ -119,7 +119,9 @@ class Simulator:
         _check(heaters, accounts, control_interval, latency)
         if replay:
             if (heaters, accounts) != (1, 1):
-                raise ConfigurationError("a recording brings its own heaters, of one account")
+                raise ConfigurationError(
+                    "a replayed capture has its own heaters and one account; give neither"
+                )
             found = records(replay)
             heaters, start = len(found), start or replay[0].time
         else:
@@ -155,15 +157,15 @@ class Simulator:
             )
             for number, record in enumerate(found)
         ]
-        self.cloud = Cloud(owners, latency=latency, broker=broker)
+        self._cloud = CloudServer(owners, latency=latency, broker=broker)
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Simulator:
         async with AsyncExitStack() as stack:
-            await stack.enter_async_context(self.cloud)
+            await stack.enter_async_context(self._cloud)
             for unit in self.units:
                 stack.push_async_callback(unit.unplug)
-                await unit.plug_in(self.cloud.broker_port)
+                await unit.plug_in(self._cloud.broker_port)
             self._stack = stack.pop_all()
         return self
 
@@ -177,38 +179,43 @@ class Simulator:
 
     @property
     def config(self) -> NaviLinkConfig:
-        """What a client of this cloud needs, ready for ``NaviLinkClient``."""
+        """Return the configuration for a ``NaviLinkClient`` of this cloud."""
         return NaviLinkConfig(
             email=self.account.email,
             password=self.account.password,
-            base_url=self.cloud.base_url,
-            websocket_url=self.cloud.websocket_url,
-            ca_file=self.cloud.ca_file,
+            base_url=self._cloud.base_url,
+            websocket_url=self._cloud.websocket_url,
+            ca_file=self._cloud.ca_file,
         )
 
     @property
     def environment(self) -> dict[str, str]:
-        """The same as variables, for a program in another process."""
+        """Return the configuration as environment variables, for another process."""
         return {
-            "NAVILINK_BASE_URL": self.cloud.base_url,
-            "NAVILINK_WEBSOCKET_URL": self.cloud.websocket_url,
-            "NAVILINK_CA_FILE": str(self.cloud.ca_file),
+            "NAVILINK_BASE_URL": self._cloud.base_url,
+            "NAVILINK_WEBSOCKET_URL": self._cloud.websocket_url,
+            "NAVILINK_CA_FILE": str(self._cloud.ca_file),
             "NAVILINK_EMAIL": self.account.email,
             "NAVILINK_PASSWORD": self.account.password,
         }
 
     @property
-    def faults(self) -> Faults:
-        """What can be made to go wrong, on purpose."""
-        return self.cloud.faults
+    def faults(self) -> FaultInjector:
+        """Return the object that injects and clears faults."""
+        return self._cloud.faults
+
+    @property
+    def counters(self) -> Counters:
+        """Return the counters of what clients did."""
+        return self._cloud.counters
 
     async def advance(
         self, *, days: float = 0, hours: float = 0, minutes: float = 0, seconds: float = 0
     ) -> None:
-        """Put the heaters' clocks forward, and bring the heaters there at once.
+        """Move the heaters' clocks forward and simulate the time between at once.
 
-        What they push on the way comes in its order. A day of one heater takes a second of ours.
-        Raises ConfigurationError for a way back.
+        Status pushes of that time are sent in their order. A day of one heater takes about a real
+        second. Raise ConfigurationError for a negative time.
         """
         left = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
         while True:
@@ -222,27 +229,27 @@ class Simulator:
                 return
 
     async def unplug(self, number: int = 0) -> None:
-        """Take a heater off the net."""
+        """Disconnect a heater from the cloud."""
         await self.units[number].unplug()
 
     async def plug_in(self, number: int = 0) -> None:
-        """Put a heater on the net again."""
-        await self.units[number].plug_in(self.cloud.broker_port)
+        """Connect a heater to the cloud again."""
+        await self.units[number].plug_in(self._cloud.broker_port)
 
 
 def _check(heaters: int, accounts: int, control_interval: float, latency: float) -> None:
     if not 1 <= heaters <= 10_000:
-        raise ConfigurationError(f"heaters is {heaters}; it may be 1 to 10000")
+        raise ConfigurationError(f"heaters is {heaters}; it must be 1 to 10000")
     if not 1 <= accounts * heaters <= 10_000:
-        raise ConfigurationError(f"accounts is {accounts}; with their heaters 1 to 10000")
+        raise ConfigurationError(f"accounts is {accounts}; all their heaters must be 1 to 10000")
     if not control_interval >= 0:
-        raise ConfigurationError(f"control_interval is {control_interval}; it may be 0 or more")
-    if not 0 <= latency <= LONGEST_LATENCY:
-        raise ConfigurationError(f"latency is {latency}; it may be 0 to {LONGEST_LATENCY} s")
+        raise ConfigurationError(f"control_interval is {control_interval}; it must be 0 or more")
+    if not 0 <= latency <= MAX_LATENCY:
+        raise ConfigurationError(f"latency is {latency}; it must be 0 to {MAX_LATENCY} s")
 
 
 def email_of(account: int) -> str:
-    """The e-mail of an account by its number, from 0."""
+    """Return the e-mail of an account by its number, from 0."""
     return EMAIL if account == 0 else EMAIL.replace("@", f"{account + 1}@")
 
 

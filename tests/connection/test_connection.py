@@ -23,7 +23,7 @@ from navien_nwp500._util.aio import cancel_and_wait
 from navien_nwp500.models import Health, HealthState
 from navien_nwp500.protocol.messages import Frame, parse_message
 from navien_nwp500.simulator import Simulator
-from navien_nwp500.simulator.faults.registry import Lost, Refuse, RestFault
+from navien_nwp500.simulator.faults import LoseReplies, RefuseRequests, RestFault
 from support.transports import each_way
 
 LIMIT = 60.0
@@ -66,7 +66,7 @@ async def test_health_follows_a_cut_and_its_healing(sim: Simulator) -> None:
         task = await watched(device)
         changes = device.watch_health()
         assert (await until(changes, HealthState.ONLINE)).last_status is not None
-        await sim.cloud.drop_connections()
+        await sim._cloud.drop_connections()
         await until(changes, HealthState.CONNECTING)
         back = await until(changes, HealthState.ONLINE)
         assert back.reconnects == 1 and back.missed == 0
@@ -85,8 +85,8 @@ async def test_news_of_a_try_that_fails_all_the_same_are_found_and_lost_again(
         changes = device.watch_health()
         await until(changes, HealthState.ONLINE)
         monkeypatch.setattr(transport, "OPERATION_TIMEOUT", 1.0)
-        sim.faults.set(Lost("suback", times=1))
-        await sim.cloud.drop_connections()
+        sim.faults.inject(LoseReplies("suback", times=1))
+        await sim._cloud.drop_connections()
         for reconnects in (1, 2):  # the heater answers over the first, whose SUBACK never comes
             await until(changes, HealthState.CONNECTING)
             assert (await until(changes, HealthState.ONLINE)).reconnects == reconnects
@@ -108,8 +108,8 @@ async def test_what_is_asked_in_an_outage_is_an_error_and_not_kept_for_later(
         task = await watched(device)
         changes = device.watch_health()
         before = (await device.get_status()).dhw_temperature_setting
-        sim.faults.set(Refuse(where="mqtt"))
-        await sim.cloud.drop_connections()
+        sim.faults.inject(RefuseRequests(where="mqtt"))
+        await sim._cloud.drop_connections()
         await until(changes, HealthState.CONNECTING)
         watch = device.watch(interval=1)
         begun = asyncio.ensure_future(watch.__anext__())
@@ -139,15 +139,15 @@ async def test_a_silent_heater_is_sought_on_a_new_connection_then_offline_once(
         silent = await until(changes, HealthState.UNRESPONSIVE)
         assert silent.missed >= 1
         await until(changes, HealthState.OFFLINE)
-        assert sim.cloud.counters.connects == 2
-        subscribed = sim.cloud.counters.subscribes
+        assert sim.counters.connects == 2
+        subscribed = sim.counters.subscribes
         # Offline stays offline: more silence is neither said again nor answered by reconnecting.
         silence = asyncio.ensure_future(device._mqtt._escalate_recovery())
         assert await silence is False
         await sim.plug_in()
         await until(changes, HealthState.ONLINE)
-        assert sim.cloud.counters.connects == 2
-        assert sim.cloud.counters.subscribes == subscribed
+        assert sim.counters.connects == 2
+        assert sim.counters.subscribes == subscribed
         await changes.aclose()
         await stop(task)
     said = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
@@ -164,7 +164,7 @@ async def test_one_silent_heater_does_not_cost_the_others_their_connection() -> 
             changes = silent.watch_health()
             await sim.unplug(0)
             await until(changes, HealthState.OFFLINE)
-            assert sim.cloud.counters.connects == 1
+            assert sim.counters.connects == 1
             await changes.aclose()
             for task in tasks:
                 await stop(task)
@@ -261,8 +261,8 @@ async def test_giving_up_reaches_the_watcher(sim: Simulator) -> None:
         sim.faults.rest["/auth/session/refresh"] = RestFault(503)
         sim.faults.rest["/user/secured-sign-in"] = RestFault(503)
         sim.faults.rest["/user/sign-in"] = RestFault(503)
-        sim.cloud.book.revoke_keys()
-        await sim.cloud.drop_connections()
+        sim._cloud.book.revoke_keys()
+        await sim._cloud.drop_connections()
         with pytest.raises(MQTTError, match="gave up after 2 tries"):
             await asyncio.wait_for(task, LIMIT)
         sim.faults.clear()
@@ -278,12 +278,12 @@ async def test_a_password_refused_while_reconnecting_stops_at_once(sim: Simulato
         sim.faults.rest["/user/sign-in"] = replace(
             RestFault.error(401, "Invalid credentials"), times=1
         )
-        sim.cloud.book.revoke_keys()
-        await sim.cloud.drop_connections()
+        sim._cloud.book.revoke_keys()
+        await sim._cloud.drop_connections()
         with pytest.raises(InvalidCredentialsError):
             await asyncio.wait_for(task, LIMIT)
         # The sign-in at the start, and the one that was refused.
-        assert sim.cloud.counters.passwords == 2
+        assert sim.counters.passwords == 2
 
 
 @each_way
@@ -299,15 +299,15 @@ async def test_keys_that_ended_while_connected_are_renewed_at_the_next_connect(
         monkeypatch.setattr(
             "navien_nwp500._connection.credentials.time.time", lambda: now() + 8 * 3600
         )
-        sim.cloud.book.revoke_keys()
-        sim.cloud.book.revoke_access_tokens()
-        await sim.cloud.drop_connections()
+        sim._cloud.book.revoke_keys()
+        sim._cloud.book.revoke_access_tokens()
+        await sim._cloud.drop_connections()
         await until(changes, HealthState.CONNECTING)
         await until(changes, HealthState.ONLINE)
         monkeypatch.undo()
-        assert sim.cloud.counters.passwords == 1
-        assert sim.cloud.counters.refreshes >= 1
-        assert not sim.cloud.counters.refusals, "keys known to have ended were tried"
+        assert sim.counters.passwords == 1
+        assert sim.counters.refreshes >= 1
+        assert not sim.counters.refusals, "keys known to have ended were tried"
         await changes.aclose()
         await stop(task)
 
@@ -334,7 +334,7 @@ async def test_closing_in_the_middle_of_everything_leaves_no_task(sim: Simulator
     device = (await client.get_devices())[0]
     task = await watched(device)
     asking = [asyncio.ensure_future(device.get_status()) for _ in range(3)]
-    await sim.cloud.drop_connections()
+    await sim._cloud.drop_connections()
     await client.close()
     results: list[Any] = await asyncio.gather(task, *asking, return_exceptions=True)
     assert all(isinstance(result, (MQTTError, WebSocketError)) for result in results[:1])

@@ -17,15 +17,15 @@ from navien_nwp500 import (
 )
 from navien_nwp500.models import HealthState
 from navien_nwp500.simulator import Simulator
-from navien_nwp500.simulator.faults.message_faults import GARBAGE
-from navien_nwp500.simulator.faults.registry import (
-    Cut,
-    Doubled,
-    Fields,
-    Foreign,
+from navien_nwp500.simulator.faults import (
+    GARBAGE,
+    ChangeFields,
+    CutConnections,
+    DelayMessages,
+    DuplicateMessages,
+    ForeignMessages,
     HeaterOffline,
-    Inject,
-    Late,
+    InjectMessage,
 )
 from support.reliability_tools import SILENCE, eventually, health, quick, said, soon, watching
 
@@ -56,13 +56,13 @@ async def test_an_offline_heater_is_an_error_for_a_request_and_a_gap_for_a_watch
 ) -> None:
     async with watching(impatient) as watcher:
         for times in (1, 2):
-            sim.faults.set(HeaterOffline())
+            sim.faults.inject(HeaterOffline())
             with pytest.raises(DeviceOfflineError):
                 await soon(impatient.get_status())
             await health(impatient, HealthState.OFFLINE)
-            connects = sim.cloud.counters.connects
-            sim.faults.set(Cut())
-            await eventually(lambda: sim.cloud.counters.connects > connects)
+            connects = sim.counters.connects
+            sim.faults.inject(CutConnections())
+            await eventually(lambda: sim.counters.connects > connects)
             await health(impatient, HealthState.OFFLINE)
             sim.faults.clear()
             await watcher.next(2)
@@ -76,8 +76,8 @@ async def test_a_late_answer_resolves_no_later_request(
     sim: Simulator, impatient: NaviLinkDevice
 ) -> None:
     await impatient.get_status()
-    sim.faults.set(Fields(what="answers", values={"errorCode": 799}, times=1))
-    sim.faults.set(Late(seconds=3600, times=1))
+    sim.faults.inject(ChangeFields(kind="responses", values={"errorCode": 799}, times=1))
+    sim.faults.inject(DelayMessages(seconds=3600, times=1))
     with pytest.raises(RequestTimeoutError):
         await soon(impatient.get_status())
     asking = asyncio.ensure_future(impatient.get_status())
@@ -99,7 +99,7 @@ async def test_a_doubled_answer_is_delivered_once(
         deliver(message)
 
     monkeypatch.setattr(device._mqtt, "_on_message", note)
-    sim.faults.set(Doubled())
+    sim.faults.inject(DuplicateMessages())
     for _ in range(5):
         await soon(device.get_status())
     ids = [message.session_id for message in delivered if len(message.session_id) > 1]
@@ -113,9 +113,9 @@ async def test_a_foreign_answer_is_not_taken_for_ours(
     sim: Simulator, impatient: NaviLinkDevice, names: dict[str, Any]
 ) -> None:
     await impatient.get_status()
-    sim.faults.set(Foreign(values={"errorCode": 799}, **names))
+    sim.faults.inject(ForeignMessages(values={"errorCode": 799}, **names))
     assert (await soon(impatient.get_status())).error_code == 0
-    sim.faults.set(Foreign(instead_of_it=True, **names))
+    sim.faults.inject(ForeignMessages(replace=True, **names))
     with pytest.raises(RequestTimeoutError):
         await soon(impatient.get_status())
     assert not impatient._mqtt._connection._requests.pending
@@ -125,7 +125,7 @@ async def test_an_answer_to_a_cancelled_request_goes_nowhere(
     sim: Simulator, device: NaviLinkDevice
 ) -> None:
     await device.get_status()
-    sim.faults.set(Late(seconds=3600, times=1))
+    sim.faults.inject(DelayMessages(seconds=3600, times=1))
     asking = asyncio.ensure_future(device.get_status())
     await asked(device)
     asking.cancel()
@@ -157,7 +157,7 @@ async def test_a_bad_optional_field_costs_that_field_alone(
     sim: Simulator, device: NaviLinkDevice, value: Any
 ) -> None:
     values = {"tankUpperTemperature": value, "brandNew": value}
-    sim.faults.set(Fields(what="answers", values=values))
+    sim.faults.inject(ChangeFields(kind="responses", values=values))
     status = await soon(device.get_status())
     assert status.tank_upper_temperature is None
     assert repr(status.extra) == repr(values)
@@ -169,7 +169,7 @@ async def test_new_codes_and_absent_fields_are_what_they_are(
     sim: Simulator, device: NaviLinkDevice
 ) -> None:
     new = {"errorCode": 799, "operationMode": 77, "dhwOperationSetting": 9, "compUse": 5}
-    sim.faults.set(Fields(what="answers", values=new, missing=["tankLowerTemperature"]))
+    sim.faults.inject(ChangeFields(kind="responses", values=new, missing=["tankLowerTemperature"]))
     status = await soon(device.get_status())
     assert (status.error_code, status.operation_mode) == (799, 77)
     assert (status.dhw_operation_setting, status.comp_use) == (9, 5)
@@ -181,7 +181,7 @@ async def test_without_its_core_a_status_is_refused_and_reading_goes_on(
     sim: Simulator, device: NaviLinkDevice, value: Any
 ) -> None:
     async with watching(device) as watcher:
-        sim.faults.set(Fields(what="answers", values={"dhwTemperature": value}))
+        sim.faults.inject(ChangeFields(kind="responses", values={"dhwTemperature": value}))
         with pytest.raises(ProtocolError, match="dhwTemperature"):
             await soon(device.get_status())
         await eventually(lambda: device.health.bad_messages >= 2)
@@ -194,11 +194,11 @@ async def test_no_garbage_ends_the_reading(
     sim: Simulator, device: NaviLinkDevice, garbage: str
 ) -> None:
     async with watching(device) as watcher:
-        sim.faults.set(Inject(garbage=garbage))
+        sim.faults.inject(InjectMessage(garbage=garbage))
         if garbage != "null":  # a message like others, that says nothing
             await eventually(lambda: device.health.bad_messages == 1)
         await watcher.next(2)
-    assert sim.cloud.counters.connects == 1
+    assert sim.counters.connects == 1
 
 
 # Callbacks

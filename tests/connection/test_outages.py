@@ -27,18 +27,18 @@ from navien_nwp500._connection.transport import Transport
 from navien_nwp500.models import HealthState
 from navien_nwp500.protocol.commands import POWER_ON
 from navien_nwp500.simulator import Simulator
-from navien_nwp500.simulator.faults.base import Fault
-from navien_nwp500.simulator.faults.registry import (
-    Cut,
-    Deaf,
+from navien_nwp500.simulator.faults import (
+    CutConnections,
+    DropMessages,
     DropSubscriptions,
-    Forbid,
+    Fault,
+    ForbidTopics,
     HalfOpen,
-    Lost,
-    Refuse,
+    LoseReplies,
+    RefuseRequests,
     RestFault,
-    Revoke,
-    Rival,
+    RevokeCredentials,
+    RivalClient,
     WrongClock,
 )
 from support.reliability_tools import (
@@ -98,15 +98,15 @@ async def test_after_a_cut_the_watcher_sees_a_gap_and_nothing_else(
         device = (await client.get_devices())[0]
         async with watching(device) as watcher:
             for _ in range(3):
-                before = sim.cloud.counters.connects
-                sim.faults.set(Cut())
-                await eventually(lambda: sim.cloud.counters.connects > before)
+                before = sim.counters.connects
+                sim.faults.inject(CutConnections())
+                await eventually(lambda: sim.counters.connects > before)
                 await watcher.next(2)
             assert len({id(status) for status in watcher.statuses}) == len(watcher.statuses)
         assert device.health.reconnects == 3
     assert said(caplog, "connection to the cloud lost") == 3
     assert said(caplog, "connection to the cloud is back") == 3
-    assert sim.cloud.counters.most_connections == 1
+    assert sim.counters.most_connections == 1
 
 
 @each_way
@@ -116,8 +116,8 @@ async def test_after_a_cut_a_status_comes_at_once_though_the_next_poll_is_hours_
     async with NaviLinkClient(quick(sim)) as client:
         device = (await client.get_devices())[0]
         async with watching(device, interval=6 * 3600) as watcher:
-            sim.faults.set(Deaf(what="pushes"))
-            sim.faults.set(Cut())
+            sim.faults.inject(DropMessages(kind="pushes"))
+            sim.faults.inject(CutConnections())
             assert (await watcher.next())[0].command == 16777219
             assert device.health.state is HealthState.ONLINE
 
@@ -127,10 +127,10 @@ async def test_who_was_busy_during_a_cut_gets_a_status_at_once_all_the_same(
 ) -> None:
     async with NaviLinkClient(quick(sim)) as client:
         device = (await client.get_devices())[0]
-        sim.faults.set(Deaf(what="pushes"))
+        sim.faults.inject(DropMessages(kind="pushes"))
         statuses = device.watch(interval=6 * 3600)
         before = await soon(statuses.__anext__())
-        sim.faults.set(Cut())
+        sim.faults.inject(CutConnections())
         await eventually(lambda: device.health.reconnects == 1)
         assert await soon(statuses.__anext__()) is not before
         await statuses.aclose()
@@ -144,8 +144,8 @@ async def test_the_first_try_follows_a_cut_within_a_second(
     async with NaviLinkClient(replace(sim.config)) as client:
         device = (await client.get_devices())[0]
         async with watching(device) as watcher:
-            sim.faults.set(Cut())
-            await eventually(lambda: sim.cloud.counters.connects == 2)
+            sim.faults.inject(CutConnections())
+            await eventually(lambda: sim.counters.connects == 2)
             await watcher.next()
     assert waits[0] == 0.5 and len([one for one in waits if one]) == 1
 
@@ -164,10 +164,10 @@ async def test_a_half_open_line_is_noticed_by_its_keep_alive(sim: Simulator) -> 
     async with NaviLinkClient(quick(sim)) as client:
         device = (await client.get_devices())[0]
         async with watching(device, interval=3600) as watcher:
-            sim.faults.set(HalfOpen())
+            sim.faults.inject(HalfOpen())
             await health(device, HealthState.CONNECTING)
             await watcher.next()
-            assert sim.cloud.counters.connects == 2
+            assert sim.counters.connects == 2
 
 
 @pytest.mark.usefixtures("watched_line")
@@ -178,13 +178,13 @@ async def test_after_eight_hours_of_sleep_it_wakes_up_and_reconnects(
     async with NaviLinkClient(quick(sim)) as client:
         device = (await client.get_devices())[0]
         async with watching(device, interval=3600) as watcher:
-            sim.faults.set(HalfOpen())
-            sim.faults.set(Revoke(keys=True, access=True))
+            sim.faults.inject(HalfOpen())
+            sim.faults.inject(RevokeCredentials(aws_keys=True, access_tokens=True))
             now = time.time
             monkeypatch.setattr(time, "time", lambda: now() + 8 * 3600)
             await watcher.next()
             monkeypatch.undo()
-            assert sim.cloud.counters.passwords == 1
+            assert sim.counters.passwords == 1
 
 
 # Connected but deaf
@@ -195,12 +195,12 @@ async def test_lost_subscriptions_are_made_again_on_the_same_connection(sim: Sim
     async with NaviLinkClient(quick(sim, answer_timeout=SILENCE)) as client:
         device = (await client.get_devices())[0]
         async with watching(device) as watcher:
-            subscribed = sim.cloud.counters.subscribes
-            sim.faults.set(DropSubscriptions())
+            subscribed = sim.counters.subscribes
+            sim.faults.inject(DropSubscriptions())
             await health(device, HealthState.UNRESPONSIVE)
             await watcher.next(2)
-            assert sim.cloud.counters.connects == 1
-            assert sim.cloud.counters.subscribes == subscribed + 2
+            assert sim.counters.connects == 1
+            assert sim.counters.subscribes == subscribed + 2
 
 
 @each_way
@@ -209,10 +209,10 @@ async def test_a_connection_that_stays_deaf_is_left_for_a_new_one(sim: Simulator
         device = (await client.get_devices())[0]
         async with watching(device) as watcher:
             assert client._pool.first._link is not None
-            sim.faults.set(Deaf(client=client._pool.first._link.client_id))
+            sim.faults.inject(DropMessages(client=client._pool.first._link.client_id))
             await health(device, HealthState.UNRESPONSIVE)
             await watcher.next(2)
-            assert sim.cloud.counters.connects == 2
+            assert sim.counters.connects == 2
             assert device.health.state is HealthState.ONLINE
 
 
@@ -232,16 +232,16 @@ async def test_a_refusing_server_is_asked_as_the_backoff_says_and_memory_stays_f
     Only the SDK tells a refusal from a connection that was reset.
     """
     tries, each = 12, handshakes.get(way, 2)
-    fault = Refuse(where="mqtt", status=status, times=tries * each)
+    fault = RefuseRequests(where="mqtt", status=status, times=tries * each)
     async with NaviLinkClient(quick(sim, reconnect=ReconnectConfig(max_retries=None))) as client:
         device = (await client.get_devices())[0]
         await device.get_status()
-        sim.faults.set(fault)
-        sim.faults.set(Cut())
+        sim.faults.inject(fault)
+        sim.faults.inject(CutConnections())
         await eventually(lambda: client._pool.first.reconnects == 1)
         await soon(device.get_status())
-        assert sim.cloud.counters.refusals["fault: refuse"] == tries * each
-        assert sim.cloud.counters.passwords == 1
+        assert sim.counters.refusals["fault: refuse"] == tries * each
+        assert sim.counters.passwords == 1
         gc.collect()
         kept = [one for one in gc.get_objects() if issubclass(type(one), Transport)]
         assert len(kept) == 1
@@ -259,7 +259,7 @@ async def test_links_that_are_over_are_not_kept_in_memory(sim: Simulator) -> Non
         async with NaviLinkClient(quick(sim)) as client:
             device = (await client.get_devices())[0]
             async with watching(device) as watcher:
-                sim.faults.set(Cut())
+                sim.faults.inject(CutConnections())
                 await eventually(lambda: device.health.reconnects == 1)
                 await watcher.next(2)
     await eventually(lambda: kept() == 0)
@@ -271,24 +271,24 @@ async def test_links_that_are_over_are_not_kept_in_memory(sim: Simulator) -> Non
 @pytest.mark.parametrize(
     ("revoked", "refreshes", "passwords"),
     [
-        (Revoke(keys=True), 0, 1),
-        (Revoke(keys=True, access=True), 1, 1),
-        (Revoke(keys=True, access=True, refresh=True), 1, 2),
+        (RevokeCredentials(aws_keys=True), 0, 1),
+        (RevokeCredentials(aws_keys=True, access_tokens=True), 1, 1),
+        (RevokeCredentials(aws_keys=True, access_tokens=True, refresh_tokens=True), 1, 2),
     ],
 )
 @each_way
 async def test_what_was_revoked_is_renewed_the_cheapest_way_the_password_last(
-    sim: Simulator, revoked: Revoke, refreshes: int, passwords: int
+    sim: Simulator, revoked: RevokeCredentials, refreshes: int, passwords: int
 ) -> None:
     async with NaviLinkClient(quick(sim)) as client:
         device = (await client.get_devices())[0]
         async with watching(device) as watcher:
-            sim.faults.set(revoked)
-            sim.faults.set(Cut())
-            await eventually(lambda: sim.cloud.counters.connects == 2)
+            sim.faults.inject(revoked)
+            sim.faults.inject(CutConnections())
+            await eventually(lambda: sim.counters.connects == 2)
             await watcher.next()
-        assert sim.cloud.counters.calls.get("/auth/refresh", 0) == refreshes
-        assert sim.cloud.counters.passwords == passwords
+        assert sim.counters.calls.get("/auth/refresh", 0) == refreshes
+        assert sim.counters.passwords == passwords
 
 
 # REST
@@ -320,10 +320,10 @@ async def test_a_call_that_fails_is_a_typed_error_and_not_repeated(
         if numbers is not None:
             error: Any = caught.value
             assert (error.status_code, error.code, error.retry_after) == numbers
-        assert sim.cloud.counters.calls["/device/info"] == 1
+        assert sim.counters.calls["/device/info"] == 1
         sim.faults.clear()
         assert (await device.get_info()).online
-        assert sim.cloud.counters.passwords == 1
+        assert sim.counters.passwords == 1
 
 
 async def test_a_cloud_that_asks_for_a_pause_gets_it_and_no_password(
@@ -334,20 +334,25 @@ async def test_a_cloud_that_asks_for_a_pause_gets_it_and_no_password(
         async with watching(device) as watcher:
             asked = RestFault(429, b"", {"Retry-After": "77"}, times=1)
             sim.faults.rest["/auth/session/refresh"] = asked
-            sim.faults.set(Revoke(keys=True))
-            sim.faults.set(Cut())
-            await eventually(lambda: sim.cloud.counters.connects == 2)
+            sim.faults.inject(RevokeCredentials(aws_keys=True))
+            sim.faults.inject(CutConnections())
+            await eventually(lambda: sim.counters.connects == 2)
             await watcher.next()
         assert [one for one in waits if one] == [QUICK.initial_delay / 4, 77.0]
-        assert sim.cloud.counters.passwords == 1
-        assert sim.cloud.counters.secured_sign_ins == 0
+        assert sim.counters.passwords == 1
+        assert sim.counters.secured_sign_ins == 0
 
 
 # The broker's door
 
 
 @pytest.mark.parametrize(
-    "fault", [Lost("suback"), Lost("connack"), Forbid(topic="cmd/52/+/+/+/res/#", times=1)]
+    "fault",
+    [
+        LoseReplies("suback"),
+        LoseReplies("connack"),
+        ForbidTopics(topic="cmd/52/+/+/+/res/#", times=1),
+    ],
 )
 @each_way
 async def test_a_try_that_fails_at_the_door_is_healed_by_the_next(
@@ -361,11 +366,11 @@ async def test_a_try_that_fails_at_the_door_is_healed_by_the_next(
             # awscrt 0.20 waits for a CONNACK over MQTT 5 as long as it is let.
             monkeypatch.setattr(transport, "OPEN_TIMEOUT", 5.0)
             fault.times = 1
-            sim.faults.set(fault)
-            sim.faults.set(Cut())
-            await eventually(lambda: sim.cloud.counters.connects == 3)
+            sim.faults.inject(fault)
+            sim.faults.inject(CutConnections())
+            await eventually(lambda: sim.counters.connects == 3)
             await watcher.next(2)
-        assert sim.cloud.counters.connects == 3
+        assert sim.counters.connects == 3
 
 
 async def test_a_lost_suback_of_a_second_heater_is_loud_and_asked_for_again(
@@ -376,27 +381,27 @@ async def test_a_lost_suback_of_a_second_heater_is_loud_and_asked_for_again(
         async with NaviLinkClient(quick(sim)) as client:
             one, two = await client.get_devices()
             await one.get_status()
-            sim.faults.set(Lost("suback"))
+            sim.faults.inject(LoseReplies("suback"))
             line = await two.get_mqtt_connection()
             with pytest.raises(CommunicationError):
                 await soon(line.connect())
-            subscribed = sim.cloud.counters.subscribes
+            subscribed = sim.counters.subscribes
             # Its answers come under the topic that the first heater of the home has shown to work.
             assert (await soon(two.get_status())).device_connected == 2
             await soon(line.connect())
-            assert sim.cloud.counters.subscribes == subscribed + 1
+            assert sim.counters.subscribes == subscribed + 1
 
 
 async def test_a_write_is_sent_once_its_answer_can_be_heard(
     sim: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sim.faults.set(Lost("suback", times=None))
+    sim.faults.inject(LoseReplies("suback", times=None))
     monkeypatch.setattr(transport, "OPERATION_TIMEOUT", 0.2)
     async with NaviLinkClient(quick(sim)) as client:
         device = (await client.get_devices())[0]
         with pytest.raises(CommunicationError):
             await soon(device._mqtt.request(POWER_ON))
-    assert sim.cloud.counters.publishes == 0
+    assert sim.counters.publishes == 0
 
 
 @each_way
@@ -404,11 +409,11 @@ async def test_a_rival_with_our_id_is_left_alone_with_it(sim: Simulator) -> None
     async with NaviLinkClient(quick(sim)) as client:
         device = (await client.get_devices())[0]
         async with watching(device) as watcher:
-            sim.faults.set(Rival())
-            await eventually(lambda: sim.cloud.counters.connects == 2)
+            sim.faults.inject(RivalClient())
+            await eventually(lambda: sim.counters.connects == 2)
             await watcher.next(3)
-        assert sim.cloud.counters.takeovers == 1
-        assert sim.cloud.counters.connects == 2
+        assert sim.counters.takeovers == 1
+        assert sim.counters.connects == 2
 
 
 # Clocks
@@ -419,7 +424,7 @@ async def test_a_rival_with_our_id_is_left_alone_with_it(sim: Simulator) -> None
 async def test_a_wrong_clock_is_named_with_its_skew(
     sim: Simulator, seconds: float, words: str
 ) -> None:
-    sim.faults.set(WrongClock(seconds))
+    sim.faults.inject(WrongClock(seconds))
     async with NaviLinkClient(quick(sim)) as client:
         device = (await client.get_devices())[0]
         with pytest.raises(WebSocketError, match=rf"clock is (3[56]\d\d) s {words}; set the clock"):
@@ -433,9 +438,9 @@ async def test_a_clock_gone_wrong_on_the_way_is_said_once_and_waited_for(
     async with NaviLinkClient(quick(sim)) as client:
         device = (await client.get_devices())[0]
         async with watching(device) as watcher:
-            sim.faults.set(WrongClock(DAY))
-            sim.faults.set(Cut())
-            await eventually(lambda: sim.cloud.counters.refused_handshakes >= 6)
+            sim.faults.inject(WrongClock(DAY))
+            sim.faults.inject(CutConnections())
+            await eventually(lambda: sim.counters.refused_handshakes >= 6)
             assert said(caplog, "s behind; set the clock") == 1
             sim.faults.clear()
             await watcher.next()
@@ -457,4 +462,4 @@ async def test_polls_follow_the_steady_clock_and_session_ids_never_repeat(
             assert client._pool.first._asking.last_session_id >= before + 3
             zone = device.health.since.tzinfo, device.health.last_status
             assert zone[0] is not None and zone[1] is not None and zone[1].tzinfo is not None
-            assert sim.cloud.counters.connects == 1
+            assert sim.counters.connects == 1

@@ -22,9 +22,9 @@ from support.reliability_tools import eventually, quick, soon
 async def test_listing_opens_the_connection_and_the_first_use_joins_it(sim: Simulator) -> None:
     async with NaviLinkClient(quick(sim)) as client:
         device = (await client.get_devices())[0]
-        await eventually(lambda: sim.cloud.counters.connects == 1)
+        await eventually(lambda: sim.counters.connects == 1)
         await soon(device.get_status())
-        assert sim.cloud.counters.connects == 1
+        assert sim.counters.connects == 1
 
 
 async def test_who_only_looks_or_signs_in_opens_nothing(sim: Simulator) -> None:
@@ -32,7 +32,7 @@ async def test_who_only_looks_or_signs_in_opens_nothing(sim: Simulator) -> None:
         await client.authenticate()
         await client.get_devices(connect=False)
         assert client._pool.first._keeper is None
-    assert sim.cloud.counters.handshakes == 0
+    assert sim.counters.handshakes == 0
 
 
 async def test_an_early_try_that_fails_is_told_to_the_first_use_alone(sim: Simulator) -> None:
@@ -46,14 +46,14 @@ async def test_an_early_try_that_fails_is_told_to_the_first_use_alone(sim: Simul
 
 async def test_a_failing_sign_in_is_asked_for_once_by_a_list(sim: Simulator) -> None:
     from navien_nwp500 import APIError
-    from navien_nwp500.simulator.faults.registry import RestFault
+    from navien_nwp500.simulator.faults import RestFault
 
     sim.faults.rest["/user/sign-in"] = RestFault(503)
     async with NaviLinkClient(quick(sim)) as client:
         with pytest.raises(APIError):
             await client.get_devices()
         assert client._pool.first._keeper is None
-    assert sim.cloud.counters.passwords == 1
+    assert sim.counters.passwords == 1
 
 
 async def test_an_early_connection_nobody_used_is_not_sought_again(sim: Simulator) -> None:
@@ -61,12 +61,12 @@ async def test_an_early_connection_nobody_used_is_not_sought_again(sim: Simulato
         device = (await client.get_devices())[0]
         session = client._pool.first
         await soon(session.wait_connected())
-        await sim.cloud.drop_connections()
+        await sim._cloud.drop_connections()
         assert session._keeper is not None
         await soon(asyncio.wait({session._keeper}))
-        assert sim.cloud.counters.connects == 1
+        assert sim.counters.connects == 1
         assert (await soon(device.get_status())).device_connected == 2
-        assert sim.cloud.counters.connects == 2
+        assert sim.counters.connects == 2
 
 
 # The room on a connection
@@ -107,9 +107,9 @@ async def test_sixty_heaters_are_all_heard_on_two_connections() -> None:
             devices = await client.get_devices()
             statuses = await soon(asyncio.gather(*(one.get_status() for one in devices)))
             assert len(statuses) == len({device.mac_address for device in devices}) == 60
-            assert sim.cloud.counters.most_connections == 2
-            assert sim.cloud.counters.violations == 0
-            assert sim.cloud.counters.subscribes == 60 + 2
+            assert sim.counters.most_connections == 2
+            assert sim.counters.violations == 0
+            assert sim.counters.subscribes == 60 + 2
 
 
 # The pace
@@ -121,7 +121,7 @@ async def test_a_hundred_and_fifty_requests_at_once_do_not_overrun_the_broker() 
             devices = await client.get_devices()
             asked = [one.get_status() for one in devices for _ in range(5)]
             assert len(await soon(asyncio.gather(*asked))) == 150
-        counters = sim.cloud.counters
+        counters = sim.counters
         assert counters.publishes >= 150
         assert BURST <= counters.most_publishes <= 100
 

@@ -25,7 +25,7 @@ from navien_nwp500 import (
 from navien_nwp500._connection.credentials import AwsCredentials, Tokens
 from navien_nwp500._connection.session_file import SavedSession, SessionFile
 from navien_nwp500.simulator import Simulator
-from navien_nwp500.simulator.faults.registry import RestFault
+from navien_nwp500.simulator.faults import RestFault
 from support.programs import start_program
 
 LIST = {"userId": "user@example.com", "offset": 0, "count": 20}
@@ -67,12 +67,12 @@ def aged(path: Path, *names: str) -> None:
 
 async def test_a_saved_session_needs_no_sign_in(sim: Simulator, path: Path) -> None:
     await save(sim, path)
-    before = replace(sim.cloud.counters)
+    before = replace(sim.counters)
     async with NaviLinkClient(without_password(sim, path)) as client:
         (device,) = await client.get_devices()
         assert (await device.get_status()).dhw_charge_percent >= 0
         assert client._auth.user is not None and client._auth.user.user_seq
-    counters = sim.cloud.counters
+    counters = sim.counters
     assert (counters.passwords, counters.sign_ins) == (before.passwords, before.sign_ins) == (1, 1)
     assert counters.refreshes == counters.session_refreshes == counters.unauthorized == 0
     assert counters.requests == before.requests + 1  # the list
@@ -94,7 +94,7 @@ async def test_what_has_run_out_is_renewed_without_the_password(
     async with NaviLinkClient(without_password(sim, path)) as client:
         (device,) = await client.get_devices()
         await device.get_status()
-    counters = sim.cloud.counters
+    counters = sim.counters
     assert (counters.refreshes, counters.session_refreshes) == expected
     assert counters.passwords == 1
     # And the renewed ones are kept.
@@ -107,11 +107,11 @@ async def test_revoked_tokens_and_keys_are_renewed_without_the_password(
     sim: Simulator, path: Path
 ) -> None:
     await save(sim, path)
-    sim.cloud.book.revoke_access_tokens()
-    sim.cloud.book.revoke_keys()
+    sim._cloud.book.revoke_access_tokens()
+    sim._cloud.book.revoke_keys()
     async with NaviLinkClient(without_password(sim, path)) as client:
         await (await client.get_devices())[0].get_status()
-    counters = sim.cloud.counters
+    counters = sim.counters
     assert (counters.refreshes, counters.session_refreshes, counters.passwords) == (1, 1, 1)
 
 
@@ -131,10 +131,10 @@ async def test_refused_keys_leave_the_file_and_the_tokens_stay(sim: Simulator, p
 async def test_a_session_refused_whole_takes_the_password(sim: Simulator, path: Path) -> None:
     await save(sim, path)
     first = path.read_text()
-    sim.cloud.book.revoke_access_tokens()
-    sim.cloud.book.revoke_refresh_tokens()
+    sim._cloud.book.revoke_access_tokens()
+    sim._cloud.book.revoke_refresh_tokens()
     await save(sim, path)
-    assert sim.cloud.counters.passwords == 2
+    assert sim.counters.passwords == 2
     assert path.read_text() != first
 
 
@@ -142,8 +142,8 @@ async def test_a_session_refused_whole_without_a_password_says_what_to_do(
     sim: Simulator, path: Path
 ) -> None:
     await save(sim, path)
-    sim.cloud.book.revoke_access_tokens()
-    sim.cloud.book.revoke_refresh_tokens()
+    sim._cloud.book.revoke_access_tokens()
+    sim._cloud.book.revoke_refresh_tokens()
     async with NaviLinkClient(without_password(sim, path)) as client:
         with pytest.raises(TokenExpiredError, match="NAVILINK_PASSWORD"):
             await client.get_devices()
@@ -163,7 +163,7 @@ async def test_an_outage_costs_neither_the_file_nor_the_password(
     async with NaviLinkClient(replace(sim.config, session_file=path)) as client:
         with pytest.raises(Exception, match="503"):
             await client.get_devices()
-    assert path.read_text() == kept and sim.cloud.counters.passwords == 1
+    assert path.read_text() == kept and sim.counters.passwords == 1
 
 
 async def test_a_refused_password_saves_nothing(sim: Simulator, path: Path) -> None:
@@ -196,15 +196,15 @@ async def test_a_token_another_process_renewed_is_taken_not_renewed_again(
     one, other = NaviLinkAuth(config), NaviLinkAuth(config)
     for auth in (one, other):
         await auth.call("POST", "/device/list", body=LIST)
-    assert sim.cloud.counters.passwords == 1
-    sim.cloud.book.revoke_access_tokens()
+    assert sim.counters.passwords == 1
+    sim._cloud.book.revoke_access_tokens()
     for auth in (one, other):
         await auth.call("POST", "/device/list", body=LIST)
     keys = [
         await auth.aws_credentials(refused=await auth.aws_credentials()) for auth in (one, other)
     ]
     assert keys[0] == keys[1]
-    counters = sim.cloud.counters
+    counters = sim.counters
     assert (counters.refreshes, counters.session_refreshes, counters.passwords) == (1, 1, 1)
     for auth in (one, other):
         await auth.close()
@@ -221,10 +221,10 @@ async def test_a_refresh_lost_to_another_process_takes_its_tokens(
     stale = one._tokens
     assert stale is not None
     one._tokens = replace(stale, expires_at=0)
-    sim.cloud.book.revoke_refresh_tokens()
+    sim._cloud.book.revoke_refresh_tokens()
     await other.sign_in()
     await one._renew_tokens()
-    assert one._tokens == other._tokens and sim.cloud.counters.passwords == 2
+    assert one._tokens == other._tokens and sim.counters.passwords == 2
     for auth in (one, other):
         await auth.close()
 
@@ -363,9 +363,9 @@ async def test_a_place_that_cannot_be_written_is_said_once_and_ends_nothing(
     async with NaviLinkClient(config) as client:
         for _ in range(2):
             await client.get_devices()
-            sim.cloud.book.revoke_access_tokens()
+            sim._cloud.book.revoke_access_tokens()
     said = [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING]
-    assert sim.cloud.counters.refreshes == 1
+    assert sim.counters.refreshes == 1
     assert len([text for text in said if "not saved" in text]) == 1
 
 

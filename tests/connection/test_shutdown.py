@@ -22,7 +22,12 @@ from navien_nwp500._util.aio import wait_at_most
 from navien_nwp500.history.csv import BufferedCsvRecorder
 from navien_nwp500.simulator import Simulator
 from navien_nwp500.simulator.cloud.counters import Counters
-from navien_nwp500.simulator.faults.registry import Cut, Deaf, Faults, Refuse
+from navien_nwp500.simulator.faults import (
+    CutConnections,
+    DropMessages,
+    FaultInjector,
+    RefuseRequests,
+)
 from navien_nwp500.simulator.server.admin_api import AdminApi
 from support.reliability_tools import LIMIT, Watcher, eventually, quick, said, soon, watching
 from support.transports import each_way
@@ -71,7 +76,7 @@ async def nothing_left(sim: Simulator) -> AsyncIterator[None]:
         return {id(one) for one in found if not one.done()}
 
     yield
-    await eventually(lambda: sim.cloud.counters.open_connections == 0)
+    await eventually(lambda: sim.counters.open_connections == 0)
     await eventually(lambda: ours() == [])
     await eventually(lambda: len(pending()) < 40)  # the simulator's own are about 20
     assert complaints == []
@@ -135,7 +140,7 @@ async def test_closing_at_any_await_of_the_keeper_leaves_nothing(
             waiting = [asyncio.ensure_future(one) for one in (reached.wait(), watcher.next(2))]
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             if not reached.is_set():
-                sim.faults.set(Cut())
+                sim.faults.inject(CutConnections())
                 await soon(reached.wait())
             await soon(client.close())
             for one in waiting:
@@ -188,7 +193,7 @@ async def test_closing_ends_a_connect_under_way(sim: Simulator) -> None:
     async with nothing_left(sim):
         client = NaviLinkClient(quick(sim))
         device = (await client.get_devices())[0]
-        sim.faults.set(Refuse(where="mqtt", silent=True))
+        sim.faults.inject(RefuseRequests(where="mqtt", unanswered=True))
         asking = asyncio.ensure_future(device.get_status())
         await eventually(lambda: bool(device._mqtt._connection._changed.waiting))  # noqa: F821
         await soon(client.close())
@@ -203,10 +208,10 @@ async def test_closing_ends_a_request_under_way(sim: Simulator) -> None:
         client = NaviLinkClient(quick(sim, answer_timeout=3600))
         device = (await client.get_devices())[0]
         await device.get_status()
-        sim.faults.set(Deaf())
-        sent = sim.cloud.counters.publishes
+        sim.faults.inject(DropMessages())
+        sent = sim.counters.publishes
         asking = asyncio.ensure_future(device.get_status())
-        await eventually(lambda: sim.cloud.counters.publishes > sent)
+        await eventually(lambda: sim.counters.publishes > sent)
         await soon(client.close())
         with pytest.raises(WebSocketError, match="the session ended"):
             await soon(asking)
@@ -220,7 +225,7 @@ async def test_a_closed_client_opens_nothing_again(sim: Simulator) -> None:
         device = (await client.get_devices())[0]
         await device.get_status()
         await client.close()
-        calls = (sim.cloud.counters.handshakes, sim.cloud.counters.sign_ins)
+        calls = (sim.counters.handshakes, sim.counters.sign_ins)
         with pytest.raises(MQTTError, match="the client is closed"):
             await soon(device.get_status())
         with pytest.raises(CommunicationError, match="the client is closed"):
@@ -228,7 +233,7 @@ async def test_a_closed_client_opens_nothing_again(sim: Simulator) -> None:
         with pytest.raises(CommunicationError, match="the client is closed"):
             async for _ in device.watch(interval=1):
                 raise AssertionError("a reading of a closed client")
-        assert (sim.cloud.counters.handshakes, sim.cloud.counters.sign_ins) == calls
+        assert (sim.counters.handshakes, sim.counters.sign_ins) == calls
         await client.close()
         del client, device
 
@@ -284,6 +289,6 @@ def test_every_fault_the_document_sets_from_outside_is_understood() -> None:
     text = (ROOT / "docs" / "RELIABILITY.md").read_text("utf-8")
     bodies = re.findall(r"`(\{\".*?\})`", text)
     assert len(bodies) > 15
-    remote = AdminApi(Faults(None, Counters()), Counters(), ())  # type: ignore[arg-type]
+    remote = AdminApi(FaultInjector(None, Counters()), Counters(), ())  # type: ignore[arg-type]
     for body in bodies:
         assert remote._understand(json.loads(body)), body

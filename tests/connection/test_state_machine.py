@@ -21,21 +21,21 @@ from navien_nwp500.protocol.calendar import Weekday
 from navien_nwp500.protocol.messages import Request
 from navien_nwp500.protocol.schedules import Reservation
 from navien_nwp500.protocol.types import DHWMode, HalfCelsius
-from navien_nwp500.simulator.faults.base import Fault
-from navien_nwp500.simulator.faults.message_faults import GARBAGE
-from navien_nwp500.simulator.faults.registry import (
-    Cut,
-    Deaf,
-    Doubled,
+from navien_nwp500.simulator.faults import (
+    GARBAGE,
+    CutConnections,
+    DelayMessages,
+    DropMessages,
     DropSubscriptions,
-    Foreign,
+    DuplicateMessages,
+    Fault,
+    ForeignMessages,
     HalfOpen,
-    Inject,
-    Late,
-    Refuse,
+    InjectMessage,
+    RefuseRequests,
     RestFault,
-    Revoke,
-    Rival,
+    RevokeCredentials,
+    RivalClient,
 )
 from support.transports import WAYS, Way, WayedSimulator
 
@@ -48,20 +48,23 @@ MODES = st.sampled_from(
     [DHWMode.HEAT_PUMP, DHWMode.ELECTRIC, DHWMode.ENERGY_SAVER, DHWMode.HIGH_DEMAND]
 )
 FAULTS: dict[str, Callable[[], Sequence[Fault]]] = {
-    "cut": lambda: [Cut()],
+    "cut": lambda: [CutConnections()],
     "half-open": lambda: [HalfOpen()],
-    "deaf": lambda: [Deaf()],
+    "deaf": lambda: [DropMessages()],
     "subscriptions lost": lambda: [DropSubscriptions()],
-    "keys revoked": lambda: [Revoke(), Cut()],
-    "tokens revoked": lambda: [Revoke(access=True), Cut()],
-    "all revoked": lambda: [Revoke(access=True, refresh=True), Cut()],
-    "handshakes refused": lambda: [Refuse(where="mqtt", status=403), Cut()],
-    "network away": lambda: [Refuse(), Cut()],
-    "REST broken": lambda: [RestFault(502, b"<html>"), Revoke(), Cut()],
-    "rival": lambda: [Rival()],
-    "late": lambda: [Late(seconds=0.5)],
-    "doubled": lambda: [Doubled(what="all")],
-    "foreign": lambda: [Foreign(what="all")],
+    "keys revoked": lambda: [RevokeCredentials(), CutConnections()],
+    "tokens revoked": lambda: [RevokeCredentials(access_tokens=True), CutConnections()],
+    "all revoked": lambda: [
+        RevokeCredentials(access_tokens=True, refresh_tokens=True),
+        CutConnections(),
+    ],
+    "handshakes refused": lambda: [RefuseRequests(where="mqtt", status=403), CutConnections()],
+    "network away": lambda: [RefuseRequests(), CutConnections()],
+    "REST broken": lambda: [RestFault(502, b"<html>"), RevokeCredentials(), CutConnections()],
+    "rival": lambda: [RivalClient()],
+    "late": lambda: [DelayMessages(seconds=0.5)],
+    "doubled": lambda: [DuplicateMessages(kind="all")],
+    "foreign": lambda: [ForeignMessages(kind="all")],
 }
 
 T = TypeVar("T")
@@ -147,7 +150,7 @@ class Household(RuleBasedStateMachine):
     def begin(self, *faults: Fault) -> None:
         for fault in faults:
             self.was_half_open |= isinstance(fault, HalfOpen)
-            self.sim.faults.set(fault)
+            self.sim.faults.inject(fault)
 
     @rule(name=st.sampled_from(sorted(FAULTS)), wanted=TEMPERATURES)
     def tell_under_a_fault(self, name: str, wanted: HalfCelsius) -> None:
@@ -174,7 +177,7 @@ class Household(RuleBasedStateMachine):
     def tell_what_somebody_else_is_told(self, wanted: HalfCelsius) -> None:
         async def fault() -> None:
             await self.healed()
-            self.begin(Foreign(what="all", values={"dhwTemperatureSetting": int(wanted)}))
+            self.begin(ForeignMessages(kind="all", values={"dhwTemperatureSetting": int(wanted)}))
             await self.tell(wanted, force=False)
 
         self.do(fault())
@@ -182,7 +185,7 @@ class Household(RuleBasedStateMachine):
     @rule(garbage=st.sampled_from(sorted(GARBAGE)))
     def send_garbage(self, garbage: str) -> None:
         async def inject() -> None:
-            self.begin(Inject(garbage=garbage))
+            self.begin(InjectMessage(garbage=garbage))
 
         self.do(inject())
 
@@ -191,7 +194,7 @@ class Household(RuleBasedStateMachine):
         async def fault() -> None:
             self.begin(HalfOpen())
             await asyncio.sleep(0.3)
-            self.begin(Cut())
+            self.begin(CutConnections())
 
         self.do(fault())
 
@@ -358,8 +361,8 @@ class Household(RuleBasedStateMachine):
             self.do(self.at_most_open(1))
 
     async def at_most_open(self, most: int) -> None:
-        lines = self.sim.cloud._lines
-        while sum(line._flowing.is_set() for line in lines) > most:
+        connections = self.sim._cloud._connections
+        while sum(one._running.is_set() for one in connections) > most:
             await asyncio.sleep(0.005)
 
     @invariant()

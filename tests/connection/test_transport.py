@@ -22,8 +22,16 @@ from navien_nwp500.protocol.messages import Frame
 from navien_nwp500.simulator import Simulator
 from navien_nwp500.simulator.cloud import mqtt_packets
 from navien_nwp500.simulator.cloud.mqtt_packets import Packet
-from navien_nwp500.simulator.faults.base import ClientConnection, PacketFault
-from navien_nwp500.simulator.faults.registry import Cut, HalfOpen, Lost, NoMqtt5, Refuse, Revoke
+from navien_nwp500.simulator.faults import (
+    ClientConnection,
+    CutConnections,
+    HalfOpen,
+    LoseReplies,
+    NoMqtt5,
+    PacketFault,
+    RefuseRequests,
+    RevokeCredentials,
+)
 from support.programs import start_program
 from support.reliability_tools import eventually, quick, said, soon
 from support.transports import WAYS, Way, each_way
@@ -33,7 +41,7 @@ HEATER = "cmd/52/navilink-0123456789ab"
 
 async def opened(sim: Simulator, way: Way, **keys: str) -> Transport:
     """A link of this way, past the session."""
-    issued = sim.cloud.book.issue_keys(sim.account)
+    issued = sim._cloud.book.issue_keys(sim.account)
     signing = AwsCredentials(
         expires_at=issued.expires_at,
         access_key_id=issued.access_key_id,
@@ -41,7 +49,7 @@ async def opened(sim: Simulator, way: Way, **keys: str) -> Transport:
         session_token=keys.get("session_token", issued.session_token),
     )
     kind = connector._links(WAYS[way]["transport"])[WAYS[way]["mqtt_protocol"]]
-    return await kind.open(sim.cloud.websocket_url, signing, sim.cloud.ca_file.read_bytes())
+    return await kind.open(sim._cloud.websocket_url, signing, sim._cloud.ca_file.read_bytes())
 
 
 def links() -> list[Transport]:
@@ -64,7 +72,7 @@ async def test_what_is_published_comes_back_byte_for_byte(sim: Simulator, way: W
     await one.close()
     assert not one.up and await soon(one.receive()) is None
     await one.close()
-    await eventually(lambda: sim.cloud.counters.open_connections == 0)
+    await eventually(lambda: sim.counters.open_connections == 0)
 
 
 @each_way
@@ -82,7 +90,7 @@ class Watched(PacketFault):
 
     name = "watched"
 
-    def from_client(self, packet: Packet, line: ClientConnection) -> Iterable[Packet]:
+    def from_client(self, packet: Packet, connection: ClientConnection) -> Iterable[Packet]:
         if packet.kind == mqtt_packets.SUBSCRIBE:
             self.said.extend(name for name, _ in mqtt_packets.read_subscriptions(packet))
         elif packet.kind == mqtt_packets.PUBLISH:
@@ -96,7 +104,7 @@ class Watched(PacketFault):
 @each_way
 async def test_the_order_of_tasks_is_the_order_on_the_wire(sim: Simulator, way: Way) -> None:
     watched = Watched()
-    sim.faults.set(watched)
+    sim.faults.inject(watched)
     one = await opened(sim, way)
     topics = [f"{HEATER}/{number}/res" for number in range(8)]
     asking: list[Any] = [
@@ -114,7 +122,7 @@ class Refused(PacketFault):
 
     name = "refused"
 
-    def to_client(self, packet: Packet, line: ClientConnection) -> Iterable[Packet]:
+    def to_client(self, packet: Packet, connection: ClientConnection) -> Iterable[Packet]:
         if packet.kind != mqtt_packets.SUBACK:
             return (packet,)
         return (packet._replace(raw=packet.raw[:-1] + b"\x80"),)
@@ -124,7 +132,7 @@ class Refused(PacketFault):
 async def test_a_subscription_the_broker_does_not_grant_is_an_error(
     sim: Simulator, way: Way
 ) -> None:
-    sim.faults.set(Refused())
+    sim.faults.inject(Refused())
     one = await opened(sim, way)
     with pytest.raises(WebSocketError, match="subscribing"):
         await soon(one.subscribe(f"{HEATER}/#"))
@@ -136,15 +144,15 @@ async def test_a_subscription_the_broker_does_not_grant_is_an_error(
 async def test_every_wait_ends_by_its_limit_or_with_the_line(
     sim: Simulator, way: Way, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sim.faults.set(Lost("suback", times=2))
+    sim.faults.inject(LoseReplies("suback", times=2))
     one = await opened(sim, way)
     with monkeypatch.context() as patch:
         patch.setattr(transport, "OPERATION_TIMEOUT", 0.1)
         with pytest.raises(RequestTimeoutError):
             await soon(one.subscribe(f"{HEATER}/#"))
     subscribing = asyncio.ensure_future(one.subscribe(f"{HEATER}/#"))
-    await eventually(lambda: sim.cloud.counters.subscribes == 2)
-    sim.faults.set(Cut())
+    await eventually(lambda: sim.counters.subscribes == 2)
+    sim.faults.inject(CutConnections())
     with pytest.raises(WebSocketError, match="subscribing"):
         await soon(subscribing)
     while await soon(one.receive()) is not None:
@@ -156,29 +164,29 @@ async def test_every_wait_ends_by_its_limit_or_with_the_line(
 
 @each_way
 async def test_a_try_given_up_that_succeeds_later_is_hung_up(sim: Simulator, way: Way) -> None:
-    sim.faults.set(HalfOpen(new=True))
+    sim.faults.inject(HalfOpen(new=True))
     opening = asyncio.ensure_future(opened(sim, way))
-    await eventually(lambda: sim.cloud.counters.open_connections == 1)
+    await eventually(lambda: sim.counters.open_connections == 1)
     kept = links()
     opening.cancel()
     with pytest.raises(asyncio.CancelledError):
         await opening
     sim.faults.clear()
-    await eventually(lambda: sim.cloud.counters.open_connections == 0)
+    await eventually(lambda: sim.counters.open_connections == 0)
     assert len(kept) == 1
 
 
 @each_way
 async def test_closing_while_subscriptions_are_made_hangs_up(sim: Simulator, way: Way) -> None:
-    sim.faults.set(Lost("suback", times=None))
+    sim.faults.inject(LoseReplies("suback", times=None))
     async with NaviLinkClient(quick(sim)) as client:
         device = (await client.get_devices())[0]
         asking = asyncio.ensure_future(device.get_status())
-        await eventually(lambda: sim.cloud.counters.subscribes >= 1)
+        await eventually(lambda: sim.counters.subscribes >= 1)
         kept = links()
     await asyncio.wait({asking})
     assert isinstance(asking.exception(), Exception)
-    await eventually(lambda: sim.cloud.counters.open_connections == 0)
+    await eventually(lambda: sim.counters.open_connections == 0)
     assert len(kept) == 1
 
 
@@ -188,7 +196,7 @@ async def test_a_server_that_says_nothing_keeps_no_thread_and_no_socket(
     """The handshake of the pure link blocks a thread of the loop's; giving up ends it."""
     limit = ssl.SSLSocket.settimeout  # long enough that nothing but giving up ends it
     monkeypatch.setattr(ssl.SSLSocket, "settimeout", lambda one, it: limit(one, it and 60.0))
-    refuse = sim.faults.set(Refuse(where="mqtt", silent=True, times=1))
+    refuse = sim.faults.inject(RefuseRequests(where="mqtt", unanswered=True, times=1))
     opening = asyncio.ensure_future(opened(sim, "pure"))
     await eventually(lambda: refuse.times == 0)
     opening.cancel()
@@ -216,7 +224,7 @@ async def test_what_the_libraries_call_an_error_is_a_detail_here(
         device = (await client.get_devices())[0]
         for lost in (1, 2, 3):
             await soon(device.get_status())
-            sim.faults.set(Cut())
+            sim.faults.inject(CutConnections())
             await eventually(lambda: device.health.reconnects == lost)
     library = aiomqtt_websocket._LIBRARY
     with caplog.at_level("DEBUG", library.name):
@@ -239,18 +247,18 @@ async def test_mqtt_5_falls_back_to_3_1_1_and_says_so_once(
 ) -> None:
     # aiomqtt waits for the answer to its CONNECT also when the connection is gone.
     monkeypatch.setattr(transport, "PING_TIMEOUT", 0.5)
-    sim.faults.set(NoMqtt5())
+    sim.faults.inject(NoMqtt5())
     config = quick(sim, mqtt_protocol="MQTT5", transport=transport)
     async with NaviLinkClient(config) as client:
         device = (await client.get_devices())[0]
         assert (await device.get_status()).device_connected == 2
         assert levels(sim) == [4]
         for lost in (1, 2):
-            sim.faults.set(Cut())
+            sim.faults.inject(CutConnections())
             await eventually(lambda: device.health.reconnects == lost)
         assert levels(sim) == [4]
     assert said(caplog, "MQTT 5 cannot connect; MQTT 3.1.1 is used from now on") == 1
-    assert sim.cloud.counters.violations == 1
+    assert sim.counters.violations == 1
 
 
 @pytest.mark.parametrize("transport", ["awscrt", "pure"])
@@ -261,12 +269,14 @@ async def test_what_mqtt_5_is_not_to_blame_for_makes_nobody_fall_back(
     async with NaviLinkClient(config) as client:
         device = (await client.get_devices())[0]
         assert (await device.get_status()).device_connected == 2
-        sim.faults.set(Revoke(keys=True))
-        sim.faults.set(Cut())
+        sim.faults.inject(RevokeCredentials(aws_keys=True))
+        sim.faults.inject(CutConnections())
         await eventually(lambda: device.health.reconnects == 1)
-        assert sim.cloud.counters.refused_handshakes == 1
-        refuse = sim.faults.set(Refuse(where="mqtt", times=2 if transport == "awscrt" else 4))
-        sim.faults.set(Cut())
+        assert sim.counters.refused_handshakes == 1
+        refuse = sim.faults.inject(
+            RefuseRequests(where="mqtt", times=2 if transport == "awscrt" else 4)
+        )
+        sim.faults.inject(CutConnections())
         await eventually(lambda: device.health.reconnects == 2)
         assert refuse.times == 0
         assert levels(sim) == [5]
@@ -275,7 +285,7 @@ async def test_what_mqtt_5_is_not_to_blame_for_makes_nobody_fall_back(
 
 def levels(sim: Simulator) -> list[int]:
     """Of MQTT, of those connected now."""
-    return [line.level for line in sim.cloud._lines if line.client_id]
+    return [one.level for one in sim._cloud._connections if one.client_id]
 
 
 # Which transport

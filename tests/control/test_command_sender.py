@@ -260,7 +260,7 @@ async def wire_tap(sim: Simulator) -> AsyncIterator[list[tuple[str, bytes]]]:
             assert isinstance(message.payload, bytes)
             heard.append((str(message.topic), message.payload))
 
-    async with aiomqtt.Client("127.0.0.1", sim.cloud.broker_port) as tap:
+    async with aiomqtt.Client("127.0.0.1", sim._cloud.broker_port) as tap:
         await tap.subscribe("cmd/52/+/ctrl/#")
         task = asyncio.get_running_loop().create_task(listen(tap))
         try:
@@ -424,7 +424,7 @@ class Impostor:
         self.status: Optional[DeviceStatus] = None
 
     async def serve(self, ready: asyncio.Event) -> None:
-        async with aiomqtt.Client("127.0.0.1", self.sim.cloud.broker_port) as line:
+        async with aiomqtt.Client("127.0.0.1", self.sim._cloud.broker_port) as line:
             await line.subscribe("cmd/52/navilink-0123456789ab/st/#", qos=1)
             await line.subscribe("cmd/52/navilink-0123456789ab/ctrl/#", qos=1)
             ready.set()
@@ -443,7 +443,7 @@ class Impostor:
         else:
             self.obeyed.append(asked)
             if self.manner == "drop":
-                await self.sim.cloud.drop_connections()
+                await self.sim._cloud.drop_connections()
             if self.manner != "refuse":
                 return
             body = {"swVersion": 0, "failCode": 2}

@@ -25,12 +25,12 @@ from navien_nwp500.history.csv import CsvRecorder
 from navien_nwp500.protocol.redaction import KEYS, logger, mask_text, mask_values
 from navien_nwp500.simulator import Simulator
 from navien_nwp500.simulator.cloud.accounts import Location
-from navien_nwp500.simulator.faults.registry import (
-    Deaf,
-    Fields,
-    Forbid,
+from navien_nwp500.simulator.faults import (
+    ChangeFields,
+    DropMessages,
+    ForbidTopics,
     HeaterOffline,
-    Refuse,
+    RefuseRequests,
     RestFault,
     WrongClock,
 )
@@ -74,10 +74,10 @@ async def live(client: NaviLinkClient, sim: Simulator, told: io.StringIO, csv: P
         sim.faults.rest["/device/info"] = RestFault.error(status, text, code=status)
         await attempt(device.get_info())
     sim.faults.clear()
-    sim.cloud.book.revoke_access_tokens()
+    sim._cloud.book.revoke_access_tokens()
     await attempt(device.get_info())
-    sim.cloud.book.revoke_keys()
-    await sim.cloud.drop_connections()
+    sim._cloud.book.revoke_keys()
+    await sim._cloud.drop_connections()
     await attempt(client._pool.first.wait_connected())
     await sim.unplug()
     await attempt(device.get_status())
@@ -151,25 +151,25 @@ async def test_what_the_doctor_says_can_be_shown_to_anybody(
     caplog.set_level(logging.DEBUG)
     faults = [
         WrongClock(3600),
-        Refuse(where="rest"),
-        Refuse(where="mqtt", status=403),
-        Refuse(where="mqtt"),
-        Forbid("cmd/52/+/+/+/res/#"),
+        RefuseRequests(where="rest"),
+        RefuseRequests(where="mqtt", status=403),
+        RefuseRequests(where="mqtt"),
+        ForbidTopics("cmd/52/+/+/+/res/#"),
         HeaterOffline(),
-        Deaf(),
-        Fields(values={"dhwTemperature": None}),
+        DropMessages(),
+        ChangeFields(values={"dhwTemperature": None}),
     ]
     seen: list[Finding] = []
     async with Simulator(speed=600, password=PASSWORD) as sim:
         record = sim.units[0].record
         record.device_name, record.location = HOME["name"], Location(address=HOME["place"])
         config = replace(sim.config, answer_timeout=1.0, device_mac=SECRETS["MAC"])
-        hosts = {"REST": config.base_url.split("/")[2], "broker": sim.cloud.websocket_url}
+        hosts = {"REST": config.base_url.split("/")[2], "broker": sim._cloud.websocket_url}
         folders = {"folder": str(tmp_path), "certificates": str(config.ca_file)}
         planted = {**SECRETS, **HOME, **hosts, **folders, "serial": record.controller_serial}
         seen += [one async for one in diagnose(config, recording=tmp_path / "absent.csv")]
         for fault in faults:
-            sim.faults.set(fault)
+            sim.faults.inject(fault)
             seen += [finding async for finding in diagnose(config)]
             sim.faults.clear()
         for path in ("/user/sign-in", "/device/list", "/device/info"):

@@ -28,12 +28,12 @@ def test_a_running_clock_is_frozen_moved_and_runs_on_from_there() -> None:
     stood = clock.now()
     clock.freeze()
     assert clock.now() == stood >= NOON
-    clock.thaw()
+    clock.unfreeze()
     assert not clock.frozen
     clock.move(timedelta(days=1))
     later = clock.now()
     assert stood + timedelta(days=1) <= later < stood + timedelta(days=2)
-    clock.thaw()
+    clock.unfreeze()
     assert clock.now() >= later
 
 

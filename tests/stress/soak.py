@@ -65,15 +65,17 @@ class Kind(NamedTuple):
 
 def _rest(**fault: Any) -> Kind:
     """New keys are needed and REST is at fault."""
-    return Kind(lambda _: {"rest": {"*": fault}, "revoke": True, "cut": True})
+    return Kind(
+        lambda _: {"rest": {"*": fault}, "revoke_credentials": True, "cut_connections": True}
+    )
 
 
 def _revoked(**what: bool) -> Kind:
-    return Kind(lambda _: {"revoke": what, "cut": True}, (0, 0))
+    return Kind(lambda _: {"revoke_credentials": what, "cut_connections": True}, (0, 0))
 
 
 def _message(name: str, **parameters: Any) -> Kind:
-    return Kind(lambda _: {name: {"what": "answers", **parameters}})
+    return Kind(lambda _: {name: {"kind": "responses", **parameters}})
 
 
 _GARBAGE = (
@@ -82,45 +84,61 @@ _GARBAGE = (
 )
 _BAD_FIELDS = {"dhwTemperature": "warm", "errorCode": 10**30, "tankUpperTemperature": None}
 KINDS: Mapping[str, Kind] = {
-    "cut": Kind(lambda _: {"cut": True}, (0, 0)),
-    "network away": Kind(lambda _: {"refuse": {"where": "all"}, "cut": True}, (1, 5)),
+    "cut": Kind(lambda _: {"cut_connections": True}, (0, 0)),
+    "network away": Kind(
+        lambda _: {"refuse_requests": {"where": "all"}, "cut_connections": True}, (1, 5)
+    ),
     "half-open, healed": Kind(lambda _: {"half_open": {"new": True}}, (1, 5)),
     "half-open, left so": Kind(lambda _: {"half_open": True}, (0.3, 0.3), True),
-    "half-open, then cut": Kind(lambda _: {"half_open": True, "cut": True}),
-    "deaf": Kind(lambda _: {"deaf": True}, (1, 6)),
+    "half-open, then cut": Kind(lambda _: {"half_open": True, "cut_connections": True}),
+    "deaf": Kind(lambda _: {"drop_messages": True}, (1, 6)),
     "subscriptions lost": Kind(lambda _: {"drop_subscriptions": True}, (0.3, 0.3), True),
     "handshakes 403": Kind(
-        lambda _: {"refuse": {"where": "mqtt", "status": 403}, "cut": True}, (1, 4)
+        lambda _: {"refuse_requests": {"where": "mqtt", "status": 403}, "cut_connections": True},
+        (1, 4),
     ),
     "handshakes 503": Kind(
-        lambda _: {"refuse": {"where": "mqtt", "status": 503}, "cut": True}, (1, 4)
+        lambda _: {"refuse_requests": {"where": "mqtt", "status": 503}, "cut_connections": True},
+        (1, 4),
     ),
     "handshakes unanswered": Kind(
-        lambda _: {"refuse": {"where": "mqtt", "silent": True}, "cut": True}, (1, 4)
+        lambda _: {
+            "refuse_requests": {"where": "mqtt", "unanswered": True},
+            "cut_connections": True,
+        },
+        (1, 4),
     ),
-    "keys revoked": _revoked(keys=True),
-    "tokens revoked": _revoked(keys=True, access=True),
-    "all revoked": _revoked(keys=True, access=True, refresh=True),
-    "short lives": Kind(lambda _: {"short_lives": {"keys": 0, "access": 0}, "cut": True}),
+    "keys revoked": _revoked(aws_keys=True),
+    "tokens revoked": _revoked(aws_keys=True, access_tokens=True),
+    "all revoked": _revoked(aws_keys=True, access_tokens=True, refresh_tokens=True),
+    "short lives": Kind(
+        lambda _: {"short_lifetimes": {"aws_keys": 0, "access_tokens": 0}, "cut_connections": True}
+    ),
     "REST 502": _rest(status=502, body="<html>", headers={"Content-Type": "text/html"}),
     "REST 429": _rest(status=429, headers={"Retry-After": "1"}),
     "REST 200, error inside": _rest(status=200, body={"code": 500, "msg": "DB", "data": None}),
     "REST cut": _rest(cut=20),
     "REST reset": _rest(reset=True),
     "REST slow": _rest(delay=0.5, trickle=0.5),
-    "wrong clock": Kind(lambda _: {"wrong_clock": True, "cut": True}, (1, 3)),
-    "garbage": Kind(lambda rng: {"inject": {"garbage": rng.choice(_GARBAGE)}}, (0, 0.3)),
-    "bad fields": _message("fields", values=_BAD_FIELDS, missing=["operationMode"]),
-    "late answers": _message("late", seconds=1.5),
-    "doubled answers": _message("doubled"),
-    "foreign answers": _message("foreign"),
-    "foreign, true one lost": _message("foreign", instead_of_it=True),
-    "swapped answers": _message("swapped", times=20),
-    "SUBACK lost": Kind(lambda _: {"lost": {"packet": "suback"}, "cut": True}, (0.3, 0.3), True),
-    "topic forbidden": Kind(
-        lambda _: {"forbid": {"topic": "cmd/52/+/+/+/res/#", "times": 1}, "cut": True}, (0, 0)
+    "wrong clock": Kind(lambda _: {"wrong_clock": True, "cut_connections": True}, (1, 3)),
+    "garbage": Kind(lambda rng: {"inject_message": {"garbage": rng.choice(_GARBAGE)}}, (0, 0.3)),
+    "bad fields": _message("change_fields", values=_BAD_FIELDS, missing=["operationMode"]),
+    "late answers": _message("delay_messages", seconds=1.5),
+    "doubled answers": _message("duplicate_messages"),
+    "foreign answers": _message("foreign_messages"),
+    "foreign, true one lost": _message("foreign_messages", replace=True),
+    "swapped answers": _message("reorder_messages", times=20),
+    "SUBACK lost": Kind(
+        lambda _: {"lose_replies": {"packet": "suback"}, "cut_connections": True}, (0.3, 0.3), True
     ),
-    "rival": Kind(lambda _: {"rival": True}),
+    "topic forbidden": Kind(
+        lambda _: {
+            "forbid_topics": {"topic": "cmd/52/+/+/+/res/#", "times": 1},
+            "cut_connections": True,
+        },
+        (0, 0),
+    ),
+    "rival": Kind(lambda _: {"rival_client": True}),
     "heaters offline": Kind(lambda _: {"heater_offline": True}, (1, 6)),
     "one heater offline": Kind(lambda _: {"heater_offline": {"heater": "0123456789ab"}}, (1, 6)),
 }

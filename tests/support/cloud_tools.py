@@ -21,7 +21,7 @@ from yarl import URL
 
 from navien_nwp500.simulator.cloud.accounts import CloudAccount, HeaterRecord
 from navien_nwp500.simulator.cloud.sigv4 import IssuedKeys
-from navien_nwp500.simulator.server.cloud_server import Cloud
+from navien_nwp500.simulator.server.cloud_server import CloudServer
 
 EMAIL = "user@example.com"
 PASSWORD = "correct horse"
@@ -124,7 +124,7 @@ def presign(keys: IssuedKeys, host: str, *, when: float | None = None, **changes
     return f"/mqtt?{query}&X-Amz-Signature={signature}&X-Amz-Security-Token={token}"
 
 
-def tls_of(cloud: Cloud) -> ssl.SSLContext:
+def tls_of(cloud: CloudServer) -> ssl.SSLContext:
     """Trust the cloud's authority and nobody else."""
     return ssl.create_default_context(cafile=str(cloud.ca_file))
 
@@ -250,7 +250,7 @@ class RawClient:
 
 @contextlib.asynccontextmanager
 async def raw_clients(
-    cloud: Cloud,
+    cloud: CloudServer,
 ) -> AsyncIterator[Callable[..., Awaitable[RawClient]]]:
     """Give a function that opens a signed WebSocket for an account; all are closed at the end."""
     host = cloud.websocket_url.split("/")[2]

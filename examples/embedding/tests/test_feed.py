@@ -9,7 +9,7 @@ import pytest
 from feed import HeaterFeed, available
 from readings import SENSORS
 
-from navien_nwp500.simulator.faults.registry import Cut
+from navien_nwp500.simulator.faults import CutConnections
 
 NOON = datetime(2024, 3, 1, 12, tzinfo=timezone.utc)
 
@@ -34,7 +34,7 @@ async def test_it_goes_on_after_a_cut(navilink_cloud, navilink_client) -> None:
     async with HeaterFeed(navilink_client, lambda _: told.set(), interval=0.2) as feed:
         device = feed.devices[0]
         await until(lambda: available(device), told)
-        navilink_cloud.faults.set(Cut())
+        navilink_cloud.faults.inject(CutConnections())
         await until(lambda: device.health.reconnects == 1, told)
         assert available(device)
 

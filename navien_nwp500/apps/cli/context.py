@@ -41,7 +41,7 @@ class CommandContext:
 
     def real(self, seconds: float) -> float:
         """Seconds of ours for ``seconds`` of the heater's."""
-        return self._clock.real(seconds) if self._clock is not None else seconds
+        return self._clock.real_seconds(seconds) if self._clock is not None else seconds
 
 
 @asynccontextmanager

@@ -1,1 +1,1 @@
-"""The cloud's own parts: accounts, REST API, signature check, IoT policy, broker process."""
+"""The parts of the simulated cloud: accounts, REST API, signatures, IoT policy, broker."""

@@ -1,7 +1,7 @@
-"""Where the cloud asks whether something is to go wrong, and what a fault may touch there.
+"""Base classes of the faults, and the parts of the cloud that a fault may change.
 
-A fault is one dataclass with a ``name``: its fields are its parameters, its docstring their meaning.
-Being a subclass of ``Fault`` is all it takes to be listed and to be set from outside.
+A fault is one dataclass with a ``name``. Its fields are its parameters; its docstring explains
+them. Every subclass of ``Fault`` is listed, and can be injected over HTTP, without more.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class CloudTime:
-    """The cloud's clock: seconds since the epoch, ``wrong_by`` seconds ahead of the true one."""
+    """The cloud's clock in seconds since the epoch, ``wrong_by`` seconds ahead of the true time."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self.wrong_by = 0.0
@@ -41,31 +41,31 @@ class CloudTime:
 
 
 class ClientConnection(Protocol):
-    """One client's connection, as far as faults may touch it."""
+    """The connection of one client to the broker, as faults see it."""
 
     @property
     def client_id(self) -> str | None:
-        """What its CONNECT said, None before it."""
+        """Return the client id of the CONNECT packet, None before it."""
 
     @property
     def level(self) -> int:
-        """Of MQTT: 4 for 3.1.1, 5 for MQTT 5."""
+        """Return the MQTT protocol level: 4 for 3.1.1, 5 for MQTT 5."""
 
     @property
     def filters(self) -> AbstractSet[str]:
-        """What it has subscribed to."""
+        """Return the topic filters the client has subscribed to."""
 
     def cut(self) -> None:
-        """End it at once, without a farewell to either side."""
+        """Close the connection at once, without DISCONNECT to either side."""
 
     def take_over(self) -> None:
-        """End it as if another client had connected with its id."""
+        """Close the connection as if another client had connected with the same id."""
 
-    def freeze(self) -> None:
-        """Let nothing through either way, and close nothing."""
+    def pause(self) -> None:
+        """Stop the traffic in both directions, without closing the connection."""
 
-    def thaw(self) -> None:
-        """Let through what was held up."""
+    def resume(self) -> None:
+        """Continue the traffic, beginning with the packets held back."""
 
     def send(self, packet: Packet, when: Callable[[], Awaitable[object]] | None = None) -> None:
         """Send the client a packet of QoS 0 soon, or once ``when()`` has ended."""
@@ -73,104 +73,104 @@ class ClientConnection(Protocol):
 
 @dataclass(frozen=True)
 class FaultContext:
-    """What a fault may change when it comes into force and when it is healed."""
+    """The parts of the cloud a fault may change when it is injected and cleared."""
 
     book: AccountBook
     clock: CloudTime
     heaters: Sequence[HeaterRecord]
-    lines: Collection[ClientConnection]
+    connections: Collection[ClientConnection]
 
 
 class Fault:
-    """Something that goes wrong, ``times`` times: None until it is healed, 0 once and at once."""
+    """A fault that occurs ``times`` times: None until it is cleared, 0 once and at once."""
 
     name: ClassVar[str]
     times: int | None = None
 
     @property
-    def in_force(self) -> bool:
-        """Whether it can still happen."""
+    def is_active(self) -> bool:
+        """Return whether the fault can still occur."""
         return self.times is None or self.times > 0
 
-    def use(self) -> bool:
-        """Count one occurrence; False when there is none left."""
+    def consume(self) -> bool:
+        """Count one occurrence. Return False when none was left."""
         if self.times is None:
             return True
         self.times, is_left = max(self.times - 1, 0), self.times > 0
         return is_left
 
-    def begin(self, scene: FaultContext) -> None:
-        """Come into force."""
+    def on_inject(self, context: FaultContext) -> None:
+        """Change what the fault changes at once."""
 
-    def opened(self, line: ClientConnection) -> None:
-        """Meet a connection opened while it is in force."""
+    def on_connected(self, connection: ClientConnection) -> None:
+        """Handle a connection that opens while the fault is active."""
 
-    def end(self, scene: FaultContext) -> None:
-        """Undo what ``begin`` did."""
+    def on_clear(self, context: FaultContext) -> None:
+        """Undo what ``on_inject`` changed."""
 
     @cached_property
-    def healed(self) -> asyncio.Event:
-        """Set once it is healed."""
+    def cleared(self) -> asyncio.Event:
+        """Return the event that is set once the fault is cleared."""
         return asyncio.Event()
 
-    async def hold(self, seconds: float | None = None) -> None:
-        """Wait so long, None for ever, or until it is healed."""
-        healing = asyncio.ensure_future(self.healed.wait())
+    async def wait_cleared(self, seconds: float | None = None) -> None:
+        """Wait until the fault is cleared, at most ``seconds``; None without limit."""
+        clearing = asyncio.ensure_future(self.cleared.wait())
         try:
-            await asyncio.wait({healing}, timeout=seconds)
+            await asyncio.wait({clearing}, timeout=seconds)
         finally:
-            healing.cancel()
+            clearing.cancel()
 
 
 class RequestFault(Fault):
-    """A fault met by an HTTP request: a REST call, or the handshake of a WebSocket."""
+    """A fault of HTTP requests: REST calls and WebSocket handshakes."""
 
-    def concerns(self, request: web.Request) -> bool:
-        """Whether this request meets it."""
+    def applies_to(self, request: web.Request) -> bool:
+        """Return whether the fault changes the response to this request."""
         return True
 
-    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Answer instead of ``handler``, which gives the true answer."""
+    async def respond(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Return the response of the fault; ``handler`` gives the true one."""
         return await handler(request)
 
 
 class PacketFault(Fault):
-    """A fault met by whole MQTT packets between a client and the broker.
+    """A fault of whole MQTT packets between a client and the broker.
 
-    Both give the packets that go on in place of one. A PUBLISH that does not is acknowledged to its
-    sender, and packets of the fault's own making are of QoS 0, so that no side misses anything.
+    Each method returns the packets to forward in place of one. A PUBLISH that is not among them is
+    acknowledged to its sender, and packets made by the fault have QoS 0, so no side misses anything.
     """
 
-    def from_client(self, packet: Packet, line: ClientConnection) -> Iterable[Packet]:
-        """On the way to the broker; raises PolicyViolation to close the connection."""
+    def from_client(self, packet: Packet, connection: ClientConnection) -> Iterable[Packet]:
+        """Return the packets for the broker; raise PolicyViolation to close the connection."""
         return (packet,)
 
-    def to_client(self, packet: Packet, line: ClientConnection) -> Iterable[Packet]:
-        """On the way to the client."""
+    def to_client(self, packet: Packet, connection: ClientConnection) -> Iterable[Packet]:
+        """Return the packets for the client."""
         return (packet,)
 
 
-def fault_table() -> dict[str, type[Fault]]:
-    """Every fault there is, by its name."""
+def all_faults() -> dict[str, type[Fault]]:
+    """Return every fault class by its name."""
     found: dict[str, type[Fault]] = {}
     waiting: list[type[Fault]] = [Fault]
     while waiting:
-        row = waiting.pop()
-        waiting.extend(row.__subclasses__())
-        if "name" in vars(row):
-            found[row.name] = row
+        fault = waiting.pop()
+        waiting.extend(fault.__subclasses__())
+        if "name" in vars(fault):
+            found[fault.name] = fault
     return dict(sorted(found.items()))
 
 
-def hang_up(request: web.Request) -> web.Response:
-    """Reset the connection instead of answering; the response goes nowhere."""
+def reset_connection(request: web.Request) -> web.Response:
+    """Reset the connection of a request; the returned response is never sent."""
     with ignore_lost_transport():
         if request.transport is not None:
             request.transport.abort()
     return web.Response()
 
 
-def choose(parameter: str, value: str, choices: Iterable[str]) -> None:
-    """Check a parameter that has a few possible values; raises ValueError."""
+def check_choice(parameter: str, value: str, choices: Iterable[str]) -> None:
+    """Raise ValueError if a parameter has none of its possible values."""
     if value not in choices:
-        raise ValueError(f"{parameter} is {value!r}; it may be {', '.join(choices)}")
+        raise ValueError(f"{parameter} is {value!r}; it must be one of {', '.join(choices)}")

@@ -1,8 +1,4 @@
-"""What can go wrong with HTTP requests: REST calls, and the handshakes of WebSockets. ::
-
-sim.faults.rest["/device/list"] = RestFault(502, b"<html>", times=1)
-sim.faults.set(Refuse(where="mqtt", status=503, times=3))
-"""
+"""Faults of HTTP requests: REST calls and WebSocket handshakes."""
 
 from __future__ import annotations
 
@@ -13,19 +9,19 @@ from typing import Mapping
 from aiohttp import web
 
 from ..cloud.rest_api import BASE
-from .base import Handler, RequestFault, choose, hang_up
+from .base import Handler, RequestFault, check_choice, reset_connection
 
 _PIECES = 20
 
 
 @dataclass
 class RestFault(RequestFault):
-    """A REST call is answered with this ``status``, ``body`` and ``headers`` instead.
+    """A REST call gets a response with this ``status``, ``body`` and ``headers``.
 
-    Without ``status`` it is carried out and answered truly. The answer comes ``delay`` seconds
-    late; its body takes ``trickle`` seconds and ends after ``cut`` bytes. With ``reset`` the
-    connection is reset there, without ``cut`` before the first byte. Set as a map from path,
-    "/device/list", to fault; "*" stands for every call that has none of its own.
+    Without ``status`` the call is carried out and gets its true response. The response comes
+    ``delay`` seconds late; its body takes ``trickle`` seconds and ends after ``cut`` bytes. With
+    ``reset`` the connection is reset there, or before the first byte without ``cut``. Over HTTP,
+    "rest" maps a path such as "/device/list" to its fault; "*" is every call without one.
     """
 
     name = "rest"
@@ -42,12 +38,12 @@ class RestFault(RequestFault):
     def error(
         cls, status: int, msg: str, *, code: int | None = None, times: int | None = None
     ) -> RestFault:
-        """An error in the cloud's own envelope; ``code`` may differ from the HTTP status."""
+        """Make an error in the cloud's envelope; ``code`` may differ from the HTTP status."""
         content = {"code": status if code is None else code, "msg": msg, "data": None}
         headers = {"Content-Type": "application/json"}
         return cls(status, json.dumps(content).encode(), headers, times)
 
-    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def respond(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         status, headers, body = self.status, dict(self.headers), self.body
         if status is None:
             true = await handler(request)
@@ -55,16 +51,16 @@ class RestFault(RequestFault):
             content = true.body if isinstance(true, web.Response) else None
             body = content if isinstance(content, bytes) else b""
         if self.delay:
-            await self.hold(self.delay)
+            await self.wait_cleared(self.delay)
         if self.reset and self.cut is None:
-            return hang_up(request)
-        shown = body[: self.cut]
+            return reset_connection(request)
+        sent = body[: self.cut]
         response = web.StreamResponse(status=status, headers=headers)
-        response.content_length = len(body if self.reset else shown)
+        response.content_length = len(body if self.reset else sent)
         await response.prepare(request)
-        await self._write(response, shown)
+        await self._write(response, sent)
         if self.reset:
-            return hang_up(request)
+            return reset_connection(request)
         await response.write_eof()
         return response
 
@@ -74,7 +70,7 @@ class RestFault(RequestFault):
             return
         step = -(-len(body) // _PIECES) or 1
         for start in range(0, len(body), step):
-            await self.hold(self.trickle / _PIECES)
+            await self.wait_cleared(self.trickle / _PIECES)
             await response.write(body[start : start + step])
 
 
@@ -82,25 +78,26 @@ class RestFault(RequestFault):
 class RefuseRequests(RequestFault):
     """New handshakes (``where`` is "mqtt"), REST calls ("rest") or both ("all") are refused.
 
-    With this HTTP ``status``; without one the connection is closed unanswered, or, ``silent``, TLS
-    is accepted and no answer ever comes. What is connected stays so: see "cut".
+    They get this HTTP ``status``. Without one the connection is closed without a response; with
+    ``unanswered`` it stays open and no response ever comes. Open connections stay open: see
+    "cut_connections".
     """
 
-    name = "refuse"
+    name = "refuse_requests"
     where: str = "all"
     status: int | None = None
-    silent: bool = False
+    unanswered: bool = False
     times: int | None = None
 
     def __post_init__(self) -> None:
-        choose("where", self.where, ("all", "mqtt", "rest"))
+        check_choice("where", self.where, ("all", "mqtt", "rest"))
 
-    def concerns(self, request: web.Request) -> bool:
+    def applies_to(self, request: web.Request) -> bool:
         return self.where in ("all", "rest" if request.path.startswith(BASE) else "mqtt")
 
-    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        if self.silent:
-            await self.hold()
+    async def respond(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if self.unanswered:
+            await self.wait_cleared()
         elif self.status is not None:
             return web.Response(status=self.status)
-        return hang_up(request)
+        return reset_connection(request)

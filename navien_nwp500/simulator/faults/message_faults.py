@@ -1,10 +1,4 @@
-"""What can go wrong with single messages of the heaters, on their way from broker to client.
-
-::
-
-    sim.faults.set(Late(seconds=3, times=1))
-    sim.faults.set(Fields(values={"errorCode": 799}, missing=["dhwTemperature"]))
-"""
+"""Faults of single messages of the heaters, on their way from the broker to a client."""
 
 from __future__ import annotations
 
@@ -15,9 +9,9 @@ from typing import Any, Callable, ClassVar, Iterable, Mapping, Sequence
 from ..cloud import mqtt_packets
 from ..cloud.accounts import HeaterRecord
 from ..cloud.mqtt_packets import Packet, Publish
-from .base import ClientConnection, Fault, FaultContext, PacketFault, choose
+from .base import ClientConnection, Fault, FaultContext, PacketFault, check_choice
 
-#: Payloads that are no message, by name.
+#: Invalid payloads by name.
 GARBAGE: Mapping[str, bytes] = {
     "empty": b"",
     "text": b"hello",
@@ -35,63 +29,69 @@ GARBAGE: Mapping[str, bytes] = {
 
 @dataclass
 class MessageFault(PacketFault):
-    """A fault of some of the messages to a client; its parameters are given by their names.
+    """A fault of some of the messages to a client; pass its parameters by name.
 
-    ``what``: "answers", "pushes", or "all", requests seen through a wildcard too. Only those to one
-    ``client``, of one ``heater`` (MAC address), under ``topic`` (may hold wildcards).
+    ``kind`` is "responses", "pushes" or "all"; "all" includes requests that a wildcard subscription
+    delivers. ``client``, ``heater`` (MAC address) and ``topic`` (may contain wildcards) restrict it.
     """
 
-    what: str = "all"
+    kind: str = "all"
     client: str | None = None
     heater: str | None = None
     topic: str = "#"
     times: int | None = None
 
     def __post_init__(self) -> None:
-        choose("what", self.what, ("answers", "pushes", "all"))
+        check_choice("kind", self.kind, ("responses", "pushes", "all"))
 
-    def to_client(self, packet: Packet, line: ClientConnection) -> Iterable[Packet]:
-        if packet.kind != mqtt_packets.PUBLISH or self.client not in (None, line.client_id):
+    def to_client(self, packet: Packet, connection: ClientConnection) -> Iterable[Packet]:
+        if packet.kind != mqtt_packets.PUBLISH or self.client not in (None, connection.client_id):
             return (packet,)
         message = mqtt_packets.read_publish(packet)
-        if not self.is_meant(message) or not self.use():
+        if not self.applies_to(message) or not self.consume():
             return (packet,)
-        return self.instead(packet, message, line)
+        return self.replacement(packet, message, connection)
 
-    def instead(self, packet: Packet, message: Publish, line: ClientConnection) -> Iterable[Packet]:
-        """Give what the client gets in place of this message."""
+    def replacement(
+        self, packet: Packet, message: Publish, connection: ClientConnection
+    ) -> Iterable[Packet]:
+        """Return the packets the client gets in place of this message."""
         return (packet,)
 
-    def is_meant(self, message: Publish) -> bool:
-        """Whether it is one of those messages."""
+    def applies_to(self, message: Publish) -> bool:
+        """Return whether the fault concerns a message."""
         if not mqtt_packets.matches(self.topic, message.topic):
             return False
         if self.heater and self.heater not in message.topic:
             if self.heater.encode() not in message.payload:
                 return False
-        return self.what == "all" or self.what == _kind(message)
+        return self.kind in ("all", _kind(message))
 
 
 @dataclass
 class DropMessages(MessageFault):
-    """Messages never arrive, though the connection stands."""
+    """Messages never arrive, although the connection works."""
 
-    name = "deaf"
+    name = "drop_messages"
 
-    def instead(self, packet: Packet, message: Publish, line: ClientConnection) -> Iterable[Packet]:
+    def replacement(
+        self, packet: Packet, message: Publish, connection: ClientConnection
+    ) -> Iterable[Packet]:
         return ()
 
 
 @dataclass
 class DelayMessages(MessageFault):
-    """Messages arrive ``seconds`` late; what comes meanwhile overtakes them."""
+    """Messages arrive ``seconds`` late; later messages overtake them."""
 
-    name = "late"
-    what: str = "answers"
+    name = "delay_messages"
+    kind: str = "responses"
     seconds: float = 30.0
 
-    def instead(self, packet: Packet, message: Publish, line: ClientConnection) -> Iterable[Packet]:
-        line.send(_again(packet, message), when=lambda: self.hold(self.seconds))
+    def replacement(
+        self, packet: Packet, message: Publish, connection: ClientConnection
+    ) -> Iterable[Packet]:
+        connection.send(_copy(packet, message), when=lambda: self.wait_cleared(self.seconds))
         return ()
 
 
@@ -99,58 +99,65 @@ class DelayMessages(MessageFault):
 class DuplicateMessages(MessageFault):
     """Messages arrive twice."""
 
-    name = "doubled"
-    what: str = "answers"
+    name = "duplicate_messages"
+    kind: str = "responses"
 
-    def instead(self, packet: Packet, message: Publish, line: ClientConnection) -> Iterable[Packet]:
-        return (packet, _again(packet, message))
+    def replacement(
+        self, packet: Packet, message: Publish, connection: ClientConnection
+    ) -> Iterable[Packet]:
+        return (packet, _copy(packet, message))
 
 
 @dataclass
 class ReorderMessages(MessageFault):
-    """Messages wait for the next one and arrive after it: pairs in the wrong order.
+    """Messages arrive in pairs, the later one first.
 
     ``times`` counts messages, two to a pair.
     """
 
-    name = "swapped"
-    what: str = "answers"
+    name = "reorder_messages"
+    kind: str = "responses"
     times: int | None = 2
 
-    def begin(self, scene: FaultContext) -> None:
+    def on_inject(self, context: FaultContext) -> None:
         self._waiting: dict[ClientConnection, Packet] = {}
 
-    def instead(self, packet: Packet, message: Publish, line: ClientConnection) -> Iterable[Packet]:
-        earlier = self._waiting.pop(line, None)
+    def replacement(
+        self, packet: Packet, message: Publish, connection: ClientConnection
+    ) -> Iterable[Packet]:
+        earlier = self._waiting.pop(connection, None)
         if earlier is not None:
             return (packet, earlier)
-        self._waiting[line] = _again(packet, message)
+        self._waiting[connection] = _copy(packet, message)
         return ()
 
-    def end(self, scene: FaultContext) -> None:
-        for line, packet in self._waiting.items():
-            line.send(packet)
+    def on_clear(self, context: FaultContext) -> None:
+        for connection, packet in self._waiting.items():
+            connection.send(packet)
 
 
 @dataclass
 class ForeignMessages(MessageFault):
-    """Before each message comes one like it that is somebody else's.
+    """A copy of each message arrives before it that belongs to another client.
 
-    It has another ``client_id``, ``session_id`` or ``mac_address`` (if none is given, the first two)
-    and ``values`` in its status. With ``instead_of_it`` the true one never comes.
+    The copy has this ``client_id``, ``session_id`` or ``mac_address`` (without any of them, another
+    client id and session id) and ``values`` in its status. With ``replace`` the true message never
+    arrives.
     """
 
-    name = "foreign"
-    what: str = "answers"
+    name = "foreign_messages"
+    kind: str = "responses"
     client_id: str | None = None
     session_id: str | None = None
     mac_address: str | None = None
     values: Mapping[str, Any] = field(default_factory=dict)
-    instead_of_it: bool = False
+    replace: bool = False
 
-    def instead(self, packet: Packet, message: Publish, line: ClientConnection) -> Iterable[Packet]:
+    def replacement(
+        self, packet: Packet, message: Publish, connection: ClientConnection
+    ) -> Iterable[Packet]:
         copy = _changed(packet, message, self._change)
-        return (copy,) if self.instead_of_it else (copy, packet)
+        return (copy,) if self.replace else (copy, packet)
 
     def _change(self, envelope: dict[str, Any]) -> None:
         if self.client_id is self.session_id is self.mac_address is None:
@@ -169,20 +176,22 @@ class ForeignMessages(MessageFault):
 
 @dataclass
 class ChangeFields(MessageFault):
-    """Fields of a ``section`` of messages, "status" or "feature", have other ``values``.
+    """Messages have other ``values`` in the fields of a ``section``, "status" or "feature".
 
-    Any JSON value; keys the heater does not have are added, those in ``missing`` taken out.
+    Every JSON value is possible. New keys are added; the keys in ``missing`` are removed.
     """
 
-    name = "fields"
+    name = "change_fields"
     values: Mapping[str, Any] = field(default_factory=dict)
     missing: Sequence[str] = ()
     section: str = "status"
 
-    def is_meant(self, message: Publish) -> bool:
-        return super().is_meant(message) and bool(self._section(_envelope(message)))
+    def applies_to(self, message: Publish) -> bool:
+        return super().applies_to(message) and bool(self._section(_envelope(message)))
 
-    def instead(self, packet: Packet, message: Publish, line: ClientConnection) -> Iterable[Packet]:
+    def replacement(
+        self, packet: Packet, message: Publish, connection: ClientConnection
+    ) -> Iterable[Packet]:
         return (_changed(packet, message, self._change),)
 
     def _change(self, envelope: dict[str, Any]) -> None:
@@ -199,14 +208,14 @@ class ChangeFields(MessageFault):
 
 @dataclass
 class InjectMessage(Fault):
-    """A client, or every one, gets a message now that no heater has sent.
+    """All clients, or one ``client``, get a message at once that no heater has sent.
 
-    ``payload`` as it is, or one of ``garbage``: empty, text, not utf-8, cut, list, null, nan, deep,
-    deep object, 300 KB, short frame. On ``topic``; without it on the push topic of ``heater``, the
-    first one's if there is none.
+    It has this ``payload``, or one of ``garbage``: empty, text, not utf-8, cut, list, null, nan,
+    deep, deep object, 300 KB, short frame. It comes on ``topic``; without one, on the push topic of
+    ``heater``, by default the first heater.
     """
 
-    name = "inject"
+    name = "inject_message"
     times = 0
     payload: bytes = b""
     garbage: str | None = None
@@ -216,56 +225,60 @@ class InjectMessage(Fault):
 
     def __post_init__(self) -> None:
         if self.garbage is not None:
-            choose("garbage", self.garbage, GARBAGE)
+            check_choice("garbage", self.garbage, GARBAGE)
 
-    def begin(self, scene: FaultContext) -> None:
+    def on_inject(self, context: FaultContext) -> None:
         payload = self.payload if self.garbage is None else GARBAGE[self.garbage]
-        heater = self.heater or scene.heaters[0].mac_address
+        heater = self.heater or context.heaters[0].mac_address
         topic = self.topic or f"cmd/52/navilink-{heater}/res"
-        for line in scene.lines:
-            if line.client_id is not None and self.client in (None, line.client_id):
-                line.send(mqtt_packets.publish(topic, payload, line.level))
+        for connection in context.connections:
+            client_id = connection.client_id
+            if client_id is not None and self.client in (None, client_id):
+                connection.send(mqtt_packets.publish(topic, payload, connection.level))
 
 
 @dataclass
 class HeaterOffline(PacketFault):
     """A ``heater`` (MAC address), or every one, is offline.
 
-    REST says so, requests are acknowledged and never reach it, nothing comes from it.
+    REST reports it offline. Its requests are acknowledged and lost; it sends nothing.
     """
 
     name = "heater_offline"
     OFFLINE: ClassVar[int] = 1
     heater: str | None = None
 
-    def begin(self, scene: FaultContext) -> None:
-        concerned = [one for one in scene.heaters if self.heater in (None, one.mac_address)]
-        self._before: list[tuple[HeaterRecord, int]] = [(one, one.connected) for one in concerned]
-        for record in concerned:
+    def on_inject(self, context: FaultContext) -> None:
+        affected = [one for one in context.heaters if self.heater in (None, one.mac_address)]
+        self._before: list[tuple[HeaterRecord, int]] = [(one, one.connected) for one in affected]
+        for record in affected:
             record.connected = self.OFFLINE
 
-    def end(self, scene: FaultContext) -> None:
+    def on_clear(self, context: FaultContext) -> None:
         for record, connected in self._before:
             record.connected = connected
 
-    def from_client(self, packet: Packet, line: ClientConnection) -> Iterable[Packet]:
-        return () if self._is_meant(packet) else (packet,)
+    def from_client(self, packet: Packet, connection: ClientConnection) -> Iterable[Packet]:
+        return () if self._concerns(packet) else (packet,)
 
-    def to_client(self, packet: Packet, line: ClientConnection) -> Iterable[Packet]:
-        return () if self._is_meant(packet) else (packet,)
+    def to_client(self, packet: Packet, connection: ClientConnection) -> Iterable[Packet]:
+        return () if self._concerns(packet) else (packet,)
 
-    def _is_meant(self, packet: Packet) -> bool:
+    def _concerns(self, packet: Packet) -> bool:
         if packet.kind != mqtt_packets.PUBLISH:
             return False
         return any(record.mac_address.encode() in packet.body for record, _ in self._before)
 
 
 def _kind(message: Publish) -> str:
-    """A push counts with one digit where an answer repeats the request's id (PROTOCOL 4.3)."""
+    """Return the kind of a message.
+
+    A push has a session id of one digit; a response repeats that of its request (PROTOCOL 4.3).
+    """
     if "res" not in message.topic.split("/"):
         return "requests"
     session_id = _envelope(message).get("sessionID")
-    return "pushes" if isinstance(session_id, str) and len(session_id) == 1 else "answers"
+    return "pushes" if isinstance(session_id, str) and len(session_id) == 1 else "responses"
 
 
 def _envelope(message: Publish) -> dict[str, Any]:
@@ -279,11 +292,11 @@ def _envelope(message: Publish) -> dict[str, Any]:
 def _changed(packet: Packet, message: Publish, change: Callable[[dict[str, Any]], None]) -> Packet:
     envelope = _envelope(message)
     if not envelope:
-        return _again(packet, message)
+        return _copy(packet, message)
     change(envelope)
     payload = json.dumps(envelope, separators=(",", ":")).encode()
     return mqtt_packets.publish(message.topic, payload, packet.level)
 
 
-def _again(packet: Packet, message: Publish) -> Packet:
+def _copy(packet: Packet, message: Publish) -> Packet:
     return mqtt_packets.publish(message.topic, message.payload, packet.level)

@@ -1,8 +1,4 @@
-"""What can go wrong on the way to the broker, at its door, and with clocks, tokens and keys. ::
-
-sim.faults.set(HalfOpen())
-sim.faults.set(Lost("suback", times=1))
-"""
+"""Faults of connections, MQTT packets, the cloud's clock, tokens and AWS keys."""
 
 from __future__ import annotations
 
@@ -13,111 +9,107 @@ from typing import Iterable
 from ..cloud import mqtt_packets
 from ..cloud.iot_policy import PolicyViolation
 from ..cloud.mqtt_packets import Packet
-from .base import ClientConnection, Fault, FaultContext, PacketFault, choose
+from .base import ClientConnection, Fault, FaultContext, PacketFault, check_choice
 
 
 @dataclass
 class CutConnections(Fault):
-    """Every connection to the broker, or that of one ``client``, ends now without a farewell."""
+    """Every connection to the broker, or only that of one ``client``, is closed at once.
 
-    name = "cut"
+    Neither side gets a DISCONNECT packet.
+    """
+
+    name = "cut_connections"
     times = 0
     client: str | None = None
 
-    def begin(self, scene: FaultContext) -> None:
-        for line in _of_client(scene.lines, self.client):
-            line.cut()
+    def on_inject(self, context: FaultContext) -> None:
+        for connection in _of_client(context.connections, self.client):
+            connection.cut()
 
 
 @dataclass
 class HalfOpen(Fault):
-    """Connections to the broker let nothing through either way, and nothing closes.
+    """Connections to the broker carry nothing in either direction and stay open.
 
-    Those of now, or that of one ``client``; with ``new`` also those opened while it is in force.
-    What was sent meanwhile comes through when it is healed, as when a cable is put back.
+    This concerns the connections that are open, or that of one ``client``; with ``new`` also those
+    opened later. When the fault is cleared, all that was sent meanwhile arrives.
     """
 
     name = "half_open"
     client: str | None = None
     new: bool = False
 
-    def begin(self, scene: FaultContext) -> None:
-        for line in _of_client(scene.lines, self.client):
-            line.freeze()
+    def on_inject(self, context: FaultContext) -> None:
+        for connection in _of_client(context.connections, self.client):
+            connection.pause()
 
-    def opened(self, line: ClientConnection) -> None:
+    def on_connected(self, connection: ClientConnection) -> None:
         if self.new:
-            line.freeze()
+            connection.pause()
 
-    def end(self, scene: FaultContext) -> None:
-        for line in scene.lines:
-            line.thaw()
+    def on_clear(self, context: FaultContext) -> None:
+        for connection in context.connections:
+            connection.resume()
 
 
 @dataclass
 class WrongClock(Fault):
-    """The cloud's clock is ``seconds`` ahead: of the clients', it seems to them.
+    """The cloud's clock is ``seconds`` ahead of the clients' clocks.
 
-    Seen in the Date header, in the check of signatures, and in the life of tokens and keys.
+    It shows in the Date header, in the check of signatures, and in the lifetimes of tokens and AWS
+    keys.
     """
 
     name = "wrong_clock"
     seconds: float = 3600.0
 
-    def begin(self, scene: FaultContext) -> None:
-        scene.clock.wrong_by = self.seconds
+    def on_inject(self, context: FaultContext) -> None:
+        context.clock.wrong_by = self.seconds
 
-    def end(self, scene: FaultContext) -> None:
-        scene.clock.wrong_by = 0.0
-
-
-# Tokens and keys
+    def on_clear(self, context: FaultContext) -> None:
+        context.clock.wrong_by = 0.0
 
 
 @dataclass
 class RevokeCredentials(Fault):
-    """What was issued until now is refused from now on.
+    """The ``aws_keys``, ``access_tokens`` or ``refresh_tokens`` issued so far become invalid."""
 
-    AWS ``keys``, ``access`` tokens, ``refresh`` tokens.
-    """
-
-    name = "revoke"
+    name = "revoke_credentials"
     times = 0
-    keys: bool = True
-    access: bool = False
-    refresh: bool = False
+    aws_keys: bool = True
+    access_tokens: bool = False
+    refresh_tokens: bool = False
 
-    def begin(self, scene: FaultContext) -> None:
-        if self.keys:
-            scene.book.revoke_keys()
-        if self.access:
-            scene.book.revoke_access_tokens()
-        if self.refresh:
-            scene.book.revoke_refresh_tokens()
+    def on_inject(self, context: FaultContext) -> None:
+        if self.aws_keys:
+            context.book.revoke_keys()
+        if self.access_tokens:
+            context.book.revoke_access_tokens()
+        if self.refresh_tokens:
+            context.book.revoke_refresh_tokens()
 
 
 @dataclass
 class ShortLifetimes(Fault):
-    """AWS ``keys`` and ``access`` tokens issued from now on live so many seconds, 0 not at all."""
+    """New ``aws_keys`` and ``access_tokens`` are valid for so many seconds, 0 for never."""
 
-    name = "short_lives"
-    keys: float | None = None
-    access: float | None = None
+    name = "short_lifetimes"
+    aws_keys: float | None = None
+    access_tokens: float | None = None
 
-    def begin(self, scene: FaultContext) -> None:
-        self._before = scene.book.keys_lifetime, scene.book.access_lifetime
-        if self.keys is not None:
-            scene.book.keys_lifetime = self.keys
-        if self.access is not None:
-            scene.book.access_lifetime = self.access
+    def on_inject(self, context: FaultContext) -> None:
+        self._before = context.book.keys_lifetime, context.book.access_lifetime
+        if self.aws_keys is not None:
+            context.book.keys_lifetime = self.aws_keys
+        if self.access_tokens is not None:
+            context.book.access_lifetime = self.access_tokens
 
-    def end(self, scene: FaultContext) -> None:
-        scene.book.keys_lifetime, scene.book.access_lifetime = self._before
+    def on_clear(self, context: FaultContext) -> None:
+        context.book.keys_lifetime, context.book.access_lifetime = self._before
 
 
-# The broker's door
-
-_ANSWERS = {
+_REPLIES = {
     "connack": mqtt_packets.CONNACK,
     "suback": mqtt_packets.SUBACK,
     "unsuback": mqtt_packets.UNSUBACK,
@@ -128,36 +120,37 @@ _ANSWERS = {
 
 @dataclass
 class LoseReplies(PacketFault):
-    """The broker's next answers of one kind are lost, though what they answer was done.
+    """The broker's next replies of one kind are lost, after it has done what was requested.
 
     ``packet`` is "suback", "connack", "puback", "unsuback" or "pingresp".
     """
 
-    name = "lost"
+    name = "lose_replies"
     packet: str = "suback"
     client: str | None = None
     times: int | None = 1
 
     def __post_init__(self) -> None:
-        choose("packet", self.packet, _ANSWERS)
+        check_choice("packet", self.packet, _REPLIES)
 
-    def to_client(self, packet: Packet, line: ClientConnection) -> Iterable[Packet]:
-        hit = packet.kind == _ANSWERS[self.packet] and self.client in (None, line.client_id)
-        return () if hit and self.use() else (packet,)
+    def to_client(self, packet: Packet, connection: ClientConnection) -> Iterable[Packet]:
+        is_meant = packet.kind == _REPLIES[self.packet]
+        is_meant = is_meant and self.client in (None, connection.client_id)
+        return () if is_meant and self.consume() else (packet,)
 
 
 @dataclass
 class NoMqtt5(PacketFault):
-    """The connection closes on a CONNECT of MQTT 5, as at a broker that knows 3.1.1 alone."""
+    """The connection closes on a CONNECT of MQTT 5, as at a broker that supports only 3.1.1."""
 
     name = "no_mqtt5"
     times: int | None = None
 
-    def from_client(self, packet: Packet, line: ClientConnection) -> Iterable[Packet]:
+    def from_client(self, packet: Packet, connection: ClientConnection) -> Iterable[Packet]:
         if (
             packet.kind == mqtt_packets.CONNECT
-            and line.level == mqtt_packets.LEVEL_5
-            and self.use()
+            and connection.level == mqtt_packets.LEVEL_5
+            and self.consume()
         ):
             raise PolicyViolation("fault: no_mqtt5")
         return (packet,)
@@ -167,75 +160,80 @@ class NoMqtt5(PacketFault):
 class ForbidTopics(PacketFault):
     """The connection closes when the client subscribes (``on`` is "publish": publishes) to a topic.
 
-    ``topic`` may hold wildcards: "cmd/52/+/st".
+    ``topic`` may contain wildcards: "cmd/52/+/st".
     """
 
-    name = "forbid"
+    name = "forbid_topics"
     topic: str = "#"
     on: str = "subscribe"
     times: int | None = None
 
     def __post_init__(self) -> None:
-        choose("on", self.on, ("subscribe", "publish"))
+        check_choice("on", self.on, ("subscribe", "publish"))
 
-    def from_client(self, packet: Packet, line: ClientConnection) -> Iterable[Packet]:
-        named: list[str] = []
+    def from_client(self, packet: Packet, connection: ClientConnection) -> Iterable[Packet]:
+        topics: list[str] = []
         if packet.kind == mqtt_packets.SUBSCRIBE and self.on == "subscribe":
-            named = [name for name, _ in mqtt_packets.read_subscriptions(packet)]
+            topics = [topic for topic, _ in mqtt_packets.read_subscriptions(packet)]
         elif packet.kind == mqtt_packets.PUBLISH and self.on == "publish":
-            named = [mqtt_packets.read_publish_topic(packet)]
-        if any(mqtt_packets.matches(self.topic, name) for name in named) and self.use():
-            raise PolicyViolation("fault: forbid")
+            topics = [mqtt_packets.read_publish_topic(packet)]
+        if any(mqtt_packets.matches(self.topic, topic) for topic in topics) and self.consume():
+            raise PolicyViolation("fault: forbid_topics")
         return (packet,)
 
 
 @dataclass
 class DropSubscriptions(PacketFault):
-    """What clients have subscribed to is forgotten silently, until they subscribe again."""
+    """The subscriptions of all clients, or one ``client``, stop working until they are repeated."""
 
     name = "drop_subscriptions"
     client: str | None = None
 
-    def begin(self, scene: FaultContext) -> None:
-        lines = _of_client(scene.lines, self.client)
-        self._dropped = {line: set(line.filters) for line in lines}
+    def on_inject(self, context: FaultContext) -> None:
+        affected = _of_client(context.connections, self.client)
+        self._dropped = {connection: set(connection.filters) for connection in affected}
 
-    def from_client(self, packet: Packet, line: ClientConnection) -> Iterable[Packet]:
-        if packet.kind == mqtt_packets.SUBSCRIBE and line in self._dropped:
-            self._dropped[line] -= {name for name, _ in mqtt_packets.read_subscriptions(packet)}
+    def from_client(self, packet: Packet, connection: ClientConnection) -> Iterable[Packet]:
+        if packet.kind == mqtt_packets.SUBSCRIBE and connection in self._dropped:
+            repeated = {name for name, _ in mqtt_packets.read_subscriptions(packet)}
+            self._dropped[connection] -= repeated
         return (packet,)
 
-    def to_client(self, packet: Packet, line: ClientConnection) -> Iterable[Packet]:
-        if packet.kind != mqtt_packets.PUBLISH or line not in self._dropped:
+    def to_client(self, packet: Packet, connection: ClientConnection) -> Iterable[Packet]:
+        if packet.kind != mqtt_packets.PUBLISH or connection not in self._dropped:
             return (packet,)
         topic = mqtt_packets.read_publish_topic(packet)
-        held = line.filters - self._dropped[line]
-        return (packet,) if any(mqtt_packets.matches(name, topic) for name in held) else ()
+        working = connection.filters - self._dropped[connection]
+        return (packet,) if any(mqtt_packets.matches(name, topic) for name in working) else ()
 
 
 @dataclass
 class RivalClient(PacketFault):
-    """Another client connects with the ids there are (or one ``client``'s) and throws them out.
+    """Another client connects with the client ids in use, or that of one ``client``.
 
-    It does so again whenever one of these ids comes back, ``times`` in all; fresh ids are safe.
+    This disconnects their clients, and again whenever one of these ids connects, ``times`` in all.
+    New ids are not affected.
     """
 
-    name = "rival"
+    name = "rival_client"
     client: str | None = None
     times: int | None = None
 
-    def begin(self, scene: FaultContext) -> None:
-        lines = [line for line in _of_client(scene.lines, self.client) if line.client_id]
-        self._ids = {line.client_id for line in lines} | {self.client}
-        for line in lines:
-            if self.use():
-                line.take_over()
+    def on_inject(self, context: FaultContext) -> None:
+        rivals = [one for one in _of_client(context.connections, self.client) if one.client_id]
+        self._ids = {one.client_id for one in rivals} | {self.client}
+        for connection in rivals:
+            if self.consume():
+                connection.take_over()
 
-    def to_client(self, packet: Packet, line: ClientConnection) -> Iterable[Packet]:
-        if packet.kind == mqtt_packets.CONNACK and line.client_id in self._ids and self.use():
-            asyncio.get_running_loop().call_soon(line.take_over)
+    def to_client(self, packet: Packet, connection: ClientConnection) -> Iterable[Packet]:
+        is_meant = packet.kind == mqtt_packets.CONNACK and connection.client_id in self._ids
+        if is_meant and self.consume():
+            asyncio.get_running_loop().call_soon(connection.take_over)
         return (packet,)
 
 
-def _of_client(lines: Iterable[ClientConnection], client_id: str | None) -> list[ClientConnection]:
-    return [line for line in lines if client_id in (None, line.client_id)]
+def _of_client(
+    connections: Iterable[ClientConnection], client_id: str | None
+) -> list[ClientConnection]:
+    return [one for one in connections if client_id in (None, one.client_id)]

@@ -161,7 +161,7 @@ class WifiModule:
         if not _can_be_published(frame):
             _LOGGER.debug("an answer cannot be published where it is wanted")
             return
-        due = asyncio.get_running_loop().time() + self._clock.real(after)
+        due = asyncio.get_running_loop().time() + self._clock.real_seconds(after)
         if self._outbox:
             due = max(due, self._outbox[-1][0])
         self._outbox.append((due, frame))
@@ -170,7 +170,7 @@ class WifiModule:
     async def _run(self, client: aiomqtt.Client) -> None:
         """Keep the controller going, and send what is due."""
         loop = asyncio.get_running_loop()
-        step = max(self._clock.real(CONTROLLER_STEP), LEAST_STEP)
+        step = max(self._clock.real_seconds(CONTROLLER_STEP), LEAST_STEP)
         while True:
             self.catch_up()
             while self._outbox and self._outbox[0][0] <= loop.time():

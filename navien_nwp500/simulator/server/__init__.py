@@ -1,1 +1,1 @@
-"""The servers on loopback: HTTPS, MQTT gateway, admin API, latency proxy."""
+"""The servers of the simulated cloud: HTTPS, MQTT gateway, admin API, latency proxy."""

@@ -1,7 +1,7 @@
-"""Faults and counters from outside, over HTTP beside the REST calls.
+"""HTTP interface to faults and counters, for other processes and languages.
 
-``GET /simulator/faults`` lists what there is, ``POST`` sets it, ``GET /simulator/state`` tells what
-clients did. Everything is read off the faults' own rows.
+``GET /simulator/faults`` lists all faults, ``POST`` injects and clears them, and
+``GET /simulator/state`` gives counters and connections. All names come from the fault classes.
 """
 
 from __future__ import annotations
@@ -17,66 +17,70 @@ from typing import Any, Callable, Collection, Mapping
 from aiohttp import web
 
 from ..cloud.counters import Counters
-from ..faults.base import ClientConnection, Fault, Handler, fault_table
-from ..faults.registry import CONTROL, Faults, RestFault
+from ..faults import ClientConnection, Fault, FaultInjector, RestFault, all_faults
+from ..faults.base import Handler
+from ..faults.injector import ADMIN_PATH
 
-_SHOWN_BYTES = 200
+_MAX_SHOWN_BYTES = 200
 
 
 class AdminApi:
-    """Let other processes on this machine set faults and read counters."""
+    """Handlers for other processes on this machine: inject faults, read counters."""
 
     def __init__(
-        self, faults: Faults, counters: Counters, lines: Collection[ClientConnection]
+        self,
+        faults: FaultInjector,
+        counters: Counters,
+        connections: Collection[ClientConnection],
     ) -> None:
         self._faults = faults
         self._counters = counters
-        self._lines = lines
+        self._connections = connections
 
     def routes(self) -> list[web.RouteDef]:
-        """List every route."""
+        """Return every route."""
         return [
-            web.get(f"{CONTROL}faults", _local(self._list)),
-            web.post(f"{CONTROL}faults", _local(self._set)),
-            web.get(f"{CONTROL}state", _local(self._state)),
+            web.get(f"{ADMIN_PATH}faults", _local(self._faults_list)),
+            web.post(f"{ADMIN_PATH}faults", _local(self._change)),
+            web.get(f"{ADMIN_PATH}state", _local(self._state)),
         ]
 
-    async def _list(self, request: web.Request) -> web.Response:
-        rows = {name: _describe(row) for name, row in fault_table().items()}
-        return web.json_response({"faults": rows, "in_force": self._in_force()})
+    async def _faults_list(self, request: web.Request) -> web.Response:
+        faults = {name: _describe(fault) for name, fault in all_faults().items()}
+        return web.json_response({"faults": faults, "active": self._active()})
 
-    async def _set(self, request: web.Request) -> web.Response:
-        """Do all a body asks, healing first, or nothing of it."""
+    async def _change(self, request: web.Request) -> web.Response:
+        """Make all changes of a body, clearing first, or none of them."""
         try:
-            steps = self._understand(json.loads(await request.text()))
+            steps = self._parse(json.loads(await request.text()))
         except (ValueError, LookupError, OverflowError, RecursionError) as error:
             return web.json_response({"error": f"Nothing was changed: {error}."}, status=400)
         for step in steps:
             step()
-        return web.json_response({"in_force": self._in_force()})
+        return web.json_response({"active": self._active()})
 
-    def _understand(self, asked: object) -> list[Callable[[], object]]:
-        """Read what is to be done; raises ValueError with a sentence."""
-        if not isinstance(asked, dict):
-            raise ValueError("the body is no JSON object")
-        rows = fault_table()
+    def _parse(self, body: object) -> list[Callable[[], object]]:
+        """Return the changes a body asks for. Raise ValueError with a sentence."""
+        if not isinstance(body, dict):
+            raise ValueError("the body is not a JSON object")
+        known = all_faults()
         steps: list[Callable[[], object]] = []
-        if asked.pop("clear", False) is not False:
+        if body.pop("clear", False) is not False:
             steps.append(self._faults.clear)
-        for name, value in asked.items():
-            if name not in rows:
-                raise ValueError(f"there is no fault {name!r}; there are {', '.join(rows)}")
+        for name, value in body.items():
+            if name not in known:
+                raise ValueError(f"there is no fault {name!r}; there are {', '.join(known)}")
             if value is None or value is False:
                 steps.append(partial(self._faults.clear, name))
             elif name == RestFault.name:
-                steps.extend(self._understand_calls(value))
+                steps.extend(self._parse_rest(value))
             else:
-                steps.append(partial(self._faults.set, _make(rows[name], value)))
+                steps.append(partial(self._faults.inject, _make(known[name], value)))
         return steps
 
-    def _understand_calls(self, calls: object) -> list[Callable[[], object]]:
+    def _parse_rest(self, calls: object) -> list[Callable[[], object]]:
         if not isinstance(calls, dict):
-            raise ValueError("rest maps a path, or *, to its fault")
+            raise ValueError("rest must map a path, or *, to its fault")
         steps: list[Callable[[], object]] = []
         for path, value in calls.items():
             if value is None or value is False:
@@ -87,25 +91,25 @@ class AdminApi:
 
     async def _state(self, request: web.Request) -> web.Response:
         connections = [
-            {"client": line.client_id, "subscriptions": sorted(line.filters)}
-            for line in self._lines
+            {"client": one.client_id, "subscriptions": sorted(one.filters)}
+            for one in self._connections
         ]
         return web.json_response(
             {
                 "counters": asdict(self._counters),
                 "connections": connections,
-                "in_force": self._in_force(),
+                "active": self._active(),
             }
         )
 
-    def _in_force(self) -> dict[str, Any]:
-        found: dict[str, Any] = {fault.name: _show(fault) for fault in self._faults.in_force}
-        rest = {path: _show(one) for path, one in self._faults.rest.items() if one.in_force}
+    def _active(self) -> dict[str, Any]:
+        found: dict[str, Any] = {fault.name: _show(fault) for fault in self._faults.active}
+        rest = {path: _show(one) for path, one in self._faults.rest.items() if one.is_active}
         return {**found, RestFault.name: rest} if rest else found
 
 
 def _local(handle: Handler) -> Handler:
-    """Answer this machine only, whatever the server listens on."""
+    """Reject requests from other machines, whatever address the server listens on."""
 
     async def guarded(request: web.Request) -> web.StreamResponse:
         try:
@@ -117,11 +121,11 @@ def _local(handle: Handler) -> Handler:
     return guarded
 
 
-def _describe(row: type[Fault]) -> dict[str, Any]:
+def _describe(fault: type[Fault]) -> dict[str, Any]:
     parameters = {
-        one.name: {"type": one.type, "default": _plain(_default(one))} for one in _fields(row)
+        one.name: {"type": one.type, "default": _plain(_default(one))} for one in _fields(fault)
     }
-    meaning = " ".join(cleandoc(row.__doc__ or "").replace("``", "").split())
+    meaning = " ".join(cleandoc(fault.__doc__ or "").replace("``", "").split())
     return {"meaning": meaning, "parameters": parameters}
 
 
@@ -129,8 +133,8 @@ def _show(fault: Fault) -> dict[str, Any]:
     return {one.name: _plain(getattr(fault, one.name)) for one in _fields(type(fault))}
 
 
-def _fields(row: type[Fault]) -> tuple[Field[Any], ...]:
-    return fields(row)  # type: ignore[arg-type]  # every row is a dataclass
+def _fields(fault: type[Fault]) -> tuple[Field[Any], ...]:
+    return fields(fault)  # type: ignore[arg-type]  # every fault is a dataclass
 
 
 def _default(one: Field[Any]) -> Any:
@@ -138,35 +142,35 @@ def _default(one: Field[Any]) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """Make a parameter JSON; of bytes only the beginning."""
+    """Convert a parameter to JSON; bytes are shortened."""
     if isinstance(value, bytes):
-        return value[:_SHOWN_BYTES].decode(errors="replace")
+        return value[:_MAX_SHOWN_BYTES].decode(errors="replace")
     if isinstance(value, Mapping):
         return dict(value)
     return list(value) if isinstance(value, (tuple, list)) else value
 
 
-def _make(row: type[Fault], value: object) -> Any:
-    """Make a fault from what JSON said: true, or its parameters; raises ValueError."""
+def _make(fault: type[Fault], value: object) -> Any:
+    """Make a fault from JSON: true, or an object of parameters. Raise ValueError."""
     if value is True:
-        return row()
+        return fault()
     if not isinstance(value, dict):
-        raise ValueError(f"{row.name} is true, false or an object of its parameters")
-    types = {one.name: str(one.type) for one in _fields(row)}
+        raise ValueError(f"{fault.name} must be true, false or an object of its parameters")
+    types = {one.name: str(one.type) for one in _fields(fault)}
     for key in value:
         if key not in types:
             names = ", ".join(types) or "none"
-            raise ValueError(f"{row.name} has no parameter {key!r}; it has {names}")
-    return row(**{key: _read(f"{row.name}.{key}", types[key], value[key]) for key in value})
+            raise ValueError(f"{fault.name} has no parameter {key!r}; it has {names}")
+    return fault(**{key: _read(f"{fault.name}.{key}", types[key], value[key]) for key in value})
 
 
 def _read(name: str, annotation: str, value: Any) -> Any:
-    """Read one parameter as its row's annotation says; raises ValueError."""
+    """Convert one parameter from JSON to its annotated type. Raise ValueError."""
     for kind in annotation.split(" | "):
         accepts, convert = _KINDS[kind]
         if accepts(value):
             return convert(value)
-    raise ValueError(f"{name} is to be {annotation}")
+    raise ValueError(f"{name} must be {annotation}")
 
 
 def _is_number(value: object) -> bool:
@@ -178,7 +182,7 @@ def _is_payload(value: object) -> bool:
 
 
 def _payload(value: Any) -> bytes:
-    """Bytes of a text; of ``{"base64": ...}``, for any bytes; of other JSON, itself."""
+    """Return the bytes of a text, of ``{"base64": ...}``, or of other JSON as it is."""
     if isinstance(value, str):
         return value.encode(errors="surrogateescape")
     if isinstance(value, dict) and set(value) == {"base64"}:
@@ -194,7 +198,7 @@ def _is_headers(value: object) -> bool:
     return isinstance(value, dict) and all(isinstance(one, str) for one in value.values())
 
 
-#: How JSON says a value of each type the rows' annotations name: is it one, and make it.
+#: For each annotated type: a check whether a JSON value fits, and its conversion.
 _KINDS: Mapping[str, tuple[Callable[[Any], bool], Callable[[Any], Any]]] = {
     "None": (lambda value: value is None, lambda value: value),
     "bool": (lambda value: isinstance(value, bool), bool),

@@ -1,4 +1,4 @@
-"""The whole NaviLink cloud on loopback: REST, the signed WebSocket and the broker behind it."""
+"""The simulated NaviLink cloud on loopback: REST API, MQTT over WebSocket, broker."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from ..cloud.broker_process import HOST, choose_broker, in_thread, running_broke
 from ..cloud.certificates import make_server_context
 from ..cloud.counters import Counters
 from ..cloud.rest_api import BASE, RestApi
-from ..faults.base import CloudTime, FaultContext
-from ..faults.registry import Faults
+from ..faults import FaultContext, FaultInjector
+from ..faults.base import CloudTime
 from .admin_api import AdminApi
 from .latency import LatencyProxy
 from .mqtt_connection import MqttConnection
@@ -31,21 +31,21 @@ _BACKLOG = 1024
 _CA_NAME = "ca.pem"
 
 
-class Cloud:
-    """Serve accounts on loopback while entered.
+class CloudServer:
+    """The servers of a set of accounts, running inside ``async with``.
 
-    ``now`` gives seconds since the epoch, the lifetimes are in seconds of it. While entered:
-    ``base_url``, ``websocket_url``, ``ca_file`` (PEM of the authority that signed the server's
-    certificate), ``broker_port`` (plain MQTT 3.1.1, for the heaters) and, with a ``latency`` in
-    seconds each way, ``distance``. ``broker`` is the built-in one unless named. Raises
-    ConfigurationError for one that is not there, OSError when it does not start.
+    ``now`` returns seconds since the epoch; lifetimes are in seconds. While it runs it has
+    ``base_url``, ``websocket_url``, ``ca_file`` (PEM certificate of the authority that signed the
+    server's), ``broker_port`` (plain MQTT, for the heaters) and, with a ``latency`` in seconds for
+    each direction, ``latency_proxy``. ``broker`` names a broker, see ``choose_broker``. Raises
+    ConfigurationError if that broker is not installed, OSError if it does not start.
     """
 
     base_url: str
     websocket_url: str
     ca_file: Path
     broker_port: int
-    distance: LatencyProxy
+    latency_proxy: LatencyProxy
 
     def __init__(
         self,
@@ -65,23 +65,26 @@ class Cloud:
         self.book = AccountBook(
             self.accounts, clock, access_lifetime=access_lifetime, keys_lifetime=keys_lifetime
         )
-        self._lines: set[MqttConnection] = set()
+        self._connections: set[MqttConnection] = set()
         heaters = tuple(heater for account in self.accounts for heater in account.heaters)
-        self.faults = Faults(FaultContext(self.book, clock, heaters, self._lines), self.counters)
+        context = FaultContext(self.book, clock, heaters, self._connections)
+        self.faults = FaultInjector(context, self.counters)
         self._stack = contextlib.AsyncExitStack()
 
-    async def __aenter__(self) -> Cloud:
+    async def __aenter__(self) -> CloudServer:
         async with contextlib.AsyncExitStack() as stack:
             directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="navilink-"))
             self.ca_file = Path(directory) / _CA_NAME
             tls = await in_thread(lambda: make_server_context(self.ca_file))
             ports = await stack.enter_async_context(running_broker(self._broker))
             self.broker_port = ports.mqtt3
-            self._front = MqttGateway(self.book, self.counters, self.faults, self._lines, ports)
-            port = await stack.enter_async_context(_serving(self._application(), tls))
+            self._gateway = MqttGateway(
+                self.book, self.counters, self.faults, self._connections, ports
+            )
+            port = await stack.enter_async_context(_run_https(self._application(), tls))
             if self._latency:
-                self.distance = LatencyProxy(HOST, port, self._latency)
-                port = await stack.enter_async_context(self.distance.serving())
+                self.latency_proxy = LatencyProxy(HOST, port, self._latency)
+                port = await stack.enter_async_context(self.latency_proxy.running())
             self._stack = stack.pop_all()
         self.base_url = f"https://{HOST}:{port}{BASE}"
         self.websocket_url = f"wss://{HOST}:{port}{PATH}"
@@ -96,30 +99,30 @@ class Cloud:
         await self._stack.aclose()
 
     async def drop_connections(self) -> None:
-        """Cut every client's WebSocket at once, abruptly; return when all are gone."""
-        await self._front.cut_all()
+        """Cut every client's connection at once, and wait until all have ended."""
+        await self._gateway.cut_all()
 
     def _application(self) -> web.Application:
         application = web.Application(middlewares=[self.faults.middleware])
-        application.add_routes(self._front.routes())
+        application.add_routes(self._gateway.routes())
         application.add_routes(RestApi(self.book, self.counters).routes())
-        application.add_routes(AdminApi(self.faults, self.counters, self._lines).routes())
+        application.add_routes(AdminApi(self.faults, self.counters, self._connections).routes())
         application.on_response_prepare.append(self._stamp)
         application.on_shutdown.append(self._cut_all)
         return application
 
     async def _stamp(self, request: web.BaseRequest, response: web.StreamResponse) -> None:
-        """Tell the cloud's time: clients compare it with theirs when a signature is refused."""
+        """Send the cloud's time: clients compare it with theirs when a signature is rejected."""
         response.headers["Date"] = formatdate(self.book.now(), usegmt=True)
 
     async def _cut_all(self, application: web.Application) -> None:
         self.faults.clear()
-        await self._front.cut_all()
+        await self._gateway.cut_all()
 
 
 @contextlib.asynccontextmanager
-async def _serving(application: web.Application, tls: SSLContext) -> AsyncIterator[int]:
-    """Serve an application over TLS and give its port on loopback."""
+async def _run_https(application: web.Application, tls: SSLContext) -> AsyncIterator[int]:
+    """Serve an application over TLS, and yield its port on loopback."""
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()
     try:
@@ -130,10 +133,10 @@ async def _serving(application: web.Application, tls: SSLContext) -> AsyncIterat
         server = runner.server
         await runner.cleanup()
         if server is not None:
-            # aiohttp closes those it has met: who ends his TLS handshake later would stay.
-            server.connection_made = _turn_away  # type: ignore[assignment]
+            # aiohttp closes the connections it knows; one that ends its TLS handshake later would stay.
+            server.connection_made = _abort_transport  # type: ignore[assignment]
 
 
-def _turn_away(_: object, transport: asyncio.Transport) -> None:
+def _abort_transport(_: object, transport: asyncio.Transport) -> None:
     with ignore_lost_transport():
         transport.abort()

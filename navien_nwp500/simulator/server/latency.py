@@ -1,7 +1,7 @@
-"""A longer way to a server: every byte arrives later, and in its order.
+"""A TCP proxy that adds latency: every byte arrives later, in the right order.
 
-A relay on a port of its own. Half-closings and cuts travel as the bytes do. No bandwidth is
-limited: what is under way, or what a receiver does not take, waits here.
+Half-closed and cut connections are passed on with the same delay. Bandwidth is not limited: bytes
+that are delayed, or that a receiver does not read, wait in memory.
 """
 
 from __future__ import annotations
@@ -21,31 +21,31 @@ _RESET = struct.pack("ii", 1, 0)
 
 
 class LatencyProxy:
-    """The way to a server on ``port``, ``latency`` seconds long each way; ``serving`` opens it.
+    """A proxy to the server on ``port`` that delays by ``latency`` seconds in each direction.
 
-    The kernel answers a TCP handshake at once, so its round trip is added to the way of the
-    client's first bytes.
+    The kernel completes a TCP handshake at once, so the round trip of the handshake is added to the
+    delay of the client's first bytes.
     """
 
     def __init__(self, host: str, port: int, latency: float) -> None:
         self._host = host
         self._port = port
         self._latency = latency
-        self._joining: set[asyncio.Task[None]] = set()
+        self._connecting: set[asyncio.Task[None]] = set()
         self._ends: set[_End] = set()
         self._clients: list[_Client] = []
 
     @property
     def round_trips(self) -> list[int]:
-        """How many round trips each connection took so far, in the order they were opened.
+        """Return the number of round trips of each connection, in the order they opened.
 
-        One for TCP, then one each time the client spoke after it had heard the server.
+        One for TCP, then one each time the client sends after it has received from the server.
         """
         return [client.round_trips for client in self._clients]
 
     @contextlib.asynccontextmanager
-    async def serving(self) -> AsyncIterator[int]:
-        """Give the port to connect to; what is left when it closes is cut."""
+    async def running(self) -> AsyncIterator[int]:
+        """Run the proxy, and yield its port; connections open at the end are cut."""
         loop = asyncio.get_running_loop()
         server = await loop.create_server(lambda: _Client(self), self._host, 0, backlog=_BACKLOG)
         try:
@@ -53,132 +53,132 @@ class LatencyProxy:
             yield port
         finally:
             server.close()
-            await cancel_and_wait(*self._joining)
+            await cancel_and_wait(*self._connecting)
             for end in list(self._ends):
-                end.take(None)
+                end.write(None)
             while self._ends:
                 await asyncio.wait({end.closed for end in self._ends})
             await server.wait_closed()
 
     def opened(self, client: _Client) -> None:
-        """Take a client's connection, and open one to the server for it."""
+        """Open a connection to the server for a new client."""
         self._clients.append(client)
         loop = asyncio.get_running_loop()
-        task = loop.create_task(self._join(client, loop.time()), name="distance-join")
-        self._joining.add(task)
-        task.add_done_callback(self._joining.discard)
+        task = loop.create_task(self._connect(client, loop.time()), name="latency proxy: connect")
+        self._connecting.add(task)
+        task.add_done_callback(self._connecting.discard)
 
-    def keep(self, end: _End) -> None:
-        """Remember an end until it is closed."""
+    def add(self, end: _End) -> None:
+        """Track an end until it is closed."""
         self._ends.add(end)
         end.closed.add_done_callback(lambda _: self._ends.discard(end))
 
-    async def _join(self, client: _Client, opened: float) -> None:
+    async def _connect(self, client: _Client, opened: float) -> None:
         server = _End(self)
-        shaken = opened + 2 * self._latency
-        client.way = _Way(server, self._latency, shaken)
-        server.way = _Way(client, self._latency, shaken)
+        handshake_end = opened + 2 * self._latency
+        client.peer = _Direction(server, self._latency, handshake_end)
+        server.peer = _Direction(client, self._latency, handshake_end)
         loop = asyncio.get_running_loop()
         try:
             await loop.create_connection(lambda: server, self._host, self._port)
         except OSError:
-            client.take(None)
+            client.write(None)
         else:
             client.transport.resume_reading()
 
 
-class _Way:
-    """One direction: what is put in is given to ``end`` ``latency`` seconds later."""
+class _Direction:
+    """One direction of a connection: writes to ``end`` what was sent ``latency`` seconds before."""
 
     def __init__(self, end: _End, latency: float, begin: float) -> None:
         self._end = end
         self._latency = latency
         self._begin = begin
-        self._under_way: deque[bytes | None] = deque()
+        self._pending: deque[bytes | None] = deque()
 
     def send(self, data: bytes | None) -> None:
-        """Put in bytes; no bytes are the end of the stream, None is a cut."""
+        """Send bytes; empty bytes are the end of the stream, None is a cut."""
         loop = asyncio.get_running_loop()
-        self._under_way.append(data)
-        # A timer a piece: whichever comes first takes the oldest, so none overtakes another.
+        self._pending.append(data)
+        # One timer for each piece; each delivers the oldest piece, so none overtakes another.
         loop.call_at(max(loop.time(), self._begin) + self._latency, self._arrive)
 
     def _arrive(self) -> None:
-        self._end.take(self._under_way.popleft())
+        self._end.write(self._pending.popleft())
 
 
 class _End(asyncio.Protocol):
-    """One end of a connection: sends what it hears on its way to the other."""
+    """One end of a connection: passes on to the other end what it receives."""
 
     transport: asyncio.Transport
-    way: _Way
+    peer: _Direction
 
-    def __init__(self, distance: LatencyProxy) -> None:
-        self._distance = distance
-        self._heard_end = self._said_end = False
+    def __init__(self, proxy: LatencyProxy) -> None:
+        self._proxy = proxy
+        self._received_eof = self._sent_eof = False
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
-        self._distance.keep(self)
+        self._proxy.add(self)
 
     def data_received(self, data: bytes) -> None:
-        self.way.send(data)
+        self.peer.send(data)
 
     def eof_received(self) -> bool:
-        self.way.send(b"")
-        self._heard_end = True
+        self.peer.send(b"")
+        self._received_eof = True
         self._close_when_done()
         return True  # the other direction goes on
 
     def connection_lost(self, error: Exception | None) -> None:
-        if not (self._heard_end and self._said_end):
-            self.way.send(None)
+        if not (self._received_eof and self._sent_eof):
+            self.peer.send(None)
         self.closed.set_result(None)
 
-    def take(self, data: bytes | None) -> None:
-        """Do to this end what was done to the other."""
+    def write(self, data: bytes | None) -> None:
+        """Write what the other end received: bytes, the end of the stream, or a cut."""
         if self.transport.is_closing():
             return
         if data is None:
-            self._heard_end = self._said_end = True  # the other end knows already
+            self._received_eof = self._sent_eof = True  # the other end knows already
             _reset(self.transport)
         elif data:
             self.transport.write(data)
         else:
-            # Once it has said its end, asyncio does not notice that this end is gone.
+            # After EOF asyncio does not notice that this end is closed.
             with contextlib.suppress(OSError):
                 self.transport.write_eof()
-            self._said_end = True
+            self._sent_eof = True
             self._close_when_done()
 
     def _close_when_done(self) -> None:
-        if self._heard_end and self._said_end:
+        if self._received_eof and self._sent_eof:
             self.transport.close()
 
 
 class _Client(_End):
-    """The client's end, where round trips are counted."""
+    """The client's end, which counts round trips."""
 
-    def __init__(self, distance: LatencyProxy) -> None:
-        super().__init__(distance)
+    def __init__(self, proxy: LatencyProxy) -> None:
+        super().__init__(proxy)
         self.round_trips = 1
-        self._heard = True
+        self._has_received = True
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        # Until it is joined. Python 3.9 and 3.10 begin to read after this, whatever was paused here.
+        # Until the server is connected. Python 3.9 and 3.10 resume reading right after this method.
         asyncio.get_running_loop().call_soon(self.transport.pause_reading)
-        self._distance.opened(self)
+        self._proxy.opened(self)
 
     def data_received(self, data: bytes) -> None:
-        self.round_trips += self._heard
-        self._heard = False
+        self.round_trips += self._has_received
+        self._has_received = False
         super().data_received(data)
 
-    def take(self, data: bytes | None) -> None:
-        self._heard = self._heard or bool(data)
-        super().take(data)
+    def write(self, data: bytes | None) -> None:
+        self._has_received = self._has_received or bool(data)
+        super().write(data)
 
 
 def _reset(transport: asyncio.Transport) -> None:

@@ -1,6 +1,6 @@
-"""One client's connection to the broker: its WebSocket, its way to the broker, its policy.
+"""One client's connection: relays MQTT packets between its WebSocket and the broker.
 
-Relays whole packets. Those of the client are checked before the broker sees a byte.
+Packets of the client are checked against its policy before the broker gets a byte of them.
 """
 
 from __future__ import annotations
@@ -21,41 +21,41 @@ from ..cloud.broker_process import HOST, BrokerPorts
 from ..cloud.counters import Counters
 from ..cloud.iot_policy import Policy, PolicyViolation
 from ..cloud.mqtt_packets import MAX_PACKET_BYTES, Packet, PacketError, PacketSplitter
-from ..faults.registry import Faults
+from ..faults import FaultInjector
 
 _LOGGER = logging.getLogger("navien_nwp500.simulator")
 _CHUNK_BYTES = 64 * 1024
 _BROKER_SECONDS = 5.0
-#: Who says nothing so long after the handshake is sent away.
+#: Time a client has for its CONNECT after the handshake, seconds.
 _CONNECT_SECONDS = 60.0
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 
 
 class ClientIds:
-    """Give each client id to one line at a time: a second one closes the first."""
+    """The client ids in use: a second connection with an id closes the first."""
 
     def __init__(self) -> None:
-        self._lines: dict[str, MqttConnection] = {}
+        self._connections: dict[str, MqttConnection] = {}
 
-    async def take(self, client_id: str, line: MqttConnection) -> None:
-        """Give an id to a line, once the line that has it has left the broker."""
-        while client_id in self._lines:
-            other = self._lines[client_id]
+    async def assign(self, client_id: str, connection: MqttConnection) -> None:
+        """Assign an id to a connection, after the one that has it has left the broker."""
+        while client_id in self._connections:
+            other = self._connections[client_id]
             other.take_over()
             await other.left_broker.wait()
-        self._lines[client_id] = line
+        self._connections[client_id] = connection
 
-    def release(self, line: MqttConnection) -> None:
-        """Take back the id of a line, if it has one."""
-        for client_id in [key for key, holder in self._lines.items() if holder is line]:
-            del self._lines[client_id]
+    def release(self, connection: MqttConnection) -> None:
+        """Release the id of a connection, if it has one."""
+        for client_id in [key for key, one in self._connections.items() if one is connection]:
+            del self._connections[client_id]
 
 
 class Acknowledgements:
-    """PUBACKs of ours to the broker, in their place among the client's.
+    """The gateway's own PUBACKs to the broker, in the right order among the client's.
 
     The broker closes the connection when they come in another order than its PUBLISHes (measured
-    with iotcore 0.4), so one of ours waits until the client has sent those before it.
+    with iotcore 0.4), so each waits until the client has sent the PUBACKs before it.
     """
 
     def __init__(self) -> None:
@@ -64,11 +64,11 @@ class Acknowledgements:
         self._ours: deque[tuple[int, Packet]] = deque()
 
     def published(self) -> None:
-        """Count a PUBLISH the broker wants acknowledged."""
+        """Count a PUBLISH that the broker expects to be acknowledged."""
         self._published += 1
 
     def acknowledge(self, packet: Packet) -> None:
-        """Acknowledge the PUBLISH just counted in the client's place."""
+        """Acknowledge the PUBLISH just counted, in place of the client."""
         identifier = mqtt_packets.read_publish(packet).identifier
         if identifier is not None:
             self._ours.append((self._published, mqtt_packets.puback(identifier, packet.level)))
@@ -78,7 +78,7 @@ class Acknowledgements:
         self._acknowledged += 1
 
     def due(self) -> bytes:
-        """Give those of ours whose turn has come."""
+        """Return the PUBACKs that may be sent now."""
         found = b""
         while self._ours and self._ours[0][0] == self._acknowledged + 1:
             self._acknowledged += 1
@@ -94,13 +94,13 @@ class MqttConnection:
         policy: Policy,
         client_ids: ClientIds,
         counters: Counters,
-        faults: Faults,
+        faults: FaultInjector,
         transport: asyncio.Transport | None,
         stream: web.WebSocketResponse,
     ) -> None:
         self.client_id: str | None = None
         self.filters: set[str] = set()
-        self.gone = asyncio.Event()
+        self.ended = asyncio.Event()
         self.left_broker = asyncio.Event()
         self._policy = policy
         self._client_ids = client_ids
@@ -109,43 +109,43 @@ class MqttConnection:
         self._transport = transport
         self._stream = stream
         self._splitter = PacketSplitter(MAX_PACKET_BYTES)
-        # When it published, as far as a second back, on the steady clock.
+        # Monotonic times of the client's PUBLISHes in the last second.
         self._published_at: deque[float] = deque()
         self._acknowledgements = Acknowledgements()
         self._pumps: list[asyncio.Task[None]] = []
-        self._extras: set[asyncio.Task[None]] = set()
-        self._flowing = asyncio.Event()
-        self._flowing.set()
+        self._extra_sends: set[asyncio.Task[None]] = set()
+        self._running = asyncio.Event()
+        self._running.set()
         self._is_cut = False
 
     @property
     def level(self) -> int:
-        """Of MQTT, once its CONNECT has come."""
+        """Return the MQTT protocol level, known after CONNECT."""
         return self._splitter.level
 
     def cut(self) -> None:
-        """End the connection at once, without a farewell to either side."""
+        """Close the connection at once, without DISCONNECT to either side."""
         self._is_cut = True
         self._abort()
         for pump in self._pumps:
             pump.cancel()
 
     def take_over(self) -> None:
-        """End the connection as if another client had connected with its id."""
+        """Close the connection as if another client had connected with its id."""
         self._counters.takeovers += not self._is_cut
         self.cut()
 
-    def freeze(self) -> None:
-        """Let nothing through either way, and close nothing, like a cable pulled out."""
-        self._flowing.clear()
+    def pause(self) -> None:
+        """Stop the traffic in both directions without closing, like a cable pulled out."""
+        self._running.clear()
         with ignore_lost_transport():
             if self._transport is not None:
                 self._transport.pause_reading()
 
-    def thaw(self) -> None:
-        """Let through what was held up."""
-        if not self._flowing.is_set():
-            self._flowing.set()
+    def resume(self) -> None:
+        """Continue the traffic, beginning with the packets held back."""
+        if not self._running.is_set():
+            self._running.set()
             with ignore_lost_transport():
                 if self._transport is not None and not self._transport.is_closing():
                     self._transport.resume_reading()
@@ -154,42 +154,44 @@ class MqttConnection:
         """Send the client a packet of QoS 0 soon, or once ``when()`` has ended."""
         if not self._pumps or all(pump.done() for pump in self._pumps):
             return
-        task = asyncio.create_task(self._send_extra(packet, when), name="front: extra packet")
-        self._extras.add(task)
-        task.add_done_callback(self._extras.discard)
+        task = asyncio.create_task(self._send_extra(packet, when), name="gateway: extra packet")
+        self._extra_sends.add(task)
+        task.add_done_callback(self._extra_sends.discard)
 
     async def serve(self, ports: BrokerPorts) -> None:
         """Relay until one side ends, then end the other."""
-        admitted = self._admitted()
+        packets = self._checked_packets()
         try:
-            async for connect in admitted:
-                await self._serve(connect, admitted, ports)
+            async for connect in packets:
+                await self._relay(connect, packets, ports)
                 break
         except (PolicyViolation, PacketError) as reason:
             self._counters.violations += 1
             _LOGGER.info("connection closed: %s", reason)
             self._abort()
         finally:
-            await admitted.aclose()
+            await packets.aclose()
             self._client_ids.release(self)
             self.left_broker.set()
         await self._stream.close()
         self._abort()
 
-    async def _serve(
-        self, connect: Packet, more: AsyncIterator[Packet], ports: BrokerPorts
+    async def _relay(
+        self, connect: Packet, packets: AsyncIterator[Packet], ports: BrokerPorts
     ) -> None:
         port = ports.mqtt5 if self.level == mqtt_packets.LEVEL_5 else ports.mqtt3
         try:
             opening = asyncio.ensure_future(asyncio.open_connection(HOST, port))
             reader, writer = await wait_at_most(_BROKER_SECONDS, opening)
         except (OSError, asyncio.TimeoutError):
-            _LOGGER.warning("the broker takes no connection")
+            _LOGGER.warning("the broker accepts no connection")
             self._abort()
             return
         self._pumps = [
-            asyncio.create_task(self._to_broker(connect, more, writer), name="front: to broker"),
-            asyncio.create_task(self._to_client(reader, writer), name="front: to client"),
+            asyncio.create_task(
+                self._to_broker(connect, packets, writer), name="gateway: to broker"
+            ),
+            asyncio.create_task(self._to_client(reader, writer), name="gateway: to client"),
         ]
         try:
             await asyncio.wait(self._pumps, return_when=asyncio.FIRST_COMPLETED)
@@ -197,43 +199,43 @@ class MqttConnection:
             for pump in self._pumps:
                 pump.cancel()
             results = await asyncio.gather(*self._pumps, return_exceptions=True)
-            await cancel_and_wait(*self._extras)
-            await _leave(reader, writer)
+            await cancel_and_wait(*self._extra_sends)
+            await _disconnect(reader, writer)
         for result in results:
             if isinstance(result, Exception):
                 raise result
 
-    async def _admitted(self) -> AsyncGenerator[Packet, None]:
-        """Yield what the client sends and may send; raises PolicyViolation, PacketError."""
-        hurry = asyncio.get_running_loop().call_later(_CONNECT_SECONDS, self._abort)
+    async def _checked_packets(self) -> AsyncGenerator[Packet, None]:
+        """Yield the client's packets, each checked. Raise PolicyViolation or PacketError."""
+        timeout = asyncio.get_running_loop().call_later(_CONNECT_SECONDS, self._abort)
         try:
             async for message in self._stream:
                 _acknowledge_now(self._transport)
                 if message.type is not WSMsgType.BINARY:
                     return
                 for packet in self._splitter.feed(message.data):
-                    hurry.cancel()
-                    await self._admit(packet)
+                    timeout.cancel()
+                    await self._check(packet)
                     is_publish = packet.kind == mqtt_packets.PUBLISH
                     yield mqtt_packets.without_properties(packet) if is_publish else packet
         finally:
-            hurry.cancel()
+            timeout.cancel()
 
     async def _to_broker(
-        self, connect: Packet, more: AsyncIterator[Packet], writer: asyncio.StreamWriter
+        self, connect: Packet, packets: AsyncIterator[Packet], writer: asyncio.StreamWriter
     ) -> None:
         try:
-            self._pass_on(connect, writer)
-            async for packet in more:
-                self._pass_on(packet, writer)
+            self._forward(connect, writer)
+            async for packet in packets:
+                self._forward(packet, writer)
                 await writer.drain()
         except OSError:
             _LOGGER.debug("the broker closed the connection")
 
-    async def _admit(self, packet: Packet) -> None:
+    async def _check(self, packet: Packet) -> None:
         if self.client_id is None:
             connect = self._policy.connect(packet)
-            await self._client_ids.take(connect.client_id, self)
+            await self._client_ids.assign(connect.client_id, self)
             self._splitter.level = connect.level
             self.client_id = connect.client_id
         else:
@@ -255,21 +257,21 @@ class MqttConnection:
         self._counters.publishes += 1
         self._counters.most_publishes = max(self._counters.most_publishes, len(self._published_at))
 
-    def _pass_on(self, packet: Packet, writer: asyncio.StreamWriter) -> None:
+    def _forward(self, packet: Packet, writer: asyncio.StreamWriter) -> None:
         if not self._faults.packets:
             writer.write(packet.raw)
         else:
-            self._pass_on_faulty(packet, self._faults.from_client(packet, self), writer)
+            self._forward_faulty(packet, self._faults.from_client(packet, self), writer)
         if packet.kind == mqtt_packets.PUBACK:
             self._acknowledgements.acknowledged()
             if due := self._acknowledgements.due():
                 writer.write(due)
 
-    def _pass_on_faulty(
-        self, packet: Packet, instead: list[Packet], writer: asyncio.StreamWriter
+    def _forward_faulty(
+        self, packet: Packet, replacement: list[Packet], writer: asyncio.StreamWriter
     ) -> None:
-        writer.write(_joined(instead))
-        if packet.kind == mqtt_packets.PUBLISH and packet not in instead:
+        writer.write(_joined(replacement))
+        if packet.kind == mqtt_packets.PUBLISH and packet not in replacement:
             identifier = mqtt_packets.read_publish(packet).identifier
             if identifier is not None:
                 self.send(mqtt_packets.puback(identifier, packet.level))
@@ -280,7 +282,7 @@ class MqttConnection:
             while data := await reader.read(_CHUNK_BYTES):
                 whole = b"".join(self._delivered(one, writer) for one in splitter.feed(data))
                 await self._send(whole)
-        await self._flowing.wait()
+        await self._running.wait()
 
     def _delivered(self, packet: Packet, writer: asyncio.StreamWriter) -> bytes:
         wants_puback = packet.kind == mqtt_packets.PUBLISH and mqtt_packets.publish_qos(packet) > 0
@@ -288,11 +290,11 @@ class MqttConnection:
             self._acknowledgements.published()
         if not self._faults.packets:
             return packet.raw
-        instead = self._faults.to_client(packet, self)
-        if wants_puback and packet not in instead:
+        replacement = self._faults.to_client(packet, self)
+        if wants_puback and packet not in replacement:
             self._acknowledgements.acknowledge(packet)
             writer.write(self._acknowledgements.due())
-        return _joined(instead)
+        return _joined(replacement)
 
     async def _send_extra(
         self, packet: Packet, when: Callable[[], Awaitable[object]] | None
@@ -303,7 +305,7 @@ class MqttConnection:
             await self._send(packet.raw)
 
     async def _send(self, data: bytes) -> None:
-        await self._flowing.wait()
+        await self._running.wait()
         if data:
             await self._stream.send_bytes(data)
 
@@ -313,11 +315,11 @@ class MqttConnection:
                 self._transport.abort()
 
 
-async def _leave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Close the way to the broker, once the broker knows.
+async def _disconnect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Close the connection to the broker and wait until the broker has closed it too.
 
-    Its listeners are threads: a client that takes over an id at the other one may be seen before the
-    end of the one that had it, and then ends with it (measured with iotcore 0.4).
+    The broker's two listeners are threads. One may see a client take over an id before the other
+    has seen the end of the id's first client; then both clients end (measured with iotcore 0.4).
     """
     try:
         with contextlib.suppress(OSError, asyncio.TimeoutError):
@@ -339,7 +341,7 @@ def _joined(found: Iterable[Packet]) -> bytes:
 
 
 def _acknowledge_now(transport: asyncio.Transport | None) -> None:
-    """Have Linux acknowledge what was read at once; it forgets the wish, so ask after each read.
+    """Make Linux acknowledge at once what was read; the option must be set after each read.
 
     awscrt sets no TCP_NODELAY: its next small packet waits for this acknowledgement, up to 40 ms.
     """

@@ -1,7 +1,7 @@
-"""The broker's public side: a signed WebSocket that lets through what the account may do.
+"""The public side of the broker: the signed WebSocket of AWS IoT.
 
-Checks the signature of the handshake, answers 403 as AWS does, and hands an accepted client to a
-line of its own.
+Checks the signature of each handshake, answers 403 as AWS does, and makes an ``MqttConnection`` for
+each accepted client.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ..cloud.broker_process import BrokerPorts
 from ..cloud.counters import Counters
 from ..cloud.iot_policy import Policy
 from ..cloud.sigv4 import SignatureRefused, verify
-from ..faults.registry import Faults
+from ..faults import FaultInjector
 from .mqtt_connection import ClientIds, MqttConnection
 
 PATH = "/mqtt"
@@ -26,34 +26,34 @@ _CLOSE_SECONDS = 2.0
 
 
 class MqttGateway:
-    """Accept clients for the broker behind ``ports``; ``lines`` are those connected."""
+    """The handshakes for the broker on ``ports``; ``connections`` holds the open connections."""
 
     def __init__(
         self,
         book: AccountBook,
         counters: Counters,
-        faults: Faults,
-        lines: set[MqttConnection],
+        faults: FaultInjector,
+        connections: set[MqttConnection],
         ports: BrokerPorts,
     ) -> None:
         self._book = book
         self._counters = counters
         self._faults = faults
-        self._lines = lines
+        self._connections = connections
         self._ports = ports
         self._client_ids = ClientIds()
 
     def routes(self) -> list[web.RouteDef]:
-        """List the one route."""
+        """Return the only route."""
         return [web.get(PATH, self._handle)]
 
     async def cut_all(self) -> None:
-        """Cut every connection abruptly and wait until all are gone."""
-        lines = list(self._lines)
-        for line in lines:
-            line.cut()
-        for line in lines:
-            await line.gone.wait()
+        """Cut every connection at once, and wait until all have ended."""
+        connections = list(self._connections)
+        for connection in connections:
+            connection.cut()
+        for connection in connections:
+            await connection.ended.wait()
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         try:
@@ -64,18 +64,18 @@ class MqttGateway:
             return _forbidden()
         stream = web.WebSocketResponse(protocols=("mqtt",), compress=False, timeout=_CLOSE_SECONDS)
         await stream.prepare(request)
-        line = MqttConnection(
+        connection = MqttConnection(
             policy, self._client_ids, self._counters, self._faults, request.transport, stream
         )
         self._counters.opened()
-        self._lines.add(line)
-        self._faults.opened(line)
+        self._connections.add(connection)
+        self._faults.on_connected(connection)
         try:
-            await line.serve(self._ports)
+            await connection.serve(self._ports)
         finally:
-            self._lines.discard(line)
+            self._connections.discard(connection)
             self._counters.closed()
-            line.gone.set()
+            connection.ended.set()
         return stream
 
     def _owner(self, request: web.Request) -> CloudAccount:
@@ -90,7 +90,7 @@ class MqttGateway:
 
 
 def _forbidden() -> web.Response:
-    """Answer as AWS IoT answers a handshake it does not accept."""
+    """Return the response of AWS IoT to a handshake it rejects."""
     body = {"message": "Forbidden", "traceId": secrets.token_hex(16)}
     headers = {"x-amzn-ErrorType": "ForbiddenException"}
     return web.json_response(body, status=403, headers=headers)

@@ -32,7 +32,12 @@ from navien_nwp500.protocol.status import DeviceStatus
 from navien_nwp500.protocol.types import Flag, TouStatus
 from navien_nwp500.simulator import Simulator
 from navien_nwp500.simulator.cloud.built_in_broker import BuiltInBroker
-from navien_nwp500.simulator.faults.registry import Cut, Refuse, RestFault, Revoke
+from navien_nwp500.simulator.faults import (
+    CutConnections,
+    RefuseRequests,
+    RestFault,
+    RevokeCredentials,
+)
 from support.cli import LIMIT, run, start
 from support.home_assistant_schema import Display, complaints
 from support.reliability_tools import QUICK, SILENCE, eventually, quick, said, soon
@@ -328,13 +333,13 @@ async def test_a_cut_to_the_cloud_is_no_outage_and_a_long_one_is(
     async with home_assistant(broker) as home, bridging(sim, broker, patience=SILENCE):
         await home.until(lambda one: one.available)
         before = len(home.heard)
-        sim.faults.set(Cut())
+        sim.faults.inject(CutConnections())
         await eventually(lambda: said(caplog, "connection to the cloud is back") == 1)
         told = len(home.heard)
         await eventually(lambda: STATE in [topic for topic, _ in home.heard[told:]])
         assert (AVAILABILITY, "offline") not in home.heard[before:]
-        sim.faults.set(Refuse(where="mqtt", status=503))
-        sim.faults.set(Cut())
+        sim.faults.inject(RefuseRequests(where="mqtt", status=503))
+        sim.faults.inject(CutConnections())
         await home.until(lambda one: not one.available)
         sim.faults.clear()
         await home.until(lambda one: one.available)
@@ -374,8 +379,8 @@ async def test_a_password_the_cloud_refuses_ends_the_bridge(
     async with home_assistant(broker) as home, bridging(sim, broker) as task:
         await home.until(lambda one: one.available)
         sim.faults.rest["/user/sign-in"] = RestFault.error(401, "Invalid credentials")
-        sim.faults.set(Revoke(access=True, refresh=True))
-        sim.faults.set(Cut())
+        sim.faults.inject(RevokeCredentials(access_tokens=True, refresh_tokens=True))
+        sim.faults.inject(CutConnections())
         await asyncio.wait({task}, timeout=LIMIT)
         with pytest.raises(InvalidCredentialsError):
             task.result()

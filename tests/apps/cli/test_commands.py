@@ -470,11 +470,11 @@ def test_a_dry_run_of_tou_set_sends_nothing(done: Done, tmp_path: Path) -> None:
 def test_a_plan_that_cannot_be_is_refused_before_anything_is_opened(
     say: Said, sim: Simulator, tmp_path: Path, change: Any, code: int, reason: str
 ) -> None:
-    before = sim.cloud.counters.passwords
+    before = sim.counters.passwords
     path = plan_file(tmp_path, [{**DEAR_DAY[0], **change}, *DEAR_DAY[1:]])
     found, out, err = say("tou", "set", str(path))
     assert (found, out) == (code, "") and reason in err and len(err.splitlines()) == 1
-    assert sim.cloud.counters.passwords == before
+    assert sim.counters.passwords == before
 
 
 def test_files_that_hold_no_plan(tmp_path: Path) -> None:

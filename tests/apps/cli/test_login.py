@@ -37,8 +37,8 @@ def kept() -> list[Path]:
 
 
 def end_session(sim: Simulator) -> None:
-    sim.cloud.book.revoke_access_tokens()
-    sim.cloud.book.revoke_refresh_tokens()
+    sim._cloud.book.revoke_access_tokens()
+    sim._cloud.book.revoke_refresh_tokens()
 
 
 async def login(sim: Simulator, cwd: Path, *words: str, **variables: str) -> tuple[int, str, str]:
@@ -50,7 +50,7 @@ async def test_after_login_a_word_needs_no_variable(sim: Simulator, tmp_path: Pa
     assert (code, err) == (0, "") and "Signed in as user@example.com" in out
     code, out, err = await run(tmp_path, "status", **cloud_of(sim))
     assert (code, err) == (0, "") and "charge" in out
-    assert sim.cloud.counters.passwords == 1
+    assert sim.counters.passwords == 1
     assert kept() == [account_file(), session_file(sim.config)]
     for path in kept():
         assert sim.account.password not in path.read_text()
@@ -110,7 +110,7 @@ async def test_the_environment_wins(sim: Simulator, tmp_path: Path) -> None:
     _, _, err = await login(sim, tmp_path, **other)
     assert "other@example.com and wins" in err
     assert (await run(tmp_path, "devices", **{**sim.environment, **other}))[0] == 4
-    assert sim.cloud.counters.passwords == 2
+    assert sim.counters.passwords == 2
 
 
 async def test_an_account_is_of_one_service(sim: Simulator, tmp_path: Path) -> None:
@@ -185,7 +185,7 @@ class TestKeyring:
         path = {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(TESTS.parent)])}
         code, _, err = await login(sim, tmp_path, "--keep-password", **path)
         assert code == 2 and "pip install 'navien-nwp500[cli,keyring]'" in err
-        assert kept() == [] and sim.cloud.counters.passwords == 0
+        assert kept() == [] and sim.counters.passwords == 0
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminal here")

@@ -209,7 +209,7 @@ async def test_exit_code_4_when_sign_in_is_refused(sim: Simulator, tmp_path: Pat
     code, out, err = await run(tmp_path, "status", **wrong)
     assert (code, out) == (4, "")
     assert len(err.splitlines()) == 1 and "not-the-one" not in err
-    assert sim.cloud.counters.passwords == 1
+    assert sim.counters.passwords == 1
 
 
 async def test_exit_code_3_when_the_heater_is_offline(sim: Simulator, tmp_path: Path) -> None:

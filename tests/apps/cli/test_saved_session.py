@@ -30,7 +30,7 @@ async def test_the_second_word_needs_neither_sign_in_nor_password(
     assert (await run(tmp_path, "devices", **sim.environment))[0] == 0
     code, out, err = await run(tmp_path, "status", **of_next(sim))
     assert (code, err) == (0, "") and "charge" in out
-    assert (sim.cloud.counters.passwords, sim.cloud.counters.sign_ins) == (1, 1)
+    assert (sim.counters.passwords, sim.counters.sign_ins) == (1, 1)
     assert kept() == [session_file(sim.config)]
     if os.name == "posix":
         assert stat.S_IMODE(kept()[0].stat().st_mode) == 0o600
@@ -47,15 +47,15 @@ async def test_no_session_file_signs_in_anew_and_keeps_nothing(
     assert code == 2 and "NAVILINK_PASSWORD" in err
     await run(tmp_path, "devices", **sim.environment)
     assert (await run(tmp_path, *words, **sim.environment))[0] == 0
-    assert sim.cloud.counters.passwords == 3
+    assert sim.counters.passwords == 3
 
 
 async def test_a_session_that_has_ended_asks_for_the_password(
     sim: Simulator, tmp_path: Path
 ) -> None:
     await run(tmp_path, "devices", **sim.environment)
-    sim.cloud.book.revoke_access_tokens()
-    sim.cloud.book.revoke_refresh_tokens()
+    sim._cloud.book.revoke_access_tokens()
+    sim._cloud.book.revoke_refresh_tokens()
     code, out, err = await run(tmp_path, "devices", **of_next(sim))
     assert (code, out) == (4, "") and "set NAVILINK_PASSWORD" in err
     assert (await run(tmp_path, "devices", **sim.environment))[0] == 0

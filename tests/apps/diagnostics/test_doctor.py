@@ -24,16 +24,16 @@ from navien_nwp500.apps.diagnostics.checks import RECORDING, STEPS, Finding, Sta
 from navien_nwp500.exceptions import APIError, NaviLinkError
 from navien_nwp500.history.csv import COLUMNS
 from navien_nwp500.simulator import Simulator
-from navien_nwp500.simulator.faults.base import Fault
-from navien_nwp500.simulator.faults.registry import (
-    Deaf,
-    Fields,
-    Forbid,
+from navien_nwp500.simulator.faults import (
+    ChangeFields,
+    DropMessages,
+    Fault,
+    ForbidTopics,
     HeaterOffline,
-    Refuse,
+    RefuseRequests,
     RestFault,
-    Revoke,
-    ShortLives,
+    RevokeCredentials,
+    ShortLifetimes,
     WrongClock,
 )
 from support.cli import run
@@ -98,7 +98,7 @@ async def test_the_whole_way_is_drawn_line_by_line(tmp_path: Path) -> None:
 
 
 async def test_for_a_machine_it_is_one_document(sim: Simulator, tmp_path: Path) -> None:
-    sim.faults.set(Refuse(where="mqtt", status=403))
+    sim.faults.inject(RefuseRequests(where="mqtt", status=403))
     code, out, err = await run(tmp_path, "doctor", "--json", **sim.environment)
     assert (code, err) == (1, "navien-nwp500: the way to a reading ends at: signature\n")
     steps = json.loads(out)["steps"]
@@ -134,27 +134,57 @@ async def test_a_call_that_fails_is_named_with_its_remedy(
 @pytest.mark.parametrize(
     ("fault", "step", "why", "do", "not_tried"),
     [
-        (Refuse(where="rest"), "clock", "broke off", "Try again", None),
-        (Refuse(where="rest", silent=True), "clock", "drops packets", "Try again", None),
+        (RefuseRequests(where="rest"), "clock", "broke off", "Try again", None),
+        (
+            RefuseRequests(where="rest", unanswered=True),
+            "clock",
+            "drops packets",
+            "Try again",
+            None,
+        ),
         (WrongClock(3600), "clock", "more than 5 minutes off", "Set the clock", AFTER_SIGNATURE),
-        (Refuse(where="mqtt", status=403), "signature", "403", "Else wait", AFTER_SIGNATURE),
-        (ShortLives(keys=0), "signature", "ended before their time", "wait", AFTER_SIGNATURE),
-        (Refuse(where="mqtt"), "CONNACK", "hangs up", "proxy", AFTER_SIGNATURE - {"CONNACK"}),
-        (Forbid("cmd/52/+/+/+/res/#"), "subscription", "hangs up", "app", {"features", "status"}),
+        (
+            RefuseRequests(where="mqtt", status=403),
+            "signature",
+            "403",
+            "Else wait",
+            AFTER_SIGNATURE,
+        ),
+        (
+            ShortLifetimes(aws_keys=0),
+            "signature",
+            "ended before their time",
+            "wait",
+            AFTER_SIGNATURE,
+        ),
+        (
+            RefuseRequests(where="mqtt"),
+            "CONNACK",
+            "hangs up",
+            "proxy",
+            AFTER_SIGNATURE - {"CONNACK"},
+        ),
+        (
+            ForbidTopics("cmd/52/+/+/+/res/#"),
+            "subscription",
+            "hangs up",
+            "app",
+            {"features", "status"},
+        ),
         (HeaterOffline(), "online", "no power", "router", {"features", "status"}),
-        (Deaf(), "features", "does not answer", "Wait 5 minutes", {"status"}),
-        (Fields(values={"dhwTemperature": None}), "status", "new firmware", "report", set()),
+        (DropMessages(), "features", "does not answer", "Wait 5 minutes", {"status"}),
+        (ChangeFields(values={"dhwTemperature": None}), "status", "new firmware", "report", set()),
     ],
     ids=lambda value: value.name if isinstance(value, Fault) else None,
 )
 async def test_the_broken_step_is_named_with_its_remedy(
     sim: Simulator, fault: Fault, step: str, why: str, do: str, not_tried: set[str] | None
 ) -> None:
-    sim.faults.set(fault)
+    sim.faults.inject(fault)
     limits = {"rest_timeout": LIMIT, "answer_timeout": LIMIT}
-    if isinstance(fault, Refuse) and fault.silent:
+    if isinstance(fault, RefuseRequests) and fault.unanswered:
         limits["rest_timeout"] = 0.5
-    if isinstance(fault, Deaf):
+    if isinstance(fault, DropMessages):
         limits["answer_timeout"] = SILENCE
     found = await walk(quick(sim, **limits))
     end = ending(found)
@@ -167,7 +197,7 @@ async def test_a_wrong_password_is_told_and_sent_once(sim: Simulator) -> None:
     found = await walk(replace(sim.config, password="other"))
     assert (ending(found).step, ending(found).fact) == ("sign-in", "refused")
     assert "NAVILINK_PASSWORD" in ending(found).do
-    assert sim.cloud.counters.passwords == 1
+    assert sim.counters.passwords == 1
 
 
 async def test_an_unplugged_heater_is_offline_and_the_rest_holds(sim: Simulator) -> None:
@@ -181,7 +211,7 @@ async def test_keys_revoked_on_the_way_are_renewed_on_the_way(sim: Simulator) ->
     async for finding in diagnose(quick(sim)):
         states.append(finding.state)
         if finding.step == "AWS keys":
-            sim.faults.set(Revoke())
+            sim.faults.inject(RevokeCredentials())
     assert set(states) == {State.PASSED} and len(states) == len(STEPS)
 
 
@@ -193,7 +223,7 @@ async def test_an_account_without_pushes_is_told_that_polling_does() -> None:
 
 
 async def test_fields_that_are_not_sent_are_named(sim: Simulator) -> None:
-    sim.faults.set(Fields(missing=["tankUpperTemperature"]))
+    sim.faults.inject(ChangeFields(missing=["tankUpperTemperature"]))
     assert "tank_upper_temperature" in (await walk(quick(sim)))["status"].why
 
 
@@ -204,7 +234,7 @@ async def test_a_heater_of_another_mac_is_not_found(sim: Simulator) -> None:
 
 async def test_it_ends_where_it_is_told(sim: Simulator) -> None:
     found = await walk(quick(sim), until="AWS keys")
-    assert list(found)[-1] == "AWS keys" and sim.cloud.counters.connects == 0
+    assert list(found)[-1] == "AWS keys" and sim.counters.connects == 0
 
 
 # Names and TLS
@@ -353,7 +383,7 @@ async def test_the_exit_code_tells_the_kind_of_ending(
 
 
 async def test_the_exit_code_of_an_offline_heater_is_3(sim: Simulator, tmp_path: Path) -> None:
-    sim.faults.set(HeaterOffline())
+    sim.faults.inject(HeaterOffline())
     assert (await run(tmp_path, "doctor", **sim.environment))[0] == 3
 
 

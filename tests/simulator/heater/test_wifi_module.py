@@ -84,7 +84,7 @@ class Foreign:
 
 @contextlib.asynccontextmanager
 async def foreign(sim: Simulator) -> AsyncIterator[Foreign]:
-    port = sim.cloud.broker_port
+    port = sim._cloud.broker_port
     async with aiomqtt.Client("127.0.0.1", port, identifier=CLIENT) as client:
         for topic_filter in (f"{DEVICE}/#", f"{LIB_QUERY}/#", f"{APP}/#"):
             await client.subscribe(topic_filter, qos=1)

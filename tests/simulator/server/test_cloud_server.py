@@ -16,7 +16,7 @@ from yarl import URL
 
 from navien_nwp500.simulator.cloud import certificates
 from navien_nwp500.simulator.cloud.broker_process import reserved_port
-from navien_nwp500.simulator.server.cloud_server import Cloud
+from navien_nwp500.simulator.server.cloud_server import CloudServer
 from support.cloud_tools import LIMIT, make_account, raw_clients, tls_of
 
 
@@ -40,7 +40,7 @@ def fixture_clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[P
 
 
 async def test_stop_leaves_nothing(clean: Path) -> None:
-    async with Cloud([make_account()]) as cloud:
+    async with CloudServer([make_account()]) as cloud:
         assert cloud.ca_file.is_relative_to(clean)
         async with raw_clients(cloud) as opened:
             await (await opened()).connect("left behind")
@@ -58,7 +58,7 @@ async def test_cancelled_start_leaves_nothing(clean: Path, moment: str) -> None:
         "authority": lambda: any(clean.glob("*/ca.pem")),
         "broker": lambda: children() != before,
     }
-    start = asyncio.create_task(Cloud([make_account()]).__aenter__())
+    start = asyncio.create_task(CloudServer([make_account()]).__aenter__())
     await asyncio.sleep(0)
     while not (reached[moment]() or start.done()):
         await asyncio.sleep(0)
@@ -82,7 +82,7 @@ async def test_tls_context_names_loopback(
     if maker == "openssl":
         monkeypatch.setattr(certificates, "HAS_TRUSTME", False)
         monkeypatch.setattr(certificates, "OPENSSL", find_program("openssl"))
-    async with Cloud([]) as cloud:
+    async with CloudServer([]) as cloud:
         for name in ("localhost", "127.0.0.1"):
             port = URL(cloud.base_url).port
             opening = asyncio.open_connection(
@@ -97,7 +97,7 @@ async def test_tls_context_names_loopback(
 
 async def test_who_ends_his_handshake_after_the_end_is_turned_away(clean: Path) -> None:
     before = asyncio.all_tasks()
-    async with Cloud([make_account()]) as cloud:
+    async with CloudServer([make_account()]) as cloud:
         tls = tls_of(cloud)
         early = socket.create_connection(("127.0.0.1", URL(cloud.base_url).port or 0), LIMIT)
         await asyncio.sleep(0.1)  # to be accepted

@@ -39,10 +39,10 @@ async def connected(
     troubles: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, told: troubles.append(told))
     server = await asyncio.start_server(serving, "127.0.0.1", 0)
-    distance = LatencyProxy("127.0.0.1", server.sockets[0].getsockname()[1], latency)
-    async with distance.serving() as port:
+    proxy = LatencyProxy("127.0.0.1", server.sockets[0].getsockname()[1], latency)
+    async with proxy.running() as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        yield reader, writer, distance
+        yield reader, writer, proxy
         writer.close()
     server.close()
     await server.wait_closed()
@@ -112,15 +112,15 @@ async def test_a_server_may_speak_on_to_a_client_that_is_gone() -> None:
             await writer.drain()
         ended.set_result(None)
 
-    async with connected(serve) as (_, writer, distance):
+    async with connected(serve) as (_, writer, proxy):
         writer.close()
         await asyncio.wait_for(ended, LIMIT)
-        while distance._ends:
+        while proxy._ends:
             await asyncio.sleep(0.01)
 
 
 async def test_a_server_that_is_not_there_is_a_cut() -> None:
-    async with LatencyProxy("127.0.0.1", 1, LATENCY).serving() as port:
+    async with LatencyProxy("127.0.0.1", 1, LATENCY).running() as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         with contextlib.suppress(ConnectionError):
             assert await asyncio.wait_for(reader.read(), LIMIT) == b""
@@ -162,10 +162,10 @@ async def test_rest_calls_in_a_row_share_one_connection() -> None:
         auth = NaviLinkAuth(sim.config)
         await auth.sign_in()
         # TCP, TLS 1.3 and the call: not one more.
-        assert sim.cloud.distance.round_trips == [3]
+        assert sim._cloud.latency_proxy.round_trips == [3]
         for calls in (1, 2, 3):
             await auth.call("POST", "/device/list", body=LIST)
-            assert sim.cloud.distance.round_trips == [3 + calls]
+            assert sim._cloud.latency_proxy.round_trips == [3 + calls]
         await auth.close()
 
 
@@ -174,8 +174,8 @@ async def test_a_cut_of_the_cloud_is_felt_and_healed() -> None:
         async with NaviLinkClient(sim.config) as client:
             (device,) = await client.get_devices()
             assert (await device.get_status()).dhw_charge_percent >= 0
-            await sim.cloud.drop_connections()
-            assert sim.cloud.counters.open_connections == 0
+            await sim._cloud.drop_connections()
+            assert sim.counters.open_connections == 0
             while client._pool.first.connected:
                 await asyncio.sleep(0.01)
             await asyncio.wait_for(client._pool.first.wait_connected(), LIMIT)
@@ -188,12 +188,15 @@ async def test_a_saved_session_leaves_the_list_and_the_broker(tmp_path: Path) ->
         for _ in range(2):
             async with NaviLinkClient(config) as client:
                 await (await client.get_devices())[0].get_status()
-        cold, warm = sim.cloud.distance.round_trips[0], sim.cloud.distance.round_trips[2]
+        cold, warm = (
+            sim._cloud.latency_proxy.round_trips[0],
+            sim._cloud.latency_proxy.round_trips[2],
+        )
         assert (cold, warm) == (4, 3)
 
 
 async def test_without_latency_there_is_no_relay(sim: Simulator) -> None:
-    assert not hasattr(sim.cloud, "distance")
+    assert not hasattr(sim._cloud, "latency_proxy")
 
 
 @pytest.mark.parametrize("latency", [-1, 11, float("nan")])

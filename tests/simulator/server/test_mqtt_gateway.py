@@ -17,7 +17,7 @@ from awsiot import mqtt_connection_builder
 from yarl import URL
 
 from navien_nwp500.simulator.cloud.sigv4 import IssuedKeys
-from navien_nwp500.simulator.server.cloud_server import Cloud
+from navien_nwp500.simulator.server.cloud_server import CloudServer
 from support.cloud_tools import (
     LIMIT,
     MAC,
@@ -40,15 +40,15 @@ OTHER_HEATER = f"cmd/52/navilink-{OTHER_MAC}"
 
 
 @pytest_asyncio.fixture(name="cloud", scope="module", loop_scope="module")
-async def fixture_cloud() -> AsyncIterator[Cloud]:
-    async with Cloud([make_account(), OTHER]) as cloud:
+async def fixture_cloud() -> AsyncIterator[CloudServer]:
+    async with CloudServer([make_account(), OTHER]) as cloud:
         yield cloud
 
 
 # The real client
 
 
-def sdk_connection(cloud: Cloud, client_id: str, keys: IssuedKeys) -> mqtt.Connection:
+def sdk_connection(cloud: CloudServer, client_id: str, keys: IssuedKeys) -> mqtt.Connection:
     """Build a connection of the real SDK, as a client of the production cloud does."""
     provider = auth.AwsCredentialsProvider.new_static(
         keys.access_key_id, keys.secret_key, keys.session_token
@@ -72,7 +72,7 @@ async def done(future: Future[Any]) -> Any:
 
 
 @in_module_loop
-async def test_sdk_connects_subscribes_publishes_and_receives(cloud: Cloud) -> None:
+async def test_sdk_connects_subscribes_publishes_and_receives(cloud: CloudServer) -> None:
     loop = asyncio.get_running_loop()
     received: asyncio.Queue[Any] = asyncio.Queue()
 
@@ -94,7 +94,7 @@ async def test_sdk_connects_subscribes_publishes_and_receives(cloud: Cloud) -> N
 
 @in_module_loop
 @pytest.mark.parametrize("case", ["revoked", "expired", "wrong secret", "wrong token"])
-async def test_sdk_is_refused(cloud: Cloud, case: str) -> None:
+async def test_sdk_is_refused(cloud: CloudServer, case: str) -> None:
     keys = cloud.book.issue_keys(cloud.accounts[0])
     secret, token = keys.secret_key, keys.session_token
     if case == "revoked":
@@ -121,7 +121,7 @@ async def test_sdk_is_refused(cloud: Cloud, case: str) -> None:
 
 @in_module_loop
 @pytest.mark.parametrize("query", ["", "?X-Amz-Algorithm=AWS4-HMAC-SHA256"])
-async def test_unsigned_handshake_is_answered_403(cloud: Cloud, query: str) -> None:
+async def test_unsigned_handshake_is_answered_403(cloud: CloudServer, query: str) -> None:
     connector = aiohttp.TCPConnector(ssl=tls_of(cloud))
     async with aiohttp.ClientSession(connector=connector) as session:
         async with session.get(
@@ -132,21 +132,21 @@ async def test_unsigned_handshake_is_answered_403(cloud: Cloud, query: str) -> N
 
 
 @in_module_loop
-async def test_sub_protocol_is_mqtt(cloud: Cloud) -> None:
+async def test_sub_protocol_is_mqtt(cloud: CloudServer) -> None:
     async with raw_clients(cloud) as opened:
         client = await opened()
         assert client.protocol == "mqtt"
 
 
 @in_module_loop
-async def test_only_its_own_authority_is_trusted(cloud: Cloud) -> None:
+async def test_only_its_own_authority_is_trusted(cloud: CloudServer) -> None:
     async with aiohttp.ClientSession() as session:
         with pytest.raises(aiohttp.ClientConnectorCertificateError):
             await session.get(cloud.base_url)
 
 
 async def test_a_wrong_clock_is_refused_and_can_be_seen() -> None:
-    async with Cloud([make_account()], now=lambda: time.time() + 3600) as cloud:
+    async with CloudServer([make_account()], now=lambda: time.time() + 3600) as cloud:
         host = URL(cloud.websocket_url).authority
         target = presign(cloud.book.issue_keys(cloud.accounts[0]), host)
         connector = aiohttp.TCPConnector(ssl=tls_of(cloud))
@@ -162,7 +162,7 @@ async def test_a_wrong_clock_is_refused_and_can_be_seen() -> None:
 
 
 @in_module_loop
-async def test_packets_cut_and_joined_across_frames(cloud: Cloud) -> None:
+async def test_packets_cut_and_joined_across_frames(cloud: CloudServer) -> None:
     async with raw_clients(cloud) as opened:
         client = await opened()
         for byte in connect_packet("cut") + subscribe_packet(f"{HEATER}/#"):
@@ -175,7 +175,7 @@ async def test_packets_cut_and_joined_across_frames(cloud: Cloud) -> None:
 
 
 @in_module_loop
-async def test_payload_of_128_kilobytes(cloud: Cloud) -> None:
+async def test_payload_of_128_kilobytes(cloud: CloudServer) -> None:
     async with raw_clients(cloud) as opened:
         client = await (await opened()).connect("large")
         await client.subscribe(f"{HEATER}/#")
@@ -185,7 +185,7 @@ async def test_payload_of_128_kilobytes(cloud: Cloud) -> None:
 
 
 @in_module_loop
-async def test_a_heater_on_the_plain_port_and_a_client_meet(cloud: Cloud) -> None:
+async def test_a_heater_on_the_plain_port_and_a_client_meet(cloud: CloudServer) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", cloud.broker_port)
     writer.write(connect_packet("heater"))
     assert await reader.readexactly(4) == b"\x20\x02\x00\x00"
@@ -201,7 +201,7 @@ async def test_a_heater_on_the_plain_port_and_a_client_meet(cloud: Cloud) -> Non
 
 
 @in_module_loop
-async def test_clients_of_both_versions_meet_and_throw_each_other_out(cloud: Cloud) -> None:
+async def test_clients_of_both_versions_meet_and_throw_each_other_out(cloud: CloudServer) -> None:
     takeovers, connects = cloud.counters.takeovers, cloud.counters.connects
     async with raw_clients(cloud) as opened:
         older = await (await opened()).connect("older")
@@ -220,7 +220,7 @@ async def test_clients_of_both_versions_meet_and_throw_each_other_out(cloud: Clo
 
 @in_module_loop
 @pytest.mark.parametrize("level", [4, 5])
-async def test_connect_may_be_followed_at_once(cloud: Cloud, level: int) -> None:
+async def test_connect_may_be_followed_at_once(cloud: CloudServer, level: int) -> None:
     async with raw_clients(cloud) as opened:
         client = await opened()
         subscribe = subscribe_packet(f"{HEATER}/#", level=level)
@@ -229,14 +229,16 @@ async def test_connect_may_be_followed_at_once(cloud: Cloud, level: int) -> None
 
 
 @in_module_loop
-async def test_who_says_nothing_is_sent_away(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_who_says_nothing_is_sent_away(
+    cloud: CloudServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("navien_nwp500.simulator.server.mqtt_connection._CONNECT_SECONDS", 0.05)
     async with raw_clients(cloud) as opened:
         assert await (await opened()).read() == b""
 
 
 @in_module_loop
-async def test_second_connection_with_an_id_closes_the_first(cloud: Cloud) -> None:
+async def test_second_connection_with_an_id_closes_the_first(cloud: CloudServer) -> None:
     takeovers = cloud.counters.takeovers
     async with raw_clients(cloud) as opened:
         first = await (await opened()).connect("twin")
@@ -251,7 +253,7 @@ async def test_second_connection_with_an_id_closes_the_first(cloud: Cloud) -> No
 
 
 @in_module_loop
-async def test_of_many_at_once_with_an_id_one_stays(cloud: Cloud) -> None:
+async def test_of_many_at_once_with_an_id_one_stays(cloud: CloudServer) -> None:
     async with raw_clients(cloud) as opened:
         clients = [await opened() for _ in range(5)]
         for client in clients:
@@ -264,7 +266,7 @@ async def test_of_many_at_once_with_an_id_one_stays(cloud: Cloud) -> None:
 
 
 @in_module_loop
-async def test_drop_cuts_everyone_and_new_ones_may_come(cloud: Cloud) -> None:
+async def test_drop_cuts_everyone_and_new_ones_may_come(cloud: CloudServer) -> None:
     async with raw_clients(cloud) as opened:
         clients = [await (await opened()).connect(f"dropped-{index}") for index in range(3)]
         await cloud.drop_connections()
@@ -274,20 +276,20 @@ async def test_drop_cuts_everyone_and_new_ones_may_come(cloud: Cloud) -> None:
 
 @pytest.mark.parametrize("closes", [1, 2])
 async def test_what_is_done_to_a_connection_that_is_gone_is_no_error(closes: int) -> None:
-    async with Cloud([make_account()]) as cloud, raw_clients(cloud) as opened:
+    async with CloudServer([make_account()]) as cloud, raw_clients(cloud) as opened:
         client = await (await opened()).connect("gone")
-        (line,) = cloud._lines
+        (connection,) = cloud._connections
         for _ in range(closes):
-            line._transport.close()
+            connection._transport.close()
         assert await client.read() == b""
-        line.freeze()
-        line.thaw()
-        line.cut()
-        await line.gone.wait()
+        connection.pause()
+        connection.resume()
+        connection.cut()
+        await connection.ended.wait()
 
 
 @in_module_loop
-async def test_last_will_is_published_when_cut(cloud: Cloud) -> None:
+async def test_last_will_is_published_when_cut(cloud: CloudServer) -> None:
     watcher_reader, writer = await asyncio.open_connection("127.0.0.1", cloud.broker_port)
     writer.write(connect_packet("watcher") + subscribe_packet(f"{EVENTS}/#", qos=0))
     await watcher_reader.readexactly(4 + 5)
@@ -321,7 +323,9 @@ VIOLATIONS = [
     ("level", "data"),
     [*((4, data) for data in VIOLATIONS), (5, publish_packet(f"{OTHER_HEATER}/st", level=5))],
 )
-async def test_violation_closes_without_a_packet(cloud: Cloud, level: int, data: bytes) -> None:
+async def test_violation_closes_without_a_packet(
+    cloud: CloudServer, level: int, data: bytes
+) -> None:
     violations = cloud.counters.violations
     async with raw_clients(cloud) as opened:
         victim = await (await opened(OTHER)).connect("victim")
@@ -335,7 +339,7 @@ async def test_violation_closes_without_a_packet(cloud: Cloud, level: int, data:
 
 
 @in_module_loop
-async def test_text_frame_closes(cloud: Cloud) -> None:
+async def test_text_frame_closes(cloud: CloudServer) -> None:
     async with raw_clients(cloud) as opened:
         client = await (await opened()).connect("text")
         await client.send_text("hello")

@@ -1,7 +1,7 @@
-"""Settings: given directly, or read from the environment and a ``.env`` file.
+"""Settings, given directly or read from the environment and a ``.env`` file.
 
-The real environment wins over the file, and nothing here writes to it. Each setting has one row in
-``SETTINGS``: its variable, the field it fills and the check both ways share.
+The environment has priority over the file, and is never changed. ``SETTINGS`` defines each variable:
+its name, its field of ``NaviLinkConfig`` and its check, which applies to both.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .exceptions import ConfigurationError
 __all__ = ["NaviLinkConfig", "ReconnectConfig"]
 
 BASE_URL = "https://nlus.naviensmartcontrol.com/api/v2.1"
-#: The maker's own name for the broker, and the AWS name behind it (PROTOCOL 2.1).
+#: Maker's address of the broker, and the AWS address behind it (PROTOCOL 2.1).
 WEBSOCKET_URLS = (
     "wss://nlus-iot.naviensmartcontrol.com/mqtt",
     "wss://a1t30mldyslmuq-ats.iot.us-east-1.amazonaws.com/mqtt",
@@ -28,14 +28,14 @@ WEBSOCKET_URLS = (
 
 @dataclass(frozen=True)
 class ReconnectConfig:
-    """How a lost connection is sought again: exponential backoff with full jitter.
+    """Reconnect settings: exponential backoff with full jitter.
 
-    ``max_retries`` tries in a row (None: for ever), counted anew after each success. The first
-    waits up to half of ``initial_delay`` seconds, so that a short cut is healed within 2 s, the
-    second up to ``initial_delay``, each further one up to twice as long, never more than
-    ``max_delay``. With ``jitter`` the wait is drawn evenly between 0 and that, so that many
-    clients do not come back as one. As shipped it gives up after some 14 minutes; who is to outlast
-    a night sets ``max_retries=None``, as the command line does.
+    The library gives up after ``max_retries`` failed attempts in a row; None means never, and each
+    success resets the count. The first delay is half of ``initial_delay`` seconds, so that a short
+    outage is over within 2 s. Each further delay is twice as long, at most ``max_delay``. With
+    ``jitter`` the delay is a random time between 0 and that, so that many clients do not reconnect
+    at the same moment. The defaults give up after about 14 minutes; use ``max_retries=None`` to
+    survive longer outages, as the command line does.
     """
 
     max_retries: int | None = 20
@@ -46,17 +46,17 @@ class ReconnectConfig:
     def __post_init__(self) -> None:
         retries = self.max_retries
         if retries is not None and (not _is_number(retries) or retries < 0):
-            raise ConfigurationError(f"max_retries is {retries!r}; it may be None, 0 or more")
+            raise ConfigurationError(f"max_retries is {retries!r}; it must be None, 0 or more")
         delays = (self.initial_delay, self.max_delay)
         if not all(map(_is_number, delays)) or not 0 < self.initial_delay <= self.max_delay:
             raise ConfigurationError(
                 f"initial_delay is {self.initial_delay} and max_delay {self.max_delay} (seconds); "
-                "they must be above 0, the first not above the second"
+                "both must be above 0, and initial_delay not above max_delay"
             )
 
-    def pause(self, tries: int) -> float:
-        """Seconds to wait before the next try, after so many in a row have failed."""
-        limit = min(self.max_delay, self.initial_delay * 2 ** (min(tries, 30) - 1))
+    def delay(self, failures: int) -> float:
+        """Return the seconds to wait before the next attempt, after ``failures`` failed ones."""
+        limit = min(self.max_delay, self.initial_delay * 2 ** (min(failures, 30) - 1))
         return random.uniform(0, limit) if self.jitter else limit
 
 
@@ -66,7 +66,7 @@ def _is_number(value: Any) -> bool:
 
 def _text(value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise ValueError("text that is not empty")
+        raise ValueError("non-empty text")
     return value
 
 
@@ -106,14 +106,14 @@ def _file(value: Any) -> Path:
 
 
 def _new_file(name: str, value: Any) -> Path | None:
-    """Check the path of a file that may have to be made."""
+    """Check the path of a file that may not exist yet."""
     try:
         path = None if value is None else Path(value).expanduser()
         usable = path is None or (path.name and "\0" not in path.name and not path.is_dir())
     except (TypeError, ValueError, OSError, RuntimeError):
         usable = False
     if not usable:
-        raise ConfigurationError(f"{name} is {value!r}; it may be the path of a file")
+        raise ConfigurationError(f"{name} is {value!r}; it must be the path of a file")
     return path
 
 
@@ -130,7 +130,7 @@ def _seconds(value: Any) -> float:
     except (TypeError, ValueError, OverflowError):
         seconds = 0.0
     if not 0 < seconds <= 86400:
-        raise ValueError("seconds above 0, at most 86400")
+        raise ValueError("a number of seconds above 0, at most 86400")
     return seconds
 
 
@@ -143,7 +143,7 @@ def _yes_or_no(value: Any) -> bool:
 
 
 class Setting(NamedTuple):
-    """One setting: the variable, the field it fills, its check and a line for people."""
+    """Definition of a variable: its name, its field, its check and its description."""
 
     variable: str
     name: str
@@ -157,39 +157,61 @@ SETTINGS = (
         "NAVILINK_PASSWORD",
         "password",
         _text,
-        "Its password; a saved session needs none while it holds.",
+        "Password of the account; not needed while a saved session is valid.",
     ),
     Setting(
         "NAVILINK_LOG_LEVEL",
         "log_level",
         _one_of("DEBUG", "INFO", "WARNING", "ERROR"),
-        "How much the command line logs: DEBUG, INFO, WARNING or ERROR.",
+        "Log level of the command line: DEBUG, INFO, WARNING or ERROR.",
     ),
     Setting(
         "NAVILINK_MQTT_PROTOCOL",
         "mqtt_protocol",
         _one_of("MQTT3", "MQTT5"),
-        "MQTT3 (3.1.1) or MQTT5.",
+        "MQTT version: MQTT3 (3.1.1) or MQTT5.",
     ),
-    Setting("NAVILINK_BASE_URL", "base_url", _url("https"), "Address of the REST service."),
-    Setting("NAVILINK_WEBSOCKET_URL", "websocket_url", _url("wss"), "Address of the broker."),
-    Setting("NAVILINK_CA_FILE", "ca_file", _file, "Certificates to trust instead of the system's."),
+    Setting(
+        "NAVILINK_BASE_URL",
+        "base_url",
+        _url("https"),
+        "URL of the REST service, beginning with https://.",
+    ),
+    Setting(
+        "NAVILINK_WEBSOCKET_URL",
+        "websocket_url",
+        _url("wss"),
+        "URL of the MQTT broker, beginning with wss://.",
+    ),
+    Setting(
+        "NAVILINK_CA_FILE",
+        "ca_file",
+        _file,
+        "File of CA certificates to trust instead of the system's.",
+    ),
     Setting(
         "NAVILINK_WIRE_FORMAT",
         "wire_format",
         _one_of("json", "binary"),
-        "json (what the live service speaks) or binary.",
+        "Message format: json, which the live service uses, or binary.",
     ),
-    Setting("NAVILINK_DEVICE_MAC", "device_mac", _mac, "Which heater, when you have several."),
-    Setting("NAVILINK_POLLING_INTERVAL", "polling_interval", _seconds, "Seconds between polls."),
+    Setting(
+        "NAVILINK_DEVICE_MAC",
+        "device_mac",
+        _mac,
+        "MAC address of the heater, if the account has several.",
+    ),
+    Setting(
+        "NAVILINK_POLLING_INTERVAL", "polling_interval", _seconds, "Time between polls, in seconds."
+    ),
     Setting(
         "NAVILINK_READ_ONLY",
         "read_only",
         _yes_or_no,
-        "1 refuses every command that changes the heater.",
+        "1 rejects every command that would change the heater.",
     ),
 )
-#: A transport is chosen in code: a machine rarely has both, and "auto" takes what there is.
+#: The transport has no variable: "auto" uses the library that is installed.
 _CHECKS = {
     "transport": _one_of("auto", "awscrt", "pure"),
     **{setting.name: setting.check for setting in SETTINGS},
@@ -198,15 +220,15 @@ _CHECKS = {
 
 @dataclass(frozen=True)
 class NaviLinkConfig:
-    """Everything a client can be told. All fields have defaults; credentials may come later.
+    """Settings of a client. All fields have defaults; credentials may be given later.
 
     ``websocket_url`` None means the maker's address, then the AWS address behind it.
-    ``mqtt_protocol`` "MQTT5" falls back to 3.1.1 when the broker does not take it. ``transport``
-    "auto" is the AWS SDK, and pure Python by itself where the SDK is not installed.
-    ``polling_interval`` and the time-outs are seconds. ``session_file`` names a file, readable by
-    its owner alone, that keeps tokens and keys between runs, so that a start with a session still
-    in force needs the e-mail only; the password is never kept. Raises ConfigurationError naming the
-    field, what it holds and what it may hold.
+    ``mqtt_protocol`` "MQTT5" falls back to 3.1.1 if the broker does not accept it. ``transport``
+    "auto" is the AWS SDK, or pure Python if the SDK is not installed. ``polling_interval`` and the
+    timeouts are in seconds. ``session_file`` is a file, readable only by its owner, that stores
+    tokens and AWS credentials between runs: while they are valid, a start needs only the e-mail.
+    The password is never stored. Raises ConfigurationError with the field, its value and the
+    allowed values.
     """
 
     email: str | None = None
@@ -222,11 +244,11 @@ class NaviLinkConfig:
     read_only: bool = False
     transport: str = "auto"
     reconnect: ReconnectConfig = field(default_factory=ReconnectConfig)
-    #: The heater answers in 2 to 4 s, at first in up to 8 s (PROTOCOL 9.9).
+    #: The heater answers in 2 to 4 s, the first time in up to 8 s (PROTOCOL 9.9).
     answer_timeout: float = 15.0
     rest_timeout: float = 30.0
-    #: Least distance between commands to one heater, seconds: it refuses hurried ones, and a few
-    #: seconds are known to do (PROTOCOL 4.4, 13).
+    #: Minimum time between commands to one heater, in seconds: the heater rejects commands that
+    #: follow too fast, and a few seconds are known to be enough (PROTOCOL 4.4, 13).
     command_interval: float = 5.0
     session_file: Path | None = None
 
@@ -252,7 +274,7 @@ class NaviLinkConfig:
 
     @property
     def websocket_urls(self) -> tuple[str, ...]:
-        """Where to seek the broker, in this order."""
+        """Addresses of the broker, in the order in which they are tried."""
         return WEBSOCKET_URLS if self.websocket_url is None else (self.websocket_url,)
 
     @classmethod
@@ -261,11 +283,11 @@ class NaviLinkConfig:
     ) -> NaviLinkConfig:
         """Read the ``NAVILINK_…`` variables from the environment and a ``.env`` file.
 
-        ``env_file`` names the file; without it ``.env`` is sought from the current folder
-        upwards. The environment wins over the file, ``overrides`` over both; an empty value is
-        no value. Raises ConfigurationError naming the variable.
+        ``env_file`` is the path of the file; without it ``.env`` is searched in the current folder
+        and its parents. The environment has priority over the file, and ``overrides`` over both;
+        an empty value counts as not set. Raises ConfigurationError with the name of the variable.
         """
-        values = environment(env_file)
+        values = read_environment(env_file)
         found = {
             setting.name: _checked(setting.check, setting.variable, values[setting.variable])
             for setting in SETTINGS
@@ -274,10 +296,10 @@ class NaviLinkConfig:
         return cls(**{**found, **overrides})
 
 
-def environment(env_file: str | Path | None = None) -> Mapping[str, str | None]:
-    """Read what was said: the ``.env`` file, and over it the environment as far as not empty."""
-    said = {name: value for name, value in os.environ.items() if value}
-    return {**_read_env_file(env_file), **said}
+def read_environment(env_file: str | Path | None = None) -> Mapping[str, str | None]:
+    """Return the variables of the ``.env`` file and the environment, which has priority if set."""
+    nonempty = {name: value for name, value in os.environ.items() if value}
+    return {**_read_env_file(env_file), **nonempty}
 
 
 def _read_env_file(env_file: str | Path | None) -> Mapping[str, str | None]:
@@ -287,17 +309,17 @@ def _read_env_file(env_file: str | Path | None) -> Mapping[str, str | None]:
     if env_file is not None and not Path(path).is_file():
         raise ConfigurationError(f"env_file is {path!r}; it must be the path of a readable file")
     try:
-        # As it is written: a password may hold ${.
+        # Without interpolation: a password may contain ${.
         return dotenv_values(path, interpolate=False) if path else {}
     except (OSError, UnicodeDecodeError):
         pass
-    # Outside the except: a UnicodeDecodeError carries the whole file, the password too.
-    raise ConfigurationError(f"{path} cannot be read; it must be text in UTF-8")
+    # Outside the except block: a UnicodeDecodeError contains the whole file, with the password.
+    raise ConfigurationError(f"{path} cannot be read; it must be a UTF-8 text file")
 
 
 def _checked(check: Callable[[Any], Any], label: str, value: Any) -> Any:
     try:
         return check(value)
     except (ValueError, TypeError) as error:
-        held = "not usable" if label.lower().endswith("password") else repr(value)
-        raise ConfigurationError(f"{label} is {held}; it may be {error}") from error
+        shown = "not usable" if label.lower().endswith("password") else repr(value)
+        raise ConfigurationError(f"{label} is {shown}; it must be {error}") from error

@@ -273,7 +273,7 @@ class NaviLinkDevice:
         ``control(commands.TEMPERATURE, temperature=98)`` is ``set_temperature(celsius=49)``.
         """
         taken = [entry.name for entry in command.parameters]
-        if not command.controls:
+        if not command.is_control:
             raise ValueOutOfRangeError(
                 f"{command.name} cannot be sent with control(); use the dedicated method"
             )

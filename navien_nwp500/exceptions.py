@@ -1,60 +1,60 @@
-"""What can go wrong, grouped by what the caller can do about it.
+"""Errors of this library, grouped by what the caller can do about them.
 
 ::
 
     NaviLinkError
     ├── ConfigurationError          fix the settings and start again
-    ├── AuthenticationError         ask the person
-    │   ├── InvalidCredentialsError     the cloud refused e-mail or password
+    ├── AuthenticationError         ask the user to sign in
+    │   ├── InvalidCredentialsError     the cloud rejected e-mail or password
     │   └── TokenExpiredError           the session ended and could not be renewed
     ├── CommunicationError          wait and try again
-    │   ├── APIError                    REST answered with an error (status_code, code)
-    │   ├── MQTTError                   the broker or the subscription failed
+    │   ├── APIError                    the REST service returned an error (status_code, code)
+    │   ├── MQTTError                   the MQTT connection or a subscription failed
     │   ├── WebSocketError              the signed connection could not be opened or was lost
-    │   ├── ProtocolError               an answer that cannot be understood
-    │   └── RequestTimeoutError         no answer in time
-    └── DeviceError                 look at the heater or at the request
+    │   ├── ProtocolError               a malformed message
+    │   └── RequestTimeoutError         no response in time
+    └── DeviceError                 check the heater or the request
         ├── DeviceOfflineError          the heater is not connected to the cloud
-        ├── UnsupportedCommandError     this heater does not have that function
-        ├── CommandRejectedError        the heater answered, but did not do it
+        ├── UnsupportedCommandError     this heater does not have the function
+        ├── CommandRejectedError        the heater answered, but did not execute the command
         └── ValueOutOfRangeError        outside the limits of this heater
 
-Nothing of aiohttp, awscrt, json or struct reaches a caller unwrapped; the foreign error is the
-``__cause__``.
+Errors of aiohttp, awscrt, json and struct never reach the caller directly; they are the ``__cause__``
+of these.
 """
 
 from __future__ import annotations
 
 
 class NaviLinkError(Exception):
-    """Everything this library raises on purpose."""
+    """Base of all errors that this library raises."""
 
 
 class ConfigurationError(NaviLinkError):
-    """A setting is missing or has a value it may not have."""
+    """Missing or invalid setting."""
 
 
 class AuthenticationError(NaviLinkError):
-    """The cloud does not let this account in."""
+    """Failed sign-in."""
 
 
 class InvalidCredentialsError(AuthenticationError):
-    """E-mail or password were refused; they are never sent a second time by themselves."""
+    """Rejected e-mail or password; the library never sends them again by itself."""
 
 
 class TokenExpiredError(AuthenticationError):
-    """The session has ended and nothing that could renew it is at hand."""
+    """Expired session that cannot be renewed."""
 
 
 class CommunicationError(NaviLinkError):
-    """The way to the cloud or back failed; trying later can help."""
+    """Failed communication with the cloud; trying again later can help."""
 
 
 class APIError(CommunicationError):
-    """REST answered with an error.
+    """Error response of the REST service.
 
-    ``status_code`` is the HTTP status, ``code`` the number in the body, None when there was none;
-    ``retry_after`` the seconds the cloud asks to be left alone, None when it does not.
+    ``status_code`` is the HTTP status. ``code`` is the number in the body, or None. ``retry_after``
+    is the time in seconds that the cloud asks to wait, or None.
     """
 
     def __init__(
@@ -72,36 +72,36 @@ class APIError(CommunicationError):
 
 
 class MQTTError(CommunicationError):
-    """The MQTT session failed: a subscription was refused, or the line is down."""
+    """Failed MQTT connection, or rejected subscription."""
 
 
 class WebSocketError(CommunicationError):
-    """The signed WebSocket could not be opened, or was lost."""
+    """Signed WebSocket that could not be opened, or was lost."""
 
 
 class ProtocolError(CommunicationError):
-    """A message does not have the form the protocol gives it."""
+    """Malformed message."""
 
 
 class RequestTimeoutError(CommunicationError):
-    """No answer came in time."""
+    """No response within the time limit."""
 
 
 class DeviceError(NaviLinkError):
-    """The heater cannot or will not do what was asked."""
+    """Request that the heater cannot or will not execute."""
 
 
 class DeviceOfflineError(DeviceError):
-    """The heater is not connected to the cloud, or does not answer."""
+    """Heater that is not connected to the cloud, or does not respond."""
 
 
 class UnsupportedCommandError(DeviceError):
-    """This heater does not have the function asked for."""
+    """Command for a function that this heater does not have."""
 
 
 class CommandRejectedError(DeviceError):
-    """The heater answered, and its answer does not show the wish."""
+    """Command whose response does not confirm the requested state."""
 
 
 class ValueOutOfRangeError(DeviceError):
-    """A value lies outside the limits this heater reports."""
+    """Value outside the limits that this heater reports."""

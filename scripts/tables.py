@@ -76,8 +76,8 @@ def _parameter(parameter: Parameter) -> str:
         for limit in (parameter.lowest, parameter.highest)
     )
     text = f"{parameter.name}: {low} to {high} {unit}".rstrip()
-    text += f" in steps of {parameter.per}" if parameter.per > 1 else ""
-    return text + "".join(f", or {int(extra)}" for extra in parameter.also)
+    text += f" in steps of {parameter.step}" if parameter.step > 1 else ""
+    return text + "".join(f", or {int(extra)}" for extra in parameter.also_allowed)
 
 
 def _gates(command: Command) -> str:
@@ -93,7 +93,7 @@ def _allowed(allowed: tuple[int, ...]) -> str:
 def _proof(command: Command) -> str:
     if command.expects:
         return ", ".join(f"`{part}`" for part in command.expects)
-    if not command.writes:
+    if not command.is_write:
         return "-"
     return "the answer" if command.mode else "the list that comes back"
 
@@ -102,7 +102,7 @@ def field_rows(cls: Any) -> Iterator[list[str]]:
     for entry in field_specs(cls):
         name = f"**`{entry.name}`**" if entry.required else f"`{entry.name}`"
         unit, span = _unit(entry.codec)
-        keys = f"`{entry.key}`" + (f" (or `{entry.also}`)" if entry.also else "")
+        keys = f"`{entry.key}`" + (f" (or `{entry.alias}`)" if entry.alias else "")
         yield [
             str(entry.number),
             name,

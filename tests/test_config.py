@@ -218,7 +218,7 @@ def test_every_setting_fills_a_field_of_its_own() -> None:
 # Bad values
 
 BAD = [
-    ("NAVILINK_EMAIL", "email", "   ", "text that is not empty"),
+    ("NAVILINK_EMAIL", "email", "   ", "non-empty text"),
     ("NAVILINK_LOG_LEVEL", "log_level", "LOUD", "one of DEBUG, INFO, WARNING, ERROR"),
     ("NAVILINK_MQTT_PROTOCOL", "mqtt_protocol", "MQTT4", "one of MQTT3, MQTT5"),
     ("NAVILINK_BASE_URL", "base_url", "http://example.com", "begins with https://"),

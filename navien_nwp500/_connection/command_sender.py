@@ -115,8 +115,8 @@ class CommandSender:
             if not parameter.allows(value, features):
                 low, high = parameter.limits(features)
                 allowed = f"{_text(parameter.codec, low)} to {_text(parameter.codec, high)}"
-                step = f" in steps of {parameter.per}" if parameter.per > 1 else ""
-                also = "".join(f", or {extra}" for extra in parameter.also)
+                step = f" in steps of {parameter.step}" if parameter.step > 1 else ""
+                also = "".join(f", or {extra}" for extra in parameter.also_allowed)
                 raise ValueOutOfRangeError(
                     f"{parameter.name} is {_text(parameter.codec, value)}; {self._heater.name} allows "
                     f"{allowed}{step}{also}"

@@ -183,7 +183,7 @@ class Connection:
                 return await self._requests.request(transport, address, command, body)
             except PushesRefusedError:
                 # The request was not the reason, and the next transport does not subscribe to pushes.
-                if command.writes:
+                if command.is_write:
                     raise
                 await self.connect()
 
@@ -329,7 +329,7 @@ class Connection:
         tries = 0
         retry_after = 0.0
         while True:
-            await asyncio.sleep(max(self.reconnect_config.pause(tries), retry_after))
+            await asyncio.sleep(max(self.reconnect_config.delay(tries), retry_after))
             try:
                 return await self._open_transport()
             except (AuthenticationError, ConfigurationError):

@@ -142,7 +142,7 @@ class RequestResponse:
         Raises RequestTimeoutError, WebSocketError when the connection drops.
         """
         await transport.subscribe(address)
-        if command.writes:
+        if command.is_write:
             # A write is never repeated, so its response must not be missed.
             await transport.wait_subscribed(address)
         await self._limiter.acquire()

@@ -65,7 +65,7 @@ class ScheduleWriter:
             body = encode_reservations(
                 on,
                 wanted,
-                kept=before.reservations,
+                unchecked=before.reservations,
                 lowest=features.dhw_temperature_min,
                 highest=features.dhw_temperature_max,
             )

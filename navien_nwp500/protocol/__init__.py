@@ -1,5 +1,5 @@
 """The wire format, without I/O: topics, messages, commands, fields and their types.
 
-Imports ``exceptions`` and ``_util`` alone. Client, simulator and documents read the same tables;
-``navien_nwp500.models`` offers the data types to programs.
+Imports only ``exceptions`` and ``_util``. Client, simulator and documents read the same tables;
+programs import the data types from ``navien_nwp500``.
 """

@@ -1,7 +1,4 @@
-"""Days and months as the heater packs them, and times of its clock.
-
-Source: PROTOCOL 8.1 and 8.2.
-"""
+"""Weekdays and months as bit fields, and times of the heater's clock (PROTOCOL 8.1, 8.2)."""
 
 from __future__ import annotations
 
@@ -13,7 +10,7 @@ from ..exceptions import ProtocolError, ValueOutOfRangeError
 
 
 class Weekday(Enum):
-    """A day of the week; the value is its bit in ``week`` (bit 0 is unused; PROTOCOL 8.1)."""
+    """Day of the week; the value is its bit in ``week`` (bit 0 is unused; PROTOCOL 8.1)."""
 
     MONDAY = 64
     TUESDAY = 32
@@ -25,7 +22,7 @@ class Weekday(Enum):
 
     @classmethod
     def of(cls, date: datetime.date) -> Weekday:
-        """The weekday of a date."""
+        """Return the weekday of a date."""
         return tuple(cls)[date.weekday()]
 
 
@@ -39,20 +36,20 @@ MONTH_NAMES = tuple(
 
 
 def pack_days(days: Iterable[Weekday]) -> int:
-    """The ``week`` of some weekdays, 0 to 254 (PROTOCOL 8.1).
+    """Return the ``week`` of the given weekdays, 0 to 254 (PROTOCOL 8.1).
 
-    Raises ValueOutOfRangeError when one of them is no Weekday.
+    Raises ValueOutOfRangeError when one of them is not a Weekday.
     """
     found = frozenset(days)
     if not all(isinstance(day, Weekday) for day in found):
-        raise ValueOutOfRangeError("days are members of Weekday, such as Weekday.MONDAY")
+        raise ValueOutOfRangeError("days must be members of Weekday, such as Weekday.MONDAY")
     return sum(day.value for day in found)
 
 
 def unpack_days(week: int) -> frozenset[Weekday]:
-    """The weekdays of a ``week``, 0 to 255, its unused bit ignored.
+    """Return the weekdays of a ``week``, 0 to 255; its unused bit is ignored.
 
-    Raises ProtocolError for a number outside.
+    Raises ProtocolError for other numbers.
     """
     if not 0 <= week <= 255:
         raise ProtocolError("week is not a number from 0 to 255")
@@ -60,32 +57,32 @@ def unpack_days(week: int) -> frozenset[Weekday]:
 
 
 def pack_months(months: Iterable[int]) -> int:
-    """The ``season`` of some months, January 1 to December 12 (PROTOCOL 8.2): 0 to 4095.
+    """Return the ``season`` of months from 1 to 12, 0 to 4095 (PROTOCOL 8.2).
 
-    Raises ValueOutOfRangeError when one of them is no month.
+    Raises ValueOutOfRangeError for other months.
     """
     found = frozenset(months)
     if not all(type(month) is int and month in EVERY_MONTH for month in found):
-        raise ValueOutOfRangeError("months are numbers from 1, January, to 12, December")
+        raise ValueOutOfRangeError("months must be numbers from 1, January, to 12, December")
     return sum(1 << (month - 1) for month in found)
 
 
 def unpack_months(season: int) -> frozenset[int]:
-    """The months of a ``season``, 0 to 4095. Raises ProtocolError for a number outside."""
+    """Return the months of a ``season``, 0 to 4095. Raises ProtocolError for other numbers."""
     if not 0 <= season <= 4095:
         raise ProtocolError("season is not a number from 0 to 4095")
     return frozenset(month for month in EVERY_MONTH if season >> (month - 1) & 1)
 
 
 def check_time(time: datetime.time) -> None:
-    """Refuse, with ValueOutOfRangeError, what is no whole minute of the heater's own clock."""
+    """Raise ValueOutOfRangeError unless this is a whole minute without a time zone."""
     if not isinstance(time, datetime.time):
-        raise ValueOutOfRangeError("a time of day is a datetime.time")
+        raise ValueOutOfRangeError("a time of day must be a datetime.time")
     if time.second or time.microsecond or time.tzinfo is not None:
-        raise ValueOutOfRangeError(f"{time} is not a whole minute of the heater's own clock")
+        raise ValueOutOfRangeError(f"{time} is not a whole minute without a time zone")
 
 
 def check_days(days: Iterable[Weekday]) -> None:
-    """Refuse, with ValueOutOfRangeError, no days at all."""
+    """Raise ValueOutOfRangeError unless at least one weekday is given."""
     if not pack_days(days):
-        raise ValueOutOfRangeError("at least one day of the week must be named")
+        raise ValueOutOfRangeError("at least one day of the week must be given")

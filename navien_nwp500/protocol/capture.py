@@ -1,9 +1,9 @@
-"""What passes between us and the cloud: each call, answer and frame is an entry, masked.
+"""Capture of the traffic with the cloud: one masked entry for each call, response and MQTT message.
 
-The house logs every entry at DEBUG where it passes, as ``record.entry``; while nobody listens none
-is made. An entry is masked before the log sees it. Heaters and clients keep apart: one value has
-one mask in a process, so that answers still match their questions when a recording is played back.
-A mask is masked by itself: what masking would change is private, and that is the whole check.
+Entries are logged at DEBUG to ``navien_nwp500.traffic``, as ``record.entry``; without a listener none
+are created. They are masked before they are logged. Within a process a value always gets the same
+mask, so heaters and clients stay distinguishable and responses still match their requests in a
+replay. Masking a masked entry changes nothing; so an entry that masking would change is private.
 """
 
 from __future__ import annotations
@@ -19,34 +19,35 @@ from pathlib import Path
 from typing import Any, Mapping
 
 from ..exceptions import ConfigurationError, ProtocolError
-from .redaction import KEYS, MAC, PATTERNS, logger, mask_value
+from .redaction import FIELD_MASKS, MAC, PATTERNS, logger, mask_value
 
 IN, OUT = "in", "out"
 REST, MQTT = "rest", "mqtt"
-#: What ``leaks`` says of a line that cannot be read, and so cannot be judged.
-UNREADABLE = "no entry of a recording"
+#: Reported for a line that cannot be parsed, and so cannot be checked.
+UNREADABLE = "not an entry of a capture"
 
 _LOGGER = logger("navien_nwp500.traffic")
-#: Another one in each process: nobody finds a MAC by masking all there are.
+#: Different in each process, so that nobody can find a MAC address by masking all of them.
 _SALT = os.urandom(16)
 
 _HEATER_MASK = re.compile(r"012345[0-9a-f]{6}")
 _CLIENT_MASK = re.compile(r"client(-[0-9a-f]{8})?")
-#: Home, user and client of an answer's topic (PROTOCOL 3.2).
+#: Home, user and client in a response topic (PROTOCOL 3.1).
 _REPLY_TOPIC = re.compile(r"\b(cmd|evt)/(\d+)/(\d+)/(\d+)/([^/\s\"]+)")
-#: Entries of a schedule, packed in 6 bytes each (PROTOCOL 8.3): they look like MACs and keys.
+#: Schedule entries of 6 bytes each (PROTOCOL 8.3), which look like MAC addresses and keys.
 _PACKED = re.compile(r"([0-9a-f]{12})*")
-#: A frame that begins below the blank is binary; its header ends with 4 digits of the MAC.
-_BLANK = 0x20
+#: A payload whose first byte is below the space is binary; its header ends with 4 MAC digits.
+_SPACE = 0x20
 _DEVICE_ID = slice(8, 16)
 
 
 @dataclass(frozen=True)
 class CaptureEntry:
-    """One thing that passed. ``name`` is an MQTT topic, or a REST method and path.
+    """One REST call, REST response or MQTT message.
 
-    ``payload`` is a JSON value, a text when it was none, bytes of a binary frame; the query of a
-    REST call without a body. ``status`` is the HTTP status of an answer.
+    ``name`` is an MQTT topic, or a REST method and path. ``payload`` is a JSON value, text that is
+    not JSON, the bytes of a binary frame, or the query of a REST call without a body. ``status`` is
+    the HTTP status of a response.
     """
 
     time: datetime
@@ -61,14 +62,14 @@ class CaptureEntry:
 
     @property
     def content(self) -> bytes:
-        """The payload as it travels."""
+        """Payload as sent."""
         if isinstance(self.payload, bytes):
             return self.payload
         return json.dumps(self.payload, separators=(",", ":")).encode()
 
     @property
     def line(self) -> str:
-        """The entry as a line of JSON, without its end."""
+        """Entry as a line of JSON, without the line end."""
         document: dict[str, Any] = {
             "time": self.time.isoformat(timespec="milliseconds"),
             "direction": self.direction,
@@ -88,7 +89,7 @@ class CaptureEntry:
 
 
 def parse_entry(line: str) -> CaptureEntry:
-    """Read a line back. Raises ProtocolError."""
+    """Parse a line of a capture file. Raises ProtocolError."""
     try:
         document = json.loads(line)
         kind, direction = document["kind"], document["direction"]
@@ -104,9 +105,9 @@ def parse_entry(line: str) -> CaptureEntry:
 
 
 def read_capture(path: Path) -> list[CaptureEntry]:
-    """The entries of a recording; a torn last line, of one that was killed, is left out.
+    """Read the entries of a capture file, without an incomplete last line of a killed process.
 
-    Raises ConfigurationError when it is none, or empty.
+    Raises ConfigurationError if it is not a capture file, or empty.
     """
     entries = []
     with open(path, encoding="utf-8", errors="replace") as file:
@@ -118,24 +119,24 @@ def read_capture(path: Path) -> list[CaptureEntry]:
             except ProtocolError as error:
                 raise ConfigurationError(f"{path}:{number}: {error}") from error
     if not entries:
-        raise ConfigurationError(f"{path}: nothing is recorded in it")
+        raise ConfigurationError(f"{path}: the capture contains no entries")
     return entries
 
 
-# The two places where traffic passes
+# Logging
 
 
 def log_call(
     direction: str, method: str, path: str, payload: Any, status: int | None = None
 ) -> None:
-    """Log a REST call (``payload`` its body or query) or its answer (bytes and HTTP status)."""
+    """Log a REST call (``payload`` its body or query) or its response (bytes and HTTP status)."""
     if _LOGGER.isEnabledFor(logging.DEBUG):
         content = _content(payload) if isinstance(payload, bytes) else payload
         _log(CaptureEntry(_now(), direction, REST, f"{method} {path}", content, status))
 
 
 def log_frame(direction: str, topic: str, payload: bytes) -> None:
-    """Log an MQTT frame."""
+    """Log an MQTT message."""
     if _LOGGER.isEnabledFor(logging.DEBUG):
         _log(CaptureEntry(_now(), direction, MQTT, topic, _content(payload)))
 
@@ -145,12 +146,12 @@ def _now() -> datetime:
 
 
 def _log(entry: CaptureEntry) -> None:
-    kept = mask_entry(entry)
-    _LOGGER.debug("%s", kept, extra={"entry": kept})
+    masked = mask_entry(entry)
+    _LOGGER.debug("%s", masked, extra={"entry": masked})
 
 
 def _content(payload: bytes) -> Any:
-    if payload[:1] and payload[0] < _BLANK and not payload.isspace():
+    if payload[:1] and payload[0] < _SPACE and not payload.isspace():
         return payload
     try:
         return json.loads(payload)
@@ -162,28 +163,28 @@ def _content(payload: bytes) -> Any:
 
 
 def mask_entry(entry: CaptureEntry) -> CaptureEntry:
-    """The entry with everything private in it masked; masking it again changes nothing."""
+    """Mask everything private in an entry; masking it again changes nothing."""
     payload: Any
     if isinstance(entry.payload, bytes):
-        payload = bytes.fromhex(_Masks().hex(entry.payload.hex()))
+        payload = bytes.fromhex(_Masker().hex(entry.payload.hex()))
     else:
-        payload = _Masks().value(entry.payload)
-    return replace(entry, name=_Masks().text(entry.name), payload=payload)
+        payload = _Masker().value(entry.payload)
+    return replace(entry, name=_Masker().text(entry.name), payload=payload)
 
 
 def find_private(line: str) -> list[str]:
-    """What private things a line of a recording still holds: their kinds, never themselves."""
+    """Return the kinds, not the values, of private data in a line of a capture file."""
     try:
         parse_entry(line)
     except ProtocolError:
         return [UNREADABLE]
-    masks = _Masks()
-    masks.value(json.loads(line))
-    return masks.found
+    masker = _Masker()
+    masker.value(json.loads(line))
+    return masker.found
 
 
-class _Masks:
-    """Masks a value, and remembers the kinds of what it had to change."""
+class _Masker:
+    """Masking of values, with a list of the kinds of data that were changed."""
 
     def __init__(self) -> None:
         self.found: list[str] = []
@@ -195,13 +196,13 @@ class _Masks:
             return [self.value(one, key) for one in value]
         if isinstance(value, str):
             return self._text_under(key, value)
-        return self._changed(key, value, mask_value(key, value)) if key in KEYS else value
+        return self._changed(key, value, mask_value(key, value)) if key in FIELD_MASKS else value
 
     def text(self, text: str) -> str:
-        """Mask running text: topics and MACs stay apart, the rest as in the log."""
+        """Mask text: topics and MAC addresses stay distinguishable, the rest as in the log."""
         text = self._changed("topic", text, _REPLY_TOPIC.sub(_mask_topic, text))
-        for kind, form, mask in PATTERNS:
-            masked_text = form.sub(_mask_mac if kind == MAC else mask, text)
+        for kind, regex, mask in PATTERNS:
+            masked_text = regex.sub(_mask_mac if kind == MAC else mask, text)
             text = self._changed(kind, text, masked_text)
         return text
 
@@ -223,7 +224,9 @@ class _Masks:
         if key == "clientID":
             return str(self._changed(key, text, _client(text)))
         return (
-            str(self._changed(key, text, mask_value(key, text))) if key in KEYS else self.text(text)
+            str(self._changed(key, text, mask_value(key, text)))
+            if key in FIELD_MASKS
+            else self.text(text)
         )
 
     def _changed(self, kind: str, before: Any, after: Any) -> Any:
@@ -233,7 +236,7 @@ class _Masks:
 
 
 def _mac(text: str) -> str:
-    """A MAC that no device can have: 01 is a group's address."""
+    """Return a MAC address that no device can have: 01 begins a multicast address."""
     plain = re.sub("[:-]", "", text).lower()
     return plain if _HEATER_MASK.fullmatch(plain) else f"012345{_digest(plain)[:6]}"
 
@@ -247,7 +250,7 @@ def _mask_mac(found: re.Match[str]) -> str:
 
 
 def _mask_topic(found: re.Match[str]) -> str:
-    home, user = KEYS["homeSeq"], KEYS["userSeq"]
+    home, user = FIELD_MASKS["homeSeq"], FIELD_MASKS["userSeq"]
     return f"{found[1]}/{found[2]}/{home}/{user}/{_client(found[5])}"
 
 

@@ -1,14 +1,14 @@
-"""The command table: every word the heater understands, one row each.
+"""Command table: one definition for each command a heater understands.
 
-The client checks and proves by it, the simulator obeys it, the command line and the documents read
-it. Rows are captured from the maker's app or sent by live clients (PROTOCOL 5). Codes that the
-app declares and no client sends are not here, and neither is the firmware commit (33554442), which
-nobody has tried.
+Each command was captured from the maker's app or sent by live clients (PROTOCOL 5). Codes that the
+app declares and no client sends are left out, and so is the firmware commit (33554442), which nobody
+has tried.
 
-A row is enough: ``device.control`` sends it, ``set`` of the command line has its word, the simulated
-heater shows what its proof names, ``docs/COMMANDS.md`` lists it. What a person calls otherwise gets
-a method in ``device`` or a word in ``cli/setting``, what moves the machine an effect in
-``simulator/obedience``.
+One definition is enough for a new command: ``device.control`` sends and confirms it, ``set`` of the
+command line offers it, the simulated heater stores what its expectations name, and
+``docs/COMMANDS.md`` lists it. A friendlier name gets a method in ``device`` or an entry in
+``apps/cli/commands/set.py``; a command that moves machinery gets an effect in
+``simulator/heater/command_handler.py``.
 """
 
 from __future__ import annotations
@@ -23,33 +23,33 @@ from .types import Days, DhwControl, DHWMode, Flag, HalfCelsius, Hours, RecircMo
 
 @dataclass(frozen=True)
 class Capability:
-    """A capability: the feature field, and the values of it that allow the command."""
+    """Feature field that a command depends on, and the values of it that allow the command."""
 
     field: str
     allowed: tuple[int, ...] = (Flag.ACTIVE,)
 
     def available(self, features: DeviceFeatures) -> bool:
-        """Whether this heater has it; a field it does not send is a no (PROTOCOL 6.2)."""
+        """Return True if the heater has it; a field it does not send means no (PROTOCOL 6.2)."""
         return getattr(features, self.field) in self.allowed
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """One number of ``param``: its type, its limits (or the feature fields that hold them).
+    """One number of ``param``: its type and its limits, or the feature fields that hold them.
 
-    ``per`` is how much of the value one count on the wire is; ``also`` are values outside the
-    limits that are allowed too.
+    Values are multiples of ``step``, and the heater is sent their number of steps.
+    ``also_allowed`` are allowed values outside the limits.
     """
 
     name: str
     codec: type[int]
     lowest: int | str
     highest: int | str
-    per: int = 1
-    also: tuple[int, ...] = ()
+    step: int = 1
+    also_allowed: tuple[int, ...] = ()
 
     def limits(self, features: DeviceFeatures) -> tuple[int, int]:
-        """The lowest and highest value of this heater."""
+        """Return the lowest and highest value of this heater."""
         low, high = (
             getattr(features, limit) if isinstance(limit, str) else limit
             for limit in (self.lowest, self.highest)
@@ -58,40 +58,40 @@ class Parameter:
 
     def allows(self, value: int, features: DeviceFeatures) -> bool:
         low, high = self.limits(features)
-        return value in self.also or (low <= value <= high and value % self.per == 0)
+        return value in self.also_allowed or (low <= value <= high and value % self.step == 0)
 
 
 @dataclass(frozen=True)
 class Expectation:
-    """A proof: the status field that must hold a value, or the value of a parameter."""
+    """Status field that must have a value, or the value of a parameter, after a command."""
 
     field: str
     value: int | None = None
     parameter: str | None = None
-    #: The field must hold anything but ``value``.
-    other: bool = False
+    #: The field must have any value but this one.
+    negated: bool = False
 
-    def wanted(self, values: Mapping[str, int]) -> int | None:
+    def expected_value(self, values: Mapping[str, int]) -> int | None:
+        """Return the value, of the parameter if it names one; ``values`` are the parameters."""
         return self.value if self.parameter is None else values[self.parameter]
 
-    def holds(self, status: DeviceStatus, values: Mapping[str, int]) -> bool:
+    def confirmed_by(self, status: DeviceStatus, values: Mapping[str, int]) -> bool:
+        """Return True if a status meets the expectation."""
         actual = getattr(status, self.field)
         if actual is None:
             return False
-        return bool(
-            (actual != self.wanted(values)) if self.other else actual == self.wanted(values)
-        )
+        return bool((actual == self.expected_value(values)) is not self.negated)
 
     def __str__(self) -> str:
-        wanted = self.parameter if self.parameter is not None else str(self.value)
-        return f"{self.field} {'is not' if self.other else 'is'} {wanted}"
+        value = self.parameter if self.parameter is not None else str(self.value)
+        return f"{self.field} {'is not' if self.negated else 'is'} {value}"
 
 
 @dataclass(frozen=True)
 class Command:
-    """One row: what is sent, who may, how it is proved.
+    """Definition of a command: what is sent, what it requires and what confirms it.
 
-    ``proof`` empty means the answer only acknowledges: no status field shows the wish.
+    Without expectations the response only acknowledges: no status field shows the new state.
     """
 
     name: str
@@ -104,55 +104,57 @@ class Command:
     constants: tuple[int, ...] = ()
     parameters: tuple[Parameter, ...] = ()
     capabilities: tuple[Capability, ...] = ()
-    #: Further gates of single values of the first parameter.
+    #: Further capabilities that single values of the first parameter require.
     value_capabilities: tuple[tuple[int, Capability], ...] = ()
     expects: tuple[Expectation, ...] = ()
 
     @property
     def reply_suffix(self) -> str:
-        """Where its answer goes: ``st/rsv/rd`` is answered on ``…/res/rsv/rd``."""
+        """Suffix of the response topic: ``st/rsv/rd`` is answered on ``…/res/rsv/rd``."""
         _, _, rest = self.suffix.partition("/")
         return f"res/{rest}" if rest else "res"
 
     @property
-    def controls(self) -> bool:
-        """Whether it is a single wish, answered by a whole status."""
+    def is_control(self) -> bool:
+        """True if it changes one setting and is answered by a whole status."""
         return self.mode is not None
 
     @property
-    def writes(self) -> bool:
-        """Whether it changes the heater: everything below ``ctrl`` does."""
+    def is_write(self) -> bool:
+        """True if it changes the heater, as everything below ``ctrl`` does."""
         return self.suffix.split("/")[0] == "ctrl"
 
     def body(self, values: Mapping[str, int]) -> dict[str, Any]:
-        """What it adds to a request (PROTOCOL 4.1)."""
+        """Return the keys that it adds to a request (PROTOCOL 4.1)."""
         if self.mode is None:
             return {}
-        numbers = [int(values[entry.name]) // entry.per for entry in self.parameters]
+        numbers = [int(values[entry.name]) // entry.step for entry in self.parameters]
         return {"mode": self.mode, "param": [*self.constants, *numbers], "paramStr": ""}
 
-    def values(self, numbers: list[int]) -> dict[str, int] | None:
-        """The parameters in a ``param`` list; None when it is not this command's."""
+    def parse_param(self, numbers: list[int]) -> dict[str, int] | None:
+        """Return the parameters of a ``param`` list; None if it belongs to another command."""
         count = len(self.constants)
         if tuple(numbers[:count]) != self.constants or len(numbers) != count + len(self.parameters):
             return None
         entries = zip(self.parameters, numbers[count:])
-        return {entry.name: number * entry.per for entry, number in entries}
+        return {entry.name: number * entry.step for entry, number in entries}
 
-    def shows(self, values: Mapping[str, int]) -> dict[str, int]:
-        """The fields of a status that shows the wish, as far as the proof names their values."""
-        wanted = ((part.field, part.wanted(values)) for part in self.expects if not part.other)
-        return {field: value for field, value in wanted if value is not None}
+    def expected_fields(self, values: Mapping[str, int]) -> dict[str, int]:
+        """Return the status fields whose value the expectations name."""
+        named = ((e.field, e.expected_value(values)) for e in self.expects if not e.negated)
+        return {field: value for field, value in named if value is not None}
 
     def confirmed_by(self, status: DeviceStatus, values: Mapping[str, int]) -> bool:
-        """Whether a status shows the wish; True when nothing could show it."""
-        return all(part.holds(status, values) for part in self.expects)
+        """Return True if a status meets all expectations, and when there are none."""
+        return all(expected.confirmed_by(status, values) for expected in self.expects)
 
 
 # Queries (PROTOCOL 5.2). The hourly energy query is left out: this heater never answered it.
 
-FEATURES = Command("features", 0x01000001, "st/did", "captured", "Read what the heater has.")
-END_SESSION = Command("end_session", 0x01000002, "st/end", "captured", "Say that a client leaves.")
+FEATURES = Command("features", 0x01000001, "st/did", "captured", "Read the features of the heater.")
+END_SESSION = Command(
+    "end_session", 0x01000002, "st/end", "captured", "Announce that the client disconnects."
+)
 STATUS = Command("status", 0x01000003, "st", "captured", "Read the status.")
 RESERVATIONS = Command(
     "reservations", 0x01000006, "st/rsv/rd", "captured", "Read the reservations."
@@ -162,21 +164,21 @@ ENERGY_DAILY = Command(
     0x01000009,
     "st/energy-usage-daily-query/rd",
     "captured",
-    "Read the energy of each day of some months.",
+    "Read the energy use of each day of the given months.",
 )
 ENERGY_MONTHLY = Command(
     "energy_monthly",
     0x0100000A,
     "st/energy-usage-monthly-query/rd",
     "LIB2 live",
-    "Read the energy of each month of some years.",
+    "Read the energy use of each month of the given years.",
 )
 DOWNLOADED_SOFTWARE = Command(
     "downloaded_software",
     0x0100000B,
     "st/dl-sw-info",
     "LIB2 live",
-    "Read which firmware waits to be installed.",
+    "Read which firmware is waiting to be installed.",
 )
 DIAGNOSTICS = Command(
     "diagnostics", 0x0100000C, "st/td/rd", "LIB2 live", "Read the lifetime counters."
@@ -190,7 +192,7 @@ RECIRC_SCHEDULE = Command(
     capabilities=(Capability("recirc_reservation_use"),),
 )
 
-# Writes of whole lists (PROTOCOL 8.3, 8.4, 8.7); proved by what comes back.
+# Writes of whole lists (PROTOCOL 8.3, 8.4, 8.7); the list that is read back confirms them.
 
 WRITE_RESERVATIONS = Command(
     "write_reservations",
@@ -217,7 +219,7 @@ WRITE_RECIRC_SCHEDULE = Command(
     capabilities=(Capability("recirc_reservation_use"),),
 )
 
-# Control (PROTOCOL 5.3): answered by a whole status whose command is the code.
+# Controls (PROTOCOL 5.3): answered by a whole status whose ``command`` is the code.
 
 _POWER = (Capability("power_use"),)
 _ANTI_LEGIONELLA = (Capability("anti_legionella_setting_use"),)
@@ -246,16 +248,16 @@ POWER_ON = _control(
     0x02000002,
     "captured",
     "power-on",
-    "Switch the heater on, into the mode it had.",
+    "Switch the heater on, in its previous mode.",
     capabilities=_POWER,
-    expects=(Expectation("dhw_operation_setting", DHWMode.POWER_OFF, other=True),),
+    expects=(Expectation("dhw_operation_setting", DHWMode.POWER_OFF, negated=True),),
 )
 DHW_MODE = _control(
     "dhw_mode",
     0x02000005,
     "captured",
     "dhw-mode",
-    "Choose what heats: 1 heat pump, 2 electric, 3 energy saver, 4 high demand.",
+    "Set the mode: 1 heat pump, 2 electric, 3 energy saver, 4 high demand.",
     parameters=(Parameter("mode", DHWMode, DHWMode.HEAT_PUMP, DHWMode.HIGH_DEMAND),),
     capabilities=(Capability("dhw_use"),),
     value_capabilities=(
@@ -271,7 +273,7 @@ VACATION = _control(
     0x02000005,
     "captured",
     "dhw-mode",
-    "Heat nothing for some days, freeze protection kept.",
+    "Stop heating for the given number of days; freeze protection stays on.",
     constants=(DHWMode.VACATION,),
     parameters=(_DAYS,),
     capabilities=(Capability("dhw_use"), Capability("holiday_use")),
@@ -302,7 +304,7 @@ RECIRC_MODE = _control(
     0x0200000D,
     "APP",
     "recirc-mode",
-    "Choose how recirculation runs: 1 always, 2 weekly, 3 hot button, 4 none.",
+    "Set the recirculation mode: 1 always, 2 weekly, 3 hot button, 4 none.",
     parameters=(Parameter("mode", RecircMode, RecircMode.ALWAYS, RecircMode.NONE),),
     capabilities=_RECIRCULATION,
     expects=(Expectation("recirc_operation_mode", parameter="mode"),),
@@ -319,7 +321,7 @@ TEMPERATURE = _control(
     0x02000020,
     "captured",
     "dhw-temperature",
-    "Set the water temperature.",
+    "Set the target water temperature.",
     parameters=(
         Parameter("temperature", HalfCelsius, "dhw_temperature_min", "dhw_temperature_max"),
     ),
@@ -336,7 +338,7 @@ VACATION_DAYS = _control(
     0x02000022,
     "LIB2 live",
     "goout-day",
-    "Set the days of a vacation without starting one.",
+    "Set the number of vacation days without starting the vacation.",
     parameters=(_DAYS,),
     capabilities=(Capability("holiday_use"),),
     expects=(Expectation("vacation_day_setting", parameter="days"),),
@@ -360,7 +362,7 @@ DEMAND_RESPONSE_ON = _control(
     0x02000026,
     "APP",
     "dr-on",
-    "Obey demand-response signals.",
+    "Follow demand-response signals.",
     capabilities=_DEMAND_RESPONSE,
 )
 ANTI_LEGIONELLA_OFF = _control(
@@ -368,7 +370,7 @@ ANTI_LEGIONELLA_OFF = _control(
     0x02000027,
     "captured",
     "anti-leg-off",
-    "Stop disinfection cycles; the period is kept.",
+    "Switch disinfection cycles off; the period is kept.",
     capabilities=_ANTI_LEGIONELLA,
     expects=(Expectation("anti_legionella_use", Flag.READY),),
 )
@@ -377,7 +379,7 @@ ANTI_LEGIONELLA_ON = _control(
     0x02000028,
     "captured",
     "anti-leg-on",
-    "Disinfect the tank every so many days.",
+    "Disinfect the tank every given number of days.",
     parameters=(Parameter("days", Days, 1, 30),),
     capabilities=_ANTI_LEGIONELLA,
     expects=(
@@ -390,7 +392,7 @@ AIR_FILTER_RESET = _control(
     0x02000029,
     "APP",
     "air-filter-reset",
-    "Count the fan hours of the air filter from 0 again.",
+    "Reset the fan hours since the last air-filter cleaning to 0.",
     expects=(Expectation("cumulated_op_time_eva_fan", 0),),
 )
 AIR_FILTER_LIFE = _control(
@@ -398,8 +400,8 @@ AIR_FILTER_LIFE = _control(
     0x0200002A,
     "LIB2 live",
     "air-filter-life",
-    "Remind of the air filter after so many fan hours; 0 never.",
-    parameters=(Parameter("hours", Hours, 1000, 10000, per=500, also=(0,)),),
+    "Set the air-filter reminder to a number of fan hours; 0 switches it off.",
+    parameters=(Parameter("hours", Hours, 1000, 10000, step=500, also_allowed=(0,)),),
     expects=(Expectation("air_filter_alarm_period", parameter="hours"),),
 )
 TOU_OFF = _control(
@@ -418,19 +420,22 @@ TOU_ON = _control(
     "tou-on",
     "Follow the time-of-use plan.",
     capabilities=_PROGRAM,
-    expects=(Expectation("tou_status", TouStatus.OFF, other=True),),
+    expects=(Expectation("tou_status", TouStatus.OFF, negated=True),),
 )
 
-#: Every row, queries first. Above it is where a new one goes.
+#: All commands, queries first. Define a new command above this line.
 COMMANDS: tuple[Command, ...] = tuple(
     value for value in list(globals().values()) if isinstance(value, Command)
 )
 
 
 def find_command(code: int, suffix: str, numbers: list[int] | None = None) -> Command | None:
-    """The row of a request: one code can mean two things, its topic or its numbers decide."""
+    """Return the command of a request; None if there is none.
+
+    Two commands can share a code; the topic or the numbers of ``param`` decide.
+    """
     for command in COMMANDS:
         if (command.code, command.suffix) == (code, suffix):
-            if command.mode is None or command.values(numbers or []) is not None:
+            if command.mode is None or command.parse_param(numbers or []) is not None:
                 return command
     return None

@@ -1,7 +1,6 @@
-"""What the heater used, day by day or month by month, and since it was built.
+"""Energy use by day or month, and over the lifetime of the heater (PROTOCOL 8.6).
 
-Source: PROTOCOL 8.6. The answers carry no identity beside their years and months, so one query
-must be answered before the next is sent.
+A response names only its years and months, so one query must be answered before the next is sent.
 """
 
 from __future__ import annotations
@@ -26,45 +25,45 @@ class _Energy:
 
     @property
     def total_wh(self) -> int:
-        """Consumption of heat pump and elements together, Wh."""
+        """Consumption of heat pump and elements together, in Wh."""
         return self.heat_pump_wh + self.element_wh
 
 
 @dataclass(frozen=True)
 class EnergyTotal(_Energy):
-    """The unit's lifetime, the same whatever was asked; not the sum of an answer."""
+    """Lifetime total, the same in every response; not the sum of a response."""
 
     extra: dict[str, Any] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
 class EnergyUsage(_Energy):
-    """One day, or one month named by its first day. Days still ahead are zeros."""
+    """Energy use of one day, or of the month that begins on ``date``. Future days are zeros."""
 
-    date: datetime.date  # type: ignore[misc]  # mypy takes every row for a default
+    date: datetime.date  # type: ignore[misc]  # mypy takes every field spec for a default
     extra: dict[str, Any] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
 class EnergyHistory:
-    """The answer to a query: the lifetime's totals and its days or months, oldest first."""
+    """Response to an energy query: lifetime total, and days or months with the oldest first."""
 
     total: EnergyTotal
     usage: tuple[EnergyUsage, ...]
 
 
 def decode_energy_daily(response: Mapping[str, Any]) -> EnergyHistory:
-    """Read the ``response`` of a daily query.
+    """Decode the ``response`` of a daily query.
 
-    Raises ProtocolError when it is malformed, names a day its month does not have or a day twice.
+    Raises ProtocolError if it is malformed, has more days than the month or a day twice.
     """
     return _history(response, _days)
 
 
 def decode_energy_monthly(response: Mapping[str, Any]) -> EnergyHistory:
-    """Read the ``response`` of a monthly query.
+    """Decode the ``response`` of a monthly query.
 
-    Raises ProtocolError when it is malformed, has a thirteenth month or a month twice.
+    Raises ProtocolError if it is malformed, has a thirteenth month or a month twice.
     """
     return _history(response, _months)
 
@@ -73,17 +72,19 @@ def _history(
     response: Mapping[str, Any], dates_of: Callable[[Mapping[str, Any]], list[datetime.date]]
 ) -> EnergyHistory:
     if not isinstance(response, Mapping):
-        raise ProtocolError("the answer is not an object")
+        raise ProtocolError("the response is not an object")
     total = decode_fields(EnergyTotal, response.get("total", {}))
     usage: dict[datetime.date, EnergyUsage] = {}
     for part in require_list(response, "usage"):
         entries = require_list(part, "data")
         dates = dates_of(part)
         if len(entries) > len(dates):
-            raise ProtocolError(f"data has {len(entries)} entries where {len(dates)} are possible")
+            raise ProtocolError(
+                f"data has {len(entries)} entries, but only {len(dates)} are possible"
+            )
         for date, item in zip(dates, entries):
             if date in usage:
-                raise ProtocolError(f"{date} is in the answer twice")
+                raise ProtocolError(f"{date} is in the response twice")
             usage[date] = decode_fields(EnergyUsage, item, date=date)
     return EnergyHistory(total, tuple(usage[date] for date in sorted(usage)))
 

@@ -1,12 +1,12 @@
-"""What the heater's fault numbers mean.
+"""Error codes of the heater and their descriptions.
 
-Shown on its panel as E and three digits. Sources: the unit's manual and the maker's app. An
-unknown number stays a number.
+Its panel shows an error code as E and three digits. Sources: the unit's manual and the maker's app
+(PROTOCOL 11).
 """
 
 from __future__ import annotations
 
-FAULTS: dict[int, str] = {
+DESCRIPTIONS: dict[int, str] = {
     96: "upper electric element",
     97: "lower electric element",
     326: "dry fire: little or no water in the tank",
@@ -43,8 +43,8 @@ FAULTS: dict[int, str] = {
 
 _SENSOR = {1: "below its limit", 2: "above its limit"}
 
-#: Sub-codes that say more; 0 says nothing.
-DETAILS: dict[int, dict[int, str]] = {
+#: Descriptions of sub-codes; 0 is no sub-code.
+SUB_CODES: dict[int, dict[int, str]] = {
     **dict.fromkeys((407, 480, 481, 910, 912, 914, 920), _SENSOR),
     445: {1: "fails to open", 2: "fails to close"},
     515: {25: "upper element", 26: "lower element", 27: "compressor"},
@@ -59,15 +59,15 @@ DETAILS: dict[int, dict[int, str]] = {
 
 
 def describe_error(code: int, sub_code: int = 0) -> str | None:
-    """Say what a fault number means; None for 0, no fault.
+    """Return the description of an error code; None for 0, no error.
 
-    >>> describe(480, 1)
+    >>> describe_error(480, 1)
     'E480 upper tank sensor: below its limit'
     """
     if not code:
         return None
-    detail = DETAILS.get(code, {}).get(sub_code)
+    detail = SUB_CODES.get(code, {}).get(sub_code)
     if detail is None and sub_code:
         detail = f"sub-code {sub_code}"
-    text = f"E{code:03d} {FAULTS.get(code, 'unknown fault')}"
+    text = f"E{code:03d} {DESCRIPTIONS.get(code, 'unknown error code')}"
     return f"{text}: {detail}" if detail else text

@@ -1,8 +1,8 @@
-"""Rows: the one line that says how a field travels.
+"""Field specs: wire key, type and metadata of each message field.
 
-A dataclass field made by :func:`row` carries its wire key, its number in the protocol's table and
-what is known of it; its annotation names the type of ``quantities`` that is its codec. Decoding,
-encoding, the binary layout, CSV columns and the generated documents all read the rows.
+A dataclass field declared with :func:`field_spec` carries its wire key, its number in the protocol's
+table and what is known of it. Its annotation names the type of ``types`` that converts its value.
+Decoding, encoding, the binary layout, CSV columns and the generated documents all read these specs.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from .packed import Layouts, PackedMessage
 
 T = TypeVar("T")
 
-#: JSON knows no bound; a number no 64-bit register can hold is damage, not a reading.
-LIMIT = 2**63
-_PLAIN: dict[str, type[Any]] = {"int": int, "str": str}
-_ROW = "row"
+#: JSON integers are unbounded; a number that needs more than 64 bits is treated as damaged.
+INTEGER_LIMIT = 2**63
+_PLAIN_TYPES: dict[str, type[Any]] = {"int": int, "str": str}
+_SPEC = "field_spec"
 _ABSENT = object()
-_TABLES: dict[type[Any], tuple[FieldSpec, ...]] = {}
+_CACHE: dict[type[Any], tuple[FieldSpec, ...]] = {}
 
 
 class FieldSpec(NamedTuple):
-    """How one field travels."""
+    """Definition of one message field; ``field_spec`` explains the members."""
 
     name: str
     key: str
@@ -35,7 +35,7 @@ class FieldSpec(NamedTuple):
     required: bool
     certainty: str
     meaning: str
-    also: str | None
+    alias: str | None
 
 
 def field_spec(
@@ -44,130 +44,130 @@ def field_spec(
     certainty: str,
     meaning: str,
     *,
-    also: str | None = None,
+    alias: str | None = None,
     required: bool = False,
     private: bool = False,
 ) -> Any:
     """Declare a field: its number in the table, wire key, certainty (source/confidence), meaning.
 
-    ``also`` is a second spelling that is understood but never sent. A field that is not
-    ``required`` is None when it was not sent; a ``private`` one is left out of every repr.
+    ``alias`` is a second wire key that is accepted but never sent. A field that is not ``required``
+    is None when it was not sent. A ``private`` field is left out of every repr.
     """
-    metadata = {_ROW: (number, key, certainty, meaning, also)}
+    metadata = {_SPEC: (number, key, certainty, meaning, alias)}
     if required:
         return dataclasses.field(metadata=metadata, repr=not private)
     return dataclasses.field(default=None, metadata=metadata, repr=not private)
 
 
 def field_specs(cls: type[Any]) -> tuple[FieldSpec, ...]:
-    """The rows of a message class, in the order of the protocol's table."""
-    if cls not in _TABLES:
-        found = [_row(cls, entry) for entry in dataclasses.fields(cls) if _ROW in entry.metadata]
-        _TABLES[cls] = tuple(sorted(found, key=lambda entry: entry.number))
-    return _TABLES[cls]
+    """Return the field specs of a message class, in the order of the protocol's table."""
+    if cls not in _CACHE:
+        found = [_read_spec(cls, one) for one in dataclasses.fields(cls) if _SPEC in one.metadata]
+        _CACHE[cls] = tuple(sorted(found, key=lambda spec: spec.number))
+    return _CACHE[cls]
 
 
-def _row(cls: type[Any], entry: dataclasses.Field[Any]) -> FieldSpec:
-    number, key, certainty, meaning, also = entry.metadata[_ROW]
-    codec = _codec(cls, entry.name, str(entry.type))
+def _read_spec(cls: type[Any], entry: dataclasses.Field[Any]) -> FieldSpec:
+    number, key, certainty, meaning, alias = entry.metadata[_SPEC]
+    codec = _find_codec(cls, entry.name, str(entry.type))
     required = entry.default is dataclasses.MISSING
-    return FieldSpec(entry.name, key, number, codec, required, certainty, meaning, also)
+    return FieldSpec(entry.name, key, number, codec, required, certainty, meaning, alias)
 
 
-def _codec(cls: type[Any], name: str, annotation: str) -> type[Any]:
+def _find_codec(cls: type[Any], name: str, annotation: str) -> type[Any]:
     owner = next(base for base in cls.__mro__ if name in vars(base).get("__annotations__", {}))
     type_name = annotation.partition(" | ")[0]
-    if type_name in _PLAIN:
-        return _PLAIN[type_name]
+    if type_name in _PLAIN_TYPES:
+        return _PLAIN_TYPES[type_name]
     codec: type[Any] = vars(sys.modules[owner.__module__])[type_name]
     return codec
 
 
 def decode_fields(cls: type[T], body: Mapping[str, Any], **added: Any) -> T:
-    """Make a message of ``cls`` from its JSON object.
+    """Decode a JSON object into a message of ``cls``.
 
-    A field that was not sent is None. Keys without a row, and values no row can hold, are kept
-    as they came in ``extra``: one bad field costs that field alone. ``added`` are fields the
-    receiver knows.
+    A field that was not sent is None. Keys without a field spec, and values that the type cannot
+    hold, are kept unchanged in ``extra``: one damaged optional field affects only itself. ``added``
+    are fields that the receiver sets.
 
-    Raises ProtocolError when ``body`` is no object or a required field is missing or damaged.
+    Raises ProtocolError when ``body`` is not an object, or a required field is missing or damaged.
     """
     if issubclass(cls, PackedMessage) and type(body) is dict:
-        shapes: Layouts = _shapes(cls)  # type: ignore[arg-type]  # a class is hashable
-        message: T | None = shapes.message(body, added)
+        layouts: Layouts = _layouts(cls)  # type: ignore[arg-type]  # a class is hashable
+        message: T | None = layouts.decode(body, added)
         if message is not None:
             return message
-    return _decode_with_care(cls, body, added)
+    return _decode_each_field(cls, body, added)
 
 
 @functools.lru_cache(maxsize=None)
-def _shapes(cls: type[Any]) -> Layouts:
-    entries = field_specs(cls)
-    names = {entry.key: (entry.name, entry.codec) for entry in entries}
-    return Layouts(cls, names, [entry.key for entry in entries if entry.required])
+def _layouts(cls: type[Any]) -> Layouts:
+    specs = field_specs(cls)
+    names = {spec.key: (spec.name, spec.codec) for spec in specs}
+    return Layouts(cls, names, [spec.key for spec in specs if spec.required])
 
 
-def _decode_with_care(cls: type[T], body: Mapping[str, Any], added: Mapping[str, Any]) -> T:
+def _decode_each_field(cls: type[T], body: Mapping[str, Any], added: Mapping[str, Any]) -> T:
     if not isinstance(body, Mapping):
-        raise ProtocolError(f"{cls.__name__}: an object was expected, not {type(body).__name__}")
+        raise ProtocolError(f"{cls.__name__}: expected an object, not {type(body).__name__}")
     values: dict[str, Any] = dict(added)
-    taken = set()
-    for entry in field_specs(cls):
-        key = entry.key
+    decoded = set()
+    for spec in field_specs(cls):
+        key = spec.key
         raw = body.get(key, _ABSENT)
-        value = _value(entry.codec, raw)
-        if value is None and entry.also is not None:
-            key = entry.also
-            value = _value(entry.codec, body.get(key, _ABSENT))
+        value = _convert(spec.codec, raw)
+        if value is None and spec.alias is not None:
+            key = spec.alias
+            value = _convert(spec.codec, body.get(key, _ABSENT))
         if value is not None:
-            values[entry.name] = value
-            taken.add(key)
-        elif entry.required:
-            state = "is missing" if raw is _ABSENT else "holds no integer"
-            raise ProtocolError(f"{cls.__name__}: {entry.key} {state}")
-    values["extra"] = {key: value for key, value in body.items() if key not in taken}
+            values[spec.name] = value
+            decoded.add(key)
+        elif spec.required:
+            problem = "is missing" if raw is _ABSENT else "is not an integer"
+            raise ProtocolError(f"{cls.__name__}: {spec.key} {problem}")
+    values["extra"] = {key: value for key, value in body.items() if key not in decoded}
     return cls(**values)
 
 
-def _value(codec: type[Any], raw: Any) -> Any:
+def _convert(codec: type[Any], raw: Any) -> Any:
     if codec is str:
         return raw if isinstance(raw, str) else None
-    if type(raw) is int and -LIMIT <= raw < LIMIT:
+    if type(raw) is int and -INTEGER_LIMIT <= raw < INTEGER_LIMIT:
         return codec(raw)
     return None
 
 
 def encode_fields(message: Any) -> dict[str, Any]:
-    """The JSON object of a message: what was not sent is left out, what was unknown comes back."""
+    """Return the JSON object of a message, without fields that are None and with ``extra``."""
     body: dict[str, Any] = {}
-    for entry in field_specs(type(message)):
-        value = getattr(message, entry.name)
+    for spec in field_specs(type(message)):
+        value = getattr(message, spec.name)
         if value is not None:
-            body[entry.key] = value if entry.codec is str else int(value)
+            body[spec.key] = value if spec.codec is str else int(value)
     body.update(message.extra)
     return body
 
 
 def to_json(message: Any) -> dict[str, Any]:
-    """What a message means, field by field, in plain JSON types; unsent fields are left out."""
+    """Return the meaning of each field in plain JSON types; fields that are None are left out."""
     result = {}
-    for entry in field_specs(type(message)):
-        value = getattr(message, entry.name)
+    for spec in field_specs(type(message)):
+        value = getattr(message, spec.name)
         if value is not None:
-            result[entry.name] = value if entry.codec in (int, str) else value.reading
+            result[spec.name] = value if spec.codec in (int, str) else value.to_json()
     return result
 
 
 def require_integer(body: Mapping[str, Any], key: str, lowest: int, highest: int) -> int:
-    """The integer under ``key``. Raises ProtocolError when there is none within the range."""
+    """Return the integer under ``key``. Raises ProtocolError when none is there in the range."""
     value = body.get(key)
     if type(value) is not int or not lowest <= value <= highest:
-        raise ProtocolError(f"{key} holds no integer from {lowest} to {highest}")
+        raise ProtocolError(f"{key} is not an integer from {lowest} to {highest}")
     return value
 
 
 def require_list(body: Any, key: str) -> list[Any]:
-    """The list under ``key``. Raises ProtocolError when there is none."""
+    """Return the list under ``key``. Raises ProtocolError when there is none."""
     value = body.get(key) if isinstance(body, Mapping) else None
     if not isinstance(value, list):
         raise ProtocolError(f"{key} is not a list")
@@ -175,7 +175,7 @@ def require_list(body: Any, key: str) -> list[Any]:
 
 
 def require_object(value: Any, name: str) -> Mapping[str, Any]:
-    """The value as an object. Raises ProtocolError, naming it, when it is none."""
+    """Return ``value`` if it is an object. Raises ProtocolError with ``name`` otherwise."""
     if not isinstance(value, Mapping):
         raise ProtocolError(f"{name} is not an object")
     return value

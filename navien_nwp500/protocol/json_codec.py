@@ -1,7 +1,7 @@
-"""JSON text to values, by the quickest parser there is.
+"""JSON parsing with the fastest installed parser.
 
-Whatever the parser, the values are those of ``json.loads``: a quick answer is taken only where all
-parsers agree, and every doubt is settled by ``json.loads`` itself.
+Results are always those of ``json.loads``: the result of a fast parser is used only where all
+parsers agree; otherwise ``json.loads`` parses the text again.
 """
 
 from __future__ import annotations
@@ -12,44 +12,44 @@ from typing import Any, Callable
 
 Parser = Callable[[bytes], Any]
 
-#: Beyond so many objects and lists inside each other parsers differ in what they accept.
-DEPTH = 16
-#: What every parser reads as the same.
-_ALIKE = {int, str, bool, type(None)}
+#: Parsers differ in how deeply nested objects and lists they accept.
+MAX_DEPTH = 16
+#: Types that every parser reads alike.
+_PORTABLE_TYPES = {int, str, bool, type(None)}
 
 
-def _plain(payload: bytes) -> Any:
-    # As json.loads, without its search for the encoding: text that is whole JSON in UTF-8 is
-    # no other JSON in UTF-16, where each ASCII character has a NUL.
+def _parse_with_json(payload: bytes) -> Any:
+    # json.loads without its detection of the encoding: text that is valid JSON in UTF-8 is never
+    # valid in UTF-16, where each ASCII character has a NUL.
     text = payload.decode()
     value, end = _DECODER.raw_decode(text)
     if end != len(text):
-        raise ValueError("more than one value, or a blank at the end")
+        raise ValueError("more than one value, or white space at the end")
     return value
 
 
 def _checked(parse: Parser) -> Parser:
     def checked(payload: bytes) -> Any:
         value = parse(payload)
-        if type(value) not in (dict, list) or not ordinary(value):
+        if type(value) not in (dict, list) or not is_portable(value):
             raise ValueError("parsers may differ")
         return value
 
     return checked
 
 
-def ordinary(value: Any, depth: int = DEPTH) -> bool:
-    """Whether an object or list holds no fraction and nothing deep.
+def is_portable(value: Any, depth: int = MAX_DEPTH) -> bool:
+    """Return True if an object or list holds no float and no deep nesting.
 
-    What json reads as an integer of any length is a fraction to others where it passes 64 bits.
+    An integer beyond 64 bits, which json reads exactly, is a float to other parsers.
     """
     inner = value.values() if type(value) is dict else value
-    kinds = set(map(type, inner))
-    if kinds <= _ALIKE:
+    types = set(map(type, inner))
+    if types <= _PORTABLE_TYPES:
         return True
-    if float in kinds or not depth:
+    if float in types or not depth:
         return False
-    return all([ordinary(part, depth - 1) for part in inner if type(part) in (dict, list)])
+    return all([is_portable(part, depth - 1) for part in inner if type(part) in (dict, list)])
 
 
 def _installed() -> dict[str, Parser]:
@@ -59,18 +59,18 @@ def _installed() -> dict[str, Parser]:
             found[name] = _checked(getattr(importlib.import_module(name), parse))
         except ImportError:
             continue
-    return {**found, "json": _plain}
+    return {**found, "json": _parse_with_json}
 
 
 _DECODER = json.JSONDecoder()
-#: The parsers that are installed, the quickest first.
+#: The installed parsers, the fastest first.
 PARSERS = _installed()
-QUICKEST = next(iter(PARSERS.values()))
+FASTEST = next(iter(PARSERS.values()))
 
 
 def loads(payload: bytes, parser: Parser | None = None) -> Any:
-    """The value of a JSON text. Raises ValueError and RecursionError as ``json.loads`` does."""
+    """Parse a JSON text. Raises ValueError and RecursionError as ``json.loads`` does."""
     try:
-        return (parser or QUICKEST)(payload)
+        return (parser or FASTEST)(payload)
     except (ValueError, RecursionError):
         return json.loads(payload)

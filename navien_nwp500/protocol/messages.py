@@ -1,8 +1,8 @@
-"""Whole messages, without input or output: topics, envelopes, binary frames.
+"""Topics, envelopes and binary frames of whole messages, without I/O.
 
-Client and simulator both read it, each its half. Facts: PROTOCOL 3 (topics), PROTOCOL 4
-(envelope), PROTOCOL 5 (commands); the binary header is given by the design this library was asked for,
-the layout after it is this project's own.
+The client builds requests and parses responses; the simulator does the reverse. Sources: PROTOCOL 3
+(topics), PROTOCOL 4 (envelope), PROTOCOL 5 (commands). The binary header was specified for this
+library; the layout after it is this project's own (PROTOCOL 4.5).
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from .status import DeviceStatus
 
 DEVICE_TYPE = 52
 PROTOCOL_VERSION = 2
-#: AWS IoT Core carries no larger payload (PROTOCOL 2.3).
+#: Largest payload that AWS IoT Core accepts (PROTOCOL 2.3).
 MAX_PAYLOAD = 128 * 1024
 
-#: What caused a push that answers nothing (``status.command``, PROTOCOL 5.4).
+#: Causes of pushed messages (``status.command``, PROTOCOL 5.4).
 SNAPSHOT = 0
 DEMAND_CHANGED = 0x04000004
 OPERATION_MODE_CHANGED = 0x04000013
@@ -35,7 +35,7 @@ LOAD_SWITCHED = 0x0400001C
 
 @dataclass(frozen=True)
 class Address:
-    """Which heater, as requests and topics name it."""
+    """Identity of a heater in requests and topics."""
 
     mac_address: str
     additional_value: str
@@ -44,7 +44,7 @@ class Address:
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[0-9a-f]{12}", self.mac_address):
-            raise ProtocolError("a MAC address is 12 lower-case hexadecimal digits")
+            raise ProtocolError("a MAC address must be 12 lower-case hexadecimal digits")
 
     def __repr__(self) -> str:
         return f"Address(…{self.mac_address[-4:]})"
@@ -57,23 +57,23 @@ class Address:
         return f"cmd/{self.device_type}/navilink-{self.mac_address}"
 
     def command_topic(self, suffix: str) -> str:
-        """Where this heater listens for a command."""
+        """Return the topic on which this heater receives a command."""
         return f"{self.topic}/{suffix}"
 
     @property
     def push_topic(self) -> str:
-        """Where this heater publishes what nobody asked for (inferred, PROTOCOL 3.4)."""
+        """Topic on which this heater publishes pushed updates (inferred, PROTOCOL 3.4)."""
         return f"{self.topic}/res"
 
     @property
     def filter(self) -> str:
-        """Everything about this heater: its pushes, and the requests and answers of anybody."""
+        """Topic filter for this heater: its pushes, and requests and responses of all clients."""
         return f"{self.topic}/#"
 
 
 @dataclass(frozen=True)
 class ReplyAddress:
-    """Who asks: the names an answer comes back under."""
+    """Identity of the client in response topics."""
 
     client_id: str
     user_seq: int
@@ -82,17 +82,17 @@ class ReplyAddress:
         return f"cmd/{address.device_type}/{address.home_seq}/{self.user_seq}/{self.client_id}"
 
     def reply_topic(self, address: Address, command: Command) -> str:
-        """Where the answer is to go; the heater uses it unchanged."""
+        """Return the response topic of a command; the heater uses it unchanged."""
         return f"{self.reply_root(address)}/{command.reply_suffix}"
 
     def reply_filter(self, address: Address) -> str:
-        """All answers to this requester; ``res/#`` matches ``res`` itself."""
+        """Return the topic filter for all responses; ``res/#`` matches ``res`` itself."""
         return f"{self.reply_root(address)}/res/#"
 
 
 @dataclass(frozen=True)
 class Frame:
-    """What goes over the broker: a topic and its bytes."""
+    """MQTT message: topic and payload."""
 
     topic: str
     payload: bytes
@@ -100,7 +100,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Request:
-    """A command to a heater, as it arrives there. ``session_id`` is empty in a binary frame."""
+    """Command as the heater receives it. ``session_id`` is empty in a binary frame."""
 
     topic: str
     code: int
@@ -115,39 +115,39 @@ class Request:
 
 @dataclass(frozen=True)
 class Message:
-    """An answer or a push of a heater. ``body`` is its ``response`` object."""
+    """Response or pushed message of a heater. ``body`` is its ``response`` object."""
 
     topic: str
     mac_address: str | None
     client_id: str
     session_id: str
     body: Mapping[str, Any] = field(repr=False)
-    #: The code a binary frame answers; JSON answers are known by their session id.
+    #: Code of the answered command in a binary frame; JSON responses have a session id instead.
     binary_code: int | None = None
 
     @property
     def fail_code(self) -> int | None:
-        """Why the heater refused a control; None when this is no refusal (PROTOCOL 4.4)."""
+        """Code with which the heater rejected a control; None otherwise (PROTOCOL 4.4)."""
         code = self.body.get("failCode")
         return code if type(code) is int else None
 
     @cached_property
     def status(self) -> DeviceStatus | None:
-        """Its status, decoded once for everybody; None when it carries none.
+        """Status, decoded once on first use; None when the message contains none.
 
-        ``device_connected`` is 2: the heater has just answered over MQTT. Raises ProtocolError.
+        ``device_connected`` is 2: the heater has just responded over MQTT. Raises ProtocolError.
         """
         found = self.body.get("status")
         return None if found is None else decode_fields(DeviceStatus, found, device_connected=2)
 
     @cached_property
     def features(self) -> DeviceFeatures | None:
-        """Its features, decoded; None when it carries none. Raises ProtocolError."""
+        """Features, decoded on first use; None when there are none. Raises ProtocolError."""
         found = self.body.get("feature")
         return None if found is None else decode_fields(DeviceFeatures, found)
 
 
-# JSON, as the live service speaks it
+# JSON, which the live service uses
 
 
 def build_request(
@@ -157,7 +157,7 @@ def build_request(
     session_id: str,
     body: Mapping[str, Any] | None = None,
 ) -> Frame:
-    """Wrap a command for a heater (PROTOCOL 4.1)."""
+    """Build the request of a command (PROTOCOL 4.1)."""
     topic = address.command_topic(command.suffix)
     envelope = {
         "clientID": requester.client_id,
@@ -176,16 +176,16 @@ def build_request(
     return Frame(topic, _dump(envelope))
 
 
-def build_reply(asked: Request, address: Address, body: Mapping[str, Any]) -> Frame:
-    """Wrap a heater's answer: to the topic the request named, with its ids (PROTOCOL 4.2)."""
-    payload = _response(asked.client_id, asked.session_id, asked.topic, address, body)
-    return Frame(asked.reply_topic, payload)
+def build_reply(request: Request, address: Address, body: Mapping[str, Any]) -> Frame:
+    """Build the response to a request: on its response topic, with its ids (PROTOCOL 4.2)."""
+    payload = _response(request.client_id, request.session_id, request.topic, address, body)
+    return Frame(request.reply_topic, payload)
 
 
 def build_push(address: Address, client_id: str, count: int, body: Mapping[str, Any]) -> Frame:
-    """Wrap what a heater says unasked: its session id is one digit, counting (PROTOCOL 4.3)."""
-    asked = address.command_topic(STATUS.suffix)
-    payload = _response(client_id, str(count % 10), asked, address, body)
+    """Build a pushed message: its session id is one digit that counts (PROTOCOL 4.3)."""
+    topic = address.command_topic(STATUS.suffix)
+    payload = _response(client_id, str(count % 10), topic, address, body)
     return Frame(address.push_topic, payload)
 
 
@@ -209,10 +209,10 @@ def _response(
 
 
 def parse_message(topic: str, payload: bytes) -> Message | None:
-    """Understand what came from the broker; None when it is nobody's answer but a request.
+    """Parse a received message; None if it is a request and not a response.
 
-    Requests of anybody, ours too, come back through the device's wildcard and carry no
-    ``response`` (PROTOCOL 3.7). Raises ProtocolError when it cannot be understood.
+    Requests of all clients, our own included, come back through the wildcard subscription and
+    contain no ``response`` (PROTOCOL 3.7). Raises ProtocolError if the message is malformed.
     """
     if _is_binary(payload):
         if not topic.endswith("/res"):
@@ -225,7 +225,7 @@ def parse_message(topic: str, payload: bytes) -> Message | None:
     if body is None:
         return None
     if not isinstance(body, dict):
-        raise ProtocolError("response is no object")
+        raise ProtocolError("response is not an object")
     mac = body.get("macAddress")
     return Message(
         topic,
@@ -237,9 +237,9 @@ def parse_message(topic: str, payload: bytes) -> Message | None:
 
 
 def parse_request(topic: str, payload: bytes) -> Request | None:
-    """Understand a command, on the heater's side; None when it is an answer.
+    """Parse a command on the heater's side; None if it is a response.
 
-    A binary frame names nobody, so its answer goes to the heater's push topic.
+    A binary frame names no client, so its response goes to the heater's push topic.
     """
     mac = _mac_in(topic) or ""
     if _is_binary(payload):
@@ -253,7 +253,7 @@ def parse_request(topic: str, payload: bytes) -> Request | None:
         return None
     command = body.get("command")
     if type(command) is not int:
-        raise ProtocolError("request names no command")
+        raise ProtocolError("the request contains no command")
     return Request(
         topic,
         command,
@@ -269,15 +269,15 @@ def parse_request(topic: str, payload: bytes) -> Request | None:
 def decode_status(payload: bytes | str) -> DeviceStatus:
     """Decode one status from a whole message, a bare status object, or a binary frame.
 
-    The format is recognised by its content. ``device_connected`` stays None: a stored payload
-    does not tell. Raises ProtocolError for anything else.
+    The format is recognised by its content. ``device_connected`` stays None, because a stored
+    payload does not contain it. Raises ProtocolError for anything else.
     """
-    # A lone surrogate cannot be encoded; "?" in its place is no more JSON than it was.
+    # A lone surrogate cannot be encoded; with "?" in its place the text stays invalid JSON.
     data = payload.encode(errors="replace") if isinstance(payload, str) else bytes(payload)
     if _is_binary(data):
         code, body = _parse_binary(data)
         if code != STATUS.code:
-            raise ProtocolError(f"a binary frame of command {code} holds no status")
+            raise ProtocolError(f"a binary frame of command {code} contains no status")
         return decode_fields(DeviceStatus, _binary_values(body))
     found: Any = _load(data)
     for key in ("response", "status"):
@@ -286,7 +286,7 @@ def decode_status(payload: bytes | str) -> DeviceStatus:
 
 
 def encode_status(status: DeviceStatus) -> bytes:
-    """The bare JSON object of a status, as inside a message."""
+    """Encode a status as the bare JSON object that a message contains."""
     return _dump(encode_fields(status))
 
 
@@ -296,13 +296,13 @@ def _dump(value: Any) -> bytes:
 
 def _load(payload: bytes) -> dict[str, Any]:
     if len(payload) > MAX_PAYLOAD:
-        raise ProtocolError(f"{len(payload)} bytes, more than AWS IoT carries ({MAX_PAYLOAD})")
+        raise ProtocolError(f"{len(payload)} bytes, more than AWS IoT Core accepts ({MAX_PAYLOAD})")
     try:
         value = json_codec.loads(payload)
     except (ValueError, RecursionError) as error:
-        raise ProtocolError(f"no JSON: {type(error).__name__}") from error
+        raise ProtocolError(f"not valid JSON: {type(error).__name__}") from error
     if not isinstance(value, dict):
-        raise ProtocolError(f"an object was expected, not {type(value).__name__}")
+        raise ProtocolError(f"expected an object, not {type(value).__name__}")
     return value
 
 
@@ -321,27 +321,29 @@ _HEADER = struct.Struct(">I4s")
 
 
 def build_binary_request(command: Command, address: Address, payload: bytes = b"") -> Frame:
-    """A command as a binary frame."""
+    """Build a command as a binary frame."""
     device_id = address.mac_address.encode()[:4].ljust(4, b"\0")
     header = _HEADER.pack(command.code, device_id)
     return Frame(address.command_topic(command.suffix), header + payload)
 
 
-def build_binary_reply(asked: Request, address: Address, status: DeviceStatus) -> Frame:
-    """A heater's status answer to a binary command."""
-    return Frame(asked.reply_topic, encode_binary_status(status, address.mac_address))
+def build_binary_reply(request: Request, address: Address, status: DeviceStatus) -> Frame:
+    """Build the status response to a binary command."""
+    return Frame(request.reply_topic, encode_binary_status(status, address.mac_address))
 
 
 def encode_binary_status(status: DeviceStatus, device_id: str) -> bytes:
-    """A status as a binary frame: every field in the table's order, a signed 32-bit integer.
+    """Encode a status as a binary frame: signed 32-bit integers in the order of the field table.
 
-    It ends before the first field that was not sent; what ``extra`` holds has no place in it.
-    Raises ProtocolError when a later field was sent, or a value needs more than 32 bits.
+    It ends before the first field that is None; ``extra`` is left out. Raises ProtocolError if a
+    later field is not None, or a value needs more than 32 bits.
     """
     values = [getattr(status, entry.name) for entry in field_specs(DeviceStatus)]
     count = values.index(None) if None in values else len(values)
     if any(value is not None for value in values[count:]):
-        raise ProtocolError(f"a gap before field {count + 1} cannot be said in a binary frame")
+        raise ProtocolError(
+            f"a binary frame cannot leave out field {count + 1}, because a later field has a value"
+        )
     try:
         body = struct.pack(f">{count}i", *values[:count])
     except struct.error as error:

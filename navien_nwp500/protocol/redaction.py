@@ -1,7 +1,7 @@
-"""What must not be told: masks for everything that is logged or saved.
+"""Masking of private data in everything that is logged or saved.
 
-``KEYS`` names the fields whose values identify a person, a home or a heater, or open a door;
-``PATTERNS`` finds such values in running text, where a foreign error may have put them.
+``FIELD_MASKS`` names the fields whose values identify a person, a home or a heater, or grant access.
+``PATTERNS`` finds such values in text, for example in an error of another library.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Any, Mapping, NamedTuple
 
 MASK = "***"
 
-#: Key -> what stands in its place.
-KEYS: Mapping[str, str] = {
+#: Mask by key.
+FIELD_MASKS: Mapping[str, str] = {
     **dict.fromkeys(
         (
             "password",
@@ -52,7 +52,7 @@ KEYS: Mapping[str, str] = {
             "longitude",
             "altitude",
             "zipCode",
-            # Whose electricity, by which plan: a region of the map.
+            # Utility and rate plan tell the region.
             "utility",
             "name",
         ),
@@ -65,10 +65,10 @@ KEYS: Mapping[str, str] = {
 
 
 class Pattern(NamedTuple):
-    """What a kind of secret looks like in running text, and what stands in its place."""
+    """Regular expression for one kind of secret in text, and its mask."""
 
     kind: str
-    form: re.Pattern[str]
+    regex: re.Pattern[str]
     mask: str
 
 
@@ -91,17 +91,17 @@ PATTERNS: tuple[Pattern, ...] = (
 
 
 def mask_text(text: str) -> str:
-    """The text with whatever looks like a secret or an identity masked."""
-    for _, form, mask in PATTERNS:
-        text = form.sub(mask, text)
+    """Mask everything in a text that looks like a secret or an identity."""
+    for _, regex, mask in PATTERNS:
+        text = regex.sub(mask, text)
     return text
 
 
 def mask_values(value: Any) -> Any:
-    """A JSON value with the values of ``KEYS`` masked, and texts masked as ``mask_text`` does."""
+    """Mask a JSON value: values of ``FIELD_MASKS`` by key, other texts with ``mask_text``."""
     if isinstance(value, Mapping):
         return {
-            key: mask_value(key, inner) if key in KEYS else mask_values(inner)
+            key: mask_value(key, inner) if key in FIELD_MASKS else mask_values(inner)
             for key, inner in value.items()
         }
     if isinstance(value, list):
@@ -110,19 +110,19 @@ def mask_values(value: Any) -> Any:
 
 
 def mask_value(key: str, value: Any) -> Any:
-    """What stands in place of a value under a key of ``KEYS``: a number for a number."""
+    """Mask a value under a key of ``FIELD_MASKS``; a number becomes a number."""
     if isinstance(value, Mapping):
         return mask_values(value)
     if isinstance(value, list):
         return [mask_value(key, inner) for inner in value]
-    mask = KEYS[key]
+    mask = FIELD_MASKS[key]
     if isinstance(value, (int, float)):
         return int(mask) if mask.isdigit() else 0
     return None if value is None else mask
 
 
-class _Masking(logging.Filter):
-    """Masks a record before any handler sees it, its traceback too."""
+class _MaskingFilter(logging.Filter):
+    """Logging filter that masks message and traceback before any handler gets the record."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.msg, record.args = mask_text(record.getMessage()), None
@@ -135,8 +135,8 @@ _FORMATTER = logging.Formatter()
 
 
 def logger(name: str) -> logging.Logger:
-    """The logger of a module; whatever it is given leaves it masked."""
+    """Return the logger of a module, with masking of all its records."""
     found = logging.getLogger(name)
-    if not any(isinstance(one, _Masking) for one in found.filters):
-        found.addFilter(_Masking())
+    if not any(isinstance(one, _MaskingFilter) for one in found.filters):
+        found.addFilter(_MaskingFilter())
     return found

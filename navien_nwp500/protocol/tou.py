@@ -1,7 +1,7 @@
-"""Time of use: the plan of prices by month, weekday and time.
+"""Time-of-use plan: prices by month, weekday and time.
 
-Read over REST, written over MQTT. Times are the heater's local time, to the minute; an end is
-inclusive. Source: PROTOCOL 1.10 and 8.4.
+It is read over REST and written over MQTT. Times are the heater's local time, to the minute; an end
+is inclusive (PROTOCOL 1.10, 8.4).
 """
 
 from __future__ import annotations
@@ -28,19 +28,18 @@ from .fields import require_integer, require_list, require_object
 
 Body = Mapping[str, Any]
 
-
-#: So many periods a plan may have of the same months and weekdays, and in all as it is written.
-PERIODS_OF_A_GROUP, PERIODS = 16, 40
-_MOST = 2**31 - 1
-_POINT = 5
+#: Limits for periods of the same months and weekdays, and for all periods as written.
+MAX_PERIODS_PER_GROUP, MAX_PERIODS = 16, 40
+_MAX_PRICE = 2**31 - 1
+_DECIMAL_PLACES = 5
 _EXACT = Context(prec=60, rounding=ROUND_HALF_UP)
 
 
 @dataclass(frozen=True)
 class TOUPeriod:
-    """A range of prices per kWh at a time of some weekdays in some months.
+    """Price range per kWh for a time of day on some weekdays in some months.
 
-    ``end`` is its last minute: 15:59 means up to 16:00. A period does not cross midnight.
+    ``end`` is the last minute: 15:59 means until 16:00. A period does not cross midnight.
     """
 
     months: frozenset[int]
@@ -51,23 +50,23 @@ class TOUPeriod:
     price_max: Decimal
 
     def check(self) -> None:
-        """Raise ValueOutOfRangeError for what must not be written, saying what is allowed."""
+        """Raise ValueOutOfRangeError if this must not be written; the message names what is allowed."""
         if not pack_months(self.months):
-            raise ValueOutOfRangeError("at least one month must be named")
+            raise ValueOutOfRangeError("at least one month must be given")
         check_days(self.days)
         check_time(self.start)
         check_time(self.end)
         if self.end < self.start:
-            raise ValueOutOfRangeError("a period across midnight must be given as two")
+            raise ValueOutOfRangeError("a period across midnight must be given as two periods")
         if _price(self.price_max) < _price(self.price_min):
-            raise ValueOutOfRangeError("the lowest price of a period is above its highest")
+            raise ValueOutOfRangeError("the lowest price of a period is above its highest price")
 
 
 @dataclass(frozen=True)
 class TOUInfo:
-    """A time-of-use plan as the cloud keeps it; what it did not say is None.
+    """Time-of-use plan as the cloud stores it; a missing value is None.
 
-    ``register_path``: ``bt`` when the plan was written over Bluetooth at set-up, else ``wifi``.
+    ``register_path`` is ``bt`` if the plan was written over Bluetooth at set-up, else ``wifi``.
     """
 
     name: str | None
@@ -81,7 +80,7 @@ class TOUInfo:
 
 
 def decode_tou(data: Body) -> TOUInfo:
-    """Read the ``data`` of the REST answer, prices exactly. Raises ProtocolError."""
+    """Decode the ``data`` of the REST response with exact prices. Raises ProtocolError."""
     info = require_object(require_object(data, "data").get("touInfo"), "touInfo")
     periods = []
     for season in require_list(info, "schedule"):
@@ -104,12 +103,12 @@ def decode_tou(data: Body) -> TOUInfo:
 def _text(body: Body, key: str) -> str | None:
     value = body.get(key)
     if value is not None and not isinstance(value, str):
-        raise ProtocolError(f"{key} is not a text")
+        raise ProtocolError(f"{key} is not text")
     return value
 
 
 def _zip_code(info: Body) -> str | None:
-    # A number in replies, which has lost its leading zeros; a text in requests (PROTOCOL 1.10).
+    # A number without leading zeros in responses, text in requests (PROTOCOL 1.10).
     if type(info.get("zipCode")) is int:
         return f"{require_integer(info, 'zipCode', 0, 99999):05d}"
     return _text(info, "zipCode")
@@ -129,7 +128,7 @@ def _read_period(months: frozenset[int], interval: Any) -> TOUPeriod:
         raise ProtocolError("a period ends before it starts")
     point = require_integer(body, "decimalPoint", 0, 10)
     low, high = (
-        Decimal(f"{require_integer(body, key, 0, _MOST)}E-{point}")
+        Decimal(f"{require_integer(body, key, 0, _MAX_PRICE)}E-{point}")
         for key in ("priceMin", "priceMax")
     )
     return TOUPeriod(months, days, start, end, low, high)
@@ -137,10 +136,16 @@ def _read_period(months: frozenset[int], interval: Any) -> TOUPeriod:
 
 def _price(price: Decimal) -> int:
     if not isinstance(price, Decimal) or not price.is_finite():
-        raise ValueOutOfRangeError('a price is a Decimal, such as Decimal("0.34831")')
-    if not 0 <= price <= Decimal(f"{_MOST}E-{_POINT}"):
-        raise ValueOutOfRangeError(f"a price is from 0 to {_MOST // 10**_POINT} per kWh")
-    return int(price.quantize(Decimal(f"1E-{_POINT}"), context=_EXACT).scaleb(_POINT, _EXACT))
+        raise ValueOutOfRangeError('a price must be a Decimal, such as Decimal("0.34831")')
+    if not 0 <= price <= Decimal(f"{_MAX_PRICE}E-{_DECIMAL_PLACES}"):
+        raise ValueOutOfRangeError(
+            f"a price must be from 0 to {_MAX_PRICE // 10**_DECIMAL_PLACES} per kWh"
+        )
+    return int(
+        price.quantize(Decimal(f"1E-{_DECIMAL_PLACES}"), context=_EXACT).scaleb(
+            _DECIMAL_PLACES, _EXACT
+        )
+    )
 
 
 def _interval(period: TOUPeriod) -> dict[str, int]:
@@ -153,7 +158,7 @@ def _interval(period: TOUPeriod) -> dict[str, int]:
         "endMinute": period.end.minute,
         "priceMin": _price(period.price_min),
         "priceMax": _price(period.price_max),
-        "decimalPoint": _POINT,
+        "decimalPoint": _DECIMAL_PLACES,
     }
 
 
@@ -164,8 +169,8 @@ def _by_season(periods: Iterable[TOUPeriod]) -> dict[int, list[dict[str, int]]]:
     return seasons
 
 
-def _calendar_years(season: int) -> list[int]:
-    # A season across the year's end goes over MQTT as two, January's first (PROTOCOL 8.2).
+def _split_at_new_year(season: int) -> list[int]:
+    # A season across the end of the year is sent over MQTT as two, January first (PROTOCOL 8.2).
     months = unpack_months(season)
     if months == EVERY_MONTH or not {1, 12} <= months:
         return [season]
@@ -174,23 +179,23 @@ def _calendar_years(season: int) -> list[int]:
 
 
 def encode_tou_mqtt(periods: Iterable[TOUPeriod]) -> list[dict[str, int]]:
-    """The ``reservation`` list of a time-of-use write, season by season.
+    """Encode the ``reservation`` list of a time-of-use write, season by season.
 
-    Prices are exact to 5 decimal places, rounded half up beyond. Raises ValueOutOfRangeError for
-    a period that cannot be written; whether they make a whole plan :func:`check_tou` tells.
+    Prices are rounded half up to 5 decimal places. Raises ValueOutOfRangeError for a period that
+    cannot be written; :func:`check_tou` checks the plan as a whole.
     """
     return [
         {"season": part, **interval}
         for season, intervals in _by_season(periods).items()
-        for part in _calendar_years(season)
+        for part in _split_at_new_year(season)
         for interval in intervals
     ]
 
 
 def encode_tou_rest(info: TOUInfo) -> dict[str, Any]:
-    """The ``touInfo`` of the cloud's PUT; prices as in :func:`encode_tou_mqtt`.
+    """Encode the ``touInfo`` of the cloud's PUT; prices as in :func:`encode_tou_mqtt`.
 
-    Raises ValueOutOfRangeError when a period cannot be written, or name, utility or ZIP is None.
+    Raises ValueOutOfRangeError if a period cannot be written, or name, utility or ZIP is None.
     """
     if info.name is None or info.utility is None or info.zip_code is None:
         raise ValueOutOfRangeError("a plan needs its name, its utility and its ZIP code")
@@ -207,73 +212,77 @@ def encode_tou_rest(info: TOUInfo) -> dict[str, Any]:
 
 
 def check_tou(periods: Sequence[TOUPeriod]) -> None:
-    """Refuse a plan that does not give every minute of the year exactly one period.
+    """Raise ValueOutOfRangeError unless every minute of the year has exactly one period.
 
-    Also refused: no period, more than 16 of the same months and weekdays, more than the 40 the
-    controller's table holds as written over MQTT (PROTOCOL 8.4). Raises ValueOutOfRangeError
-    naming the first gap or overlap, its first and its last minute.
+    The message names the first and last minute of the first gap or overlap. A plan must have 1 to
+    40 periods as written over MQTT, the size of the controller's table, and at most 16 of the same
+    months and weekdays (PROTOCOL 8.4).
     """
     written = len(encode_tou_mqtt(periods))
-    if not 1 <= written <= PERIODS:
-        raise ValueOutOfRangeError(f"a plan has 1 to {PERIODS} periods as written, not {written}")
+    if not 1 <= written <= MAX_PERIODS:
+        raise ValueOutOfRangeError(
+            f"a plan has 1 to {MAX_PERIODS} periods as written, not {written}"
+        )
     groups = Counter((pack_months(period.months), pack_days(period.days)) for period in periods)
     most = max(groups.values())
-    if most > PERIODS_OF_A_GROUP:
+    if most > MAX_PERIODS_PER_GROUP:
         raise ValueOutOfRangeError(
-            f"{most} periods have the same months and weekdays; {PERIODS_OF_A_GROUP} are allowed"
+            f"{most} periods have the same months and weekdays; {MAX_PERIODS_PER_GROUP} are allowed"
         )
     for month, name in enumerate(MONTH_NAMES, 1):
         for day in Weekday:
-            mine = [p for p in periods if month in p.months and day in p.days]
-            _check_cover(f"{day.name.title()} in {name}", mine)
+            matching = [p for p in periods if month in p.months and day in p.days]
+            _check_coverage(f"{day.name.title()} in {name}", matching)
 
 
-def _check_cover(where: str, periods: Iterable[TOUPeriod]) -> None:
+def _check_coverage(where: str, periods: Iterable[TOUPeriod]) -> None:
     spans = [(_minute(period.start), _minute(period.end)) for period in periods]
-    due = 0
+    expected = 0
     for first, last in [*sorted(spans), (24 * 60, 24 * 60)]:
-        if first > due:
-            raise ValueOutOfRangeError(f"{where}: {_span(due, first - 1)} is not covered")
-        if first < due:
+        if first > expected:
             raise ValueOutOfRangeError(
-                f"{where}: {_span(first, min(last, due - 1))} is covered twice"
+                f"{where}: {_format_minutes(expected, first - 1)} is not covered"
             )
-        due = last + 1
+        if first < expected:
+            raise ValueOutOfRangeError(
+                f"{where}: {_format_minutes(first, min(last, expected - 1))} is covered twice"
+            )
+        expected = last + 1
 
 
 def _minute(time: datetime.time) -> int:
     return time.hour * 60 + time.minute
 
 
-def _span(first: int, last: int) -> str:
+def _format_minutes(first: int, last: int) -> str:
     return " to ".join(f"{minute // 60:02d}:{minute % 60:02d}" for minute in (first, last))
 
 
 class PeakWindow(NamedTuple):
-    """From ``start`` until before ``end``, in the heater's local time."""
+    """Peak price window from ``start`` to before ``end``, in the heater's local time."""
 
     start: datetime.datetime
     end: datetime.datetime
 
 
 def peak_windows(periods: Sequence[TOUPeriod], date: datetime.date) -> tuple[PeakWindow, ...]:
-    """The windows that touch a date, in which the heater holds back (PROTOCOL 8.4, 9.12).
+    """Return the windows of a date in which the heater reduces heating (PROTOCOL 8.4, 9.12).
 
-    A day's periods of the highest ``price_max`` are its peak, none when all cost the same;
-    those that meet are one window, also across midnight.
+    The periods of a day with the highest ``price_max`` are its peak; there is none if all cost the
+    same. Adjacent periods are one window, also across midnight.
     """
     one_day = datetime.timedelta(days=1)
     midnight = datetime.datetime(date.year, date.month, date.day)
     joined: list[PeakWindow] = []
-    for near in (midnight - one_day, midnight, midnight + one_day):
-        for window in _peaks(periods, near):
+    for day in (midnight - one_day, midnight, midnight + one_day):
+        for window in _day_peaks(periods, day):
             if joined and window.start <= joined[-1].end:
                 window = PeakWindow(joined[-1].start, max(joined.pop().end, window.end))
             joined.append(window)
     return tuple(w for w in joined if w.start < midnight + one_day and w.end > midnight)
 
 
-def _peaks(periods: Sequence[TOUPeriod], midnight: datetime.datetime) -> list[PeakWindow]:
+def _day_peaks(periods: Sequence[TOUPeriod], midnight: datetime.datetime) -> list[PeakWindow]:
     day = Weekday.of(midnight)
     today = [p for p in periods if midnight.month in p.months and day in p.days]
     prices = {period.price_max for period in today}

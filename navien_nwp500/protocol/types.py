@@ -1,8 +1,7 @@
-"""Integers that know what they mean.
+"""Value types: integers as sent, with properties that give their meaning.
 
-The wire carries nothing but integers. Each type here *is* the integer that was sent and adds its
-meaning as properties; the unit is a constant of the type, never a setting. Source of the scales:
-the conversions table of the protocol (half a degree, tenths, 4 Wh a count).
+Heaters send only integers. Each type *is* the integer that was sent; its properties give unit and
+scale. The unit is a constant of the type, never a setting. Source of the scales: PROTOCOL 6.3.
 """
 
 from __future__ import annotations
@@ -15,39 +14,38 @@ T = TypeVar("T", bound="Temperature")
 
 
 class Quantity(int):
-    """A number as sent. ``physical`` is its value in ``unit``."""
+    """Number as sent; ``physical`` is its value in ``unit``."""
 
     unit: ClassVar[str] = ""
-    #: Raw values met in practice, for documents and tests; others are kept as they come.
+    #: Range seen in practice, for documents and tests; other values are accepted too.
     usual: ClassVar[tuple[int, int]] = (0, 2**31 - 1)
     __slots__ = ()
 
     @property
     def physical(self) -> float:
-        """The value in ``unit``."""
+        """Value in ``unit``."""
         return int(self)
 
-    @property
-    def reading(self) -> Any:
-        """What it means, in plain JSON types."""
+    def to_json(self) -> Any:
+        """Return the meaning in plain JSON types."""
         return self.physical if not self.unit else {self.unit: self.physical}
 
     @property
     def text(self) -> str:
-        """What it means, for a person."""
+        """Meaning as a text for people."""
         # 15 digits, so that 16777219 is not written 1.67772e+07.
         return f"{self.physical:.15g} {self.unit}".rstrip()
 
 
 class Code(Quantity):
-    """A number whose meaning is not known, or not numeric."""
+    """Number whose meaning is unknown, or not numeric."""
 
     usual = (0, 0x7FFFFFFF)
     __slots__ = ()
 
 
 class Bits(Code):
-    """A register of bits."""
+    """Register of bits."""
 
     __slots__ = ()
 
@@ -57,7 +55,7 @@ class Bits(Code):
 
 
 class ErrorCode(Code):
-    """A fault number without the E of the panel; 0 is no fault."""
+    """Error code without the E of the panel; 0 is no error."""
 
     usual = (0, 999)
     __slots__ = ()
@@ -162,7 +160,7 @@ class EnergyCount(Quantity):
 
 
 class Temperature(Quantity):
-    """A temperature in steps of ``1 / per_degree`` degree Celsius."""
+    """Temperature in steps of ``1 / per_degree`` degree Celsius."""
 
     unit = "degC"
     per_degree: ClassVar[int]
@@ -170,12 +168,12 @@ class Temperature(Quantity):
 
     @classmethod
     def from_celsius(cls: type[T], celsius: float) -> T:
-        """Make one from degrees Celsius, to the nearest step."""
+        """Convert degrees Celsius to the nearest step."""
         return cls(round(celsius * cls.per_degree))
 
     @classmethod
     def from_fahrenheit(cls: type[T], fahrenheit: float) -> T:
-        """Make one from degrees Fahrenheit, to the nearest step."""
+        """Convert degrees Fahrenheit to the nearest step."""
         return cls.from_celsius((fahrenheit - 32) / 1.8)
 
     @property
@@ -188,12 +186,11 @@ class Temperature(Quantity):
 
     @property
     def fahrenheit(self) -> float:
-        # Whole numbers to the end, so that 121 half degrees are 140.9 and not 140.90000000000001.
+        # Integers until the division, so that 121 half degrees are 140.9 and not 140.90000000000001.
         steps = self.per_degree
         return (self * 18 + 320 * steps) / (10 * steps)
 
-    @property
-    def reading(self) -> Any:
+    def to_json(self) -> Any:
         return {"celsius": self.celsius, "fahrenheit": self.fahrenheit}
 
     @property
@@ -218,7 +215,7 @@ class DeciCelsius(Temperature):
 
 
 class DeciKelvin(Quantity):
-    """A difference of temperatures in tenths of a kelvin; in Fahrenheit it never gets the +32."""
+    """Temperature difference in tenths of a kelvin; in Fahrenheit it never gets the +32."""
 
     unit = "K"
     usual = (-1000, 1000)
@@ -234,16 +231,15 @@ class DeciKelvin(Quantity):
 
     @property
     def fahrenheit_degrees(self) -> float:
-        """The same difference in Fahrenheit degrees."""
+        """Difference in Fahrenheit degrees."""
         return self * 18 / 100
 
-    @property
-    def reading(self) -> Any:
+    def to_json(self) -> Any:
         return {"kelvin": self.kelvin, "fahrenheit_degrees": self.fahrenheit_degrees}
 
 
 class Version(Quantity):
-    """A firmware version, four bytes packed into one number: 0x0B010000 is 11.1.0.0."""
+    """Firmware version, four bytes in one number: 0x0B010000 is 11.1.0.0."""
 
     usual = (0, 0x7FFFFFFF)
     __slots__ = ()
@@ -252,13 +248,12 @@ class Version(Quantity):
     def text(self) -> str:
         return ".".join(str(byte) for byte in (int(self) & 0xFFFFFFFF).to_bytes(4, "big"))
 
-    @property
-    def reading(self) -> Any:
+    def to_json(self) -> Any:
         return self.text
 
 
 class Choice(IntEnum):
-    """A code with names. A number without a name stays that number, named ``UNKNOWN_<n>``."""
+    """Code with names. A number without a name keeps its value, with the name ``UNKNOWN_<n>``."""
 
     @classmethod
     def _missing_(cls, value: object) -> Any:
@@ -269,21 +264,20 @@ class Choice(IntEnum):
         member._value_ = value
         return member
 
-    # One text on every Python: the number that was sent.
+    # The same text on every Python: the number that was sent.
     __str__ = int.__repr__
     __format__ = int.__format__  # type: ignore[assignment]
 
     @property
-    def name(self) -> str:  # that of the standard library takes four times as long to read
+    def name(self) -> str:  # the standard library's property is four times slower
         return self._name_
 
     @property
     def known(self) -> bool:
-        """Whether this number has a name."""
+        """True if this number has a name."""
         return self._value_ in self._value2member_map_  # type: ignore[attr-defined]
 
-    @property
-    def reading(self) -> Any:
+    def to_json(self) -> Any:
         return self.name.lower()
 
     @property
@@ -292,7 +286,7 @@ class Choice(IntEnum):
 
 
 class Flag(Choice):
-    """A status or capability flag: 1 is off or ready, 2 is on; 0 says nothing."""
+    """Status or capability flag: 1 is off or ready, 2 is on, 0 is unknown."""
 
     UNKNOWN = 0
     READY = 1
@@ -300,17 +294,17 @@ class Flag(Choice):
 
     @property
     def active(self) -> bool:
-        """True for 2 alone: 1 means off."""
+        """True only for 2; 1 means off."""
         return self._value_ == 2
 
     @classmethod
     def of(cls, on: bool) -> Flag:
-        """The flag that says so."""
+        """Return ACTIVE for True, READY for False."""
         return cls.ACTIVE if on else cls.READY
 
 
 class OperationMode(Choice):
-    """What heats right now: bit 32 the heat pump, bit 64 an element."""
+    """Heating in progress: bit 32 the heat pump, bit 64 an element."""
 
     STANDBY = 0
     HEAT_PUMP = 32
@@ -319,7 +313,7 @@ class OperationMode(Choice):
 
 
 class DHWMode(Choice):
-    """The mode a person chose (``dhwOperationSetting``)."""
+    """Selected mode (``dhwOperationSetting``)."""
 
     STANDBY = 0
     HEAT_PUMP = 1
@@ -331,7 +325,7 @@ class DHWMode(Choice):
 
 
 class HeatSource(Choice):
-    """The source in demand (``currentHeatUse``); not a flag."""
+    """Requested heat source (``currentHeatUse``); not a flag."""
 
     NONE = 0
     HEAT_PUMP = 1
@@ -340,7 +334,7 @@ class HeatSource(Choice):
 
 
 class HeatPumpState(Choice):
-    """Where the heat-pump sequencer stands (``currentStatenum``)."""
+    """State of the heat-pump sequencer (``currentStatenum``)."""
 
     IDLE = 20
     PRE_RUN = 30
@@ -351,7 +345,7 @@ class HeatPumpState(Choice):
 
 
 class TouStatus(Choice):
-    """Time of use: 0 off, else on; 1 to 3 fit the price period in force."""
+    """Time of use: 0 off, else on; 1 to 3 are the current price period."""
 
     OFF = 0
     OFF_PEAK = 1
@@ -360,7 +354,7 @@ class TouStatus(Choice):
 
 
 class TouOverride(Choice):
-    """Whether the schedule is followed; means something only while time of use is on."""
+    """Following of the schedule; meaningful only while time of use is on."""
 
     UNKNOWN = 0
     OVERRIDDEN = 1
@@ -368,7 +362,7 @@ class TouOverride(Choice):
 
 
 class RecircMode(Choice):
-    """How recirculation runs, on units that have it."""
+    """Mode of recirculation, on units that have it."""
 
     UNKNOWN = 0
     ALWAYS = 1
@@ -390,7 +384,7 @@ class DrEvent(Choice):
 
 
 class DhwControl(Choice):
-    """How finely the setpoint can be set (``dhwTemperatureSettingUse``); not a flag."""
+    """Resolution of the setpoint (``dhwTemperatureSettingUse``); not a flag."""
 
     UNKNOWN = 0
     DISABLED = 1
@@ -400,14 +394,14 @@ class DhwControl(Choice):
 
 
 class TemperatureType(Choice):
-    """The heater's display preference; it never changes what is sent."""
+    """Unit on the heater's display; it never changes what is sent."""
 
     CELSIUS = 1
     FAHRENHEIT = 2
 
 
 class TempFormula(Choice):
-    """How the maker's app rounds Fahrenheit."""
+    """Rounding of Fahrenheit in the maker's app."""
 
     ASYMMETRIC = 0
     STANDARD = 1

@@ -57,7 +57,7 @@ from support.control_examples import EXAMPLES, Example
 
 LIMIT = 60.0
 ADDRESS = Address("0123456789ab", "1234", 10001)
-CONTROL = [command for command in COMMANDS if command.controls]
+CONTROL = [command for command in COMMANDS if command.is_control]
 
 
 # What is sent (PROTOCOL 5.6 and 4.1)
@@ -210,7 +210,7 @@ MIXING = Command(
     "invented",
     "Mix.",
     mode="mix",
-    parameters=(Parameter("rate", Percent, 0, 80, per=5),),
+    parameters=(Parameter("rate", Percent, 0, 80, step=5),),
     expects=(Expectation("mixing_rate", parameter="rate"),),
 )
 
@@ -693,4 +693,4 @@ async def test_every_row_fails_plainly(manner: str, expected: type[Exception]) -
 def _not(part: commands.Expectation, values: dict[str, int]) -> int:
     wanted = part.value if part.parameter is None else values[part.parameter]
     assert wanted is not None
-    return wanted if part.other else wanted + 1
+    return wanted if part.negated else wanted + 1

@@ -80,7 +80,7 @@ def test_a_fault_that_turns_into_another_is_said_again() -> None:
 
 
 def test_an_unknown_fault_is_an_alert_too() -> None:
-    assert said(AlertWatch(), status(errorCode=555)) == [Alert("error", "E555 unknown fault")]
+    assert said(AlertWatch(), status(errorCode=555)) == [Alert("error", "E555 unknown error code")]
 
 
 def test_a_low_charge_is_said_once_though_it_goes_on_falling() -> None:

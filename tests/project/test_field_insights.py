@@ -11,8 +11,8 @@ import pytest
 
 from support import captures
 
-if not captures.HERE:
-    pytest.skip(captures.ABSENT, allow_module_level=True)
+if not captures.AVAILABLE:
+    pytest.skip(captures.SKIP_REASON, allow_module_level=True)
 
 PAGE = Path(__file__).parents[2] / "docs" / "FIELD_INSIGHTS.md"
 COUNTS_PER_KELVIN = 70.24

@@ -92,7 +92,7 @@ def test_a_full_month_has_its_own_days(year: int, month: int) -> None:
     days = decode_energy_daily(answer(part)).usage
     assert days[-1].date == datetime.date(year, month, length)
     part["data"] = [ITEM] * (length + 1)
-    with pytest.raises(ProtocolError, match="entries where"):
+    with pytest.raises(ProtocolError, match="but only"):
         decode_energy_daily(answer(part))
 
 
@@ -100,18 +100,18 @@ def test_a_leap_day_is_a_day() -> None:
     days = [ITEM] * 29
     february = decode_energy_daily(answer({"year": 2028, "month": 2, "data": days}))
     assert february.usage[-1].date == datetime.date(2028, 2, 29)
-    with pytest.raises(ProtocolError, match="29 entries where 28 are possible"):
+    with pytest.raises(ProtocolError, match="29 entries, but only 28 are possible"):
         decode_energy_daily(answer({"year": 2026, "month": 2, "data": days}))
 
 
 def test_a_thirteenth_month_is_refused() -> None:
-    with pytest.raises(ProtocolError, match="13 entries where 12"):
+    with pytest.raises(ProtocolError, match="13 entries, but only 12"):
         decode_energy_monthly(answer({"year": 2026, "data": [ITEM] * 13}))
 
 
 def test_a_date_twice_is_refused() -> None:
     part = {"year": 2026, "month": 1, "data": [ITEM]}
-    with pytest.raises(ProtocolError, match="2026-01-01 is in the answer twice"):
+    with pytest.raises(ProtocolError, match="2026-01-01 is in the response twice"):
         decode_energy_daily(answer(part, part))
 
 
@@ -147,7 +147,7 @@ def test_a_count_is_an_integer(where: str, key: str) -> None:
 def test_a_date_is_made_of_integers(key: str, wrong: object) -> None:
     body = copy.deepcopy(DAILY)
     body["usage"][0][key] = wrong
-    with pytest.raises(ProtocolError, match=f"{key} holds no integer"):
+    with pytest.raises(ProtocolError, match=f"{key} is not an integer"):
         decode_energy_daily(body)
 
 

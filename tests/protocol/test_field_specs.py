@@ -48,7 +48,7 @@ def test_no_key_has_two_rows() -> None:
     rows = field_specs(DeviceStatus)
     assert len({row.key for row in rows}) == len(rows)
     features = field_specs(DeviceFeatures)
-    spellings = {row.key for row in features} | {row.also for row in features if row.also}
+    spellings = {row.key for row in features} | {row.alias for row in features if row.alias}
     assert len(spellings) == 44
 
 
@@ -114,7 +114,7 @@ def test_a_status_without_one_of_the_core_is_refused_by_name(key: str) -> None:
 @pytest.mark.parametrize("key", CORE)
 @pytest.mark.parametrize("damage", DAMAGE, ids=lambda value: repr(value)[:12])
 def test_a_damaged_core_field_refuses_the_status_by_name(key: str, damage: Any) -> None:
-    with pytest.raises(ProtocolError, match=f"{key} holds no integer"):
+    with pytest.raises(ProtocolError, match=f"{key} is not an integer"):
         status(**{key: damage})
 
 
@@ -163,7 +163,7 @@ def test_zero_is_a_value_and_not_absence() -> None:
 
 @pytest.mark.parametrize("body", [None, [], "status", 3, 2.5, True])
 def test_what_is_no_object_is_refused(body: Any) -> None:
-    with pytest.raises(ProtocolError, match="an object was expected"):
+    with pytest.raises(ProtocolError, match="expected an object"):
         decode_fields(DeviceStatus, body)
 
 
@@ -409,10 +409,10 @@ def test_2_alone_means_online(connected: int | None, online: bool) -> None:
         (990, 0, "E990 condensate overflow"),
         (799, 9, "E799 water leak: sub-code 9"),
         (480, 7, "E480 upper tank sensor: sub-code 7"),
-        (123, 0, "E123 unknown fault"),
-        (123, 4, "E123 unknown fault: sub-code 4"),
-        (7, 0, "E007 unknown fault"),
-        (65535, 0, "E65535 unknown fault"),
+        (123, 0, "E123 unknown error code"),
+        (123, 4, "E123 unknown error code: sub-code 4"),
+        (7, 0, "E007 unknown error code"),
+        (65535, 0, "E65535 unknown error code"),
     ],
 )
 def test_a_fault_is_said_in_words(code: int, sub_code: int, text: str) -> None:

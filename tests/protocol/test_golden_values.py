@@ -203,7 +203,7 @@ NAMES: tuple[tuple[str, type[Choice], dict[int, str]], ...] = (
 )
 def test_a_number_means_what_was_seen(golden: Golden) -> None:
     assert resolves(golden.source)
-    assert golden.value.reading == golden.meaning
+    assert golden.value.to_json() == golden.meaning
     assert golden.value.text == golden.text
     if isinstance(golden.value, Temperature):
         assert golden.value.physical == golden.meaning["celsius"]
@@ -270,7 +270,7 @@ def pinned() -> dict[str, list[str]]:
 
 
 def line(row: FieldSpec) -> str:
-    marks = " core" * row.required + f" or {row.also}" * (row.also is not None)
+    marks = " core" * row.required + f" or {row.alias}" * (row.alias is not None)
     return f"{row.number} {row.key} {row.name} {row.codec.__name__}{marks}"
 
 
@@ -559,10 +559,10 @@ def test_faults_are_those_of_the_protocols_table() -> None:
     ]
     assert len(rows) == 32
     listed = {int(code): (panel, subs.split(), words) for code, panel, subs, words in rows}
-    assert {code: words for code, (_, _, words) in listed.items()} == error_codes.FAULTS
+    assert {code: words for code, (_, _, words) in listed.items()} == error_codes.DESCRIPTIONS
     for code, (panel, subs, words) in listed.items():
         assert error_codes.describe_error(code) == f"{panel} {words}"
-        assert sorted(error_codes.DETAILS.get(code, {})) == [int(sub) for sub in subs]
+        assert sorted(error_codes.SUB_CODES.get(code, {})) == [int(sub) for sub in subs]
         assert len({error_codes.describe_error(code, int(sub)) for sub in subs}) == len(subs)
     assert status(IDLE, errorCode=480, subErrorCode=1).error_text == (
         "E480 upper tank sensor: below its limit"
@@ -710,7 +710,7 @@ def test_a_wish_becomes_the_body_of_its_example(example: Example) -> None:
     # PROTOCOL 5.3, 5.6
     row = ROWS[example.name]
     assert row.body(example.values) == example.body
-    assert row.values(example.param) == example.values
+    assert row.parse_param(example.param) == example.values
 
 
 def test_every_command_has_its_message_here() -> None:
@@ -725,7 +725,7 @@ async def test_a_client_sends_the_queries_and_lists_as_written_here() -> None:
         def emit(self, record: logging.LogRecord) -> None:
             kept.append(record.entry)  # type: ignore[attr-defined]
 
-    log, keeper = logging.getLogger(capture.__name__), Keeper()
+    log, keeper = logging.getLogger("navien_nwp500.traffic"), Keeper()
     log.setLevel(logging.DEBUG)
     log.addHandler(keeper)
     try:

@@ -16,8 +16,8 @@ from hypothesis import given, settings, strategies as st
 from navien_nwp500.exceptions import ProtocolError
 from navien_nwp500.protocol import json_codec, packed
 from navien_nwp500.protocol.fields import (
-    _decode_with_care,
-    _shapes,
+    _decode_each_field,
+    _layouts,
     decode_fields,
     encode_fields,
     field_specs,
@@ -181,7 +181,7 @@ def meaning(decoded: DHWStatus) -> Any:
 
 
 def carefully(cls: type[Any], body: Any, **added: Any) -> Any:
-    return _decode_with_care(cls, body, added)
+    return _decode_each_field(cls, body, added)
 
 
 @MANY
@@ -217,7 +217,7 @@ def test_older_and_newer_firmware_is_decoded_quickly_too(
     body = {row.key: 2 for row in ROWS[:count] if row.key not in gone}
     body.update(more)
     expected = meaning(carefully(DeviceStatus, body))
-    monkeypatch.setattr("navien_nwp500.protocol.fields._decode_with_care", None)
+    monkeypatch.setattr("navien_nwp500.protocol.fields._decode_each_field", None)
     for _ in range(2):
         assert meaning(decode_fields(DeviceStatus, body)) == expected
     assert decode_fields(DeviceStatus, body).extra == more
@@ -234,12 +234,12 @@ def test_shapes_of_one_length_take_turns() -> None:
 
 
 def test_no_sender_can_make_the_memory_grow() -> None:
-    shapes = _shapes(DeviceStatus)
-    for number in range(3 * packed.POOL):
+    layouts = _layouts(DeviceStatus)
+    for number in range(3 * packed.CACHE_SIZE):
         body = {**CORE, "fanPwm": number, **{f"new{key}": 1 for key in range(number % 40)}}
         assert decode_fields(DeviceStatus, body).fan_pwm == number
-    assert len(shapes._met) <= packed.SHAPES
-    assert {len(slot.pool) <= packed.POOL for slot in shapes._slots} == {True}
+    assert len(layouts._by_length) <= packed.MAX_LAYOUTS
+    assert {len(slot.cache) <= packed.CACHE_SIZE for slot in layouts._slots} == {True}
 
 
 # What a message is, read or unread, decoded or constructed
@@ -276,7 +276,7 @@ def test_a_message_is_copied_compared_replaced_and_shown_as_a_dataclass_is(
 
 
 @pytest.mark.parametrize("make", [unread, constructed])
-@pytest.mark.parametrize("name", ["fan_pwm", "extra", "wifi_rssi", "of_no_class", "_numbers"])
+@pytest.mark.parametrize("name", ["fan_pwm", "extra", "wifi_rssi", "of_no_class", "_packed"])
 def test_nothing_of_a_message_can_be_changed(make: Callable[[], DeviceStatus], name: str) -> None:
     message = make()
     with pytest.raises(dataclasses.FrozenInstanceError):

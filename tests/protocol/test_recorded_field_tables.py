@@ -11,8 +11,8 @@ from navien_nwp500.protocol.fields import field_specs
 from navien_nwp500.protocol.status import DeviceStatus
 from support import captures
 
-if not captures.HERE:
-    pytest.skip(captures.ABSENT, allow_module_level=True)
+if not captures.AVAILABLE:
+    pytest.skip(captures.SKIP_REASON, allow_module_level=True)
 
 #: Which type may carry which pair of unit and conversion.
 CODECS = {
@@ -76,7 +76,7 @@ def described(cls: type[Any]) -> list[tuple[str, str, str, str]]:
 def facts_as_rows(name: str) -> list[tuple[str, str, str, str]]:
     return [
         (fact["wire_key"], fact["snake_name"], expected_codec(fact), fact["certainty"])
-        for fact in captures.facts(name)
+        for fact in captures.field_table(name)
     ]
 
 
@@ -102,7 +102,7 @@ def test_the_feature_table_is_the_table_of_facts_row_by_row() -> None:
 def test_every_example_of_the_facts_means_what_its_conversion_says(
     cls: type[Any], name: str, count: int
 ) -> None:
-    facts = {fact["wire_key"]: fact for fact in captures.facts(name)}
+    facts = {fact["wire_key"]: fact for fact in captures.field_table(name)}
     checked = 0
     for row in field_specs(cls)[: len(facts)]:
         fact = facts[row.key]
@@ -127,7 +127,7 @@ def test_every_example_of_the_facts_means_what_its_conversion_says(
     "cls, name", [(DeviceStatus, "status_fields"), (DeviceFeatures, "feature_fields")]
 )
 def test_a_unit_is_the_one_the_facts_name(cls: type[Any], name: str) -> None:
-    units = {fact["wire_key"]: fact["unit"] for fact in captures.facts(name)}
+    units = {fact["wire_key"]: fact["unit"] for fact in captures.field_table(name)}
     for row in field_specs(cls)[: len(units)]:
         unit = getattr(row.codec, "unit", "")
         assert unit in ("", units[row.key])

@@ -40,8 +40,8 @@ from navien_nwp500.protocol.types import (
 from support import captures
 from support.cloud_tools import answer_keys, key_paths
 
-if not captures.HERE:
-    pytest.skip(captures.ABSENT, allow_module_level=True)
+if not captures.AVAILABLE:
+    pytest.skip(captures.SKIP_REASON, allow_module_level=True)
 
 MAC = "0123456789ab"
 CLIENT = "3f0e7c1a-0000-4000-8000-000000000001"
@@ -188,7 +188,7 @@ def test_lock_out_after_a_run() -> None:
     assert s.wifi_rssi == 59
     assert s.wifi_rssi.dbm == -59
     assert s.dhw_charge_per == s.dhw_charge_percent == 92
-    assert s.dhw_charge_per.reading == {"%": 92}
+    assert s.dhw_charge_per.to_json() == {"%": 92}
     assert s.comp_use is Flag.READY
     assert not s.comp_use.active
     assert s.eev_use is Flag.ACTIVE
@@ -214,7 +214,7 @@ def test_heat_pump_running() -> None:
     assert s.heat_sources == ("heat pump",)
     assert s.comp_use is s.eva_fan_use is Flag.ACTIVE
     assert s.current_inst_power == 432
-    assert s.current_inst_power.reading == {"W": 432}
+    assert s.current_inst_power.to_json() == {"W": 432}
     assert s.current_statenum is HeatPumpState.RUN
     assert physical(s, "discharge_temperature") == (69.0, 156.2)
     assert physical(s, "suction_temperature") == (13.5, 56.3)
@@ -450,10 +450,10 @@ def test_no_row_of_the_field_log_at_one_watt_is_called_heating() -> None:
 
 
 def test_the_owner_of_the_recording_decodes() -> None:
-    user = decode_fields(UserInfo, captures.rest("sign_in")["userInfo"])
+    user = decode_fields(UserInfo, captures.rest_data("sign_in")["userInfo"])
     assert (user.user_type, user.user_status, user.user_seq) == ("O", "NORMAL", 20002)
     assert user.extra == {}
-    assert encode_fields(user) == captures.rest("sign_in")["userInfo"]
+    assert encode_fields(user) == captures.rest_data("sign_in")["userInfo"]
 
 
 def heater(record: dict[str, Any]) -> DeviceInfo:
@@ -462,8 +462,8 @@ def heater(record: dict[str, Any]) -> DeviceInfo:
 
 
 def test_the_recorded_list_and_record_of_a_heater_are_one_type() -> None:
-    listed = heater(captures.rest("device_list")[0])
-    asked = heater(captures.rest("device_info"))
+    listed = heater(captures.rest_data("device_list")[0])
+    asked = heater(captures.rest_data("device_info"))
     assert (listed.mac_address, listed.additional_value) == (MAC, "1234")
     assert (asked.mac_address, asked.additional_value) == (None, None)
     assert listed.home_seq == asked.home_seq == 10001
@@ -479,7 +479,8 @@ def test_the_recorded_list_and_record_of_a_heater_are_one_type() -> None:
 
 def test_the_recorded_firmware_decodes() -> None:
     parts = [
-        decode_fields(FirmwareInfo, entry) for entry in captures.rest("firmware_info")["firmwares"]
+        decode_fields(FirmwareInfo, entry)
+        for entry in captures.rest_data("firmware_info")["firmwares"]
     ]
     assert [part.cur_sw_code for part in parts] == [33556241, 268435985, 268435761, 268435777]
     assert [texts(part.cur_version) for part in parts[:2]] == ["10.1.0.0", "2.7.0.0"]
@@ -495,7 +496,7 @@ def texts(value: Quantity | None) -> Any:
     ["sign_in", "refresh", "device_list", "device_info", "firmware_info", "tou", "push_token"],
 )
 def test_every_recorded_answer_has_the_keys_written_down(name: str) -> None:
-    exchange = captures.exchange(name)
+    exchange = captures.rest_exchange(name)
     base, path = exchange["path"][:9], exchange["path"][9:]
     assert (base, exchange["status"]) == ("/api/v2.1", 200)
     assert key_paths(exchange["response"]) == answer_keys(path)
@@ -505,7 +506,7 @@ def test_every_recorded_answer_has_the_keys_written_down(name: str) -> None:
 
 
 def test_the_recorded_plan() -> None:
-    info = decode_tou(captures.rest("tou"))
+    info = decode_tou(captures.rest_data("tou"))
     assert info.name == "S-TOU-X Sample Rate Time of Use Baseline Region Z (All Electric Service)"
     assert (info.utility, info.zip_code) == ("Sample Gas & Electric LLC", "10001")
     assert (info.controller_id, info.manufacture_id) == ("12345678AB12345678", "1234E5678901234")
@@ -521,7 +522,7 @@ def test_the_recorded_plan() -> None:
 
 
 def test_the_recorded_plan_is_whole_and_goes_back_as_it_came() -> None:
-    recorded = captures.rest("tou")
+    recorded = captures.rest_data("tou")
     info = decode_tou(recorded)
     check_tou(info.periods)
     back = encode_tou_rest(info)
@@ -548,7 +549,7 @@ def test_masks_leave_what_a_heater_measured_as_it_was() -> None:
         assert before is not None and after is not None
         assert after.body == before.body and after.session_id == before.session_id
     for name in ("device_list", "device_info", "firmware_info", "tou", "sign_in", "refresh"):
-        kept = mask_entry(frame(captures.rest(name)))
+        kept = mask_entry(frame(captures.rest_data(name)))
         assert find_private(kept.line) == [] and "eyJ" not in kept.line
-    assert decode_tou(mask_entry(frame(captures.rest("tou"))).payload).periods
-    assert parse_device_info(mask_entry(frame(captures.rest("device_list"))).payload[0]).online
+    assert decode_tou(mask_entry(frame(captures.rest_data("tou"))).payload).periods
+    assert parse_device_info(mask_entry(frame(captures.rest_data("device_list"))).payload[0]).online

@@ -113,7 +113,7 @@ def test_a_code_is_the_number_that_was_sent_known_or_not(choice: type[Choice], r
     if not value.known:
         assert value.name == f"UNKNOWN_{raw}"
         assert value.text == f"unknown ({raw})"
-        assert value.reading == f"unknown_{raw}"
+        assert value.to_json() == f"unknown_{raw}"
         assert repr(value) == f"<{choice.__name__}.UNKNOWN_{raw}: {raw}>"
 
 
@@ -135,7 +135,7 @@ def test_a_code_is_made_of_integers_alone(value: Any) -> None:
 def test_texts_of_codes_read_well() -> None:
     assert OperationMode(32).text == "heat pump"
     assert HeatPumpState(70).text == "lock out"
-    assert OperationMode(32).reading == "heat_pump"
+    assert OperationMode(32).to_json() == "heat_pump"
     assert OperationMode(33).text == "unknown (33)"
 
 
@@ -182,7 +182,7 @@ def test_every_value_survives_copy_and_pickle(cls: type[Any]) -> None:
 def test_every_value_can_be_read_and_told(cls: type[Any], raw: int) -> None:
     value = cls(raw)
     assert isinstance(value.text, str) and value.text
-    json.dumps(value.reading, allow_nan=False)
+    json.dumps(value.to_json(), allow_nan=False)
 
 
 @pytest.mark.parametrize("cls", [cls for cls in TYPES if not issubclass(cls, Choice)])

@@ -2,8 +2,8 @@
 
 A file of tests that needs them begins, after its imports, with::
 
-    if not captures.HERE:
-        pytest.skip(captures.ABSENT, allow_module_level=True)
+    if not captures.AVAILABLE:
+        pytest.skip(captures.SKIP_REASON, allow_module_level=True)
 
 so that without them it is one line of the summary. Values that can be written down are judged
 without recordings, in test_golden_values.py.
@@ -18,8 +18,8 @@ from typing import Any
 
 SHARED = Path(__file__).parents[3] / "shared"
 CAPTURES = SHARED / "captures"
-HERE = CAPTURES.is_dir()
-ABSENT = "recordings of real heaters are not part of the repository; this is normal"
+AVAILABLE = CAPTURES.is_dir()
+SKIP_REASON = "recordings of real heaters are not part of the repository; this is normal"
 
 
 def payloads() -> list[bytes]:
@@ -27,12 +27,12 @@ def payloads() -> list[bytes]:
     return (CAPTURES / "status_messages.jsonl").read_bytes().splitlines()
 
 
-def rest(name: str) -> Any:
+def rest_data(name: str) -> Any:
     """The ``data`` of a recorded REST answer."""
-    return exchange(name)["response"]["data"]
+    return rest_exchange(name)["response"]["data"]
 
 
-def exchange(name: str) -> Any:
+def rest_exchange(name: str) -> Any:
     """A recorded REST exchange."""
     return json.loads((CAPTURES / "rest" / f"{name}.json").read_text("utf-8"))
 
@@ -42,7 +42,7 @@ def field_log() -> list[dict[str, str]]:
     return _rows(CAPTURES / "field_log.csv")
 
 
-def facts(name: str) -> list[dict[str, str]]:
+def field_table(name: str) -> list[dict[str, str]]:
     """A table of facts: ``status_fields`` or ``feature_fields``."""
     return _rows(SHARED / f"{name}.csv")
 

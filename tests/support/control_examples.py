@@ -20,7 +20,7 @@ class Example(NamedTuple):
     code: int
     mode: str
     param: list[int]
-    shown: Mapping[str, int]
+    expected: Mapping[str, int]
     word: str = ""
 
     @property

@@ -79,7 +79,7 @@ class Follower:
                 tries = tries + 1 if self._heard == heard else 1
                 if tries == 1:
                     _LOGGER.warning("%s: %s; trying again", self.heater.name, error)
-                await asyncio.sleep(self._reconnect.pause(tries))
+                await asyncio.sleep(self._reconnect.delay(tries))
 
     async def _watch(self) -> None:
         statuses = self.heater.watch(self._interval)

@@ -130,7 +130,7 @@ class MqttBridge:
                 tries = 1 if self._connected else tries + 1
                 if tries == 1:
                     _LOGGER.warning("broker %s: %s; trying again", self._broker.host, error)
-            await asyncio.sleep(self._reconnect.pause(tries))
+            await asyncio.sleep(self._reconnect.delay(tries))
 
     async def _serve(self) -> None:
         """One connection. Its end on purpose is told from its loss: only the first says goodbye."""

@@ -20,7 +20,11 @@ from ...protocol.commands import (
 )
 from ...protocol.features import DeviceFeatures
 from ...protocol.messages import LOAD_SWITCHED, SNAPSHOT
-from ...protocol.schedules import RECIRCULATION_ENTRIES, RecirculationProgram, ReservationProgram
+from ...protocol.schedules import (
+    MAX_RECIRCULATION_ENTRIES,
+    RecirculationProgram,
+    ReservationProgram,
+)
 from ...protocol.status import DeviceStatus
 from ...protocol.types import DHWMode, Flag, HalfCelsius, RecircMode, Volume
 from .controller import Controller, check
@@ -214,8 +218,8 @@ class Heater:
     def write_recirculation(self, program: RecirculationProgram) -> None:
         """Replace the schedule; raises ValueOutOfRangeError and keeps the old one."""
         self._settle()
-        if len(program.entries) > RECIRCULATION_ENTRIES:
-            raise ValueOutOfRangeError(f"more than {RECIRCULATION_ENTRIES} entries")
+        if len(program.entries) > MAX_RECIRCULATION_ENTRIES:
+            raise ValueOutOfRangeError(f"more than {MAX_RECIRCULATION_ENTRIES} entries")
         for entry in program.entries:
             entry.check()
         self.settings.recirculation.schedule.replace(program.enabled, program.entries)

@@ -23,7 +23,7 @@ from .queries import ANSWERS, HeaterReply, QueryHandler
 CONTROL_INTERVAL = 3.0
 #: The codes of controls (PROTOCOL 5.1).
 _CONTROLS = range(0x02000000, 0x03000000)
-_HURRIED = 2  # failCode, PROTOCOL 4.4
+_HURRIED = 2  # failCode, protocol 4.4
 
 Values = Mapping[str, int]
 
@@ -67,7 +67,7 @@ def understand(suffix: str, code: int, body: Mapping[str, Any]) -> Understood | 
         return None
     if command is commands.DHW_MODE and tuple(numbers) == commands.VACATION.constants:
         return None  # vacation without days (PROTOCOL 4.4)
-    return Understood(command, command.values(numbers) or {})
+    return Understood(command, command.parse_param(numbers) or {})
 
 
 def allowed(understood: Understood, features: DeviceFeatures) -> bool:
@@ -121,7 +121,7 @@ class CommandHandler:
         if command in EFFECTS:
             EFFECTS[command](self._heater, values)
         else:
-            self._heater.keep(command.shows(values))
+            self._heater.keep(command.expected_fields(values))
 
     def _is_hurried(self) -> bool:
         """Whether the last control is too recent; if not, this one is now the last."""

@@ -8,7 +8,7 @@ from typing import Any, Mapping, Sequence
 
 from ...exceptions import ValueOutOfRangeError
 from ...protocol.calendar import Weekday
-from ...protocol.tou import PERIODS, TOUPeriod, decode_tou, peak_windows
+from ...protocol.tou import MAX_PERIODS, TOUPeriod, decode_tou, peak_windows
 from ...protocol.types import TouOverride, TouStatus
 
 
@@ -18,8 +18,8 @@ def read_entries(entries: Sequence[Mapping[str, Any]]) -> tuple[TOUPeriod, ...]:
     They need not cover the year: only a table of the heater's own size must hold them. Raises
     ProtocolError or ValueOutOfRangeError.
     """
-    if not 1 <= len(entries) <= PERIODS:
-        raise ValueOutOfRangeError(f"a plan has 1 to {PERIODS} periods, not {len(entries)}")
+    if not 1 <= len(entries) <= MAX_PERIODS:
+        raise ValueOutOfRangeError(f"a plan has 1 to {MAX_PERIODS} periods, not {len(entries)}")
     # An entry is a REST interval that names its own season.
     seasons = [
         {"season": entry.get("season") if isinstance(entry, Mapping) else None, "interval": [entry]}

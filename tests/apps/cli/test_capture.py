@@ -180,7 +180,7 @@ async def test_a_torn_last_line_is_left_out_and_a_bad_one_is_named(tmp_path: Pat
     with pytest.raises(ConfigurationError, match="a.jsonl:2: no entry"):
         read_capture(path)
     path.write_text("")
-    with pytest.raises(ConfigurationError, match="nothing is recorded"):
+    with pytest.raises(ConfigurationError, match="contains no entries"):
         read_capture(path)
 
 

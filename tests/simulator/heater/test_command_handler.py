@@ -26,8 +26,8 @@ from support.heater_bench import (
 
 
 def test_every_row_is_obeyed_or_answered() -> None:
-    assert {row for row in COMMANDS if not row.controls} == set(ANSWERS)
-    assert set(EFFECTS) <= {row for row in COMMANDS if row.controls}
+    assert {row for row in COMMANDS if not row.is_control} == set(ANSWERS)
+    assert set(EFFECTS) <= {row for row in COMMANDS if row.is_control}
 
 
 @pytest.mark.parametrize("firmware", list(Firmware))
@@ -39,7 +39,7 @@ def test_each_control_shows_in_its_answer(firmware: Firmware) -> None:
             assert status is None  # older firmware sends no such features
             continue
         assert status is not None, example
-        assert {key: status[key] for key in example.shown} == example.shown
+        assert {key: status[key] for key in example.expected} == example.expected
         bench.heater.advance(20)
 
 

@@ -28,8 +28,8 @@ from navien_nwp500.simulator.heater.firmware import (
 )
 from support import captures
 
-if not captures.HERE:
-    pytest.skip(captures.ABSENT, allow_module_level=True)
+if not captures.AVAILABLE:
+    pytest.skip(captures.SKIP_REASON, allow_module_level=True)
 
 MIDNIGHT = datetime(2026, 1, 1, tzinfo=timezone.utc)
 DEMAND, OPERATION = 67108868, 67108883

@@ -100,7 +100,7 @@ async def test_every_control_over_the_broker(reply: str) -> None:
                 assert topic == reply and list(response) == ["status"]
                 status = response["status"]
                 assert len(status) >= 99 and status["command"] == example.code
-                assert {key: status[key] for key in example.shown} == example.shown
+                assert {key: status[key] for key in example.expected} == example.expected
 
 
 @pytest.mark.parametrize("root", [LIB_QUERY, APP], ids=["LIB", "app"])

@@ -10,7 +10,7 @@ import click
 
 from ...._util.aio import run_until_first
 from ...._util.extras import missing_extra
-from ....config import environment
+from ....config import read_environment
 from ....exceptions import ConfigurationError
 from ..context import CommandContext, heaters, open_context
 from ..options import DEVICE, SIMULATE, Group, speed
@@ -148,7 +148,7 @@ def _missing(error: ModuleNotFoundError) -> ConfigurationError:
 def password(file: Path | None) -> str | None:
     """The broker's password: the first line of a file, or the variable; None without either."""
     if file is None:
-        return environment().get(PASSWORD)
+        return read_environment().get(PASSWORD)
     try:
         lines = file.read_text("utf-8").splitlines()
     except UnicodeDecodeError:

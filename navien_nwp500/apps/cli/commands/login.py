@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from ....client import NaviLinkClient
-from ....config import NaviLinkConfig, environment
+from ....config import NaviLinkConfig, read_environment
 from ....exceptions import ConfigurationError
 from ..runner import INTERRUPTED, log_to_stderr, run
 from ..saved_account import (
@@ -67,7 +67,7 @@ async def sign_in(keep_password: bool) -> None:
     if keep_password:
         remember(account.keep(password))
     print(f"Signed in as {email}. See: navien-nwp500 status")
-    said = environment().get("NAVILINK_EMAIL")
+    said = read_environment().get("NAVILINK_EMAIL")
     if said and said != email:
         print(f"NAVILINK_EMAIL is {said} and wins over this login.", file=sys.stderr)
 

@@ -267,7 +267,7 @@ def _plain(number: int, entry: Reservation) -> dict[str, Any]:
         "number": number,
         "days": day_names(entry.days),
         "time": f"{entry.time:%H:%M}",
-        "mode": entry.mode.reading,
-        "temperature": entry.temperature.reading,
+        "mode": entry.mode.to_json(),
+        "temperature": entry.temperature.to_json(),
         "enabled": entry.enabled,
     }

@@ -204,7 +204,7 @@ _OWN = (
 WORDS = _OWN + tuple(
     plain(row)
     for row in commands.COMMANDS
-    if row.controls and not any(row in word.rows for word in _OWN)
+    if row.is_control and not any(row in word.rows for word in _OWN)
 )
 
 
@@ -250,7 +250,7 @@ def register(group: click.Group, word: SetCommand) -> None:
 def _document(heater: NaviLinkDevice, status: DeviceStatus) -> dict[str, Any]:
     found = document(heater, status)
     if status.held_mode is not None:
-        found["held_mode"] = status.held_mode.reading
+        found["held_mode"] = status.held_mode.to_json()
     if status.would_send is not None:
         found["would_send"] = status.would_send
     return found

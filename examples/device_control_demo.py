@@ -12,9 +12,15 @@ import sys
 from dataclasses import replace
 from datetime import time
 
-from navien_nwp500 import DHWMode, NaviLinkClient, NaviLinkConfig, NaviLinkError, Reservation
-from navien_nwp500.protocol.calendar import WEEKDAYS
-from navien_nwp500.protocol.schedules import ReservationMode
+from navien_nwp500 import (
+    WEEKDAYS,
+    DHWMode,
+    NaviLinkClient,
+    NaviLinkConfig,
+    NaviLinkError,
+    Reservation,
+    ReservationMode,
+)
 
 
 async def walk(config: NaviLinkConfig, dry_run: bool) -> None:

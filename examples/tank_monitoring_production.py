@@ -9,9 +9,14 @@ import logging
 import sys
 from datetime import datetime, timezone
 
-from navien_nwp500 import DeviceStatus, NaviLinkClient, NaviLinkConfig, ReconnectConfig
-from navien_nwp500.history.alerts import AlertWatch
-from navien_nwp500.history.csv import CsvRecorder
+from navien_nwp500 import (
+    AlertWatch,
+    CsvRecorder,
+    DeviceStatus,
+    NaviLinkClient,
+    NaviLinkConfig,
+    ReconnectConfig,
+)
 
 logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
 

@@ -35,7 +35,7 @@ from .protocol.redaction import logger
 if TYPE_CHECKING:
     import aiohttp
 
-__all__ = ["NaviLinkAuth"]
+__all__ = ["AwsCredentials", "NaviLinkAuth"]
 
 _LOGGER = logger("navien_nwp500.auth")
 

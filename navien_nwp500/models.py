@@ -10,8 +10,19 @@ from .protocol.account import (
     FirmwareInfo as FirmwareInfo,
     UserInfo as UserInfo,
 )
-from .protocol.calendar import Weekday as Weekday
-from .protocol.commands import Command as Command
+from .protocol.calendar import (
+    EVERY_DAY as EVERY_DAY,
+    EVERY_MONTH as EVERY_MONTH,
+    WEEKDAYS as WEEKDAYS,
+    WEEKEND as WEEKEND,
+    Weekday as Weekday,
+)
+from .protocol.commands import (
+    Capability as Capability,
+    Command as Command,
+    Expectation as Expectation,
+    Parameter as Parameter,
+)
 from .protocol.energy import (
     EnergyHistory as EnergyHistory,
     EnergyTotal as EnergyTotal,

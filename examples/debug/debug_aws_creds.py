@@ -9,7 +9,7 @@ import asyncio
 import sys
 from contextlib import AsyncExitStack
 
-from navien_nwp500.apps.diagnostics.checks import diagnose
+from navien_nwp500.apps.diagnostics import diagnose
 
 
 async def main() -> int:

@@ -11,7 +11,7 @@ import sys
 from contextlib import AsyncExitStack
 
 from navien_nwp500 import NaviLinkClient, NaviLinkConfig
-from navien_nwp500.apps.diagnostics.checks import State, diagnose
+from navien_nwp500.apps.diagnostics import State, diagnose
 
 COUNT = 3
 

@@ -9,8 +9,7 @@ import asyncio
 from types import TracebackType
 from typing import AsyncIterator, Callable
 
-from navien_nwp500 import NaviLinkClient, NaviLinkDevice
-from navien_nwp500.models import HealthState
+from navien_nwp500 import HealthState, NaviLinkClient, NaviLinkDevice
 
 
 class HeaterFeed:

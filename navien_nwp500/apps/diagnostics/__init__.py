@@ -2,3 +2,7 @@
 
 The one program that may import ``_connection``, to look at a connection while it is being made.
 """
+
+from .checks import Finding, State, diagnose
+
+__all__ = ["Finding", "State", "diagnose"]

@@ -1,12 +1,16 @@
 """A simulated NaviLink cloud on loopback with simulated heaters.
 
-``Simulator`` is public, and ``navien_nwp500.simulator.faults``. Imports only ``protocol``,
+Its ``__all__`` is public, and ``navien_nwp500.simulator.faults``. Imports only ``protocol``,
 ``config``, ``exceptions`` and ``_util``.
 """
 
 from .._util.extras import missing_extra
 
 try:
+    from ..protocol.capture import CaptureEntry
+    from .cloud.counters import Counters
+    from .heater.firmware import Firmware
+    from .heater.water_draws import Draw, Draws
     from .simulator import Simulator
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
@@ -14,4 +18,4 @@ except ModuleNotFoundError as error:
         name=error.name,
     ) from error
 
-__all__ = ["Simulator"]
+__all__ = ["CaptureEntry", "Counters", "Draw", "Draws", "Firmware", "Simulator"]

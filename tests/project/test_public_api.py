@@ -75,7 +75,7 @@ def public_values() -> Iterator[tuple[str, Any]]:
         yield name, getattr(navien_nwp500, name)
     for module in ("simulator", "simulator.faults", "apps.diagnostics"):
         found = import_module(f"{PACKAGE}.{module}")
-        for name in getattr(found, "__all__", ()):
+        for name in found.__all__:
             yield name, getattr(found, name)
 
 
@@ -85,7 +85,8 @@ PUBLIC = dict(public_values())
 def annotations_of(value: Any) -> Iterator[tuple[str, Any]]:
     """Yield the annotations of a function, or of the public members of a class.
 
-    The library creates devices and MQTT connections, so nobody else calls their ``__init__``.
+    The library creates devices and MQTT connections, so nobody else calls their ``__init__``; it
+    alone calls the methods of faults.
     """
     if inspect.isclass(value):
         for owner in value.__mro__:
@@ -96,6 +97,8 @@ def annotations_of(value: Any) -> Iterator[tuple[str, Any]]:
                     yield f"{owner.__name__}.{name}", _resolved(text, owner.__module__)
             for name, member in vars(owner).items():
                 created = value in {navien_nwp500.NaviLinkDevice, navien_nwp500.NaviLinkMQTT}
+                if name != "__init__" and ".faults." in owner.__module__:
+                    continue
                 if not name.startswith("_") or (name == "__init__" and not created):
                     function = getattr(member, "fget", getattr(member, "__func__", member))
                     if inspect.isfunction(function):

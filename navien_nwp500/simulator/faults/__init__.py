@@ -7,7 +7,7 @@ Import faults from here; each is one dataclass. ::
     sim.faults.clear()
 """
 
-from .base import ClientConnection, Fault, FaultContext, PacketFault, RequestFault, all_faults
+from .base import ClientConnection, Fault, PacketFault, RequestFault, all_faults
 from .http_faults import RefuseRequests, RestFault
 from .injector import FaultInjector
 from .message_faults import (
@@ -44,7 +44,6 @@ __all__ = [
     "DropSubscriptions",
     "DuplicateMessages",
     "Fault",
-    "FaultContext",
     "FaultInjector",
     "ForbidTopics",
     "ForeignMessages",

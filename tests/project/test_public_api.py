@@ -133,7 +133,7 @@ def _resolved(annotation: Any, module: str) -> Any:
                 names[alias.name.split(".")[0]] = import_module(alias.name.split(".")[0])
     names.update(vars(import_module(module)))
     return [
-        eval(word, names)  # noqa: S307 - of our own source
+        eval(word, names)
         for word in re.findall(r"[A-Za-z_][\w.]*", annotation)
         if word.split(".")[0] in names
     ]

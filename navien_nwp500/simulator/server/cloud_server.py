@@ -20,8 +20,8 @@ from ..cloud.broker_process import HOST, choose_broker, in_thread, running_broke
 from ..cloud.certificates import make_server_context
 from ..cloud.counters import Counters
 from ..cloud.rest_api import BASE, RestApi
-from ..faults import FaultContext, FaultInjector
-from ..faults.base import CloudTime
+from ..faults import FaultInjector
+from ..faults.base import CloudTime, FaultContext
 from .admin_api import AdminApi
 from .latency import LatencyProxy
 from .mqtt_connection import MqttConnection

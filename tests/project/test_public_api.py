@@ -85,7 +85,7 @@ PUBLIC = dict(public_values())
 def annotations_of(value: Any) -> Iterator[tuple[str, Any]]:
     """Yield the annotations of a function, or of the public members of a class.
 
-    The library creates devices and MQTT connections, so nobody else calls their ``__init__``; it
+    The library creates devices, MQTT connections and the fault injector, so nobody else calls their ``__init__``; it
     alone calls the methods of faults.
     """
     if inspect.isclass(value):
@@ -96,7 +96,7 @@ def annotations_of(value: Any) -> Iterator[tuple[str, Any]]:
                 if not name.startswith("_"):
                     yield f"{owner.__name__}.{name}", _resolved(text, owner.__module__)
             for name, member in vars(owner).items():
-                created = value in {navien_nwp500.NaviLinkDevice, navien_nwp500.NaviLinkMQTT}
+                created = value.__name__ in {"NaviLinkDevice", "NaviLinkMQTT", "FaultInjector"}
                 if name != "__init__" and ".faults." in owner.__module__:
                     continue
                 if not name.startswith("_") or (name == "__init__" and not created):

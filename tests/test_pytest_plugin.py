@@ -26,7 +26,7 @@ async def test_two_heaters(navilink_client):
 
 async def test_a_status(navilink_client, navilink_heater):
     device = (await navilink_client.get_devices())[0]
-    navilink_heater.fault(517)
+    navilink_heater.set_error_code(517)
     assert (await device.get_status()).error_code == 517
 """
 

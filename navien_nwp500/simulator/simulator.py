@@ -18,10 +18,10 @@ from .clock import Clock
 from .cloud.accounts import CloudAccount, HeaterRecord
 from .cloud.counters import Counters
 from .faults import FaultInjector
-from .heater.appliance import Heater
 from .heater.command_handler import CONTROL_INTERVAL, CommandHandler
 from .heater.firmware import Firmware
-from .heater.replay import Replay, records
+from .heater.replay import Replay, captured_heaters
+from .heater.simulated_heater import Heater
 from .heater.water_draws import Draws
 from .heater.wifi_module import WifiModule
 from .server.cloud_server import CloudServer
@@ -50,11 +50,11 @@ class HeaterUnit:
         """Connect to the broker, and return once the heater has subscribed."""
         name = f"heater-{self.record.mac_address}"
         self._task = task = asyncio.create_task(self.wifi.serve(broker_port), name=name)
-        listening = asyncio.ensure_future(self.wifi.listening.wait())
+        subscribed = asyncio.ensure_future(self.wifi.subscribed.wait())
         try:
-            await asyncio.wait({task, listening}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({task, subscribed}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            listening.cancel()
+            subscribed.cancel()
         if task.done():
             task.result()
         self.record.connected = 2
@@ -122,7 +122,7 @@ class Simulator:
                 raise ConfigurationError(
                     "a replayed capture has its own heaters and one account; give neither"
                 )
-            found = records(replay)
+            found = captured_heaters(replay)
             heaters, start = len(found), start or replay[0].time
         else:
             found = [_record(number, firmware) for number in range(accounts * heaters)]

@@ -112,16 +112,16 @@ class Household(RuleBasedStateMachine):
         self.do(start())
 
     def record_writes(self) -> None:
-        obedience: Any = self.sim.units[0].wifi._controls
-        obey = obedience.obey
+        handler: Any = self.sim.units[0].wifi._handler
+        handle = handler.handle
 
         def recorded(asked: Request) -> Any:
             if "/ctrl" in asked.topic:
                 self.heard.append(asked.session_id)
                 self.begin(*self.when_heard)
-            return obey(asked)
+            return handle(asked)
 
-        obedience.obey = recorded
+        handler.handle = recorded
 
     async def open_client(self) -> None:
         config = replace(

@@ -113,9 +113,9 @@ async def test_two_clients_in_one_process_share_nothing(tmp_path: Path) -> None:
             replace(two.config, mqtt_protocol="MQTT5", session_file=tmp_path / "2"),
             replace(two.config, email=other.email, transport="pure", session_file=tmp_path / "3"),
         ]
-        one.units[0].heater.fault(517)
-        two.units[0].heater.fault(407)
-        two.units[1].heater.fault(595)
+        one.units[0].heater.set_error_code(517)
+        two.units[0].heater.set_error_code(407)
+        two.units[1].heater.set_error_code(595)
         assert await asyncio.gather(*map(faults_of, configs)) == [[517] * 3, [407] * 3, [595] * 3]
         kept = [json.loads((tmp_path / name).read_text()) for name in "123"]
     assert [entry["email"] for entry in kept] == [config.email for config in configs]

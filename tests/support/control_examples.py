@@ -1,7 +1,6 @@
-"""Every control of PROTOCOL 5.3 that a client sends, an example each, written by hand.
+"""An example, written by hand, of each control of PROTOCOL 5.3 that a client sends.
 
-Nothing of the library is used: these judge what it sends, what the simulated heater does, and what
-the command line says.
+Tests of the client, of the simulated heater and of the command line use them.
 """
 
 from __future__ import annotations
@@ -10,9 +9,9 @@ from typing import Any, Mapping, NamedTuple
 
 
 class Example(NamedTuple):
-    """A row by its name, what is asked of it, what travels, and what the answer must show.
+    """Command name and values, the request that is sent, and the expected fields of the status.
 
-    ``word`` is what is said of it after ``navien-nwp500 set``; one example of a word is enough.
+    ``arguments`` follow ``navien-nwp500 set``; one example of each argument is enough.
     """
 
     name: str
@@ -21,14 +20,14 @@ class Example(NamedTuple):
     mode: str
     param: list[int]
     expected: Mapping[str, int]
-    word: str = ""
+    arguments: str = ""
 
     @property
     def body(self) -> dict[str, Any]:
         return {"mode": self.mode, "param": self.param, "paramStr": ""}
 
 
-#: In an order in which one heater, in energy saver at first, can be told all of them.
+#: One heater that starts in energy saver can execute all of them in this order.
 # fmt: off
 EXAMPLES = (
     Example("power_off", {}, 33554433, "power-off", [], {"dhwOperationSetting": 6}, "power off"),

@@ -1,6 +1,6 @@
-"""What the tests of the simulated heater's commands share: requests written by hand.
+"""Test bench for one simulated heater, with requests written by hand.
 
-Nothing of the client half is used: requests are the examples of PROTOCOL 4.1, 5.6 and 8.
+The client is not used: the requests are the examples of PROTOCOL 4.1, 5.6 and 8.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import Any
 from navien_nwp500.protocol.fields import encode_fields
 from navien_nwp500.protocol.messages import Address, parse_request
 from navien_nwp500.protocol.types import DHWMode
-from navien_nwp500.simulator.heater.appliance import Heater
 from navien_nwp500.simulator.heater.command_handler import CommandHandler
+from navien_nwp500.simulator.heater.simulated_heater import Heater
 
 MAC, CLIENT = "0123456789ab", "navien-client-0a1b2c3d"
 DEVICE = f"cmd/52/navilink-{MAC}"
-#: Where each style of client wants its answers (PROTOCOL 3.2).
+#: Reply topics of each style of client (PROTOCOL 3.2).
 LIB = f"{DEVICE}/{CLIENT}/res"
 LIB_QUERY = f"cmd/52/{CLIENT}/res"
 APP = f"cmd/52/10001/20002/{CLIENT}/res"
@@ -46,7 +46,7 @@ SERIAL = "12345678AB12345678"
 def envelope(
     suffix: str, code: int, reply: str, session: str = "1768478400000", **body: Any
 ) -> tuple[str, bytes]:
-    """A request as PROTOCOL 4.1 writes it."""
+    """Return topic and payload of a request (PROTOCOL 4.1)."""
     topic = f"{DEVICE}/{suffix}"
     content = {
         "clientID": CLIENT,
@@ -70,10 +70,10 @@ def control(code: int, mode: str, numbers: list[int], **more: Any) -> dict[str, 
 
 
 class Bench:
-    """A heater nobody draws from, 1.8 K short of its setpoint, and what it answers."""
+    """A heater without draws, 1.8 K below its setpoint, and its command handler."""
 
     def __init__(self, *, interval: float = 0.0, seed: int = 0, **changes: Any) -> None:
-        wishes: dict[str, Any] = {
+        options: dict[str, Any] = {
             "now": MONDAY,
             "draws": None,
             "mode": DHWMode.HEAT_PUMP,
@@ -81,24 +81,24 @@ class Bench:
             "lower_celsius": 58.7,
             **changes,
         }
-        self.heater = Heater(**wishes)
+        self.heater = Heater(**options)
         address = Address(MAC, "1234")
-        self.obedience = CommandHandler(self.heater, address, control_interval=interval, seed=seed)
+        self.handler = CommandHandler(self.heater, address, control_interval=interval, seed=seed)
 
-    def ask(
+    def request(
         self, suffix: str, code: int, reply: str = LIB, **body: Any
     ) -> list[tuple[str, dict[str, Any]]]:
-        request = parse_request(*envelope(suffix, code, reply, **body))
-        assert request is not None
-        return [(topic, dict(found)) for topic, found in self.obedience.obey(request)]
+        parsed = parse_request(*envelope(suffix, code, reply, **body))
+        assert parsed is not None
+        return [(topic, dict(found)) for topic, found in self.handler.handle(parsed)]
 
     def control(self, code: int, mode: str, numbers: list[int]) -> dict[str, int] | None:
-        """The status that answers; None when nothing does."""
-        answers = self.ask("ctrl", code, mode=mode, param=numbers, paramStr="")
-        assert len(answers) < 2
-        if not answers:
+        """Send a control; return the status in its reply, or None without a reply."""
+        replies = self.request("ctrl", code, mode=mode, param=numbers, paramStr="")
+        assert len(replies) < 2
+        if not replies:
             return None
-        (topic, body), *_ = answers
+        (topic, body), *_ = replies
         assert topic == LIB and list(body) == ["status"]
         assert body["status"]["command"] == code
         status: dict[str, int] = body["status"]
@@ -109,22 +109,22 @@ class Bench:
         found: dict[str, int] = encode_fields(self.heater.status(0))
         return {key: value for key, value in found.items() if key != "command"}
 
-    def reserve(self, *entries: dict[str, int], use: int = 2) -> list[dict[str, int]]:
-        """Write reservations; what the heater says it then holds."""
-        answers = self.ask(
+    def write_reservations(self, *entries: dict[str, int], use: int = 2) -> list[dict[str, int]]:
+        """Write reservations; return the ones that are stored."""
+        replies = self.request(
             "ctrl/rsv/rd",
             16777226,
             f"{LIB_QUERY}/rsv/rd",
             reservationUse=use,
             reservation=list(entries),
         )
-        ((topic, body),) = answers
+        ((topic, body),) = replies
         assert topic == f"{LIB_QUERY}/rsv/rd"
         listed: list[dict[str, int]] = body["reservation"]
         return sorted(listed, key=str)
 
-    def plan(self, entries: list[dict[str, int]], serial: str = SERIAL, use: int = 2) -> Any:
-        return self.ask(
+    def write_plan(self, entries: list[dict[str, int]], serial: str = SERIAL, use: int = 2) -> Any:
+        return self.request(
             "ctrl/tou/rd",
             33554439,
             f"{LIB_QUERY}/tou/rd",
@@ -133,8 +133,8 @@ class Bench:
             reservation=entries,
         )
 
-    def until(self, hour: int, minute: int = 0) -> list[int]:
-        """Let time pass to an hour of the heater's day; the commands of what it pushes."""
-        there = self.heater.now.replace(hour=hour, minute=minute, second=0, microsecond=0)
-        seconds = (there - self.heater.now) % timedelta(days=1)
+    def advance_to(self, hour: int, minute: int = 0) -> list[int]:
+        """Advance to a time of the heater's day; return the command codes of the pushes."""
+        target = self.heater.now.replace(hour=hour, minute=minute, second=0, microsecond=0)
+        seconds = (target - self.heater.now) % timedelta(days=1)
         return [int(p.command or 0) for p in self.heater.advance(seconds.total_seconds())]

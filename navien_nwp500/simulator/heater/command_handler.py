@@ -1,7 +1,7 @@
-"""The heater obeys: a request, the row of the command table it matches, and what it does.
+"""Handling of requests: find the command definition, apply it, build the replies.
 
-What a heater does not understand or does not have is left unanswered; a value it does not allow
-is answered with an unchanged status (PROTOCOL 4.4, which leaves open which is when).
+A request the heater does not understand or support gets no reply. A value it does not allow gets
+an unchanged status (PROTOCOL 4.4, which leaves open when each of the two happens).
 """
 
 from __future__ import annotations
@@ -15,27 +15,27 @@ from ...protocol.commands import Command
 from ...protocol.features import DeviceFeatures
 from ...protocol.messages import Address, Request
 from ...protocol.types import DHWMode, HalfCelsius, RecircMode
-from .appliance import Heater
-from .queries import ANSWERS, HeaterReply, QueryHandler
+from .query_handler import QUERY_METHODS, HeaterReply, QueryHandler
+from .simulated_heater import Heater
 
-#: The least time between controls, in seconds of the heater's time: our choice
-#: (PROTOCOL 13, point 17). A hurried control is not obeyed and does not begin the interval anew.
+#: The least time between two controls, in seconds of the heater's time, our choice
+#: (PROTOCOL 13, point 17). A control that is refused does not restart the interval.
 CONTROL_INTERVAL = 3.0
-#: The codes of controls (PROTOCOL 5.1).
-_CONTROLS = range(0x02000000, 0x03000000)
-_HURRIED = 2  # failCode, protocol 4.4
+#: Codes of the controls (PROTOCOL 5.1).
+_CONTROL_CODES = range(0x02000000, 0x03000000)
+_TOO_SOON = 2  # failCode (PROTOCOL 4.4)
 
 Values = Mapping[str, int]
 
 
-#: The controls that move the machine, and how; any other is kept, and shown as its proof has it.
+#: Controls with an effect on the simulation. Any other only sets the status fields it expects.
 EFFECTS: Mapping[Command, Callable[[Heater, Values], None]] = {
     commands.POWER_OFF: lambda heater, _: heater.power_off(),
     commands.POWER_ON: lambda heater, _: heater.power_on(),
     commands.DHW_MODE: lambda heater, v: heater.set_mode(DHWMode(v["mode"])),
     commands.VACATION: lambda heater, v: heater.set_mode(DHWMode.VACATION, v["days"]),
-    commands.WATER_PROGRAM: lambda heater, _: heater.set_program_reservation(True),
-    commands.RECIRC_HOT_BUTTON: lambda heater, _: heater.settings.recirculation.press(),
+    commands.WATER_PROGRAM: lambda heater, _: heater.set_reservations_enabled(True),
+    commands.RECIRC_HOT_BUTTON: lambda heater, _: heater.settings.recirculation.press_hot_button(),
     commands.RECIRC_MODE: lambda heater, v: heater.set_recirc_mode(RecircMode(v["mode"])),
     commands.TEMPERATURE: lambda heater, v: heater.set_setpoint(HalfCelsius(v["temperature"])),
     commands.VACATION_DAYS: lambda heater, v: heater.set_vacation_days(v["days"]),
@@ -45,20 +45,20 @@ EFFECTS: Mapping[Command, Callable[[Heater, Values], None]] = {
     commands.ANTI_LEGIONELLA_ON: lambda heater, v: heater.set_anti_legionella(v["days"]),
     commands.AIR_FILTER_RESET: lambda heater, _: heater.reset_air_filter(),
     commands.AIR_FILTER_LIFE: lambda heater, v: heater.set_air_filter_life(v["hours"]),
-    commands.TOU_OFF: lambda heater, _: heater.set_tou(False),
-    commands.TOU_ON: lambda heater, _: heater.set_tou(True),
+    commands.TOU_OFF: lambda heater, _: heater.set_tou_enabled(False),
+    commands.TOU_ON: lambda heater, _: heater.set_tou_enabled(True),
 }
 
 
-class Understood(NamedTuple):
-    """A request and the row it matches, with the parameters by name."""
+class ParsedCommand(NamedTuple):
+    """Command definition of a request, and its parameters by name."""
 
     command: Command
     values: Values
 
 
-def understand(suffix: str, code: int, body: Mapping[str, Any]) -> Understood | None:
-    """Find the row of a request; None when there is none, or it is not worded as the row is."""
+def parse_command(suffix: str, code: int, body: Mapping[str, Any]) -> ParsedCommand | None:
+    """Return the command of a request; None when no definition matches it exactly."""
     numbers = body.get("param", [])
     if not isinstance(numbers, list) or any(type(number) is not int for number in numbers):
         return None
@@ -67,22 +67,24 @@ def understand(suffix: str, code: int, body: Mapping[str, Any]) -> Understood | 
         return None
     if command is commands.DHW_MODE and tuple(numbers) == commands.VACATION.constants:
         return None  # vacation without days (PROTOCOL 4.4)
-    return Understood(command, command.parse_param(numbers) or {})
+    return ParsedCommand(command, command.parse_param(numbers) or {})
 
 
-def allowed(understood: Understood, features: DeviceFeatures) -> bool:
-    """Whether this heater takes the values: those of a row's limits and of its open gates."""
-    command, values = understood
+def values_allowed(parsed: ParsedCommand, features: DeviceFeatures) -> bool:
+    """Check the values against the limits of the command and the capabilities of the heater."""
+    command, values = parsed
     if not all(entry.allows(values[entry.name], features) for entry in command.parameters):
         return False
     first = values[command.parameters[0].name] if command.parameters else None
     return all(
-        gate.available(features) for value, gate in command.value_capabilities if value == first
+        capability.available(features)
+        for value, capability in command.value_capabilities
+        if value == first
     )
 
 
 class CommandHandler:
-    """Does what requests say, and says what the heater answers."""
+    """Requests to one simulated heater."""
 
     def __init__(
         self,
@@ -94,37 +96,37 @@ class CommandHandler:
     ) -> None:
         self._heater = heater
         self._address = address
-        self._answers = QueryHandler(heater, address, Random(seed))
+        self._queries = QueryHandler(heater, address, Random(seed))
         self._interval = control_interval
         self._last_control: datetime | None = None
 
-    def obey(self, asked: Request) -> Sequence[HeaterReply]:
-        """Do it, and return the answers in their order; none when there is nothing to say."""
-        suffix = asked.topic[len(self._address.command_topic("")) :]
-        understood = understand(suffix, asked.code, asked.body)
+    def handle(self, request: Request) -> Sequence[HeaterReply]:
+        """Apply a request; return the replies in their order, or none."""
+        suffix = request.topic[len(self._address.command_topic("")) :]
+        parsed = parse_command(suffix, request.code, request.body)
         features = self._heater.features
-        if understood is None or not all(
-            g.available(features) for g in understood.command.capabilities
+        if parsed is None or not all(
+            capability.available(features) for capability in parsed.command.capabilities
         ):
             return []
-        if asked.code in _CONTROLS and self._is_hurried():
-            body = {"swVersion": 0, "failCode": _HURRIED}
+        if request.code in _CONTROL_CODES and self._is_too_soon():
+            body = {"swVersion": 0, "failCode": _TOO_SOON}
             return [HeaterReply(f"{self._address.push_topic}/ctrl-fail", body)]
-        answer = ANSWERS.get(understood.command)
-        if answer is not None:
-            return answer(self._answers, asked)
-        if allowed(understood, features):
-            self._do(*understood)
-        return self._answers.status(asked)
+        query = QUERY_METHODS.get(parsed.command)
+        if query is not None:
+            return query(self._queries, request)
+        if values_allowed(parsed, features):
+            self._apply(*parsed)
+        return self._queries.status(request)
 
-    def _do(self, command: Command, values: Values) -> None:
+    def _apply(self, command: Command, values: Values) -> None:
         if command in EFFECTS:
             EFFECTS[command](self._heater, values)
         else:
-            self._heater.keep(command.expected_fields(values))
+            self._heater.set_status_fields(command.expected_fields(values))
 
-    def _is_hurried(self) -> bool:
-        """Whether the last control is too recent; if not, this one is now the last."""
+    def _is_too_soon(self) -> bool:
+        """Check the time since the last control; if it suffices, this control is now the last."""
         now = self._heater.now
         last, interval = self._last_control, self._interval
         if last is not None and (now - last).total_seconds() < interval:

@@ -1,6 +1,6 @@
-"""The heater's controller: what it makes of writes, of its plans and of what its sensors read.
+"""The heater's controller: commands, schedules and sensors change the demand and switch loads.
 
-``seconds`` is the heater's life so far; ``clock`` its own wall clock.
+``elapsed`` is seconds since the start of the simulation, ``clock`` the heater's own wall clock.
 """
 
 from __future__ import annotations
@@ -9,18 +9,24 @@ from datetime import datetime
 
 from ...exceptions import ValueOutOfRangeError
 from ...protocol.commands import TEMPERATURE, VACATION, Command
+from ...protocol.messages import DEMAND_CHANGED, LOAD_SWITCHED, OPERATION_MODE_CHANGED
 from ...protocol.schedules import Reservation
-from ...protocol.types import DHWMode, HalfCelsius, HeatSource
-from .demand import HELD_MODES, RESTING_MODES, Demand
-from .status_builder import Operation, Settings, build_features
+from ...protocol.types import DHWMode, HalfCelsius, HeatSource, OperationMode
+from .demand import DEFERRED_MODES, RESTING_MODES, Demand
+from .heat_pump import HeatPump
+from .heater_state import Operation, Settings
+from .status_builder import build_features
 from .tank import Tank
 
 #: Heating resumes 9 h before a vacation ends (PROTOCOL 6.10).
 VACATION_LEAD_SECONDS = 9 * 3600.0
 
 
-def check(settings: Settings, command: Command, **values: int) -> None:
-    """Refuse, with ValueOutOfRangeError, what the row of a command does not allow this heater."""
+def check_limits(settings: Settings, command: Command, **values: int) -> None:
+    """Check the parameters of a command against this heater's limits.
+
+    Raises ValueOutOfRangeError.
+    """
     features = build_features(settings)
     for parameter in command.parameters:
         value = values[parameter.name]
@@ -30,127 +36,163 @@ def check(settings: Settings, command: Command, **values: int) -> None:
 
 
 class Controller:
-    """Judges what is wanted; what then runs is led there one change at a time, by others."""
+    """Demand of the heater, changed by commands, schedules, time and sensors."""
 
     def __init__(self, settings: Settings, tank: Tank, operation: Operation) -> None:
         self.demand = Demand()
-        self.seconds = 0.0
+        self.elapsed = 0.0
         self._settings = settings
         self._tank = tank
         self._operation = operation
-        self._vacation_ends = 0.0
+        self._vacation_end = 0.0
 
-    def write_mode(self, mode: DHWMode, days: int | None) -> None:
-        """Take a mode; in a price window modes 2 to 4 wait for its end (PROTOCOL 9.12)."""
+    def set_mode(self, mode: DHWMode, days: int | None) -> None:
+        """Change the mode; in a time-of-use window modes 2 to 4 are deferred (PROTOCOL 9.12)."""
         settings = self._settings
         if mode == DHWMode.VACATION:
             if days is None:
                 raise ValueOutOfRangeError("vacation needs a number of days")
-            check(settings, VACATION, days=days)
+            check_limits(settings, VACATION, days=days)
             settings.vacation_days = days
-            self._vacation_ends = self.seconds + days * 86400 - VACATION_LEAD_SECONDS
+            self._vacation_end = self.elapsed + days * 86400 - VACATION_LEAD_SECONDS
         elif mode not in tuple(DHWMode)[1:]:
-            raise ValueOutOfRangeError(f"mode {int(mode)} cannot be chosen")
-        if settings.tou.in_force and mode in HELD_MODES:
-            settings.held_mode = mode
+            raise ValueOutOfRangeError(f"mode {int(mode)} cannot be selected")
+        if settings.tou.window_active and mode in DEFERRED_MODES:
+            settings.deferred_mode = mode
             return
-        settings.held_mode = None
+        settings.deferred_mode = None
         if mode != settings.mode:
-            self._write_mode(mode)
+            self._change_mode_by_command(mode)
 
-    def write_setpoint(self, raw: HalfCelsius) -> None:
-        """Take a setpoint within the limits of the features."""
-        check(self._settings, TEMPERATURE, temperature=raw)
+    def set_setpoint(self, raw: HalfCelsius) -> None:
+        """Change the setpoint; raises ValueOutOfRangeError outside the limits of the features."""
+        check_limits(self._settings, TEMPERATURE, temperature=raw)
         if raw != self._settings.setpoint:
-            self._enter_setpoint(HalfCelsius(raw))
+            self._change_setpoint(HalfCelsius(raw))
             self._operation.source = self.demand.source
 
     def power_on(self) -> None:
-        """Return to the mode before; in a price window to mode 1, and that mode waits."""
+        """Return to the previous mode; in a window to mode 1, and defer the previous one."""
         settings = self._settings
         if settings.mode != DHWMode.POWER_OFF:
             return
-        if settings.tou.in_force and settings.mode_before in HELD_MODES:
-            settings.held_mode = settings.mode_before
-            self._write_mode(DHWMode.HEAT_PUMP)
+        if settings.tou.window_active and settings.previous_mode in DEFERRED_MODES:
+            settings.deferred_mode = settings.previous_mode
+            self._change_mode_by_command(DHWMode.HEAT_PUMP)
         else:
-            self._write_mode(settings.mode_before)
+            self._change_mode_by_command(settings.previous_mode)
 
-    def window_changed(self) -> None:
-        """Apply what a window forces, or what waited for its end (PROTOCOL 9.12)."""
+    def apply_window(self) -> None:
+        """Force mode 1 in an active window, or apply the deferred mode after it (PROTOCOL 9.12)."""
         settings = self._settings
-        if settings.tou.in_force:
-            if settings.mode in HELD_MODES:
-                self._enter_mode(DHWMode.HEAT_PUMP)
-        elif settings.held_mode is not None:
-            held, settings.held_mode = settings.held_mode, None
-            if held != settings.mode:
-                self._enter_mode(held)
+        if settings.tou.window_active:
+            if settings.mode in DEFERRED_MODES:
+                self._change_mode(DHWMode.HEAT_PUMP)
+        elif settings.deferred_mode is not None:
+            deferred, settings.deferred_mode = settings.deferred_mode, None
+            if deferred != settings.mode:
+                self._change_mode(deferred)
 
-    def begin_minute(self, clock: datetime) -> None:
-        """Do what the plans say for this minute; a minute that is over is never made up for."""
+    def start_minute(self, clock: datetime) -> None:
+        """Apply the schedules of this minute; a missed minute is not caught up."""
         settings = self._settings
-        in_force = settings.tou.in_force
-        settings.tou.follow(clock)
-        if settings.tou.in_force != in_force:
-            self.window_changed()
-        settings.recirculation.follow(clock)
+        active = settings.tou.window_active
+        settings.tou.update(clock)
+        if settings.tou.window_active != active:
+            self.apply_window()
+        settings.recirculation.start_minute(clock)
         if settings.mode != DHWMode.VACATION:
-            for reservation in settings.reservations.due(clock):
-                self._carry_out(reservation)
+            for reservation in settings.reservations.due_entries(clock):
+                self._apply_reservation(reservation)
 
-    def follow(self) -> None:
-        """Judge by time and sensors alone, as the heater does all the time."""
+    def update(self) -> None:
+        """Update the demand from time and sensors, as the heater does all the time."""
         settings = self._settings
-        settings.follow(self.seconds)
-        if settings.mode == DHWMode.VACATION and self.seconds >= self._vacation_ends:
-            self._enter_mode(settings.mode_before)
-            self.window_changed()
-        self._disinfect()
-        self.demand.follow(settings.readings(self._tank))
+        settings.update_delayed(self.elapsed)
+        if settings.mode == DHWMode.VACATION and self.elapsed >= self._vacation_end:
+            self._change_mode(settings.previous_mode)
+            self.apply_window()
+        self._update_disinfection()
+        self.demand.update(settings.sensor_values(self._tank))
 
-    def _carry_out(self, reservation: Reservation) -> None:
-        """Setpoint, then mode; in a window the mode always waits (PROTOCOL 8.3, 9.12)."""
-        self._enter_setpoint(reservation.temperature)
+    def _apply_reservation(self, reservation: Reservation) -> None:
+        """Change setpoint, then mode; a window defers every mode (PROTOCOL 8.3, 9.12)."""
+        self._change_setpoint(reservation.temperature)
         if not reservation.mode.known:
             return  # on units that another library wrote (PROTOCOL 8.3)
         mode = DHWMode[reservation.mode.name]
-        if self._settings.tou.in_force:
-            self._settings.held_mode = mode
+        if self._settings.tou.window_active:
+            self._settings.deferred_mode = mode
         elif mode != self._settings.mode:
-            self._enter_mode(mode)
+            self._change_mode(mode)
 
-    def _enter_setpoint(self, raw: HalfCelsius) -> None:
+    def _change_setpoint(self, raw: HalfCelsius) -> None:
         settings = self._settings
         before = settings.setpoint
         if raw != before:
-            settings.shown_setpoint = before
+            settings.delayed_setpoint = before
             settings.setpoint = raw
-            settings.setpoint_at = self.seconds
-            self.demand.setpoint_written(settings.readings(self._tank), before * 5)
+            settings.setpoint_changed_at = self.elapsed
+            self.demand.change_setpoint(settings.sensor_values(self._tank), before * 5)
 
-    def _enter_mode(self, mode: DHWMode) -> None:
+    def _change_mode(self, mode: DHWMode) -> None:
         settings = self._settings
         before = settings.mode
         if before not in RESTING_MODES:
-            settings.mode_before = before
+            settings.previous_mode = before
         settings.mode = mode
-        settings.mode_at = self.seconds
+        settings.mode_changed_at = self.elapsed
         if mode in RESTING_MODES:
             self.demand.clear()
         else:
-            self.demand.mode_written(settings.readings(self._tank), before)
+            self.demand.change_mode(settings.sensor_values(self._tank), before)
 
-    def _write_mode(self, mode: DHWMode) -> None:
-        self._enter_mode(mode)
+    def _change_mode_by_command(self, mode: DHWMode) -> None:
+        self._change_mode(mode)
         # Electric mode first removes the old demand, then raises its own by a push (PROTOCOL 9.4).
         electric = mode == DHWMode.ELECTRIC
         self._operation.source = HeatSource.NONE if electric else self.demand.source
 
-    def _disinfect(self) -> None:
+    def _update_disinfection(self) -> None:
         settings, tank = self._settings, self._tank
         resting = settings.mode in RESTING_MODES
         coldest = min(tank.upper, tank.lower)
-        settings.disinfection.follow(self.seconds, coldest=coldest, resting=resting)
-        if settings.disinfection.busy and self.demand.source == HeatSource.NONE:
-            self.demand.disinfect(settings.readings(tank))
+        settings.disinfection.update(self.elapsed, coldest=coldest, resting=resting)
+        if settings.disinfection.running and self.demand.source == HeatSource.NONE:
+            self.demand.disinfect(settings.sensor_values(tank))
+
+
+class LoadSwitcher:
+    """Switching of loads after a change of demand, one change and one push at a time."""
+
+    def __init__(self, demand: Demand, operation: Operation, heat_pump: HeatPump) -> None:
+        self._demand = demand
+        self._operation = operation
+        self._heat_pump = heat_pump
+
+    @property
+    def pending(self) -> bool:
+        """Whether the operation differs from the demand."""
+        operation, demand = self._operation, self._demand
+        if operation.source != demand.source or operation.mode != 32 * demand.source:
+            return True
+        loads = (operation.upper_element, operation.lower_element)
+        return loads != (demand.upper_element, demand.lower_element)
+
+    def switch_next(self) -> int:
+        """Make the next change in the order of PROTOCOL 9.2 to 9.5; return its event code."""
+        operation, demand = self._operation, self._demand
+        if operation.source != demand.source:
+            operation.source = demand.source
+            return DEMAND_CHANGED
+        target = 32 * demand.source
+        if operation.mode != target:
+            mode = operation.mode & target
+            if operation.mode == mode:
+                mode |= 32 if target & ~mode & 32 else 64
+            operation.mode = OperationMode(mode)
+            self._heat_pump.request_heat(bool(mode & 32))
+            return OPERATION_MODE_CHANGED
+        operation.upper_element = demand.upper_element
+        operation.lower_element = demand.lower_element
+        return LOAD_SWITCHED

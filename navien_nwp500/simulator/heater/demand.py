@@ -1,4 +1,4 @@
-"""What starts and stops heating (PROTOCOL 9.12 and 14.3), from what the sensors read."""
+"""Rules that start and stop heating (PROTOCOL 9.12, 14.3), from the sensor values."""
 
 from __future__ import annotations
 
@@ -7,31 +7,34 @@ from dataclasses import dataclass
 from ...protocol.types import DHWMode, HeatSource
 
 HEAT_PUMP_MODES = (DHWMode.HEAT_PUMP, DHWMode.ENERGY_SAVER, DHWMode.HIGH_DEMAND)
-#: Written inside a TOU window these wait for its end (PROTOCOL 9.12).
-HELD_MODES = (DHWMode.ELECTRIC, DHWMode.ENERGY_SAVER, DHWMode.HIGH_DEMAND)
+#: Set during a time-of-use window, these wait for its end (PROTOCOL 9.12).
+DEFERRED_MODES = (DHWMode.ELECTRIC, DHWMode.ENERGY_SAVER, DHWMode.HIGH_DEMAND)
 RESTING_MODES = (DHWMode.VACATION, DHWMode.POWER_OFF, DHWMode.STANDBY)
 
-#: In a TOU window a recovery ends 1.9 K below the setpoint, threshold 2.0 K (PROTOCOL 9.12).
-WINDOW_CAP = 20
-#: In a window the heat pump starts with the upper sensor more than 8.0 K short (PROTOCOL 9.12).
-WINDOW_START = 80
-#: A setpoint write in a window starts it when more than 2.2 K short (PROTOCOL 9.12).
-WINDOW_WRITE = 22
-#: A mode write starts the heat pump: lower sensor 2.0 K short; upper in mode 1 more than 1.1 K.
-MODE_LOWER_SHORT = 20
-MODE_1_UPPER_SHORT = 11
-#: Short by so much on entry to a mode, the upper element starts (PROTOCOL 14.3).
-ELEMENT_ENTRY = {DHWMode.ELECTRIC: 3, DHWMode.ENERGY_SAVER: 10, DHWMode.HIGH_DEMAND: 4}
-#: Later it starts 2.3 K below the setpoint in mode 4 (PROTOCOL 14.3); mode 2 is unmeasured.
-ELEMENT_AGAIN = 23
-#: In mode 3 it stops 0.9 K below the setpoint and coasts to it (PROTOCOL 14.3).
-ENERGY_SAVER_STOP = 9
+# Deficits: how far a sensor is below the setpoint, in tenths of a kelvin.
+#: In a time-of-use window a recovery ends 1.9 K below the setpoint, threshold 2.0 K (PROTOCOL 9.12).
+WINDOW_STOP_DEFICIT = 20
+#: In a window the heat pump starts when the upper deficit exceeds 8.0 K (PROTOCOL 9.12).
+WINDOW_START_DEFICIT = 80
+#: A new setpoint in a window starts it when the upper deficit exceeds 2.2 K (PROTOCOL 9.12).
+WINDOW_SETPOINT_DEFICIT = 22
+#: A new mode starts the heat pump: lower deficit 2.0 K, or upper deficit above 1.1 K in mode 1.
+MODE_LOWER_DEFICIT = 20
+MODE_1_UPPER_DEFICIT = 11
+#: Upper deficits that start the upper element when a mode is entered (PROTOCOL 14.3).
+ELEMENT_ENTRY_DEFICITS = {DHWMode.ELECTRIC: 3, DHWMode.ENERGY_SAVER: 10, DHWMode.HIGH_DEMAND: 4}
+#: Later it starts at 2.3 K in mode 4 (PROTOCOL 14.3); mode 2 is not measured.
+ELEMENT_START_DEFICIT = 23
+#: In mode 3 it stops 0.9 K below the setpoint; residual heat does the rest (PROTOCOL 14.3).
+ENERGY_SAVER_STOP_DEFICIT = 9
+#: Freeze protection by the upper element, in tenths of a degree Celsius.
 FREEZE_ON, FREEZE_OFF = 60, 100
+_NEVER = 9999
 
 
 @dataclass(frozen=True)
-class SensorReadings:
-    """What the rules look at, all temperatures in tenths of a degree Celsius."""
+class SensorValues:
+    """Sensor temperatures and settings the rules use, in tenths of a degree Celsius."""
 
     upper: int
     lower: int
@@ -41,16 +44,16 @@ class SensorReadings:
     window: bool = False
 
     @property
-    def upper_short(self) -> int:
+    def upper_deficit(self) -> int:
         return self.setpoint - self.upper
 
     @property
-    def lower_short(self) -> int:
+    def lower_deficit(self) -> int:
         return self.setpoint - self.lower
 
 
 class Demand:
-    """Which sources are wanted; the lock-out and the order of switching are the heater's."""
+    """Heat sources that are requested; lock-out and switching order are applied elsewhere."""
 
     def __init__(self) -> None:
         self.heat_pump = False
@@ -66,92 +69,95 @@ class Demand:
         return HeatSource(self.heat_pump + 2 * self.element)
 
     def clear(self) -> None:
-        """Want nothing."""
+        """Request no heat source."""
         self.heat_pump = self.upper_element = self.lower_element = False
 
-    def follow(self, now: SensorReadings) -> None:
-        """Judge by the sensors alone, as the heater does all the time."""
-        self._follow_heat_pump(now)
-        self._follow_elements(now)
+    def update(self, now: SensorValues) -> None:
+        """Update the demand from the sensors alone, as the heater does all the time."""
+        self._update_heat_pump(now)
+        self._update_elements(now)
         if min(now.upper, now.lower) < FREEZE_ON:
             self.upper_element = True
 
-    def mode_written(self, now: SensorReadings, before: DHWMode) -> None:
-        """Judge afresh after a mode write that changed the mode."""
-        self._elements_on_entry(now)
+    def change_mode(self, now: SensorValues, before: DHWMode) -> None:
+        """Update the demand after a change of the mode."""
+        self._enter_element_mode(now)
         if now.mode not in HEAT_PUMP_MODES:
             self.heat_pump = False
         elif not self.heat_pump:
-            self.heat_pump = self._mode_starts(now, before)
+            self.heat_pump = self._mode_starts_heat_pump(now, before)
 
-    def setpoint_written(self, now: SensorReadings, before: int) -> None:
-        """Judge afresh after a write that changed the setpoint; ``before`` in tenths too."""
+    def change_setpoint(self, now: SensorValues, before: int) -> None:
+        """Update the demand after a change of the setpoint; ``before`` in tenths too."""
         if now.mode in RESTING_MODES:
             return
-        enough = WINDOW_WRITE if now.window else 0
         if now.mode in HEAT_PUMP_MODES:
-            self.heat_pump = now.upper_short > enough
+            self.heat_pump = now.upper_deficit > (WINDOW_SETPOINT_DEFICIT if now.window else 0)
         raised = now.setpoint > before
-        if raised and not self.element and now.upper_short >= ELEMENT_ENTRY.get(now.mode, 9999):
+        if raised and not self.element and self._enters_element(now):
             self.upper_element = True
 
-    def disinfect(self, now: SensorReadings) -> None:
-        """Want the source of the mode until the whole tank is hot, by our choice."""
+    def disinfect(self, now: SensorValues) -> None:
+        """Request the source of the mode for a disinfection cycle, our choice."""
         if now.mode in HEAT_PUMP_MODES:
             self.heat_pump = True
         elif not self.element:
-            self.upper_element = now.upper_short > 0
+            self.upper_element = now.upper_deficit > 0
             self.lower_element = not self.upper_element
 
     @staticmethod
-    def _mode_starts(now: SensorReadings, before: DHWMode) -> bool:
+    def _mode_starts_heat_pump(now: SensorValues, before: DHWMode) -> bool:
         if before in RESTING_MODES or before == DHWMode.ELECTRIC:
-            return now.upper_short > 0 or now.lower_short >= MODE_LOWER_SHORT
+            return now.upper_deficit > 0 or now.lower_deficit >= MODE_LOWER_DEFICIT
         if now.mode == DHWMode.HEAT_PUMP:
-            return now.upper_short > MODE_1_UPPER_SHORT or now.lower_short >= MODE_LOWER_SHORT
-        return now.upper_short > 0
+            upper = now.upper_deficit > MODE_1_UPPER_DEFICIT
+            return upper or now.lower_deficit >= MODE_LOWER_DEFICIT
+        return now.upper_deficit > 0
 
-    def _follow_heat_pump(self, now: SensorReadings) -> None:
+    @staticmethod
+    def _enters_element(now: SensorValues) -> bool:
+        return now.upper_deficit >= ELEMENT_ENTRY_DEFICITS.get(now.mode, _NEVER)
+
+    def _update_heat_pump(self, now: SensorValues) -> None:
         if now.mode not in HEAT_PUMP_MODES:
             return
-        target = now.setpoint - (WINDOW_CAP if now.window else 0)
+        target = now.setpoint - (WINDOW_STOP_DEFICIT if now.window else 0)
         if self.heat_pump:
             # LOG-B stops with the upper sensor above the Off threshold, others by the lower one.
             self.heat_pump = now.upper <= target or now.lower < target
         elif now.window:
-            self.heat_pump = now.upper_short > WINDOW_START
+            self.heat_pump = now.upper_deficit > WINDOW_START_DEFICIT
         else:
-            self.heat_pump = now.lower <= now.minimum and now.upper_short > 0
+            self.heat_pump = now.lower <= now.minimum and now.upper_deficit > 0
 
-    def _follow_elements(self, now: SensorReadings) -> None:
+    def _update_elements(self, now: SensorValues) -> None:
         if now.mode == DHWMode.ELECTRIC:
-            self._follow_electric(now)
-        elif now.mode == DHWMode.ENERGY_SAVER:
-            self.lower_element = False
-            on = now.upper_short > ENERGY_SAVER_STOP
+            self._update_electric_mode(now)
+            return
+        self.lower_element = False
+        if now.mode == DHWMode.ENERGY_SAVER:
+            on = now.upper_deficit > ENERGY_SAVER_STOP_DEFICIT
             self.upper_element = on and (self.upper_element or now.upper <= now.minimum)
         elif now.mode == DHWMode.HIGH_DEMAND:
-            self.lower_element = False
-            on = now.upper_short > 0
-            self.upper_element = on and (self.upper_element or now.upper_short >= ELEMENT_AGAIN)
+            starts = now.upper_deficit >= ELEMENT_START_DEFICIT
+            self.upper_element = now.upper_deficit > 0 and (self.upper_element or starts)
         else:
-            self.lower_element = False
             self.upper_element = self.upper_element and now.upper < FREEZE_OFF
 
-    def _follow_electric(self, now: SensorReadings) -> None:
+    def _update_electric_mode(self, now: SensorValues) -> None:
         if self.lower_element:
-            self.lower_element = now.lower_short > 0
+            self.lower_element = now.lower_deficit > 0
         elif self.upper_element:
-            self.upper_element = now.upper_short > 0
+            self.upper_element = now.upper_deficit > 0
             # Then the lower element to the setpoint; never both (PROTOCOL 14.3).
-            self.lower_element = not self.upper_element and now.lower_short > 0
-        elif now.upper_short >= ELEMENT_AGAIN:
+            self.lower_element = not self.upper_element and now.lower_deficit > 0
+        elif now.upper_deficit >= ELEMENT_START_DEFICIT:
             self.upper_element = True
         else:
             self.lower_element = now.lower <= now.minimum
 
-    def _elements_on_entry(self, now: SensorReadings) -> None:
+    def _enter_element_mode(self, now: SensorValues) -> None:
         self.lower_element = False
-        self.upper_element = now.upper_short >= ELEMENT_ENTRY.get(now.mode, 9999)
+        self.upper_element = self._enters_element(now)
         if now.mode == DHWMode.ELECTRIC and not self.upper_element:
-            self.lower_element = now.lower_short >= ELEMENT_ENTRY[now.mode]
+            self.lower_element = now.lower_deficit >= ELEMENT_ENTRY_DEFICITS[now.mode]

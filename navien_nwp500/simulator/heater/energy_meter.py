@@ -1,4 +1,4 @@
-"""What heat pump and elements took, for the energy queries (PROTOCOL 8.6)."""
+"""Energy, hours and starts of the simulated heater, for the energy queries (PROTOCOL 8.6)."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from random import Random
 from typing import Iterable
 
 from .heat_pump import HeatPump
-from .status_builder import Operation
+from .heater_state import Operation
 
 
 @dataclass
 class EnergyUse:
-    """What heat pump and elements took and how long they ran: Wh and s."""
+    """Energy (Wh) and running time (s) of heat pump and elements."""
 
     heat_pump_wh: float = 0.0
     element_wh: float = 0.0
@@ -25,7 +25,7 @@ class EnergyUse:
 
     @classmethod
     def sum(cls, parts: Iterable[EnergyUse]) -> EnergyUse:
-        """Several days as one."""
+        """Return the sum of several days."""
         total = cls()
         for part in parts:
             total.heat_pump_wh += part.heat_pump_wh
@@ -35,7 +35,7 @@ class EnergyUse:
         return total
 
     def add(self, seconds: float, heat_pump_watts: float, element_watts: float) -> None:
-        """Count ``seconds`` at these powers."""
+        """Add ``seconds`` at these powers."""
         if heat_pump_watts:
             self.heat_pump_wh += heat_pump_watts * seconds / 3600
             self.heat_pump_seconds += seconds
@@ -43,8 +43,8 @@ class EnergyUse:
             self.element_wh += element_watts * seconds / 3600
             self.element_seconds += seconds
 
-    def entry(self) -> dict[str, int]:
-        """As the heater tells it: whole Wh and whole hours."""
+    def to_entry(self) -> dict[str, int]:
+        """Convert to an entry of an energy response: whole Wh and whole hours."""
         return {
             "heUsage": int(self.element_wh),
             "hpUsage": int(self.heat_pump_wh),
@@ -53,45 +53,43 @@ class EnergyUse:
         }
 
 
-#: A unit measured over so many days (PROTOCOL 14.2).
+#: Age of the measured unit in days (PROTOCOL 14.2).
 AGE_DAYS = 359
-#: Of its life, the example of PROTOCOL 8.6.
+#: Lifetime energy in the example of PROTOCOL 8.6.
 LIFETIME = EnergyUse(1_266_000.0, 146_000.0, 3124 * 3600.0, 35 * 3600.0)
-#: Colder mains in winter: the share by which a day differs from the mean, by our choice.
+#: How far a day differs from the mean (in winter the mains are colder), our choice.
 _SEASON, _WEATHER = 0.2, 0.3
-#: On one day in so many the elements helped, by our choice.
+#: The elements ran on one day in 14, our choice.
 _ELEMENT_DAYS = 14
+_HOUR = 3600.0
 
 
-def past_days(today: date, seed: int) -> dict[date, EnergyUse]:
-    """The days before today, the same for the same seed; together they are ``LIFETIME``."""
+def generate_past_days(today: date, seed: int) -> dict[date, EnergyUse]:
+    """Return the days before today. They add up to ``LIFETIME``; equal seeds give equal days."""
     random = Random(f"past {seed}")
     days = [today - timedelta(days=back) for back in range(AGE_DAYS, 0, -1)]
-    heat_pump = [_winter(day) * random.uniform(1 - _WEATHER, 1 + _WEATHER) for day in days]
-    helped = [random.randrange(_ELEMENT_DAYS) == 0 for _ in days]
-    helped[-1] = True  # so that there is one
-    element = [_winter(day) * on for day, on in zip(days, helped)]
+    heat_pump = [_season_factor(day) * random.uniform(1 - _WEATHER, 1 + _WEATHER) for day in days]
+    element_on = [random.randrange(_ELEMENT_DAYS) == 0 for _ in days]
+    element_on[-1] = True  # at least one day
+    element = [_season_factor(day) * on for day, on in zip(days, element_on)]
     return {
         day: EnergyUse(
-            LIFETIME.heat_pump_wh * much / sum(heat_pump),
-            LIFETIME.element_wh * little / sum(element),
-            LIFETIME.heat_pump_seconds * much / sum(heat_pump),
-            LIFETIME.element_seconds * little / sum(element),
+            LIFETIME.heat_pump_wh * heat_pump_share / sum(heat_pump),
+            LIFETIME.element_wh * element_share / sum(element),
+            LIFETIME.heat_pump_seconds * heat_pump_share / sum(heat_pump),
+            LIFETIME.element_seconds * element_share / sum(element),
         )
-        for day, much, little in zip(days, heat_pump, element)
+        for day, heat_pump_share, element_share in zip(days, heat_pump, element)
     }
 
 
-def _winter(day: date) -> float:
+def _season_factor(day: date) -> float:
     return 1 + _SEASON * cos(2 * pi * day.timetuple().tm_yday / 365)
-
-
-_HOUR = 3600.0
 
 
 @dataclass
 class LoadCounter:
-    """How long a load has run, in s, and how often it started."""
+    """Running time of a load in s, and its number of starts."""
 
     seconds: float = 0.0
     starts: int = 0
@@ -102,17 +100,17 @@ class LoadCounter:
         return int(self.seconds // _HOUR)
 
     def count(self, seconds: float, on: bool) -> None:
-        """Count a while in which it was on or off."""
+        """Add ``seconds`` in which the load was on or off."""
         self.seconds += seconds if on else 0.0
         self.starts += on and not self.on
         self.on = on
 
 
 class EnergyMeter:
-    """Energies by day and over its life, hours and starts of its loads.
+    """Energy by day and over the heater's life, hours and starts of its loads.
 
-    The life before today is the measured unit's of PROTOCOL 14.2: 757 starts, the fan 14 h longer
-    on than the compressor; how the elements' 35 h fall on the two is our choice.
+    The life before today is that of the unit measured in PROTOCOL 14.2: 757 starts, the fan 14 h
+    longer on than the compressor. How the 35 h of the elements are divided is our choice.
     """
 
     def __init__(self, today: date, seed: int) -> None:
@@ -129,23 +127,20 @@ class EnergyMeter:
         self._seed = seed
 
     @cached_property
-    def past(self) -> dict[date, EnergyUse]:
-        """The days before the simulation, made when somebody asks."""
-        return past_days(self._today, self._seed)
+    def past_days(self) -> dict[date, EnergyUse]:
+        """Days before the simulation."""
+        return generate_past_days(self._today, self._seed)
 
-    def of_day(self, day: date) -> EnergyUse:
-        """What a day took; nothing when it is still ahead, or before the unit was there."""
-        return self.days.get(day) or self.past.get(day) or EnergyUse()
-
-    def of_month(self, year: int, month: int) -> list[EnergyUse]:
-        """Each day of a month."""
+    def days_of_month(self, year: int, month: int) -> list[EnergyUse]:
+        """Return each day of a month; zero for future days and days before the installation."""
         length = monthrange(year, month)[1]
-        return [self.of_day(date(year, month, day)) for day in range(1, length + 1)]
+        days = [date(year, month, day) for day in range(1, length + 1)]
+        return [self.days.get(day) or self.past_days.get(day) or EnergyUse() for day in days]
 
     def count(
         self, seconds: float, day: date, heat_pump: HeatPump, operation: Operation, element: float
     ) -> None:
-        """Count a while of what runs; ``element`` is the power of both, W."""
+        """Add ``seconds`` of the present operation; ``element`` is the power of both in W."""
         for energy in (self.total, self.days.setdefault(day, EnergyUse())):
             energy.add(seconds, heat_pump.power, element)
         self.compressor.count(seconds, heat_pump.compressor)

@@ -1,6 +1,6 @@
-"""What differs between the two controller firmwares that were recorded, and derived fields.
+"""Differences of the two recorded controller firmwares, and derived status fields.
 
-All temperatures are raw integers: half degrees for settings, tenths for sensors.
+Temperatures are raw integers: half degrees for settings, tenths for sensors.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from ...protocol.types import (
     Volume,
 )
 
-#: 35.0 degC, the zero of the charge on both firmwares (PROTOCOL 6.8).
+#: 35.0 degC is a charge of 0 % with both firmwares (PROTOCOL 6.8).
 CHARGE_BASE = 350
-#: Hundredths of a count of 4 Wh per kelvin; other sizes than 65 gallons are scaled (PROTOCOL 6.8).
+#: Hundredths of a count of 4 Wh per kelvin; sizes other than 65 gallons are scaled (PROTOCOL 6.8).
 COUNTS_PER_KELVIN = {Volume.GALLONS_50: 5400, Volume.GALLONS_65: 7024, Volume.GALLONS_80: 8650}
 
 
 class Firmware(Enum):
-    """The controller firmwares of the recordings, by their version number."""
+    """Controller firmwares of the recordings; the value is the version number."""
 
     A = 0x0A010000
     B = 0x0B010000
@@ -34,17 +34,17 @@ class Firmware(Enum):
         return Version(self.value)
 
     @property
-    def last_status_row(self) -> int:
-        """Number of the last row of the status table it sends: 87 or 99 keys."""
+    def last_status_field(self) -> int:
+        """Number of the last status field it sends: 87 or 99 fields."""
         return 87 if self is Firmware.A else 99
 
     @property
-    def minimum(self) -> HalfCelsius:
-        """Lowest setpoint, where the start thresholds are parked and the energy fields begin."""
+    def min_setpoint(self) -> HalfCelsius:
+        """Lowest setpoint; unused start thresholds have this value and energy counts from it."""
         return HalfCelsius(70 if self is Firmware.A else 81)
 
-    def target(self, setpoint: HalfCelsius, mode: DHWMode, window: bool) -> DeciCelsius:
-        """What the energy fields aim at: the setpoint and the branch offset of PROTOCOL 6.8."""
+    def energy_target(self, setpoint: HalfCelsius, mode: DHWMode, window: bool) -> DeciCelsius:
+        """Return the target of the energy fields: setpoint plus the offset of PROTOCOL 6.8."""
         if self is Firmware.A:
             offset = 10 if mode in (DHWMode.HEAT_PUMP, DHWMode.HIGH_DEMAND) else 0
         else:
@@ -52,13 +52,13 @@ class Firmware(Enum):
         return DeciCelsius(setpoint * 5 + offset)
 
 
-def shown_temperature(upper: DeciCelsius) -> HalfCelsius:
-    """The tank temperature as the panel shows it: the upper sensor rounded down to 0.5 K."""
+def panel_temperature(upper: DeciCelsius) -> HalfCelsius:
+    """Return the temperature on the panel: the upper sensor, rounded down to 0.5 K."""
     return HalfCelsius(upper // 5)
 
 
 def charge(upper: DeciCelsius, setpoint: HalfCelsius) -> Percent:
-    """The charge; a setpoint at its zero is always reached."""
+    """Return the charge in percent; 100 when the setpoint is not above 35.0 degC."""
     span = setpoint * 5 - CHARGE_BASE
     if span <= 0:
         return Percent(100)
@@ -66,14 +66,14 @@ def charge(upper: DeciCelsius, setpoint: HalfCelsius) -> Percent:
 
 
 def total_energy(volume: Volume, target: DeciCelsius, base: HalfCelsius) -> EnergyCount:
-    """Heat of a full recovery from ``base`` to ``target``."""
+    """Return the heat of a full recovery from ``base`` to ``target``."""
     return EnergyCount(_counts(volume, target - base * 5))
 
 
 def missing_energy(
     volume: Volume, target: DeciCelsius, upper: DeciCelsius, lower: DeciCelsius
 ) -> EnergyCount:
-    """Heat still missing to ``target``: the mean of the sensors counts in whole tenths."""
+    """Return the heat missing to ``target``; the mean of the sensors is in whole tenths."""
     return EnergyCount(_counts(volume, target - (upper + lower) // 2))
 
 

@@ -1,4 +1,4 @@
-"""The heater without its controller: tank, heat pump, elements, taps and what they count.
+"""The heater without its controller: tank, heat pump, elements, water draws and energy meter.
 
 Temperatures in degC, heat and power in W.
 """
@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 from ...protocol.types import Volume
 from .energy_meter import EnergyMeter
 from .heat_pump import HeatPump
-from .status_builder import Operation
+from .heater_state import Operation
 from .tank import Tank
-from .water_draws import Draw, Draws, WaterDraws
+from .water_draws import Draw, Draws, DrawSchedule
 
 ELEMENT_WATTS = 5148.0  # PROTOCOL 14.3
 #: 396 fan hours in the recorded unit (PROTOCOL 6.4).
@@ -20,7 +20,7 @@ FAN_HOURS = 396
 
 
 class Plant:
-    """What stands in the cellar; ``operation`` says what its controller has switched on."""
+    """Physical parts of the heater; ``operation`` holds the loads that are switched on."""
 
     def __init__(
         self,
@@ -39,19 +39,19 @@ class Plant:
             air=air, water=self.tank.condenser_water, bottom=self.tank.bottom, seed=seed + 1
         )
         self.operation = Operation(fan_seconds=FAN_HOURS * 3600.0)
-        self.counts = EnergyMeter(now.date(), seed)
+        self.energy_meter = EnergyMeter(now.date(), seed)
         self._air = air
-        self._taps = WaterDraws(draws, now)
+        self._draws = DrawSchedule(draws, now)
         self._start = now
 
-    def draw(self, clock: float, litres: float, minutes: float) -> None:
-        """Draw hot water from ``clock`` on, in seconds after the start."""
-        self._taps.open(Draw(clock, litres, minutes * 60))
+    def draw(self, elapsed: float, litres: float, minutes: float) -> None:
+        """Draw hot water from ``elapsed`` on, in seconds after the start."""
+        self._draws.add(Draw(elapsed, litres, minutes * 60))
 
-    def run(self, clock: float, seconds: float) -> None:
-        """Run from ``clock`` for some seconds."""
+    def step(self, elapsed: float, seconds: float) -> None:
+        """Run for ``seconds`` from ``elapsed`` on, in seconds after the start."""
         operation, heat_pump, tank = self.operation, self.heat_pump, self.tank
-        litres = self._taps.litres(clock, seconds)
+        litres = self._draws.litres(elapsed, seconds)
         operation.drawing = litres > 0
         heat_pump.step(seconds, air=self._air, water=tank.condenser_water, bottom=tank.bottom)
         upper = ELEMENT_WATTS if operation.upper_element else 0.0
@@ -64,7 +64,7 @@ class Plant:
             lower_element=lower,
             litres=litres,
         )
-        element = upper + lower
-        operation.count(seconds, heat_pump.power + element, fan=heat_pump.fan)
-        day = (self._start + timedelta(seconds=clock)).date()
-        self.counts.count(seconds, day, heat_pump, operation, element)
+        elements = upper + lower
+        operation.update_meters(seconds, heat_pump.power + elements, fan=heat_pump.fan)
+        day = (self._start + timedelta(seconds=elapsed)).date()
+        self.energy_meter.count(seconds, day, heat_pump, operation, elements)

@@ -1,7 +1,7 @@
-"""A recording played back: a heater that says again what a real one said, in its order and pace.
+"""Replay of a capture: a heater that repeats what a real one sent, in its order and timing.
 
-After its end it begins anew. A question is answered as it was in the recording; what nobody asked
-then stays unanswered. Controls change nothing: each is answered with the status of the moment.
+After the end it starts again. A request gets the response it got in the capture, and none if it was
+not sent there. Controls change nothing: each gets the current status.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ from ...protocol.fields import decode_fields, encode_fields
 from ...protocol.messages import Address, Message, Request, parse_message, parse_request
 from ...protocol.status import DeviceStatus
 from ..cloud.accounts import HeaterRecord
-from .queries import HeaterReply
+from .query_handler import HeaterReply
 
-#: What an answer says of the heater itself, and a question of whom it means.
+#: Keys that name a heater; they are not part of a request's or a response's content.
 _IDENTITY = ("deviceType", "macAddress", "additionalValue")
-#: The pause before a recording of one moment begins anew.
-_LEAST_PAUSE = timedelta(seconds=1)
-_NONE = timedelta(0)
+#: The pause before a capture with a single point in time starts again.
+_MIN_PAUSE = timedelta(seconds=1)
+_ZERO = timedelta(0)
 
 
-class _Told(NamedTuple):
-    """A status, ``at`` so long after the heater's first message."""
+class _CapturedStatus(NamedTuple):
+    """A status, ``at`` after the first message; ``requested`` is False for a push."""
 
     at: timedelta
     status: DeviceStatus
-    asked: bool
+    requested: bool
 
 
-class _Answered(NamedTuple):
-    """An answer to a read; ``cut`` is how much shorter its topic was than asked for."""
+class _CapturedResponse(NamedTuple):
+    """A response to a query; its topic is ``cut`` characters shorter than the requested one."""
 
     at: timedelta
     topic: str
@@ -45,118 +45,122 @@ class _Answered(NamedTuple):
 
 
 class Replay:
-    """One heater of a recording; time moves only by :meth:`advance`.
+    """One heater of a capture; only :meth:`advance` moves time.
 
-    Raises ConfigurationError when the recording holds no status of it.
+    Raises ConfigurationError when the capture contains no status of it.
     """
 
     def __init__(self, entries: Sequence[CaptureEntry], address: Address, now: datetime) -> None:
         self._start = now
-        self._at = _NONE
-        self._told: list[_Told] = []
-        self._answered: dict[str, list[_Answered]] = {}
-        self._read(entries, address)
-        if not self._told:
-            raise ConfigurationError(f"{address}: the recording holds no status of it")
-        last = self._told[-1].at
-        self._round = last + max(last / max(len(self._told) - 1, 1), _LEAST_PAUSE)
-        self._times = [told.at for told in self._told]
+        self._elapsed = _ZERO
+        self._statuses: list[_CapturedStatus] = []
+        self._responses: dict[str, list[_CapturedResponse]] = {}
+        self._load(entries, address)
+        if not self._statuses:
+            raise ConfigurationError(f"{address}: the capture contains no status of it")
+        last = self._statuses[-1].at
+        self._length = last + max(last / max(len(self._statuses) - 1, 1), _MIN_PAUSE)
+        self._times = [captured.at for captured in self._statuses]
 
     @property
     def now(self) -> datetime:
-        """The heater's own clock."""
-        return self._start + self._at
+        """Time of the heater's own clock."""
+        return self._start + self._elapsed
 
     def status(self, command: int = STATUS.code) -> DeviceStatus:
-        """The status of the moment."""
-        number = bisect_right(self._times, self._at % self._round)
-        body = encode_fields(self._told[max(number - 1, 0)].status)
+        """Return the status of the present time."""
+        number = bisect_right(self._times, self._elapsed % self._length)
+        body = encode_fields(self._statuses[max(number - 1, 0)].status)
         return decode_fields(DeviceStatus, {**body, "command": command})
 
     def advance(self, seconds: float) -> list[DeviceStatus]:
-        """Move time on; return the pushes that fall into it, in order."""
-        before, self._at = self._at, self._at + timedelta(seconds=seconds)
+        """Move time forward; return the pushes of this time, in order."""
+        before, self._elapsed = self._elapsed, self._elapsed + timedelta(seconds=seconds)
         pushes = []
-        for number in range(before // self._round, self._at // self._round + 1):
-            begin = number * self._round
+        for number in range(before // self._length, self._elapsed // self._length + 1):
+            begin = number * self._length
             pushes += [
-                told.status
-                for told in self._told
-                if not told.asked and before < begin + told.at <= self._at
+                captured.status
+                for captured in self._statuses
+                if not captured.requested and before < begin + captured.at <= self._elapsed
             ]
         return pushes
 
-    def obey(self, asked: Request) -> Sequence[HeaterReply]:
-        """Answer a question as it was answered, and a control with the status."""
-        if asked.code == STATUS.code or asked.topic.split("/")[3:] == ["ctrl"]:
-            return [
-                HeaterReply(asked.reply_topic, {"status": encode_fields(self.status(asked.code))})
-            ]
-        found = self._answered.get(_question(asked), [])
-        at = self._at % self._round
-        latest = max((one.at for one in found if one.at <= at), default=None)
+    def handle(self, request: Request) -> Sequence[HeaterReply]:
+        """Return the captured response to a query, and the status for a control."""
+        if request.code == STATUS.code or request.topic.split("/")[3:] == ["ctrl"]:
+            body = {"status": encode_fields(self.status(request.code))}
+            return [HeaterReply(request.reply_topic, body)]
+        captured = self._responses.get(_request_key(request), [])
+        now = self._elapsed % self._length
+        latest = max((one.at for one in captured if one.at <= now), default=None)
         if latest is None:
-            latest = min((one.at for one in found), default=_NONE)
-        return [_answer(one, asked) for one in found if one.at == latest]
+            latest = min((one.at for one in captured), default=_ZERO)
+        return [_reply(one, request) for one in captured if one.at == latest]
 
-    def _read(self, entries: Sequence[CaptureEntry], address: Address) -> None:
-        questions: dict[tuple[str, str], Request] = {}
-        asked_at: dict[str, timedelta] = {}
-        began: datetime | None = None
+    def _load(self, entries: Sequence[CaptureEntry], address: Address) -> None:
+        requests: dict[tuple[str, str], Request] = {}
+        response_times: dict[str, timedelta] = {}
+        start: datetime | None = None
         for entry in entries:
-            asked, message = _understood(entry)
-            if asked is not None:
-                questions.setdefault((asked.client_id, asked.session_id), asked)
+            sent, message = _parse(entry)
+            if sent is not None:
+                requests.setdefault((sent.client_id, sent.session_id), sent)
             if message is None or message.mac_address != address.mac_address:
                 continue
-            began = began or entry.time
-            at = entry.time - began
-            request = questions.get((message.client_id, message.session_id))
+            start = start or entry.time
+            at = entry.time - start
+            request = requests.get((message.client_id, message.session_id))
             if message.status is not None:
-                answers = request is not None or message.binary_code is not None
-                self._told.append(_Told(at, message.status, answers))
+                requested = request is not None or message.binary_code is not None
+                self._statuses.append(_CapturedStatus(at, message.status, requested))
             elif request is not None:
-                self._keep(request, message, at, asked_at)
-        self._told.sort(key=lambda told: told.at)
+                self._add_response(request, message, at, response_times)
+        self._statuses.sort(key=lambda captured: captured.at)
 
-    def _keep(
-        self, request: Request, message: Message, at: timedelta, asked_at: dict[str, timedelta]
+    def _add_response(
+        self,
+        request: Request,
+        message: Message,
+        at: timedelta,
+        response_times: dict[str, timedelta],
     ) -> None:
-        """Keep an answer to a read; the parts of one answer share the time of the first."""
+        """Add a response to a query; all parts of one response get the time of the first."""
         body = {key: value for key, value in message.body.items() if key not in _IDENTITY}
-        at = asked_at.setdefault(f"{request.client_id} {request.session_id}", at)
-        begins_alike = request.reply_topic.startswith(message.topic)
-        cut = len(request.reply_topic) - len(message.topic) if begins_alike else 0
-        topic = "" if begins_alike else message.topic
-        self._answered.setdefault(_question(request), []).append(_Answered(at, topic, cut, body))
+        at = response_times.setdefault(f"{request.client_id} {request.session_id}", at)
+        is_prefix = request.reply_topic.startswith(message.topic)
+        cut = len(request.reply_topic) - len(message.topic) if is_prefix else 0
+        topic = "" if is_prefix else message.topic
+        responses = self._responses.setdefault(_request_key(request), [])
+        responses.append(_CapturedResponse(at, topic, cut, body))
 
 
-def records(entries: Sequence[CaptureEntry]) -> list[HeaterRecord]:
-    """The heaters of a recording as the cloud keeps them, in the order in which they were heard.
+def captured_heaters(entries: Sequence[CaptureEntry]) -> list[HeaterRecord]:
+    """Return the heaters of a capture as the cloud stores them, in order of first appearance.
 
     Raises ConfigurationError when there is none.
     """
     found: dict[str, HeaterRecord] = {}
     for entry in entries:
-        _, message = _understood(entry)
+        _, message = _parse(entry)
         if message is None or message.mac_address is None:
             continue
         record = found.setdefault(message.mac_address, HeaterRecord(message.mac_address))
         if message.features is not None:
             serial = message.features.controller_serial_number
             record.controller_serial = serial or record.controller_serial
-    for mac, plan in _plans(entries):
+    for mac, plan in _tou_plans(entries):
         if mac in found:
             found[mac].tou_plan = plan
     if not found:
-        raise ConfigurationError("the recording holds no message of a heater")
+        raise ConfigurationError("the capture contains no message of a heater")
     for number, record in enumerate(found.values(), 1):
         record.device_name = "NWP500" if number == 1 else f"NWP500 {number}"
     return list(found.values())
 
 
-def _plans(entries: Sequence[CaptureEntry]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The time-of-use plans the cloud told, each with the MAC that was asked about."""
+def _tou_plans(entries: Sequence[CaptureEntry]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the time-of-use plans of the cloud, each with the MAC of its request."""
     mac = ""
     for entry in entries:
         if entry.name != "GET /device/tou" or not isinstance(entry.payload, dict):
@@ -167,26 +171,26 @@ def _plans(entries: Sequence[CaptureEntry]) -> Iterator[tuple[str, dict[str, Any
             yield mac, entry.payload["data"]
 
 
-def _understood(entry: CaptureEntry) -> tuple[Request | None, Message | None]:
-    """A frame as question or answer; neither when it is damaged, or was not MQTT."""
+def _parse(entry: CaptureEntry) -> tuple[Request | None, Message | None]:
+    """Parse an MQTT frame as request or message; neither when it is damaged."""
     if entry.kind != MQTT:
         return None, None
     try:
         message = parse_message(entry.name, entry.content) if entry.direction == IN else None
-        asked = parse_request(entry.name, entry.content) if message is None else None
-        # What cannot be decoded is found here, not in the middle of a round.
+        request = parse_request(entry.name, entry.content) if message is None else None
+        # Decoded here, so that an error shows now and not during the replay.
         _ = message and (message.status, message.features)
     except ProtocolError:
         return None, None
-    return asked, message
+    return request, message
 
 
-def _question(asked: Request) -> str:
-    """What was asked, whoever asked it."""
-    body = {key: value for key, value in asked.body.items() if key not in _IDENTITY}
-    return json.dumps([asked.code, body], sort_keys=True)
+def _request_key(request: Request) -> str:
+    """Return the content of a request without client and heater."""
+    body = {key: value for key, value in request.body.items() if key not in _IDENTITY}
+    return json.dumps([request.code, body], sort_keys=True)
 
 
-def _answer(told: _Answered, asked: Request) -> HeaterReply:
-    end = len(asked.reply_topic) - told.cut
-    return HeaterReply(told.topic or asked.reply_topic[:end], told.body)
+def _reply(captured: _CapturedResponse, request: Request) -> HeaterReply:
+    end = len(request.reply_topic) - captured.cut
+    return HeaterReply(captured.topic or request.reply_topic[:end], captured.body)

@@ -1,14 +1,11 @@
-"""What the heater tells: whole status and feature messages from its settings and its state."""
+"""Status and feature messages from the state of the simulated heater."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from math import exp
 from typing import Any, Collection, TypeVar
 
 from ...protocol.features import DeviceFeatures
 from ...protocol.fields import field_specs
-from ...protocol.schedules import Reservation
 from ...protocol.status import DeviceStatus
 from ...protocol.types import (
     DhwControl,
@@ -16,33 +13,20 @@ from ...protocol.types import (
     Flag,
     HalfCelsius,
     HeatSource,
-    OperationMode,
     TemperatureType,
     TempFormula,
     UnitType,
-    Volume,
 )
-from .demand import SensorReadings
-from .disinfection import TARGET, Disinfection
-from .firmware import Firmware, charge, missing_energy, shown_temperature, total_energy
+from .firmware import Firmware, charge, missing_energy, panel_temperature, total_energy
 from .heat_pump import HeatPump
-from .recirculation import Recirculation
+from .heater_state import Operation, Settings
 from .tank import Tank
-from .time_of_use import TimeOfUse
-from .weekly_schedule import WeeklySchedule
 
 T = TypeVar("T")
 
-STANDBY_WATTS = 1.0
-#: The reading follows a switched load within some seconds (PROTOCOL 6.7).
-METER_SECONDS = 3.0
-#: The energy target follows a mode change within about 10 s (PROTOCOL 6.8).
-MODE_FOLLOWS_SECONDS = 10.0
-#: The element thresholds follow the setpoint with delay (PROTOCOL 6.9), here by our choice.
-ELEMENT_FOLLOWS_SECONDS = 30.0
-MAXIMUM = HalfCelsius(131)  # 65.5 degC, PROTOCOL 7.1
+MAX_SETPOINT = HalfCelsius(131)  # 65.5 degC (PROTOCOL 7.1)
 
-#: The same in every recorded message (PROTOCOL 6.4).
+#: Equal in every recorded message (PROTOCOL 6.4).
 _CONSTANT: dict[str, int] = {
     "outside_temperature": 0,
     "special_function_status": 1,
@@ -83,7 +67,7 @@ _CAPABILITIES: dict[str, Any] = {
     "panel_sw_code": 0,
     "wifi_sw_code": 268435985,
     "dhw_temperature_setting_use": DhwControl.HALF_DEGREE,
-    "dhw_temperature_max": MAXIMUM,
+    "dhw_temperature_max": MAX_SETPOINT,
     "temperature_type": TemperatureType.FAHRENHEIT,
     "temp_formula_type": TempFormula.STANDARD,
     "freeze_protection_temp_min": 12,
@@ -93,119 +77,49 @@ _CAPABILITIES: dict[str, Any] = {
 }
 
 
-@dataclass
-class Settings:
-    """What was set, and the settings some fields still show the old value of."""
-
-    firmware: Firmware
-    volume: Volume
-    serial: str
-    recirculation: Recirculation
-    mode: DHWMode
-    setpoint: HalfCelsius
-    mode_before: DHWMode = DHWMode.ENERGY_SAVER
-    #: Written inside a price window, waits for its end (PROTOCOL 9.12).
-    held_mode: DHWMode | None = None
-    vacation_days: int = 0
-    air_filter_hours: int = 1000
-    demand_response: bool = False
-    error_code: int = 0
-    sub_error_code: int = 0
-    tou: TimeOfUse = field(default_factory=TimeOfUse)
-    disinfection: Disinfection = field(default_factory=Disinfection)
-    reservations: WeeklySchedule[Reservation] = field(default_factory=WeeklySchedule)
-    #: Fields of the status that only a control has set.
-    kept: dict[str, int] = field(default_factory=dict)
-    mode_at: float = 0.0
-    setpoint_at: float = 0.0
-
-    def __post_init__(self) -> None:
-        self.shown_setpoint = self.element_setpoint = self.setpoint
-        self.shown_mode = self.mode
-
-    def readings(self, tank: Tank) -> SensorReadings:
-        """What the rules of demand look at."""
-        disinfects = self.disinfection.busy
-        return SensorReadings(
-            upper=tank.upper,
-            lower=tank.lower,
-            setpoint=max(self.setpoint * 5, TARGET if disinfects else 0),
-            minimum=self.firmware.minimum * 5,
-            mode=self.mode,
-            window=self.tou.in_force and not disinfects,
-        )
-
-    def follow(self, clock: float) -> None:
-        """Let the fields that lag behind a write follow; ``clock`` in s, as ``mode_at``."""
-        off = self.mode in (DHWMode.POWER_OFF, DHWMode.STANDBY)
-        if clock - self.mode_at >= MODE_FOLLOWS_SECONDS and not off:
-            self.shown_mode = self.mode
-        if clock - self.setpoint_at >= ELEMENT_FOLLOWS_SECONDS:
-            self.element_setpoint = self.setpoint
-
-
-@dataclass
-class Operation:
-    """What runs, as the heater publishes it; ``power`` in W is what its meter shows."""
-
-    source: HeatSource = HeatSource.NONE
-    mode: OperationMode = OperationMode.STANDBY
-    upper_element: bool = False
-    lower_element: bool = False
-    drawing: bool = False
-    circulating: bool = False
-    power: float = 1.0
-    fan_seconds: float = 0.0
-
-    def count(self, seconds: float, watts: float, *, fan: bool) -> None:
-        """Let the meter near what is drawn, 1 W at least, and count the fan's time."""
-        watts = watts or STANDBY_WATTS
-        self.power = watts + (self.power - watts) * exp(-seconds / METER_SECONDS)
-        self.fan_seconds += seconds if fan else 0.0
-
-
 def build_features(settings: Settings) -> DeviceFeatures:
-    """What this heater has and allows; older firmware leaves out the newer keys."""
+    """Return the features of this heater; older firmware omits the newer fields."""
     newer = settings.firmware is not Firmware.A
     values: dict[str, Any] = dict(_CAPABILITIES)
     values.update(
         volume_code=settings.volume,
         controller_sw_version=settings.firmware.version,
         controller_serial_number=settings.serial,
-        dhw_temperature_min=settings.firmware.minimum,
+        dhw_temperature_min=settings.firmware.min_setpoint,
     )
     if newer:
         pump = Flag.of(settings.recirculation.fitted)
         values.update(recirc_sw_version=0, recirc_model_type_code=0, title24_use=Flag.READY)
         values.update(recirculation_use=pump, recirc_reservation_use=pump)
         values.update(recirc_temperature_min=81, recirc_temperature_max=120)
-    for row in field_specs(DeviceFeatures):
-        if row.codec is Flag and not row.name.startswith(("recirc", "title24")):
-            values.setdefault(row.name, Flag.ACTIVE)
-    return _typed(DeviceFeatures, values, last_row=44)
+    for spec in field_specs(DeviceFeatures):
+        if spec.codec is Flag and not spec.name.startswith(("recirc", "title24")):
+            values.setdefault(spec.name, Flag.ACTIVE)
+    return _typed(DeviceFeatures, values, last=44)
 
 
 def build_status(
     settings: Settings, operation: Operation, tank: Tank, heat_pump: HeatPump, command: int
 ) -> DeviceStatus:
-    """One whole status with the keys this firmware sends."""
-    values: dict[str, Any] = {"command": command, **_CONSTANT, **settings.kept}
+    """Return a complete status with the fields this firmware sends."""
+    values: dict[str, Any] = {"command": command, **_CONSTANT, **settings.other_fields}
     values.update(_setting_fields(settings))
     values.update(_operation_fields(operation))
     values.update(_heat_pump_fields(heat_pump))
     values.update(_tank_fields(settings, tank))
     values.update(_threshold_fields(settings))
     values.update(_recirculation_fields(settings))
-    last_row = settings.firmware.last_status_row
-    return _typed(DeviceStatus, values, last_row=last_row, also=settings.kept)
+    last = settings.firmware.last_status_field
+    return _typed(DeviceStatus, values, last=last, also=settings.other_fields)
 
 
-def _typed(cls: type[T], values: dict[str, Any], *, last_row: int, also: Collection[str] = ()) -> T:
+def _typed(cls: type[T], values: dict[str, Any], *, last: int, also: Collection[str] = ()) -> T:
+    """Build the message from the fields up to number ``last`` and those in ``also``."""
     typed = {}
-    for row in field_specs(cls):
-        value = values.get(row.name)
-        if value is not None and (row.number <= last_row or row.name in also):
-            typed[row.name] = row.codec(value)
+    for spec in field_specs(cls):
+        value = values.get(spec.name)
+        if value is not None and (spec.number <= last or spec.name in also):
+            typed[spec.name] = spec.codec(value)
     return cls(**typed)
 
 
@@ -216,17 +130,17 @@ def _setting_fields(settings: Settings) -> dict[str, int]:
         "dhw_operation_setting": settings.mode,
         "dhw_temperature_setting": settings.setpoint,
         "dhw_target_temperature_setting": settings.setpoint,
-        "program_reservation_use": Flag.of(settings.reservations.on),
+        "program_reservation_use": Flag.of(settings.reservations.enabled),
         "vacation_day_setting": settings.vacation_days,
         "vacation_day_elapsed": settings.vacation_days,
-        "anti_legionella_use": settings.disinfection.use,
+        "anti_legionella_use": Flag.of(settings.disinfection.enabled),
         "anti_legionella_period": settings.disinfection.days,
-        "anti_legionella_operation_busy": Flag.of(settings.disinfection.busy),
+        "anti_legionella_operation_busy": Flag.of(settings.disinfection.running),
         "air_filter_alarm_use": Flag.of(settings.air_filter_hours > 0),
         "air_filter_alarm_period": settings.air_filter_hours,
         "tou_status": settings.tou.status,
         "tou_override_status": settings.tou.override,
-        "heat_min_op_temperature": settings.firmware.minimum,
+        "heat_min_op_temperature": settings.firmware.min_setpoint,
     }
 
 
@@ -264,27 +178,31 @@ def _heat_pump_fields(heat_pump: HeatPump) -> dict[str, int]:
 def _tank_fields(settings: Settings, tank: Tank) -> dict[str, int]:
     firmware, volume = settings.firmware, settings.volume
     upper, lower = tank.upper, tank.lower
-    in_force = settings.tou.in_force
-    target = firmware.target(settings.shown_setpoint, settings.shown_mode, in_force)
+    setpoint, window = settings.delayed_setpoint, settings.tou.window_active
+    target = firmware.energy_target(setpoint, settings.delayed_mode, window)
     return {
         "tank_upper_temperature": upper,
         "tank_lower_temperature": lower,
-        "dhw_temperature": shown_temperature(upper),
-        "dhw_charge_per": charge(upper, settings.shown_setpoint),
-        "total_energy_capacity": total_energy(volume, target, firmware.minimum),
+        "dhw_temperature": panel_temperature(upper),
+        "dhw_charge_per": charge(upper, setpoint),
+        "total_energy_capacity": total_energy(volume, target, firmware.min_setpoint),
         "available_energy_capacity": missing_energy(volume, target, upper, lower),
-        # 55 to 63 recorded; the tank's own noise stands in for the radio's.
+        # 55 to 63 in the recordings.
         "wifi_rssi": 58,
     }
 
 
 def _threshold_fields(settings: Settings) -> dict[str, int]:
     old = settings.firmware is Firmware.A
-    window = settings.tou.in_force
-    minimum, setpoint, mode = settings.firmware.minimum, settings.setpoint, settings.shown_mode
+    window = settings.tou.window_active
+    minimum, setpoint, mode = (
+        settings.firmware.min_setpoint,
+        settings.setpoint,
+        settings.delayed_mode,
+    )
     element_modes = (DHWMode.ELECTRIC, DHWMode.HIGH_DEMAND)
     element_on = mode in element_modes
-    if old:  # PROTOCOL 6.9: also in mode 1, and in mode 3 while a window is in force
+    if old:  # PROTOCOL 6.9: also in mode 1, and in mode 3 in an active window
         element_on |= mode == DHWMode.HEAT_PUMP or (window and mode == DHWMode.ENERGY_SAVER)
     values: dict[str, int] = {
         "hp_upper_on_temp_setting": setpoint if window else minimum,
@@ -296,9 +214,9 @@ def _threshold_fields(settings: Settings) -> dict[str, int]:
         "he_upper_off_temp_setting": settings.element_setpoint,
         "he_lower_off_temp_setting": settings.element_setpoint,
     }
-    for row in field_specs(DeviceStatus):
-        if row.name.endswith("_diff_temp_setting"):
-            values[row.name] = 0
+    for spec in field_specs(DeviceStatus):
+        if spec.name.endswith("_diff_temp_setting"):
+            values[spec.name] = 0
     if not old:  # LOG-B, and LIB2D for the window
         values["he_upper_off_diff_temp_setting"] = -2
         values["hp_upper_on_diff_temp_setting"] = 16 if window else 0
@@ -316,8 +234,8 @@ def _threshold_fields(settings: Settings) -> dict[str, int]:
 def _recirculation_fields(settings: Settings) -> dict[str, int]:
     recirculation = settings.recirculation
     return {
-        "recirc_operation_busy": Flag.of(recirculation.runs),
-        "recirc_reservation_use": Flag.of(recirculation.schedule.on),
+        "recirc_operation_busy": Flag.of(recirculation.running),
+        "recirc_reservation_use": Flag.of(recirculation.schedule.enabled),
         "recirc_operation_mode": recirculation.mode,
         "recirc_temp_setting": 0,
         "recirc_temperature": 0,

@@ -1,7 +1,7 @@
-"""The water: a stack of layers with two sensors, in watts, litres and degrees Celsius.
+"""The tank: layers of water with two sensors, in W, litres and degC.
 
-Layers rather than two lumps: the sensors then react late to a draw and to an element, and a
-recovery heats the cold part first, as measured (PROTOCOL 14.1, 14.3, 14.5).
+With layers the sensors react late to a draw and to an element, and a recovery heats the cold part
+first, as measured (PROTOCOL 14.1, 14.3, 14.5).
 """
 
 from __future__ import annotations
@@ -11,14 +11,15 @@ from random import Random
 
 from ...protocol.types import DeciCelsius, Volume
 
-#: 66 L of a 65-gallon tank answer to the upper element: three layers of eleven (PROTOCOL 14.3).
+#: The upper element heats 66 L of a 65-gallon tank: three layers of eleven (PROTOCOL 14.3).
 LAYERS = 11
-#: The condenser heats 0.44 to 0.48 of the tank while it is stratified: five of eleven (14.1).
+#: The condenser heats 0.44 to 0.48 of the tank while it is stratified: five of eleven
+#: (PROTOCOL 14.1).
 CONDENSER_LAYERS = 5
 UPPER_ELEMENT_LAYER = 8
 LOWER_ELEMENT_LAYER = 1
 
-#: Place of the sensors in layers from the bottom; the lower one reads between two layers, which
+#: Height of the sensors in layers from the bottom; the lower one is between two layers, which
 #: gives -3.8 K for a draw of 43.5 L (PROTOCOL 14.5).
 UPPER_SENSOR = 8.0
 LOWER_SENSOR = 3.5
@@ -34,9 +35,9 @@ BOTTOM_WATTS = 27.0  # PROTOCOL 14.4
 BOTTOM_GAP_KELVIN = 1.02  # PROTOCOL 14.4
 CONDENSER_LIFT_KELVIN = 5.6  # condenser above the water, PROTOCOL 14.2
 
-#: 1.21 min at full element power before the sensor follows, the same coast after (PROTOCOL 14.3).
+#: The sensor follows the element 1.21 min late, at switching on and off (PROTOCOL 14.3).
 SENSOR_LAG_SECONDS = 73.0
-#: The lower sensor reads 0.3 K above the upper one in an hour of rest (LOG-B rows 260 to 490).
+#: The lower sensor shows 0.3 K above the upper one in an hour of rest (LOG-B rows 260 to 490).
 LOWER_SENSOR_OFFSET = 0.25
 #: Both sensors fall within 2 min of a stop, by 0.3 and 0.5 K (LOG-B rows 218 to 228): warm water
 #: rises along the wall while the condenser heats. K per kW.
@@ -48,7 +49,7 @@ NOISE_SECONDS = 60.0
 
 
 class Tank:
-    """Water in layers, bottom first; what came in, went out and is left is accounted in Wh."""
+    """Water in layers, bottom first, with heat counters in Wh: in, lost, drawn and stored."""
 
     def __init__(
         self, *, volume: Volume, upper: float, lower: float, inlet: float, seed: int
@@ -61,51 +62,51 @@ class Tank:
         self._layer_wh = self.litres * WATT_HOURS_PER_LITRE_KELVIN / LAYERS
         self._random = Random(seed)
         self._noise = [0.0, 0.0]
-        self._quiet = 0.0
-        self._wall = 0.0
+        self._noise_age = 0.0
+        self._condenser_kw = 0.0
         self.layers: list[float] = []
         self.set_sensors(upper, lower)
 
     def set_sensors(self, upper: float, lower: float) -> None:
-        """Put water into the tank that makes both sensors read these, degC."""
+        """Set the water so that the sensors show these temperatures in degC."""
         wall_upper, wall_lower = self._wall_kelvin(upper, lower)
         upper -= wall_upper
         lower -= wall_lower + LOWER_SENSOR_OFFSET
         slope = (upper - lower) / (UPPER_SENSOR - LOWER_SENSOR)
         coldest = min(self.inlet, upper, lower)
         self.layers = [
-            max(coldest, min(lower + slope * (place - LOWER_SENSOR), max(upper, lower)))
-            for place in range(LAYERS)
+            max(coldest, min(lower + slope * (layer - LOWER_SENSOR), max(upper, lower)))
+            for layer in range(LAYERS)
         ]
-        self._rise()
+        self._mix()
         self._sensors = [self._upper_water, self._lower_water]
 
     @property
     def upper(self) -> DeciCelsius:
-        """What the upper sensor reads."""
+        """Temperature of the upper sensor."""
         wall = self._wall_kelvin(*self._sensors)[0]
         return DeciCelsius.from_celsius(self._sensors[0] + wall + self._noise[0])
 
     @property
     def lower(self) -> DeciCelsius:
-        """What the lower sensor reads."""
+        """Temperature of the lower sensor."""
         wall = self._wall_kelvin(*self._sensors)[1]
         water = self._sensors[1] + LOWER_SENSOR_OFFSET
         return DeciCelsius.from_celsius(water + wall + self._noise[1])
 
     @property
     def condenser_water(self) -> float:
-        """Mean of the water the condenser lies around, degC."""
+        """Mean temperature of the water the condenser heats in degC."""
         return sum(self.layers[:CONDENSER_LAYERS]) / CONDENSER_LAYERS
 
     @property
     def bottom(self) -> float:
-        """The coldest water, degC."""
+        """Temperature of the lowest layer in degC."""
         return self.layers[0]
 
     @property
     def stored_wh(self) -> float:
-        """Heat in the water above 0 degC."""
+        """Heat of the water above 0 degC in Wh."""
         return sum(self.layers) * self._layer_wh
 
     def step(
@@ -118,32 +119,32 @@ class Tank:
         lower_element: float = 0.0,
         litres: float = 0.0,
     ) -> None:
-        """Move ``seconds`` on: heat in W, air in degC, ``litres`` drawn in this time."""
+        """Simulate ``seconds``: heat in W, air in degC, ``litres`` drawn in this time."""
         hours = seconds / 3600
-        self._lose(hours, air)
+        self._cool(hours, air)
         self._conduct(hours)
         self._draw(litres)
-        self._condense(condenser * hours)
+        self._heat_by_condenser(condenser * hours)
         self._heat(UPPER_ELEMENT_LAYER, upper_element * hours)
         self._heat(LOWER_ELEMENT_LAYER, lower_element * hours)
-        self._rise()
-        self._sense(seconds, condenser)
+        self._mix()
+        self._update_sensors(seconds, condenser)
 
     def _heat(self, layer: int, watt_hours: float) -> None:
         self.layers[layer] += watt_hours / self._layer_wh
         self.heat_in_wh += watt_hours
 
-    def _condense(self, watt_hours: float) -> None:
+    def _heat_by_condenser(self, watt_hours: float) -> None:
         if not watt_hours:
             return
-        # The colder a layer, the more of the condenser's heat it takes.
+        # A colder layer takes more of the condenser's heat.
         wrapped = self.layers[:CONDENSER_LAYERS]
         wall = max(wrapped) + CONDENSER_LIFT_KELVIN
         total = sum(wall - water for water in wrapped)
         for layer, water in enumerate(wrapped):
             self._heat(layer, watt_hours * (wall - water) / total)
 
-    def _lose(self, hours: float, air: float) -> None:
+    def _cool(self, hours: float, air: float) -> None:
         share = JACKET_WATTS_PER_KELVIN / LAYERS * hours
         layers = self.layers
         gap = max(0.0, self._upper_water - self._lower_water)
@@ -173,8 +174,8 @@ class Tank:
             below = [self.inlet, *self.layers[:-1]]
             self.layers = [w + share * (b - w) for w, b in zip(self.layers, below)]
 
-    def _rise(self) -> None:
-        """Mix every layer that is warmer than the one above with it."""
+    def _mix(self) -> None:
+        """Mix each layer with the one above if that is colder."""
         groups: list[tuple[float, int]] = []
         for water in self.layers:
             mean, count = water, 1
@@ -186,19 +187,24 @@ class Tank:
         if len(groups) < LAYERS:
             self.layers = [mean for mean, count in groups for _ in range(count)]
 
-    def _sense(self, seconds: float, condenser: float) -> None:
+    def _update_sensors(self, seconds: float, condenser: float) -> None:
         follow = 1 - exp(-seconds / SENSOR_LAG_SECONDS)
         self._sensors[0] += (self._upper_water - self._sensors[0]) * follow
         self._sensors[1] += (self._lower_water - self._sensors[1]) * follow
-        self._wall += (condenser / 1000 - self._wall) * (1 - exp(-seconds / WALL_LAG_SECONDS))
-        self._quiet += seconds
-        if self._quiet >= NOISE_SECONDS:
-            self._quiet = 0.0
+        self._condenser_kw += (condenser / 1000 - self._condenser_kw) * (
+            1 - exp(-seconds / WALL_LAG_SECONDS)
+        )
+        self._noise_age += seconds
+        if self._noise_age >= NOISE_SECONDS:
+            self._noise_age = 0.0
             self._noise = [self._random.uniform(-NOISE_KELVIN, NOISE_KELVIN) for _ in range(2)]
 
     def _wall_kelvin(self, upper: float, lower: float) -> tuple[float, float]:
         mixed = max(0.0, min(1.0, 1.0 - (upper - lower)))
-        return UPPER_WALL_KELVIN * self._wall * mixed, LOWER_WALL_KELVIN * self._wall
+        return (
+            UPPER_WALL_KELVIN * self._condenser_kw * mixed,
+            LOWER_WALL_KELVIN * self._condenser_kw,
+        )
 
     @property
     def _upper_water(self) -> float:

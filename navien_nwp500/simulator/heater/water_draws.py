@@ -1,4 +1,4 @@
-"""When hot water is drawn: a day plan that repeats, with seeded jitter."""
+"""Draws of hot water: a daily plan with seeded jitter, and single draws."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from random import Random
 
-#: A household of three: morning showers, kitchen, evening.
+#: A household of three (morning showers, kitchen, evening): hour of the day, litres, minutes.
 DAY_PLAN: tuple[tuple[float, float, float], ...] = (
     (6.5, 40.0, 6.0),
     (7.0, 35.0, 5.0),
@@ -23,24 +23,27 @@ DAY_PLAN: tuple[tuple[float, float, float], ...] = (
 
 @dataclass(frozen=True)
 class Draw:
-    """One draw: seconds after midnight, litres, length in seconds."""
+    """One draw: start in seconds after midnight, litres, duration in seconds."""
 
     start: float
     litres: float
     seconds: float
 
     @property
-    def ends(self) -> float:
+    def end(self) -> float:
         return self.start + self.seconds
 
     def litres_between(self, begin: float, end: float) -> float:
-        """What is drawn between two times, in seconds after the same midnight."""
-        overlap = min(end, self.ends) - max(begin, self.start)
+        """Return the litres drawn between two times, in seconds after the same midnight."""
+        overlap = min(end, self.end) - max(begin, self.start)
         return self.litres * overlap / self.seconds if overlap > 0 else 0.0
 
 
 class Draws:
-    """A repeatable day plan of (hour of the day, litres, minutes); jitter differs from day to day."""
+    """Daily plan of (hour of the day, litres, minutes); the jitter differs from day to day.
+
+    Equal seeds give equal draws.
+    """
 
     def __init__(
         self,
@@ -55,8 +58,8 @@ class Draws:
         self._jitter_litres = jitter_litres
         self._seed = seed
 
-    def of(self, day: date) -> tuple[Draw, ...]:
-        """The draws that begin on that day."""
+    def on_day(self, day: date) -> tuple[Draw, ...]:
+        """Return the draws that start on that day."""
         random = Random(f"{self._seed} {day.isoformat()}")
         return tuple(
             Draw(
@@ -67,15 +70,15 @@ class Draws:
             for hour, litres, minutes in self._plan
         )
 
-    def around(self, day: date) -> tuple[Draw, ...]:
-        """The draws of that day and what may be left of the day before, in that day's seconds."""
-        before = self.of(day - timedelta(days=1))
-        late = tuple(replace(draw, start=draw.start - 86400) for draw in before)
-        return tuple(draw for draw in late if draw.ends > 0) + self.of(day)
+    def during_day(self, day: date) -> tuple[Draw, ...]:
+        """Return the draws of that day and those that started on the day before and go on."""
+        before = self.on_day(day - timedelta(days=1))
+        shifted = (replace(draw, start=draw.start - 86400) for draw in before)
+        return tuple(draw for draw in shifted if draw.end > 0) + self.on_day(day)
 
 
-class WaterDraws:
-    """All that is drawn: the day plan, and single draws in seconds after ``start``."""
+class DrawSchedule:
+    """Daily plan and single draws of one heater; times are seconds after ``start``."""
 
     def __init__(self, plan: Draws | None, start: datetime) -> None:
         self._plan = plan
@@ -85,19 +88,19 @@ class WaterDraws:
         self._planned: tuple[Draw, ...] = ()
         self._single: list[Draw] = []
 
-    def open(self, draw: Draw) -> None:
+    def add(self, draw: Draw) -> None:
         """Add a single draw."""
         self._single.append(draw)
 
     def litres(self, begin: float, seconds: float) -> float:
-        """What is drawn in ``seconds`` from ``begin``, itself in seconds after the start."""
+        """Return the litres drawn in ``seconds`` from ``begin`` on."""
         end = begin + seconds
         litres = sum(draw.litres_between(begin, end) for draw in self._single)
-        self._single = [draw for draw in self._single if draw.ends > end]
+        self._single = [draw for draw in self._single if draw.end > end]
         if self._plan is None:
             return litres
         day, clock = divmod(self._midnight + begin, 86400)
         if day != self._day:
             self._day = day
-            self._planned = self._plan.around(self._start.date() + timedelta(days=day))
+            self._planned = self._plan.during_day(self._start.date() + timedelta(days=day))
         return litres + sum(d.litres_between(clock, clock + seconds) for d in self._planned)

@@ -1,7 +1,7 @@
-"""The heater's Wi-Fi module: an ordinary MQTT client of the broker.
+"""The heater's Wi-Fi module: an MQTT client of the broker.
 
-It answers exactly where a request says, with the request's ids, and nothing that is not meant for
-it: another MAC or a wrong additionalValue gets no reply (PROTOCOL 4.1). It knows no client of ours.
+It replies on the topic that a request names, with the ids of the request. A request with another MAC
+or a wrong additionalValue gets no reply (PROTOCOL 4.1). Nothing here depends on this package's client.
 """
 
 from __future__ import annotations
@@ -36,19 +36,19 @@ from ...protocol.messages import (
 from ...protocol.status import DeviceStatus
 from ..clock import Clock
 from ..cloud.iot_policy import MAX_TOPIC_BYTES
-from .queries import HeaterReply
+from .query_handler import HeaterReply
 
 _LOGGER = logging.getLogger("navien_nwp500.simulator")
 
-#: A heater answers in 2 to 4 s (PROTOCOL 9.9), seconds of its own time.
+#: Delay of a reply, in seconds of the heater's time (PROTOCOL 9.9).
 REPLY_SECONDS = (2.0, 4.0)
-#: How often its controller looks round, seconds of its own time, and the least of ours.
+#: Interval of the simulation in seconds of the heater's time, and its minimum in real seconds.
 CONTROLLER_STEP = 1.0
-LEAST_STEP = 0.02
+MIN_STEP = 0.02
 
 
-class Appliance(Protocol):
-    """What the module is built into: it lives by its own clock, and says how it is."""
+class HeaterModel(Protocol):
+    """Interface of a heater with its own clock: simulated or replayed."""
 
     @property
     def now(self) -> datetime: ...
@@ -56,22 +56,22 @@ class Appliance(Protocol):
     def status(self, command: int = STATUS.code) -> DeviceStatus: ...
 
     def advance(self, seconds: float) -> Sequence[DeviceStatus]:
-        """Move time on; return what is to be pushed."""
+        """Move time forward; return the pushes."""
 
 
-class Controls(Protocol):
-    """What does as it is told."""
+class RequestHandler(Protocol):
+    """Interface of the part that applies requests."""
 
-    def obey(self, asked: Request) -> Sequence[HeaterReply]: ...
+    def handle(self, request: Request) -> Sequence[HeaterReply]: ...
 
 
 class WifiModule:
-    """One heater on the broker, from ``serve`` to its cancellation."""
+    """Connection of one heater to the broker, from ``serve`` to its cancellation."""
 
     def __init__(
         self,
-        heater: Appliance,
-        controls: Controls,
+        heater: HeaterModel,
+        handler: RequestHandler,
         address: Address,
         clock: Clock,
         *,
@@ -80,109 +80,111 @@ class WifiModule:
         self.heater = heater
         self.address = address
         self._clock = clock
-        self._controls = controls
+        self._handler = handler
         self._random = random.Random(seed)
-        #: What is to be sent, each with its time; nothing overtakes what was said before it.
+        #: Frames to publish, each with its time, in the order in which they were made.
         self._outbox: deque[tuple[float, Frame]] = deque()
-        self._woken: LatestValue[bool] = LatestValue()
+        self._wake: LatestValue[bool] = LatestValue()
         self._pushes = 0
         self._client_id = ""
 
     @cached_property
-    def listening(self) -> asyncio.Event:
-        """Set while the heater hears its requests."""
+    def subscribed(self) -> asyncio.Event:
+        """Event that is set while the heater is subscribed to its requests."""
         return asyncio.Event()
 
     async def serve(self, port: int) -> None:
-        """Live on the broker at this loopback port until cancelled."""
+        """Stay connected to the broker at this loopback port until cancelled."""
         topic = self.address.topic
-        event = topic.replace("cmd/", "evt/", 1) + "/app-connection"
+        connection_topic = topic.replace("cmd/", "evt/", 1) + "/app-connection"
         async with aiomqtt.Client(
             "127.0.0.1",
             port,
             identifier=f"navilink-{self.address.mac_address}",
             socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
         ) as client:
-            for topic_filter in (f"{topic}/st/#", f"{topic}/ctrl/#", event):
+            for topic_filter in (f"{topic}/st/#", f"{topic}/ctrl/#", connection_topic):
                 await client.subscribe(topic_filter, qos=1)
-            self.listening.set()
+            self.subscribed.set()
             try:
-                await run_until_first(self._listen(client, event), self._run(client))
+                await run_until_first(
+                    self._receive(client, connection_topic), self._publish(client)
+                )
             finally:
-                self.listening.clear()
+                self.subscribed.clear()
 
     def catch_up(self) -> None:
-        """Bring the heater to the present; what it has to say on the way is pushed."""
+        """Simulate up to the present and push what the heater sends in that time."""
         behind = (self._clock.now() - self.heater.now).total_seconds()
         if behind > 0:
             for status in self.heater.advance(behind):
                 self._push(status)
 
-    async def _listen(self, client: aiomqtt.Client, event: str) -> None:
+    async def _receive(self, client: aiomqtt.Client, connection_topic: str) -> None:
         async for message in client.messages:
             topic = str(message.topic)
             payload = message.payload if isinstance(message.payload, bytes) else b""
-            if topic == event:
-                # A client has come: a snapshot tied to no change (PROTOCOL 3.5).
+            if topic == connection_topic:
+                # A client has connected: push a snapshot (PROTOCOL 3.5).
                 self.catch_up()
                 self._push(self.heater.status(SNAPSHOT))
                 continue
             try:
-                asked = parse_request(topic, payload)
+                request = parse_request(topic, payload)
             except ProtocolError as error:
-                _LOGGER.debug("not understood: %s", error)
+                _LOGGER.debug("request ignored: %s", error)
                 continue
-            if asked is not None and self._is_for_us(asked):
-                self._answer(asked)
+            if request is not None and self._is_addressed_by(request):
+                self._reply(request)
 
-    def _is_for_us(self, asked: Request) -> bool:
-        if asked.mac_address != self.address.mac_address:
+    def _is_addressed_by(self, request: Request) -> bool:
+        if request.mac_address != self.address.mac_address:
             return False
-        return asked.binary or asked.additional_value == self.address.additional_value
+        return request.binary or request.additional_value == self.address.additional_value
 
-    def _answer(self, asked: Request) -> None:
+    def _reply(self, request: Request) -> None:
         self.catch_up()
-        self._client_id = asked.client_id or self._client_id
-        after = self._random.uniform(*REPLY_SECONDS)
-        if asked.binary:
-            if asked.code == STATUS.code:
-                self._send(build_binary_reply(asked, self.address, self.heater.status()), after)
+        self._client_id = request.client_id or self._client_id
+        delay = self._random.uniform(*REPLY_SECONDS)
+        if request.binary:
+            if request.code == STATUS.code:
+                self._send(build_binary_reply(request, self.address, self.heater.status()), delay)
             return
-        for answer in self._controls.obey(asked):
-            addressed = replace(asked, reply_topic=answer.topic)
-            self._send(build_reply(addressed, self.address, answer.body), after)
+        for reply in self._handler.handle(request):
+            addressed = replace(request, reply_topic=reply.topic)
+            self._send(build_reply(addressed, self.address, reply.body), delay)
 
     def _push(self, status: DeviceStatus) -> None:
         self._pushes += 1
         body = {"status": encode_fields(status)}
         self._send(build_push(self.address, self._client_id, self._pushes, body), 0.0)
 
-    def _send(self, frame: Frame, after: float) -> None:
+    def _send(self, frame: Frame, delay: float) -> None:
         if not _can_be_published(frame):
-            _LOGGER.debug("an answer cannot be published where it is wanted")
+            _LOGGER.debug("a reply cannot be published on the requested topic")
             return
-        due = asyncio.get_running_loop().time() + self._clock.real_seconds(after)
+        due = asyncio.get_running_loop().time() + self._clock.real_seconds(delay)
         if self._outbox:
             due = max(due, self._outbox[-1][0])
         self._outbox.append((due, frame))
-        self._woken.put(True)
+        self._wake.put(True)
 
-    async def _run(self, client: aiomqtt.Client) -> None:
-        """Keep the controller going, and send what is due."""
+    async def _publish(self, client: aiomqtt.Client) -> None:
+        """Run the simulation and publish the frames that are due."""
         loop = asyncio.get_running_loop()
-        step = max(self._clock.real_seconds(CONTROLLER_STEP), LEAST_STEP)
+        step = max(self._clock.real_seconds(CONTROLLER_STEP), MIN_STEP)
         while True:
             self.catch_up()
             while self._outbox and self._outbox[0][0] <= loop.time():
                 _, frame = self._outbox.popleft()
-                # QoS 0: waiting for the broker's PUBACK would cost 40 ms of delayed ACK a message.
+                # QoS 0: a wait for PUBACK would cost 40 ms a message, because TCP delays its ACK.
                 await client.publish(frame.topic, frame.payload, qos=0)
             due = self._outbox[0][0] - loop.time() if self._outbox else step
-            await self._woken.get(min(step, due))
+            await self._wake.get(min(step, due))
 
 
 def _can_be_published(frame: Frame) -> bool:
-    """Whether the broker takes it; requests may name any topic, and ids of any length."""
+    """Check topic and size; requests may name any topic, and ids of any length."""
     topic = frame.topic
     named = topic.isprintable() and not set("+#") & set(topic)
     fits = named and 0 < len(topic.encode()) <= MAX_TOPIC_BYTES

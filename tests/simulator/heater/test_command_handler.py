@@ -1,4 +1,4 @@
-"""The simulated heater obeys every control, or says nothing, as PROTOCOL 4.4 and 5.3 have it."""
+"""Replies of the simulated heater to controls (PROTOCOL 4.4, 5.3)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from navien_nwp500.protocol.types import DHWMode
 from navien_nwp500.simulator import Simulator
 from navien_nwp500.simulator.heater.command_handler import EFFECTS
 from navien_nwp500.simulator.heater.firmware import Firmware
-from navien_nwp500.simulator.heater.queries import ANSWERS
+from navien_nwp500.simulator.heater.query_handler import QUERY_METHODS
 from support.control_examples import EXAMPLES
 from support.heater_bench import (
     DEVICE,
@@ -25,13 +25,13 @@ from support.heater_bench import (
 )
 
 
-def test_every_row_is_obeyed_or_answered() -> None:
-    assert {row for row in COMMANDS if not row.is_control} == set(ANSWERS)
-    assert set(EFFECTS) <= {row for row in COMMANDS if row.is_control}
+def test_every_command_is_handled() -> None:
+    assert {command for command in COMMANDS if not command.is_control} == set(QUERY_METHODS)
+    assert set(EFFECTS) <= {command for command in COMMANDS if command.is_control}
 
 
 @pytest.mark.parametrize("firmware", list(Firmware))
-def test_each_control_shows_in_its_answer(firmware: Firmware) -> None:
+def test_each_control_appears_in_its_reply(firmware: Firmware) -> None:
     bench = Bench(recirculation=True, firmware=firmware, mode=DHWMode.ENERGY_SAVER)
     for example in EXAMPLES:
         status = bench.control(example.code, example.mode, example.param)
@@ -43,7 +43,7 @@ def test_each_control_shows_in_its_answer(firmware: Firmware) -> None:
         bench.heater.advance(20)
 
 
-WRONGLY_WORDED: list[tuple[int, str, list[Any]]] = [
+MALFORMED: list[tuple[int, str, list[Any]]] = [
     (33554437, "dhw-mode", [5]),  # vacation without days (PROTOCOL 4.4)
     (33554437, "dhw-mode", []),
     (33554437, "dhw-mode", [3, 7]),
@@ -61,10 +61,8 @@ WRONGLY_WORDED: list[tuple[int, str, list[Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("code", "mode", "numbers"), WRONGLY_WORDED)
-def test_what_is_worded_wrongly_is_left_unanswered(
-    code: int, mode: str, numbers: list[Any]
-) -> None:
+@pytest.mark.parametrize(("code", "mode", "numbers"), MALFORMED)
+def test_a_malformed_control_gets_no_reply(code: int, mode: str, numbers: list[Any]) -> None:
     bench = Bench(recirculation=True)
     before = bench.status
     assert bench.control(code, mode, numbers) is None
@@ -90,7 +88,7 @@ NOT_ALLOWED: list[tuple[int, str, list[int]]] = [
 
 
 @pytest.mark.parametrize(("code", "mode", "numbers"), NOT_ALLOWED)
-def test_a_value_that_is_not_allowed_is_answered_unchanged(
+def test_a_value_that_is_not_allowed_gets_an_unchanged_status(
     code: int, mode: str, numbers: list[int]
 ) -> None:
     bench = Bench(recirculation=True)
@@ -100,23 +98,23 @@ def test_a_value_that_is_not_allowed_is_answered_unchanged(
     assert {key: value for key, value in status.items() if key != "command"} == before
 
 
-def test_the_older_firmware_takes_a_lower_setpoint() -> None:
+def test_the_older_firmware_accepts_a_lower_setpoint() -> None:
     newer, older = Bench(), Bench(firmware=Firmware.A)
     for bench, expected in ((newer, 121), (older, 70)):
         status = bench.control(33554464, "dhw-temperature", [70])
         assert status is not None and status["dhwTemperatureSetting"] == expected
 
 
-def test_without_a_pump_its_commands_are_not_known() -> None:
+def test_without_a_pump_its_commands_get_no_reply() -> None:
     bench = Bench()
     assert bench.control(33554445, "recirc-mode", [2]) is None
     assert bench.control(33554444, "recirc-hotbtn", [1]) is None
-    assert bench.ask("st/recirc-rsv/rd", 16777231) == []
+    assert bench.request("st/recirc-rsv/rd", 16777231) == []
     write = {"reservationUse": 2, "reservation": []}
-    assert bench.ask("ctrl/recirc-rsv/rd", 33554440, **write) == []
+    assert bench.request("ctrl/recirc-rsv/rd", 33554440, **write) == []
 
 
-def test_unknown_codes_and_topics_are_left_unanswered() -> None:
+def test_unknown_codes_and_topics_get_no_reply() -> None:
     bench = Bench()
     for suffix, code in (
         ("st", 16777217),
@@ -128,10 +126,10 @@ def test_unknown_codes_and_topics_are_left_unanswered() -> None:
         ("st/end", 16777218),
     ):
         body = {"year": 2026, "month": 1, "day": [4]}
-        assert bench.ask(suffix, code, **body) == [], (suffix, code)
+        assert bench.request(suffix, code, **body) == [], (suffix, code)
 
 
-def test_the_answer_comes_first_with_the_old_operation_mode() -> None:
+def test_the_reply_comes_first_with_the_old_operation_mode() -> None:
     bench = Bench()
     bench.heater.advance(60)
     status = bench.control(33554437, "dhw-mode", [3])
@@ -141,7 +139,7 @@ def test_the_answer_comes_first_with_the_old_operation_mode() -> None:
     assert [int(p.command or 0) for p in bench.heater.advance(13)] == [OPERATION, OPERATION, LOAD]
 
 
-def test_repeating_a_setting_does_nothing() -> None:
+def test_a_repeated_setting_has_no_effect() -> None:
     bench = Bench()
     bench.heater.advance(60)
     for code, mode, numbers in (
@@ -153,26 +151,26 @@ def test_repeating_a_setting_does_nothing() -> None:
     assert bench.heater.advance(120) == []
 
 
-def test_a_hurried_control_is_refused_for_its_interval_only() -> None:
+def test_a_control_within_the_interval_is_refused() -> None:
     bench = Bench(interval=3.0)
     assert bench.control(33554464, "dhw-temperature", [117]) is not None
-    refused = bench.ask("ctrl", **control(33554437, "dhw-mode", [3]))
+    refused = bench.request("ctrl", **control(33554437, "dhw-mode", [3]))
     fail = (f"{DEVICE}/res/ctrl-fail", {"swVersion": 0, "failCode": 2})
     assert refused == [fail]
     assert bench.status["dhwOperationSetting"] == 1
-    assert bench.plan(PLAN) == [fail]
-    # Neither queries nor what was refused begin the interval anew.
+    assert bench.write_plan(PLAN) == [fail]
+    # Queries and refused controls do not restart the interval.
     bench.heater.advance(2)
-    assert bench.ask("st", 16777219) != [fail]
-    assert bench.ask("ctrl", **control(33554437, "dhw-mode", [3])) == [fail]
+    assert bench.request("st", 16777219) != [fail]
+    assert bench.request("ctrl", **control(33554437, "dhw-mode", [3])) == [fail]
     bench.heater.advance(1)
     status = bench.control(33554437, "dhw-mode", [3])
     assert status is not None and status["dhwOperationSetting"] == 3
-    # The reservation write is no control by its code.
-    assert bench.reserve(*RESERVATIONS) != []
+    # By its code the reservation write is not a control.
+    assert bench.write_reservations(*RESERVATIONS) != []
 
 
-def test_an_interval_is_a_number_of_seconds() -> None:
+def test_the_control_interval_is_not_negative() -> None:
     for interval in (-1.0, float("nan")):
         with pytest.raises(ConfigurationError):
             Simulator(control_interval=interval)

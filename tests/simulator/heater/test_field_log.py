@@ -1,4 +1,4 @@
-"""The simulated heater in the place of the recorded one: does it tell the same story?"""
+"""The simulated heater compared with the recorded one."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from navien_nwp500.protocol.types import (
     OperationMode,
     Volume,
 )
-from navien_nwp500.simulator.heater.appliance import Heater
 from navien_nwp500.simulator.heater.firmware import (
     Firmware,
     charge,
     missing_energy,
-    shown_temperature,
+    panel_temperature,
     total_energy,
 )
+from navien_nwp500.simulator.heater.simulated_heater import Heater
 from support import captures
 
 if not captures.AVAILABLE:
@@ -38,9 +38,9 @@ DEMAND, OPERATION = 67108868, 67108883
 #: The recorded sensor moves in steps of up to 0.3 K and jitters by 0.2 K.
 TANK_RUNNING = 6
 TANK_RESTING = 4
-#: The recorded power wanders by 4 W; the fit of PROTOCOL 14.2 alone errs by 11 W.
+#: The recorded power varies by 4 W; the fit of PROTOCOL 14.2 alone is off by 11 W.
 POWER_RUNNING = 10
-#: Discharge and suction wander by 1.5 K as the valve hunts.
+#: Discharge and suction vary by 1.5 K because the valve oscillates.
 DISCHARGE_RUNNING = 15
 SUCTION_RUNNING = 25
 EVAPORATOR_RUNNING = 12
@@ -48,9 +48,9 @@ AMBIENT_RUNNING = 8
 EEV_RUNNING = 8
 #: The last 0.1 K of the sensor, its noise, takes 100 s.
 STOP_SECONDS = 180
-#: Polled every 10 s by the recording, and one step of 2 s here.
+#: The recording polls every 10 s, and one step is 2 s here.
 STATE_SECONDS = 15
-#: The refrigerant settles with swings of 3 K that no model here follows.
+#: The refrigerant settles with oscillations of 3 K that are not simulated.
 DISCHARGE_RESTING = 60
 SUCTION_RESTING = 50
 EVAPORATOR_RESTING = 50
@@ -61,7 +61,7 @@ UPPER_AFTER_DRAWS = 4
 
 
 class Logged(NamedTuple):
-    """One row of the field log in raw numbers; ``seconds`` from the first row."""
+    """One row of the field log in raw numbers; ``seconds`` since the first row."""
 
     seconds: float
     command: int
@@ -77,7 +77,7 @@ class Logged(NamedTuple):
     charge: int
     total: int
     missing: int
-    shown: int
+    panel: int
 
 
 def deci(fahrenheit: str) -> int:
@@ -108,21 +108,21 @@ def logged(row: dict[str, str]) -> Logged:
 
 
 class Moment(NamedTuple):
-    """A status and when it was, in seconds of the field log."""
+    """A status and its time in seconds of the field log."""
 
     seconds: float
     status: DeviceStatus
 
 
-#: Row of the field log from which both sensors rise together: before it draws were replaced.
+#: Row from which both sensors rise together; before it the tank recovers from draws.
 RISING_ROW = 80
 #: Draws of the cool-down: seconds of the log (two by its flag, one in a gap), litres, minutes.
 RECORDED_DRAWS = ((3276.0, 2.0, 1.3), (7180.0, 12.0, 1.0), (7415.0, 10.0, 1.0), (7625.0, 9.0, 2.0))
 
 
 @pytest.fixture(scope="module")
-def replay(field_log: list[Logged]) -> tuple[list[Moment], list[Moment]]:
-    """The simulated heater put into the recorded one's place: its answers and its pushes."""
+def simulation(field_log: list[Logged]) -> tuple[list[Moment], list[Moment]]:
+    """Return statuses and pushes of the simulated heater under the recorded conditions."""
     first = field_log[RISING_ROW]
     simulated = Heater(
         now=MIDNIGHT, draws=None, upper_celsius=58.8, lower_celsius=58.8, air_celsius=19.8
@@ -133,7 +133,7 @@ def replay(field_log: list[Logged]) -> tuple[list[Moment], list[Moment]]:
     for _ in range(24):
         simulated.advance(300)
         simulated.tank.set_sensors(first.upper / 10, first.lower / 10)
-    answers, pushes = [], []
+    statuses, pushes = [], []
     seconds = first.seconds
     draws = list(RECORDED_DRAWS)
     while seconds < field_log[-1].seconds:
@@ -142,20 +142,20 @@ def replay(field_log: list[Logged]) -> tuple[list[Moment], list[Moment]]:
             simulated.draw(litres, minutes)
         pushes += [Moment(seconds, push) for push in simulated.advance(2)]
         seconds += 2
-        answers.append(Moment(seconds, simulated.status()))
-    return answers, pushes
+        statuses.append(Moment(seconds, simulated.status()))
+    return statuses, pushes
 
 
-def beside(
-    rows: list[Logged], answers: list[Moment], shift: float = 0.0
+def pair_by_time(
+    rows: list[Logged], statuses: list[Moment], shift: float = 0.0
 ) -> list[tuple[Logged, DeviceStatus]]:
-    """Each recorded row with the simulated answer of its time."""
-    start = answers[0].seconds
+    """Pair each recorded row with the simulated status of its time."""
+    start = statuses[0].seconds
     pairs = []
     for row in rows:
         index = round((row.seconds + shift - start) / 2)
-        if 0 <= index < len(answers):
-            pairs.append((row, answers[index].status))
+        if 0 <= index < len(statuses):
+            pairs.append((row, statuses[index].status))
     return pairs
 
 
@@ -168,12 +168,12 @@ def simulated_stop(pushes: list[Moment]) -> float:
 
 
 def test_derived_fields_follow_the_recorded_sensors(field_log: list[Logged]) -> None:
-    setpoint, base = HalfCelsius(121), Firmware.B.minimum
-    target = Firmware.B.target(setpoint, DHWMode.ENERGY_SAVER, window=False)
+    setpoint, base = HalfCelsius(121), Firmware.B.min_setpoint
+    target = Firmware.B.energy_target(setpoint, DHWMode.ENERGY_SAVER, window=False)
     charges, deficits = [], []
     for row in field_log:
         upper, lower = DeciCelsius(row.upper), DeciCelsius(row.lower)
-        assert shown_temperature(upper) == row.shown
+        assert panel_temperature(upper) == row.panel
         assert total_energy(Volume.GALLONS_65, target, base) == row.total
         charges.append(charge(upper, setpoint) - row.charge)
         deficits.append(missing_energy(Volume.GALLONS_65, target, upper, lower) - row.missing)
@@ -182,11 +182,11 @@ def test_derived_fields_follow_the_recorded_sensors(field_log: list[Logged]) -> 
     assert set(deficits) <= {-7, 0, 7} and sum(map(bool, deficits)) <= 111
 
 
-def test_recovery_runs_beside_the_recorded_one(
-    field_log: list[Logged], replay: tuple[list[Moment], list[Moment]]
+def test_recovery_is_as_recorded(
+    field_log: list[Logged], simulation: tuple[list[Moment], list[Moment]]
 ) -> None:
-    stop = min(recorded_stop(field_log), simulated_stop(replay[1])) - 10
-    pairs = [pair for pair in beside(field_log, replay[0]) if pair[0].seconds < stop]
+    stop = min(recorded_stop(field_log), simulated_stop(simulation[1])) - 10
+    pairs = [pair for pair in pair_by_time(field_log, simulation[0]) if pair[0].seconds < stop]
     assert len(pairs) > 120
     for row, status in pairs:
         assert status.current_statenum == row.state == HeatPumpState.RUN
@@ -204,13 +204,13 @@ def within(recorded: int, simulated: int | None, bound: int) -> None:
     assert simulated is not None and abs(simulated - recorded) <= bound, (recorded, simulated)
 
 
-def test_recovery_stops_as_the_recorded_one(
-    field_log: list[Logged], replay: tuple[list[Moment], list[Moment]]
+def test_recovery_stops_as_recorded(
+    field_log: list[Logged], simulation: tuple[list[Moment], list[Moment]]
 ) -> None:
-    pushes = [moment.status for moment in replay[1]]
+    pushes = [moment.status for moment in simulation[1]]
     assert [push.command for push in pushes] == [DEMAND, OPERATION]
     assert [row.command for row in field_log if row.command >= DEMAND] == [DEMAND, OPERATION]
-    assert abs(simulated_stop(replay[1]) - recorded_stop(field_log)) <= STOP_SECONDS
+    assert abs(simulated_stop(simulation[1]) - recorded_stop(field_log)) <= STOP_SECONDS
     ending, ended = pushes
     assert ending.operation_busy == Flag.READY and ending.current_heat_use == HeatSource.NONE
     assert ending.operation_mode == OperationMode.HEAT_PUMP and ending.comp_use.active
@@ -221,25 +221,27 @@ def test_recovery_stops_as_the_recorded_one(
 
 
 def test_states_after_the_stop_last_as_long_as_recorded(
-    field_log: list[Logged], replay: tuple[list[Moment], list[Moment]]
+    field_log: list[Logged], simulation: tuple[list[Moment], list[Moment]]
 ) -> None:
-    stop, ours = recorded_stop(field_log), simulated_stop(replay[1])
+    stop, own_stop = recorded_stop(field_log), simulated_stop(simulation[1])
     for state in (HeatPumpState.LOCK_OUT, HeatPumpState.IDLE):
         recorded = next(r.seconds for r in field_log if r.seconds > stop and r.state == state)
         simulated = next(
-            m.seconds for m in replay[0] if m.seconds > ours and m.status.current_statenum == state
+            m.seconds
+            for m in simulation[0]
+            if m.seconds > own_stop and m.status.current_statenum == state
         )
-        assert abs((simulated - ours) - (recorded - stop)) <= STATE_SECONDS
+        assert abs((simulated - own_stop) - (recorded - stop)) <= STATE_SECONDS
 
 
-def test_cool_down_runs_beside_the_recorded_one(
-    field_log: list[Logged], replay: tuple[list[Moment], list[Moment]]
+def test_cool_down_is_as_recorded(
+    field_log: list[Logged], simulation: tuple[list[Moment], list[Moment]]
 ) -> None:
     stop = recorded_stop(field_log)
     draws = RECORDED_DRAWS[1][0] - 60
-    shift = simulated_stop(replay[1]) - stop
+    shift = simulated_stop(simulation[1]) - stop
     rest = [row for row in field_log if stop + 60 < row.seconds < draws]
-    pairs = beside(rest, replay[0], shift)
+    pairs = pair_by_time(rest, simulation[0], shift)
     assert len(pairs) > 250
     for row, status in pairs:
         within(row.upper, status.tank_upper_temperature, TANK_RESTING)
@@ -252,10 +254,10 @@ def test_cool_down_runs_beside_the_recorded_one(
 
 
 def test_draws_cool_the_lower_sensor_as_recorded(
-    field_log: list[Logged], replay: tuple[list[Moment], list[Moment]]
+    field_log: list[Logged], simulation: tuple[list[Moment], list[Moment]]
 ) -> None:
     rows = [row for row in field_log if row.seconds > RECORDED_DRAWS[1][0]]
-    for row, status in beside(rows, replay[0]):
+    for row, status in pair_by_time(rows, simulation[0]):
         within(row.lower, status.tank_lower_temperature, LOWER_AFTER_DRAWS)
         within(row.upper, status.tank_upper_temperature, UPPER_AFTER_DRAWS)
         assert status.current_statenum == row.state == HeatPumpState.IDLE

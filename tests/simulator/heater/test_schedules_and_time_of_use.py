@@ -1,4 +1,7 @@
-"""What the simulated heater does by its own clock (PROTOCOL 8.3, 8.4, 8.7, 8.9, 9.12)."""
+"""Schedules, time of use and disinfection of the simulated heater.
+
+PROTOCOL 8.3, 8.4, 8.7, 8.9 and 9.12.
+"""
 
 from __future__ import annotations
 
@@ -23,31 +26,31 @@ from support.heater_bench import (
 # Reservations (PROTOCOL 8.3)
 
 
-def test_a_read_brings_both_forms() -> None:
+def test_a_read_returns_the_packed_form_and_objects() -> None:
     bench = Bench()
-    assert bench.ask("st/rsv/rd", 16777222, f"{LIB_QUERY}/rsv/rd") == [
+    assert bench.request("st/rsv/rd", 16777222, f"{LIB_QUERY}/rsv/rd") == [
         (f"{LIB_QUERY}/rsv", {"reservationUse": 0, "reservation": ""}),
         (f"{LIB_QUERY}/rsv/rd", {"reservationUse": 0, "reservation": []}),
     ]
-    assert bench.reserve(*RESERVATIONS) == sorted(RESERVATIONS, key=str)
-    packed, listed = bench.ask("st/rsv/rd", 16777222, f"{APP}/rsv/rd")
+    assert bench.write_reservations(*RESERVATIONS) == sorted(RESERVATIONS, key=str)
+    packed, listed = bench.request("st/rsv/rd", 16777222, f"{APP}/rsv/rd")
     assert packed[0] == f"{APP}/rsv" and packed[1]["reservationUse"] == 2
     text = packed[1]["reservation"]
     assert {text[:12], text[12:]} == PACKED
     assert listed[0] == f"{APP}/rsv/rd"
     assert sorted(listed[1]["reservation"], key=str) == sorted(RESERVATIONS, key=str)
-    ((topic, body),) = bench.ask("st/rsv/rd", 16777222, "somewhere/else")
+    ((topic, body),) = bench.request("st/rsv/rd", 16777222, "somewhere/else")
     assert topic == "somewhere/else" and len(body["reservation"]) == 24
 
 
-def test_a_write_replaces_the_list_and_tells_its_use() -> None:
+def test_a_write_replaces_the_list_and_pushes_a_change_of_its_use() -> None:
     bench = Bench()
-    bench.reserve(*RESERVATIONS)
+    bench.write_reservations(*RESERVATIONS)
     (push,) = bench.heater.advance(1)
     assert push.command == 0 and push.program_reservation_use == Flag.ACTIVE
-    assert bench.reserve(RESERVATIONS[0]) == [RESERVATIONS[0]]
+    assert bench.write_reservations(RESERVATIONS[0]) == [RESERVATIONS[0]]
     assert bench.heater.advance(1) == []
-    assert bench.reserve(use=1) == []
+    assert bench.write_reservations(use=1) == []
     (push,) = bench.heater.advance(1)
     assert push.command == 0 and push.program_reservation_use == Flag.READY
 
@@ -69,58 +72,58 @@ def test_a_write_replaces_the_list_and_tells_its_use() -> None:
         {"min": None},
     ],
 )
-def test_a_bad_entry_leaves_the_list_as_it_was(bad: dict[str, Any]) -> None:
+def test_an_invalid_entry_leaves_the_list_unchanged(bad: dict[str, Any]) -> None:
     bench = Bench()
-    bench.reserve(*RESERVATIONS)
-    assert bench.reserve(RESERVATIONS[1], {**RESERVATIONS[0], **bad}) == sorted(
+    bench.write_reservations(*RESERVATIONS)
+    assert bench.write_reservations(RESERVATIONS[1], {**RESERVATIONS[0], **bad}) == sorted(
         RESERVATIONS, key=str
     )
-    assert bench.ask("ctrl/rsv/rd", 16777226, reservationUse=2, reservation="02")
-    assert bench.reserve(*RESERVATIONS) == sorted(RESERVATIONS, key=str)
+    assert bench.request("ctrl/rsv/rd", 16777226, reservationUse=2, reservation="02")
+    assert bench.write_reservations(*RESERVATIONS) == sorted(RESERVATIONS, key=str)
 
 
-def test_sixteen_fit_and_come_back_in_any_order() -> None:
+def test_sixteen_reservations_are_stored_and_returned_in_any_order() -> None:
     many = [{**RESERVATIONS[0], "hour": hour} for hour in range(16)]
     one, other = Bench(seed=1), Bench(seed=1)
-    assert one.reserve(*many) == sorted(many, key=str)
-    assert len(one.reserve(*many, RESERVATIONS[1])) == 16
+    assert one.write_reservations(*many) == sorted(many, key=str)
+    assert len(one.write_reservations(*many, RESERVATIONS[1])) == 16
     orders = []
     for bench in (one, other):
         if bench is other:
-            bench.reserve(*many)
-            bench.reserve(*many)
-        _, (_, body) = bench.ask("st/rsv/rd", 16777222, f"{LIB_QUERY}/rsv/rd")
+            bench.write_reservations(*many)
+            bench.write_reservations(*many)
+        _, (_, body) = bench.request("st/rsv/rd", 16777222, f"{LIB_QUERY}/rsv/rd")
         orders.append([entry["hour"] for entry in body["reservation"]])
     assert orders[0] == orders[1] != list(range(16))
 
 
-def test_a_reservation_acts_in_its_minute() -> None:
+def test_a_reservation_is_applied_in_its_minute() -> None:
     bench = Bench()
-    bench.reserve(*RESERVATIONS)
-    bench.until(6, 29)
+    bench.write_reservations(*RESERVATIONS)
+    bench.advance_to(6, 29)
     bench.heater.advance(59)
     assert bench.status["dhwOperationSetting"] == 1
     bench.heater.advance(12)
     status = bench.status
     assert (status["dhwOperationSetting"], status["dhwTemperatureSetting"]) == (3, 118)
-    bench.until(22, 1)
-    assert bench.status["dhwOperationSetting"] == 3  # the other one is off
+    bench.advance_to(22, 1)
+    assert bench.status["dhwOperationSetting"] == 3  # the other reservation is off
 
 
-def test_a_reservation_makes_the_heater_push_what_it_changes() -> None:
+def test_the_effects_of_a_reservation_are_pushed() -> None:
     bench = Bench(upper_celsius=58.7, lower_celsius=50.0)
-    bench.reserve(RESERVATIONS[0])
+    bench.write_reservations(RESERVATIONS[0])
     bench.heater.advance(60)
-    assert bench.until(6, 31)[:2] == [DEMAND, OPERATION]
+    assert bench.advance_to(6, 31)[:2] == [DEMAND, OPERATION]
 
 
-def test_reservations_skip_other_days_and_a_program_that_is_off() -> None:
+def test_reservations_are_not_applied_on_other_days_or_while_off() -> None:
     saturday = Bench(now=MONDAY - timedelta(days=2))
-    saturday.reserve(RESERVATIONS[0])
+    saturday.write_reservations(RESERVATIONS[0])
     off = Bench()
-    off.reserve(RESERVATIONS[0], use=1)
+    off.write_reservations(RESERVATIONS[0], use=1)
     for bench in (saturday, off):
-        bench.until(7)
+        bench.advance_to(7)
         assert bench.status["dhwOperationSetting"] == 1
     saturday.heater.advance(2 * 86400)
     assert saturday.status["dhwOperationSetting"] == 3
@@ -128,30 +131,30 @@ def test_reservations_skip_other_days_and_a_program_that_is_off() -> None:
 
 def test_a_reservation_switches_off_and_on() -> None:
     bench = Bench()
-    bench.reserve(
+    bench.write_reservations(
         {**RESERVATIONS[0], "hour": 8, "min": 0, "mode": 5},
         {**RESERVATIONS[0], "hour": 9, "min": 0, "mode": 4},
     )
-    bench.until(8, 1)
+    bench.advance_to(8, 1)
     assert bench.status["dhwOperationSetting"] == 6
-    bench.until(9, 1)
+    bench.advance_to(9, 1)
     assert bench.status["dhwOperationSetting"] == 4
 
 
-def test_a_vacation_skips_reservations_for_good() -> None:
+def test_reservations_during_a_vacation_are_not_caught_up() -> None:
     bench = Bench()
-    bench.reserve(RESERVATIONS[0])
+    bench.write_reservations(RESERVATIONS[0])
     bench.control(33554437, "dhw-mode", [5, 3])
-    bench.until(7)
+    bench.advance_to(7)
     assert bench.control(33554437, "dhw-mode", [1]) is not None
     bench.heater.advance(3600)
     assert bench.status["dhwTemperatureSetting"] == 121
     assert bench.status["dhwOperationSetting"] == 1
 
 
-def test_a_reservation_written_in_its_own_minute_is_late() -> None:
+def test_a_reservation_written_in_its_own_minute_is_not_applied() -> None:
     bench = Bench(now=MONDAY.replace(hour=6, minute=30, second=20))
-    bench.reserve(RESERVATIONS[0])
+    bench.write_reservations(RESERVATIONS[0])
     bench.heater.advance(3600)
     assert bench.status["dhwOperationSetting"] == 1
 
@@ -159,58 +162,58 @@ def test_a_reservation_written_in_its_own_minute_is_late() -> None:
 # Time of use (PROTOCOL 8.4, 9.12)
 
 
-def test_a_plan_needs_the_right_controller() -> None:
+def test_a_plan_must_name_the_controller() -> None:
     bench = Bench()
-    assert bench.plan(PLAN, serial="12345678AB00000000") == []
+    assert bench.write_plan(PLAN, serial="12345678AB00000000") == []
     assert bench.status["touStatus"] == 0
     answer = (f"{LIB_QUERY}/tou/rd", {"reservationUse": 2, "reservation": PLAN})
-    assert bench.plan(PLAN) == [answer]
-    assert bench.plan([{**PLAN[0], "season": 0}]) == [answer]
-    assert bench.plan([]) == [answer]
-    assert bench.plan(PLAN * 11) == [answer]
-    assert bench.plan([{**PLAN[0], "endHour": 24}]) == [answer]
+    assert bench.write_plan(PLAN) == [answer]
+    assert bench.write_plan([{**PLAN[0], "season": 0}]) == [answer]
+    assert bench.write_plan([]) == [answer]
+    assert bench.write_plan(PLAN * 11) == [answer]
+    assert bench.write_plan([{**PLAN[0], "endHour": 24}]) == [answer]
 
 
 def test_the_price_period_follows_the_clock() -> None:
     bench = Bench()
-    bench.plan(PLAN)
+    bench.write_plan(PLAN)
     seen = []
     for hour in (6, 15, 16, 20, 21, 0):
-        bench.until(hour, 1)
+        bench.advance_to(hour, 1)
         seen.append(bench.status["touStatus"])
     assert seen == [1, 2, 3, 3, 2, 1]
     bench.control(33554475, "tou-off", [])
-    bench.until(16, 30)
+    bench.advance_to(16, 30)
     assert bench.status["touStatus"] == 0
     bench.control(33554476, "tou-on", [])  # the plan was kept, and this is its peak
     assert bench.status["touStatus"] == 3
     assert bench.status["hpUpperOnTempSetting"] == 121
     weekend = Bench(now=MONDAY + timedelta(days=5))
-    weekend.plan(PLAN)
-    weekend.until(17)
+    weekend.write_plan(PLAN)
+    weekend.advance_to(17)
     assert weekend.status["touStatus"] == 1
 
 
-def test_an_opening_window_drops_to_mode_1_and_does_not_give_it_back() -> None:
+def test_an_opening_window_sets_mode_1_which_stays_after_it() -> None:
     bench = Bench(mode=DHWMode.ENERGY_SAVER)
-    bench.plan(PLAN)
-    bench.until(16, 1)
+    bench.write_plan(PLAN)
+    bench.advance_to(16, 1)
     assert bench.status["dhwOperationSetting"] == 1
-    bench.until(21, 1)
+    bench.advance_to(21, 1)
     assert bench.status["dhwOperationSetting"] == 1
 
 
-def test_a_window_holds_a_mode_until_its_end() -> None:
+def test_a_window_defers_a_mode_until_its_end() -> None:
     bench = Bench()
-    bench.plan(PLAN)
-    bench.until(17)
+    bench.write_plan(PLAN)
+    bench.advance_to(17)
     status = bench.control(33554437, "dhw-mode", [3])
     assert status is not None and status["dhwOperationSetting"] == 1
     status = bench.control(33554464, "dhw-temperature", [117])
     assert status is not None and status["dhwTemperatureSetting"] == 117
-    bench.until(20, 59)
+    bench.advance_to(20, 59)
     assert bench.status["dhwOperationSetting"] == 1
-    bench.until(21, 1)
+    bench.advance_to(21, 1)
     assert bench.status["dhwOperationSetting"] == 3
 
 
@@ -222,23 +225,23 @@ def test_a_window_holds_a_mode_until_its_end() -> None:
         (33554437, "dhw-mode", [5, 3], 5),
     ],
 )
-def test_what_acts_at_once_overwrites_what_waits(
+def test_a_mode_that_is_applied_at_once_replaces_the_deferred_one(
     code: int, mode: str, numbers: list[int], shown: int
 ) -> None:
     bench = Bench()
-    bench.plan(PLAN)
-    bench.until(17)
+    bench.write_plan(PLAN)
+    bench.advance_to(17)
     bench.control(33554437, "dhw-mode", [3])
     status = bench.control(code, mode, numbers)
     assert status is not None and status["dhwOperationSetting"] == shown
-    bench.until(21, 1)
+    bench.advance_to(21, 1)
     assert bench.status["dhwOperationSetting"] == shown
 
 
 def test_time_of_use_off_ends_the_window_at_once() -> None:
     bench = Bench()
-    bench.plan(PLAN)
-    bench.until(17)
+    bench.write_plan(PLAN)
+    bench.advance_to(17)
     bench.control(33554437, "dhw-mode", [4])
     status = bench.control(33554475, "tou-off", [])
     assert status is not None
@@ -248,22 +251,22 @@ def test_time_of_use_off_ends_the_window_at_once() -> None:
 def test_power_on_in_a_window_starts_in_mode_1() -> None:
     bench = Bench(mode=DHWMode.HIGH_DEMAND)
     bench.control(33554433, "power-off", [])
-    bench.plan(PLAN)
-    bench.until(17)
+    bench.write_plan(PLAN)
+    bench.advance_to(17)
     status = bench.control(33554434, "power-on", [])
     assert status is not None and status["dhwOperationSetting"] == 1
-    bench.until(21, 1)
+    bench.advance_to(21, 1)
     assert bench.status["dhwOperationSetting"] == 4
 
 
 def test_a_reservation_in_a_window_sets_the_setpoint_alone() -> None:
     bench = Bench()
-    bench.plan(PLAN)
-    bench.reserve({**RESERVATIONS[0], "hour": 17, "min": 0})
-    bench.until(17, 1)
+    bench.write_plan(PLAN)
+    bench.write_reservations({**RESERVATIONS[0], "hour": 17, "min": 0})
+    bench.advance_to(17, 1)
     status = bench.status
     assert (status["dhwTemperatureSetting"], status["dhwOperationSetting"]) == (118, 1)
-    bench.until(21, 1)
+    bench.advance_to(21, 1)
     assert bench.status["dhwOperationSetting"] == 3
 
 
@@ -277,23 +280,23 @@ def recirculating(**changes: Any) -> Bench:
 def test_the_recirculation_schedule_is_read_and_written() -> None:
     bench = recirculating()
     read = ("st/recirc-rsv/rd", 16777231, f"{LIB_QUERY}/recirc-rsv/rd")
-    assert bench.ask(*read) == [
+    assert bench.request(*read) == [
         (f"{LIB_QUERY}/recirc-rsv", {"reservationUse": 1, "reservation": ""}),
         (f"{LIB_QUERY}/recirc-rsv/rd", {"reservationUse": 1, "reservation": []}),
     ]
     entry = {"enable": 2, "week": 124, "hour": 6, "min": 0, "mode": 2, "param": -1}
     body = {"reservationUse": 2, "reservation": [entry]}
     write = ("ctrl/recirc-rsv/rd", 33554440, f"{LIB_QUERY}/recirc-rsv/rd")
-    assert bench.ask(*write, **body) == [(f"{LIB_QUERY}/recirc-rsv/rd", body)]
-    packed, listed = bench.ask(*read)
+    assert bench.request(*write, **body) == [(f"{LIB_QUERY}/recirc-rsv/rd", body)]
+    packed, listed = bench.request(*read)
     assert packed[1]["reservation"] == "027c060002ff" and listed[1] == body
     assert bench.status["recircReservationUse"] == 2
     for wrong in ([entry] * 21, [{**entry, "mode": 3}], [{**entry, "week": 0}], "no list"):
         bad = {"reservationUse": 1, "reservation": wrong}
-        assert bench.ask(*write, **bad) == [(f"{LIB_QUERY}/recirc-rsv/rd", body)]
+        assert bench.request(*write, **bad) == [(f"{LIB_QUERY}/recirc-rsv/rd", body)]
 
 
-def test_the_pump_runs_as_its_mode_says() -> None:
+def test_the_pump_runs_according_to_its_mode() -> None:
     bench = recirculating()
     assert bench.status["recircOperationBusy"] == 2
     bench.control(33554445, "recirc-mode", [4])
@@ -308,11 +311,11 @@ def test_the_pump_runs_as_its_mode_says() -> None:
         {"enable": 2, "week": 124, "hour": hour, "min": 0, "mode": mode, "param": -1}
         for hour, mode in ((6, 2), (7, 1))
     ]
-    bench.ask("ctrl/recirc-rsv/rd", 33554440, reservationUse=2, reservation=entries)
+    bench.request("ctrl/recirc-rsv/rd", 33554440, reservationUse=2, reservation=entries)
     bench.control(33554445, "recirc-mode", [2])
     busy = []
     for hour in (5, 6, 7):
-        bench.until(hour, 50)
+        bench.advance_to(hour, 50)
         busy.append((bench.status["recircOperationBusy"], bench.status["dhwUse"]))
     assert busy == [(1, 1), (2, 2), (1, 1)]
 
@@ -341,7 +344,7 @@ def test_a_disinfection_cycle_heats_to_60_once() -> None:
 
 
 @pytest.mark.parametrize("mode", [DHWMode.ELECTRIC, DHWMode.ENERGY_SAVER, DHWMode.HIGH_DEMAND])
-def test_every_mode_can_disinfect(mode: DHWMode) -> None:
+def test_every_mode_runs_a_disinfection_cycle(mode: DHWMode) -> None:
     bench = Bench(setpoint=HalfCelsius(100), upper_celsius=59.9, lower_celsius=49.0, mode=mode)
     bench.control(33554472, "anti-leg-on", [1])
     bench.heater.advance(86400 + 600)
@@ -350,7 +353,7 @@ def test_every_mode_can_disinfect(mode: DHWMode) -> None:
     assert bench.status["antiLegionellaOperationBusy"] == 1
 
 
-def test_a_cycle_waits_for_a_heater_that_is_off() -> None:
+def test_a_disinfection_cycle_waits_while_the_heater_is_off() -> None:
     bench = Bench(setpoint=HalfCelsius(100), upper_celsius=50.0, lower_celsius=50.0)
     bench.control(33554472, "anti-leg-on", [1])
     bench.control(33554433, "power-off", [])

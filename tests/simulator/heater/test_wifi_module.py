@@ -1,4 +1,4 @@
-"""The simulated heater as a foreign MQTT client sees it, straight at the broker."""
+"""The simulated heater on the broker, seen by a foreign MQTT client."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ LIMIT = 60.0
 
 
 class Foreign:
-    """An MQTT client of somebody else's."""
+    """An MQTT client that shares no code with this package."""
 
     def __init__(self, client: aiomqtt.Client) -> None:
         self._client = client
         self._messages = client.messages
-        self._connection = 1768478400000
+        self._session = 1768478400000
 
     async def publish(self, topic: str, payload: bytes) -> None:
         await self._client.publish(topic, payload, qos=1)
 
     async def next(self) -> tuple[str, dict[str, Any]]:
-        """The next answer or push; requests come back too and are passed over."""
+        """Return the next response or push; requests come back too and are skipped."""
         while True:
             message = await wait_at_most(LIMIT, asyncio.ensure_future(self._messages.__anext__()))
             assert isinstance(message.payload, bytes)
@@ -52,13 +52,13 @@ class Foreign:
             if "response" in content:
                 return str(message.topic), content
 
-    async def ask(
-        self, suffix: str, code: int, reply: str, *, answers: int = 1, **body: Any
+    async def request(
+        self, suffix: str, code: int, reply: str, *, replies: int = 1, **body: Any
     ) -> list[tuple[str, dict[str, Any]]]:
-        """Send a request; all that comes under its ids before a later request is answered."""
-        self._connection += 2
-        asked, marker = str(self._connection), str(self._connection + 1)
-        topic, payload = envelope(suffix, code, reply, asked, **body)
+        """Send a request; return its replies, which end with the reply to a second request."""
+        self._session += 2
+        session, marker = str(self._session), str(self._session + 1)
+        topic, payload = envelope(suffix, code, reply, session, **body)
         await self.publish(topic, payload)
         await self.publish(*envelope("st", 16777219, LIB, marker))
         found = []
@@ -66,10 +66,10 @@ class Foreign:
             where, content = await self.next()
             if content["sessionID"] == marker:
                 break
-            if content["sessionID"] == asked:
+            if content["sessionID"] == session:
                 self._check(content, topic)
                 found.append((where, content["response"]))
-        assert len(found) == answers
+        assert len(found) == replies
         return found
 
     @staticmethod
@@ -96,7 +96,9 @@ async def test_every_control_over_the_broker(reply: str) -> None:
     async with Simulator(speed=600, recirculation=True, control_interval=0) as sim:
         async with foreign(sim) as client:
             for example in EXAMPLES:
-                ((topic, response),) = await client.ask("ctrl", example.code, reply, **example.body)
+                ((topic, response),) = await client.request(
+                    "ctrl", example.code, reply, **example.body
+                )
                 assert topic == reply and list(response) == ["status"]
                 status = response["status"]
                 assert len(status) >= 99 and status["command"] == example.code
@@ -107,9 +109,9 @@ async def test_every_control_over_the_broker(reply: str) -> None:
 async def test_every_query_over_the_broker(root: str) -> None:
     async with Simulator(speed=600, recirculation=True, control_interval=0) as sim:
         async with foreign(sim) as client:
-            ((topic, found),) = await client.ask("st/did", 16777217, f"{root}/did")
+            ((topic, found),) = await client.request("st/did", 16777217, f"{root}/did")
             assert topic == f"{root}/did" and found["feature"]["recirculationUse"] == 2
-            await client.ask("st/end", 16777218, f"{root}/end", answers=0)
+            await client.request("st/end", 16777218, f"{root}/end", replies=0)
             lists = {
                 "rsv": (16777222, 16777226, RESERVATIONS),
                 "recirc-rsv": (16777231, 33554440, [{**RESERVATIONS[0], "mode": 2, "param": -1}]),
@@ -117,13 +119,13 @@ async def test_every_query_over_the_broker(root: str) -> None:
             for name, (read, write, entries) in lists.items():
                 topic = f"{root}/{name}/rd"
                 body = {"reservationUse": 2, "reservation": entries}
-                ((where, _),) = await client.ask(f"ctrl/{name}/rd", write, topic, **body)
+                ((where, _),) = await client.request(f"ctrl/{name}/rd", write, topic, **body)
                 assert where == topic
-                found = await client.ask(f"st/{name}/rd", read, topic, answers=2)
+                found = await client.request(f"st/{name}/rd", read, topic, replies=2)
                 assert [where for where, _ in found] == [f"{root}/{name}", topic]
                 assert isinstance(found[0][1]["reservation"], str)
                 assert sorted(found[1][1]["reservation"], key=str) == sorted(entries, key=str)
-            ((_, found),) = await client.ask(
+            ((_, found),) = await client.request(
                 "ctrl/tou/rd",
                 33554439,
                 f"{root}/tou/rd",
@@ -138,49 +140,49 @@ async def test_every_query_over_the_broker(root: str) -> None:
                 ("monthly", 16777226, {"year": [year - 1, year]}),
             ):
                 suffix = f"energy-usage-{name}-query/rd"
-                ((where, found),) = await client.ask(
+                ((where, found),) = await client.request(
                     f"st/{suffix}", code, f"{root}/{suffix}", **body
                 )
                 assert where == f"{root}/{suffix}" and len(found["usage"]) == 2
             hourly = {"year": year, "month": 1, "day": [11]}
             suffix = "st/energy-usage-hourly-query/rd"
-            await client.ask(suffix, 16777224, f"{root}/hourly", answers=0, **hourly)
-            ((where, _),) = await client.ask("st/dl-sw-info", 16777227, f"{root}/dl-sw-info")
+            await client.request(suffix, 16777224, f"{root}/hourly", replies=0, **hourly)
+            ((where, _),) = await client.request("st/dl-sw-info", 16777227, f"{root}/dl-sw-info")
             assert where == f"{DEVICE}/res/dl-sw-info"
             expected = 1 if root == APP else 0
-            await client.ask("st/td/rd", 16777228, f"{root}/td/rd", answers=expected)
+            await client.request("st/td/rd", 16777228, f"{root}/td/rd", replies=expected)
 
 
-async def test_a_hurried_control_over_the_broker() -> None:
+async def test_a_control_within_the_interval_over_the_broker() -> None:
     async with Simulator(speed=600, control_interval=86400) as sim:
         async with foreign(sim) as client:
-            turn = {"mode": "dhw-temperature", "param": [117], "paramStr": ""}
-            ((_, first),) = await client.ask("ctrl", 33554464, LIB, **turn)
+            change = {"mode": "dhw-temperature", "param": [117], "paramStr": ""}
+            ((_, first),) = await client.request("ctrl", 33554464, LIB, **change)
             assert first["status"]["dhwTemperatureSetting"] == 117
-            ((topic, refused),) = await client.ask(
-                "ctrl", 33554464, LIB, **{**turn, "param": [121]}
+            ((topic, refused),) = await client.request(
+                "ctrl", 33554464, LIB, **{**change, "param": [121]}
             )
             assert topic == f"{DEVICE}/res/ctrl-fail"
             assert refused == {"swVersion": 0, "failCode": 2}
             assert sim.units[0].heater.status().dhw_temperature_setting == 117
 
 
-async def test_nobody_else_is_answered_and_nothing_brings_the_heater_down() -> None:
+async def test_requests_to_other_heaters_and_bad_topics_get_no_reply() -> None:
     async with Simulator(speed=600) as sim:
         async with foreign(sim) as client:
-            turn = {"mode": "power-off", "param": [], "paramStr": ""}
+            change = {"mode": "power-off", "param": [], "paramStr": ""}
             for wrong in ({"macAddress": "0123456789ac"}, {"additionalValue": "4321"}):
-                await client.ask("ctrl", 33554433, LIB, answers=0, **turn, **wrong)
+                await client.request("ctrl", 33554433, LIB, replies=0, **change, **wrong)
             assert sim.units[0].heater.status().dhw_operation_setting == DHWMode.ENERGY_SAVER
             for topic in ("", f"{DEVICE}/#", "a/+/b", "a\0b", "\ud800", "x" * 65536):
-                await client.ask("st", 16777219, topic, answers=0)
-            # The echo of such an id makes the answer longer than AWS IoT carries (PROTOCOL 2.3).
+                await client.request("st", 16777219, topic, replies=0)
+            # With such an id the reply exceeds the maximum size of AWS IoT (PROTOCOL 2.3).
             await client.publish(*envelope("st", 16777219, LIB, "9" * 130_000))
-            ((_, found),) = await client.ask("st", 16777219, LIB)
+            ((_, found),) = await client.request("st", 16777219, LIB)
             assert found["status"]["command"] == 16777219
 
 
-async def test_pushes_follow_the_answer() -> None:
+async def test_pushes_follow_the_reply() -> None:
     async with Simulator(speed=60) as sim:
         async with foreign(sim) as client:
             for mode, shown in ((2, 64), (1, 32)):
@@ -192,8 +194,8 @@ async def test_pushes_follow_the_answer() -> None:
                 while not seen or seen[-1][2] != shown:
                     where, content = await client.next()
                     status = content["response"]["status"]
-                    fresh = content["sessionID"] == "77" or seen
-                    if fresh:
+                    after_request = content["sessionID"] == "77" or seen
+                    if after_request:
                         seen.append((where, status["command"], status["operationMode"]))
                 assert seen[0][:2] == (LIB, 33554437) and seen[0][2] != shown
                 assert all(where == f"{DEVICE}/res" for where, *_ in seen[1:])
@@ -203,10 +205,10 @@ async def test_pushes_follow_the_answer() -> None:
 async def test_older_firmware_over_the_broker() -> None:
     async with Simulator(speed=600, firmware=Firmware.A, recirculation=True) as sim:
         async with foreign(sim) as client:
-            ((_, found),) = await client.ask("st/did", 16777217, LIB)
+            ((_, found),) = await client.request("st/did", 16777217, LIB)
             assert "recirculationUse" not in found["feature"]
-            await client.ask("st/recirc-rsv/rd", 16777231, LIB, answers=0)
-            ((_, found),) = await client.ask(
+            await client.request("st/recirc-rsv/rd", 16777231, LIB, replies=0)
+            ((_, found),) = await client.request(
                 "ctrl", 33554464, LIB, mode="dhw-temperature", param=[70], paramStr=""
             )
             assert found["status"]["dhwTemperatureSetting"] == 70 and len(found["status"]) == 87

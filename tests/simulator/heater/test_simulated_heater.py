@@ -1,4 +1,4 @@
-"""The simulated heater against the rules of the protocol."""
+"""Simulated heater against the rules of the protocol."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from navien_nwp500.protocol.types import (
     TouStatus,
     Volume,
 )
-from navien_nwp500.simulator.heater.appliance import Heater
 from navien_nwp500.simulator.heater.firmware import Firmware, charge, total_energy
+from navien_nwp500.simulator.heater.simulated_heater import Heater
 from navien_nwp500.simulator.heater.water_draws import Draws
 
 MIDNIGHT = datetime(2026, 1, 1, tzinfo=timezone.utc)
@@ -32,19 +32,19 @@ DEMAND, OPERATION, LOAD = 67108868, 67108883, 67108892
 
 
 def heater(**changes: Any) -> Heater:
-    """A heater nobody draws from."""
+    """Return a heater without draws."""
     return Heater(**{"now": MIDNIGHT, "draws": None, **changes})
 
 
 def satisfied(mode: DHWMode = DHWMode.HEAT_PUMP, **changes: Any) -> Heater:
-    """An idle heater, 1.8 K short of its setpoint of 60.5 degC."""
+    """Return an idle heater, 1.8 K below its setpoint of 60.5 degC."""
     made = heater(mode=mode, **{"upper_celsius": 58.7, "lower_celsius": 58.7, **changes})
     assert made.advance(60) == []
     return made
 
 
 def running(seconds: float = 1800, **changes: Any) -> Heater:
-    """A heater whose heat pump has run for a while, far from its setpoint."""
+    """Return a heater whose heat pump runs, far below its setpoint."""
     made = heater(upper_celsius=52.0, lower_celsius=40.0, **changes)
     made.advance(seconds)
     assert made.status().current_statenum == HeatPumpState.RUN
@@ -59,15 +59,15 @@ def commands(pushes: list[DeviceStatus]) -> list[int]:
     ("raw", "counts"),
     [(120, 1369), (121, 1404), (122, 1439), (123, 1475), (125, 1545), (127, 1615), (129, 1685)],
 )
-def test_total_energy_has_the_check_values(raw: int, counts: int) -> None:
-    target = Firmware.B.target(HalfCelsius(raw), DHWMode.ENERGY_SAVER, window=False)
-    assert total_energy(Volume.GALLONS_65, target, Firmware.B.minimum) == counts
+def test_total_energy_equals_the_recorded_values(raw: int, counts: int) -> None:
+    target = Firmware.B.energy_target(HalfCelsius(raw), DHWMode.ENERGY_SAVER, window=False)
+    assert total_energy(Volume.GALLONS_65, target, Firmware.B.min_setpoint) == counts
 
 
-def test_energy_of_the_older_firmware_aims_higher_in_modes_1_and_4() -> None:
+def test_energy_target_of_the_older_firmware_is_higher_in_modes_1_and_4() -> None:
     for raw, mode, counts in ((121, 3, 1791), (121, 1, 1861), (117, 4, 1720)):
-        target = Firmware.A.target(HalfCelsius(raw), DHWMode(mode), window=False)
-        assert total_energy(Volume.GALLONS_65, target, Firmware.A.minimum) == counts
+        target = Firmware.A.energy_target(HalfCelsius(raw), DHWMode(mode), window=False)
+        assert total_energy(Volume.GALLONS_65, target, Firmware.A.min_setpoint) == counts
 
 
 def test_charge_stays_within_its_limits() -> None:
@@ -135,7 +135,7 @@ def test_mode_2_ends_a_running_heat_pump_before_it_starts_the_element() -> None:
     assert simulated.status().current_statenum == HeatPumpState.FAN_RUN_ON
 
 
-def test_mode_2_heats_above_then_below_never_both() -> None:
+def test_mode_2_runs_the_upper_then_the_lower_element_never_both() -> None:
     simulated = satisfied(upper_celsius=55.0, lower_celsius=50.0)
     simulated.set_mode(DHWMode.ELECTRIC)
     seen = set()
@@ -149,7 +149,7 @@ def test_mode_2_heats_above_then_below_never_both() -> None:
     assert status.tank_lower_temperature >= 600 and status.operation_busy == Flag.READY
 
 
-def test_off_and_on_in_the_lock_out() -> None:
+def test_switching_off_and_on_during_the_lock_out() -> None:
     simulated = running()
     simulated.power_off()
     reply = simulated.status(33554433)
@@ -199,7 +199,7 @@ def test_an_aborted_start_goes_back_to_idle() -> None:
     assert status.current_statenum == HeatPumpState.IDLE and status.eev_step == 480
 
 
-def test_power_has_the_levels_of_the_recordings() -> None:
+def test_power_levels_are_as_recorded() -> None:
     simulated = satisfied()
     assert simulated.status().current_inst_power == 1
     simulated.set_setpoint(HalfCelsius(122))
@@ -224,13 +224,13 @@ def test_power_has_the_levels_of_the_recordings() -> None:
 
 
 @pytest.mark.parametrize(("firmware", "keys"), [(Firmware.A, 87), (Firmware.B, 99)])
-def test_each_firmware_sends_its_keys(firmware: Firmware, keys: int) -> None:
+def test_each_firmware_sends_its_own_fields(firmware: Firmware, keys: int) -> None:
     simulated = heater(firmware=firmware)
     body = encode_fields(simulated.status())
     assert len(body) == keys
     assert ("heatMinOpTemperature" in body) == (keys == 99)
     features = encode_fields(simulated.features)
-    assert features["dhwTemperatureMin"] == firmware.minimum
+    assert features["dhwTemperatureMin"] == firmware.min_setpoint
     assert ("recircSwVersion" in features) == (keys == 99)
     assert features["controllerSwVersion"] == firmware.value
     if keys == 99:
@@ -238,7 +238,7 @@ def test_each_firmware_sends_its_keys(firmware: Firmware, keys: int) -> None:
 
 
 def test_an_idle_status_equals_the_recorded_constants() -> None:
-    """Settings and constants of the idle example of PROTOCOL 6.4, firmware B."""
+    """Compare with settings and constants of the example of PROTOCOL 6.4, firmware B."""
     status = encode_fields(satisfied(DHWMode.ENERGY_SAVER).status())
     expected = {
         "specialFunctionStatus": 1, "didReload": 1, "operationMode": 0, "operationBusy": 1,
@@ -262,7 +262,7 @@ def test_derived_fields_follow_a_setpoint_one_message_later() -> None:
     assert simulated.status().total_energy_capacity == 70.24 * 180 // 10
 
 
-def test_a_day_shows_everything() -> None:
+def test_a_day_contains_all_states_and_a_draw() -> None:
     simulated = Heater(now=MIDNIGHT)
     states, loads, drawing = set(), [], False
     for _ in range(24 * 60):
@@ -295,7 +295,7 @@ def test_one_long_call_and_many_short_ones_give_the_same() -> None:
     assert short.status() == long.status()
 
 
-def test_heat_is_neither_made_nor_lost() -> None:
+def test_the_heat_balance_of_a_day_is_closed() -> None:
     simulated = Heater(now=MIDNIGHT)
     tank = simulated.tank
     before = tank.stored_wh
@@ -307,7 +307,7 @@ def test_heat_is_neither_made_nor_lost() -> None:
     assert 2.4 < cop < 3.5  # 2.89 in the median of 183 recoveries (PROTOCOL 14.2)
 
 
-def test_an_element_heats_with_its_own_power() -> None:
+def test_the_power_of_an_element_goes_into_the_water() -> None:
     simulated = satisfied(upper_celsius=45.0, lower_celsius=45.0, air_celsius=45.0)
     simulated.set_mode(DHWMode.ELECTRIC)
     before, counted = simulated.tank.stored_wh, simulated.energy_total.element_wh
@@ -318,11 +318,11 @@ def test_an_element_heats_with_its_own_power() -> None:
     taken = simulated.energy_total.element_wh - counted
     assert taken == pytest.approx(5148 * (600 - 6) / 3600, rel=0.01)
     assert simulated.tank.stored_wh - before == pytest.approx(taken, rel=0.02)
-    # 1.12 K/min after the dead time, 0.9 end to end (PROTOCOL 14.3); here a lag in place of it.
+    # 1.12 K/min after the dead time, 0.9 end to end (PROTOCOL 14.3); simulated as a lag.
     assert 0.9 <= (upper[10] - upper[5]) / 50 <= 1.25
 
 
-def test_standby_loses_what_was_measured() -> None:
+def test_standby_loss_is_as_measured() -> None:
     simulated = satisfied(
         DHWMode.ENERGY_SAVER, upper_celsius=60.0, lower_celsius=60.0, air_celsius=22.0
     )
@@ -345,10 +345,10 @@ def test_a_draw_cools_the_lower_sensor_most() -> None:
     assert simulated.tank.drawn_wh == pytest.approx(43.5 * 1.16 * (60 - 22.4), rel=0.03)
 
 
-def test_a_cold_lower_zone_starts_and_a_hot_upper_one_holds() -> None:
+def test_a_cold_lower_zone_starts_the_heat_pump_unless_the_upper_one_is_hot() -> None:
     assert commands(heater(lower_celsius=40.0).advance(60)) == [DEMAND, OPERATION, LOAD]
-    held = heater(upper_celsius=60.6, lower_celsius=40.0)
-    assert held.advance(30) == []
+    blocked = heater(upper_celsius=60.6, lower_celsius=40.0)
+    assert blocked.advance(30) == []
     assert heater(firmware=Firmware.A, lower_celsius=40.0).advance(60) == []
     assert heater(mode=DHWMode.ELECTRIC, lower_celsius=45.0, upper_celsius=60.0).advance(60) == []
 
@@ -372,7 +372,7 @@ def test_energy_saver_stops_its_element_below_the_setpoint() -> None:
     assert simulated.status().comp_use.active
 
 
-def test_vacation_ends_demand_and_then_itself() -> None:
+def test_vacation_ends_the_demand_and_ends_after_its_days() -> None:
     simulated = running()
     with pytest.raises(ValueOutOfRangeError):
         simulated.set_mode(DHWMode.VACATION)
@@ -388,7 +388,7 @@ def test_vacation_ends_demand_and_then_itself() -> None:
 
 def test_a_window_raises_thresholds_and_caps_the_recovery() -> None:
     simulated = running(seconds=1800, mode=DHWMode.HEAT_PUMP)
-    simulated.set_tou(True)
+    simulated.set_tou_enabled(True)
     status = simulated.status()
     assert (status.tou_status, status.tou_override_status) == (
         TouStatus.OFF_PEAK,
@@ -402,20 +402,20 @@ def test_a_window_raises_thresholds_and_caps_the_recovery() -> None:
     pushes = simulated.advance(10 * 3600)
     assert commands(pushes) == [DEMAND, OPERATION]
     assert pushes[0].tank_upper_temperature == 605 - 19 and 89 <= pushes[0].dhw_charge_per <= 92
-    simulated.set_tou(False)
+    simulated.set_tou_enabled(False)
     assert simulated.status().tou_status == TouStatus.OFF
 
 
 def test_an_opening_window_drops_to_heat_pump_mode() -> None:
     simulated = satisfied(DHWMode.ENERGY_SAVER)
-    simulated.set_tou(True)
+    simulated.set_tou_enabled(True)
     simulated.set_tou_window(True)
     assert simulated.status().dhw_operation_setting == DHWMode.HEAT_PUMP
 
 
-def test_older_firmware_shows_its_thresholds() -> None:
+def test_thresholds_of_the_older_firmware() -> None:
     simulated = heater(firmware=Firmware.A, mode=DHWMode.ENERGY_SAVER)
-    simulated.set_tou(True)
+    simulated.set_tou_enabled(True)
     status = simulated.status()
     assert (status.hp_upper_on_temp_setting, status.he_upper_on_temp_setting) == (70, 70)
     simulated = heater(firmware=Firmware.A, mode=DHWMode.HIGH_DEMAND)
@@ -425,7 +425,7 @@ def test_older_firmware_shows_its_thresholds() -> None:
     assert status.he_upper_on_diff_temp_setting == 4
 
 
-def test_small_settings_show_in_the_next_status() -> None:
+def test_other_settings_appear_in_the_next_status() -> None:
     simulated = satisfied(recirculation=True)
     simulated.set_anti_legionella(14)
     assert simulated.status().anti_legionella_period == 14
@@ -436,12 +436,12 @@ def test_small_settings_show_in_the_next_status() -> None:
     simulated.set_air_filter_life(3000)
     simulated.reset_air_filter()
     simulated.set_recirc_mode(RecircMode.WEEKLY)
-    simulated.fault(480, 1)
+    simulated.set_error_code(480, 1)
     status = simulated.status()
     assert (status.vacation_day_setting, status.air_filter_alarm_period) == (9, 3000)
     assert (status.cumulated_op_time_eva_fan, status.recirc_operation_mode) == (0, 2)
     assert (status.error_code, status.sub_error_code) == (480, 1)
-    simulated.set_program_reservation(True)
+    simulated.set_reservations_enabled(True)
     assert commands(simulated.advance(1)) == [0]
     assert simulated.features.recirculation_use == Flag.ACTIVE
 
@@ -466,7 +466,7 @@ def test_values_out_of_range_change_nothing() -> None:
         Heater(now=datetime(2026, 1, 1))
 
 
-def test_draws_repeat_by_seed() -> None:
+def test_equal_seeds_give_equal_draws() -> None:
     day = MIDNIGHT.date()
-    assert Draws(seed=1).of(day) == Draws(seed=1).of(day)
-    assert Draws(seed=1).of(day) != Draws(seed=2).of(day)
+    assert Draws(seed=1).on_day(day) == Draws(seed=1).on_day(day)
+    assert Draws(seed=1).on_day(day) != Draws(seed=2).on_day(day)

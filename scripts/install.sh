@@ -60,4 +60,4 @@ elif grep -q -e 'connection broken by' -e 'confirming the ssl certificate' -e 't
     fail "The package index was not reached: see to the network (HTTPS_PROXY names a proxy), then" \
         "run make again. What pip printed is in $log"
 fi
-fail "pip failed: $(grep -i error "$log" | tail -n 1) (what else it printed is in $log)"
+fail "pip failed: $(grep -i "^error" "$log" | tail -n 1) (what else it printed is in $log)"

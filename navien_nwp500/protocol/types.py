@@ -264,6 +264,10 @@ class Choice(IntEnum):
         member._value_ = value
         return member
 
+    def __reduce_ex__(self, protocol: Any) -> tuple[type[Choice], tuple[int]]:
+        # By number: Python 3.11.0 to 3.11.3 copy by name, which an unknown code does not have.
+        return type(self), (self._value_,)
+
     # The same text on every Python: the number that was sent.
     __str__ = int.__repr__
     __format__ = int.__format__  # type: ignore[assignment]

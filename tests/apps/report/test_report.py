@@ -287,7 +287,7 @@ def opened(browser: str, path: Path) -> str:
     shown = subprocess.run(
         [browser, *options, "--dump-dom", path.as_uri()],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         timeout=120,
     )
     assert shown.returncode == 0

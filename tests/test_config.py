@@ -1,4 +1,4 @@
-"""Settings: where they come from, what they may hold, and what never shows."""
+"""Settings: sources, allowed values and private values."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ VARIABLES = [
 
 @pytest.fixture(autouse=True)
 def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No variable of ours and no .env above: each test says what is there."""
+    """Remove all NAVILINK variables and change to a folder without a .env file."""
     for name in [name for name in os.environ if name.startswith("NAVILINK_")]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
@@ -64,7 +64,7 @@ def test_everything_has_a_default() -> None:
     assert NaviLinkConfig.from_environment() == config
 
 
-def test_the_broker_is_sought_by_the_makers_name_then_by_that_of_aws() -> None:
+def test_the_makers_broker_address_is_tried_before_that_of_aws() -> None:
     # PROTOCOL 2.1.
     assert NaviLinkConfig().websocket_urls == (
         "wss://nlus-iot.naviensmartcontrol.com/mqtt",
@@ -72,7 +72,7 @@ def test_the_broker_is_sought_by_the_makers_name_then_by_that_of_aws() -> None:
     )
 
 
-def test_a_broker_that_was_named_is_the_only_one() -> None:
+def test_a_given_broker_is_the_only_one() -> None:
     config = NaviLinkConfig(websocket_url="wss://localhost:8443/mqtt")
     assert config.websocket_urls == ("wss://localhost:8443/mqtt",)
 
@@ -125,21 +125,23 @@ def test_all_ten_variables_are_read(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     assert NaviLinkConfig.from_environment() == expected
 
 
-def test_the_environment_beats_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_environment_has_priority_over_the_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     file = env_file(tmp_path, "NAVILINK_EMAIL=file@example.com", f"NAVILINK_PASSWORD={SECRET}")
     monkeypatch.setenv("NAVILINK_EMAIL", "real@example.com")
     config = NaviLinkConfig.from_environment(file)
     assert (config.email, config.password) == ("real@example.com", SECRET)
 
 
-def test_what_is_given_beats_both(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_overrides_have_priority_over_both(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     file = env_file(tmp_path, "NAVILINK_WIRE_FORMAT=json")
     monkeypatch.setenv("NAVILINK_WIRE_FORMAT", "json")
     config = NaviLinkConfig.from_environment(file, wire_format="binary", answer_timeout=3.0)
     assert (config.wire_format, config.answer_timeout) == ("binary", 3.0)
 
 
-def test_a_dotenv_is_found_from_the_current_folder_upwards(
+def test_a_dotenv_is_searched_in_parent_folders(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / ".env").write_text("NAVILINK_EMAIL=above@example.com\n", "utf-8")
@@ -149,52 +151,52 @@ def test_a_dotenv_is_found_from_the_current_folder_upwards(
     assert NaviLinkConfig.from_environment().email == "above@example.com"
 
 
-def test_the_environment_is_never_written(tmp_path: Path) -> None:
+def test_the_environment_is_never_changed(tmp_path: Path) -> None:
     file = env_file(tmp_path, "NAVILINK_EMAIL=user@example.com", "NAVILINK_LOG_LEVEL=DEBUG")
     before = dict(os.environ)
     NaviLinkConfig.from_environment(file)
     assert dict(os.environ) == before
 
 
-def test_an_empty_value_is_no_value(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_value_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in VARIABLES:
         monkeypatch.setenv(name, "")
     assert NaviLinkConfig.from_environment() == NaviLinkConfig()
 
 
-def test_the_template_as_it_comes_sets_nothing() -> None:
+def test_the_unchanged_template_sets_nothing() -> None:
     assert NaviLinkConfig.from_environment(TEMPLATE) == NaviLinkConfig()
 
 
 @pytest.mark.parametrize("line", ["'a${HOME}b$c'", "a${HOME}b$c"])
-def test_a_password_of_the_file_is_taken_as_it_is_written(tmp_path: Path, line: str) -> None:
+def test_a_password_of_the_file_is_not_interpolated(tmp_path: Path, line: str) -> None:
     file = env_file(tmp_path, f"NAVILINK_PASSWORD={line}")
     assert NaviLinkConfig.from_environment(file).password == "a${HOME}b$c"
 
 
-def test_blanks_around_a_password_belong_to_it() -> None:
+def test_spaces_around_a_password_are_kept() -> None:
     assert NaviLinkConfig(password=" a b ").password == " a b "
 
 
-def test_a_file_that_was_named_must_be_there(tmp_path: Path) -> None:
+def test_a_given_file_must_exist(tmp_path: Path) -> None:
     for path in (tmp_path / "absent.env", tmp_path):
-        with pytest.raises(ConfigurationError, match="env_file") as refused:
+        with pytest.raises(ConfigurationError, match="env_file") as raised:
             NaviLinkConfig.from_environment(path)
-        assert str(path) in str(refused.value)
+        assert str(path) in str(raised.value)
 
 
-def test_a_file_that_is_no_text_is_refused_without_showing_it(tmp_path: Path) -> None:
+def test_a_file_that_is_not_text_is_an_error_without_its_content(tmp_path: Path) -> None:
     path = tmp_path / "latin.env"
     path.write_bytes(f"# für\nNAVILINK_PASSWORD={SECRET}\n".encode("latin-1"))
-    with pytest.raises(ConfigurationError, match="latin.env") as refused:
+    with pytest.raises(ConfigurationError, match="latin.env") as raised:
         NaviLinkConfig.from_environment(path)
-    assert_hidden(refused.value)
+    assert_hidden(raised.value)
 
 
 # The template
 
 
-def test_the_template_lists_exactly_the_settings_each_below_its_line() -> None:
+def test_the_template_lists_exactly_the_settings_with_their_descriptions() -> None:
     lines = TEMPLATE.read_text("utf-8").splitlines()
     assert lines[0].startswith("# ")
     pairs = list(zip(lines[1::2], lines[2::2]))
@@ -204,12 +206,12 @@ def test_the_template_lists_exactly_the_settings_each_below_its_line() -> None:
     assert len({setting.variable for setting in SETTINGS}) == len(SETTINGS)
 
 
-def test_the_ten_variables_asked_for_are_the_first() -> None:
-    # Requirements B2; a later setting follows them.
+def test_the_ten_required_variables_are_the_first() -> None:
+    # REQUIREMENTS B2; new settings come after them.
     assert [setting.variable for setting in SETTINGS][:10] == VARIABLES
 
 
-def test_every_setting_fills_a_field_of_its_own() -> None:
+def test_every_setting_has_its_own_field() -> None:
     names = [setting.name for setting in SETTINGS]
     assert len(set(names)) == len(names)
     assert set(names) <= {field.name for field in dataclasses.fields(NaviLinkConfig)}
@@ -244,39 +246,39 @@ BAD = [
 
 
 @pytest.mark.parametrize("variable, name, value, allowed", BAD)
-def test_a_bad_variable_is_named_with_what_it_holds_and_may_hold(
+def test_an_invalid_variable_is_reported_with_value_and_allowed_values(
     monkeypatch: pytest.MonkeyPatch, variable: str, name: str, value: str, allowed: str
 ) -> None:
     monkeypatch.setenv(variable, value)
-    with pytest.raises(ConfigurationError) as refused:
+    with pytest.raises(ConfigurationError) as raised:
         NaviLinkConfig.from_environment()
-    said = str(refused.value)
+    said = str(raised.value)
     assert said.startswith(f"{variable} is {value!r}")
     assert allowed in said
 
 
 @pytest.mark.parametrize("variable, name, value, allowed", BAD)
-def test_a_bad_value_of_the_file_is_named_alike(
+def test_an_invalid_value_of_the_file_is_reported_alike(
     tmp_path: Path, variable: str, name: str, value: str, allowed: str
 ) -> None:
     file = env_file(tmp_path, f'{variable}="{value}"')
-    with pytest.raises(ConfigurationError, match=f"{variable} is ") as refused:
+    with pytest.raises(ConfigurationError, match=f"{variable} is ") as raised:
         NaviLinkConfig.from_environment(file)
-    assert allowed in str(refused.value)
+    assert allowed in str(raised.value)
 
 
 @pytest.mark.parametrize("variable, name, value, allowed", BAD)
-def test_a_bad_field_is_named_with_what_it_holds_and_may_hold(
+def test_an_invalid_field_is_reported_with_value_and_allowed_values(
     variable: str, name: str, value: Any, allowed: str
 ) -> None:
     values: dict[str, Any] = {name: value}
-    with pytest.raises(ConfigurationError) as refused:
+    with pytest.raises(ConfigurationError) as raised:
         NaviLinkConfig(**values)
-    assert str(refused.value).startswith(f"{name} is {value!r}")
-    assert allowed in str(refused.value)
+    assert str(raised.value).startswith(f"{name} is {value!r}")
+    assert allowed in str(raised.value)
 
 
-def test_a_transport_is_chosen_in_code_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_transport_has_no_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     assert NaviLinkConfig(transport="PURE").transport == "pure"
     with pytest.raises(ConfigurationError, match="transport is 'paho'; .* auto, awscrt, pure"):
         NaviLinkConfig(transport="paho")
@@ -285,21 +287,21 @@ def test_a_transport_is_chosen_in_code_alone(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize("name", ["transport", *(setting.name for setting in SETTINGS)])
-def test_a_field_of_a_foreign_type_is_a_configuration_error(name: str) -> None:
+def test_a_field_of_another_type_is_a_configuration_error(name: str) -> None:
     for value in ([], {}, object(), 10**400, b"bytes"):
         values: dict[str, Any] = {name: value}
         with pytest.raises(ConfigurationError, match=name):
             NaviLinkConfig(**values)
 
 
-def test_a_path_no_system_knows_is_a_configuration_error() -> None:
+def test_an_impossible_path_is_a_configuration_error() -> None:
     with pytest.raises(ConfigurationError, match="path of a readable file"):
         NaviLinkConfig(ca_file=Path("a\0b"))
 
 
 @pytest.mark.parametrize("name", ["answer_timeout", "rest_timeout"])
 @pytest.mark.parametrize("value", [0, -1, float("nan")])
-def test_a_timeout_is_above_0(name: str, value: float) -> None:
+def test_a_timeout_must_be_above_0(name: str, value: float) -> None:
     values: dict[str, Any] = {name: value}
     with pytest.raises(ConfigurationError, match=f"{name} is {value}; it must be above 0"):
         NaviLinkConfig(**values)
@@ -318,12 +320,12 @@ def test_a_timeout_is_above_0(name: str, value: float) -> None:
         ("polling_interval", 86400, 86400.0),
     ],
 )
-def test_spellings_a_person_may_use(name: str, value: Any, kept: Any) -> None:
+def test_alternative_spellings_are_accepted(name: str, value: Any, kept: Any) -> None:
     values: dict[str, Any] = {name: value}
     assert getattr(NaviLinkConfig(**values), name) == kept
 
 
-def test_a_path_may_begin_at_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_path_may_begin_with_a_tilde(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("certificate", "utf-8")
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
@@ -334,7 +336,7 @@ def test_a_path_may_begin_at_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
 
 
 def assert_hidden(error: BaseException) -> None:
-    """The password is in no text of an error, its causes, or its traceback."""
+    """Check that neither an error, its causes nor its traceback contain the password."""
     shown = "".join(traceback.format_exception(type(error), error, error.__traceback__))
     chain: BaseException | None = error
     while chain is not None:
@@ -343,7 +345,7 @@ def assert_hidden(error: BaseException) -> None:
     assert SECRET not in shown
 
 
-def test_the_password_shows_in_no_text_of_the_settings() -> None:
+def test_the_repr_of_the_settings_hides_private_values() -> None:
     config = NaviLinkConfig(email="user@example.com", password=SECRET, device_mac="0123456789ab")
     for shown in (repr(config), str(config), f"{config}", repr([config]), repr(copy.copy(config))):
         assert SECRET not in shown
@@ -352,25 +354,25 @@ def test_the_password_shows_in_no_text_of_the_settings() -> None:
 
 
 @pytest.mark.parametrize("value", [SECRET.encode(), [SECRET], {"password": SECRET}])
-def test_a_password_that_is_no_text_is_refused_without_showing_it(value: Any) -> None:
-    with pytest.raises(ConfigurationError, match="password is not usable") as refused:
+def test_a_password_that_is_not_text_is_an_error_without_it(value: Any) -> None:
+    with pytest.raises(ConfigurationError, match="password is not usable") as raised:
         NaviLinkConfig(password=value)
-    assert_hidden(refused.value)
+    assert_hidden(raised.value)
 
 
-def test_a_bad_setting_beside_the_password_does_not_show_it(
+def test_an_invalid_setting_beside_the_password_does_not_show_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     file = env_file(tmp_path, f"NAVILINK_PASSWORD={SECRET}", "NAVILINK_LOG_LEVEL=LOUD")
-    with pytest.raises(ConfigurationError, match="NAVILINK_LOG_LEVEL") as refused:
+    with pytest.raises(ConfigurationError, match="NAVILINK_LOG_LEVEL") as raised:
         NaviLinkConfig.from_environment(file)
-    assert_hidden(refused.value)
-    with pytest.raises(ConfigurationError) as refused_too:
+    assert_hidden(raised.value)
+    with pytest.raises(ConfigurationError) as second:
         NaviLinkConfig(password=SECRET, base_url="ftp://example.com")
-    assert_hidden(refused_too.value)
+    assert_hidden(second.value)
 
 
-def test_a_blank_password_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_blank_password_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NAVILINK_PASSWORD", "  ")
     with pytest.raises(ConfigurationError, match="NAVILINK_PASSWORD is not usable"):
         NaviLinkConfig.from_environment()
@@ -379,13 +381,13 @@ def test_a_blank_password_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 # Reconnecting
 
 
-def test_reconnecting_as_asked_for() -> None:
+def test_the_defaults_for_reconnecting() -> None:
     config = ReconnectConfig()
     assert dataclasses.astuple(config) == (20, 2.0, 120.0, True)
     assert aws_iot_websocket.ReconnectConfig is ReconnectConfig
 
 
-def test_reconnecting_may_be_for_ever_or_never() -> None:
+def test_reconnecting_can_be_endless_or_off() -> None:
     assert ReconnectConfig(max_retries=None).max_retries is None
     assert ReconnectConfig(max_retries=0).max_retries == 0
     assert ReconnectConfig(initial_delay=5.0, max_delay=5.0).max_delay == 5.0
@@ -402,6 +404,6 @@ def test_reconnecting_may_be_for_ever_or_never() -> None:
         ({"max_delay": float("nan")}, "max_delay nan"),
     ],
 )
-def test_a_bad_way_to_reconnect_is_named(values: dict[str, Any], said: str) -> None:
+def test_an_invalid_reconnect_setting_is_reported(values: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigurationError, match=said):
         ReconnectConfig(**values)

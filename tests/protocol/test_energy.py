@@ -1,4 +1,4 @@
-"""Energy history: the examples of PROTOCOL 8.6, and everything an answer must not be."""
+"""Energy history: examples of PROTOCOL 8.6, and invalid responses."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from navien_nwp500.protocol.energy import (
     decode_energy_monthly,
 )
 
-# PROTOCOL 8.6, the daily reply.
+# PROTOCOL 8.6, the daily response.
 DAILY: dict[str, Any] = {
     "deviceType": 52,
     "macAddress": "0123456789ab",
@@ -40,7 +40,7 @@ DAILY: dict[str, Any] = {
 ITEM = {"heUsage": 900, "hpUsage": 50000, "heTime": 1, "hpTime": 110}
 
 
-def answer(*parts: dict[str, Any]) -> dict[str, Any]:
+def response(*parts: dict[str, Any]) -> dict[str, Any]:
     return {"total": DAILY["total"], "usage": list(parts)}
 
 
@@ -65,18 +65,18 @@ def test_the_daily_example() -> None:
 
 
 def test_heat_pump_and_element_are_summed() -> None:
-    history = decode_energy_daily(answer({"year": 2026, "month": 1, "data": [ITEM]}))
+    history = decode_energy_daily(response({"year": 2026, "month": 1, "data": [ITEM]}))
     assert history.usage[0].total_wh == 50900
 
 
-def test_the_lifetime_is_not_the_sum_of_the_answer() -> None:
+def test_the_lifetime_total_is_not_the_sum_of_the_response() -> None:
     history = decode_energy_daily(DAILY)
     assert sum(day.total_wh for day in history.usage) == 5460 != history.total.total_wh
 
 
 def test_a_month_is_named_by_its_first_day_and_years_come_in_order() -> None:
     history = decode_energy_monthly(
-        answer({"year": 2026, "data": [ITEM] * 2}, {"year": 2025, "data": [ITEM] * 12})
+        response({"year": 2026, "data": [ITEM] * 2}, {"year": 2025, "data": [ITEM] * 12})
     )
     assert len(history.usage) == 14
     assert history.usage[0].date == datetime.date(2025, 1, 1)
@@ -86,51 +86,51 @@ def test_a_month_is_named_by_its_first_day_and_years_come_in_order() -> None:
 
 
 @given(st.integers(2000, 2099), st.integers(1, 12))
-def test_a_full_month_has_its_own_days(year: int, month: int) -> None:
+def test_a_month_has_no_more_days_than_the_calendar(year: int, month: int) -> None:
     length = calendar.monthrange(year, month)[1]
     part = {"year": year, "month": month, "data": [ITEM] * length}
-    days = decode_energy_daily(answer(part)).usage
+    days = decode_energy_daily(response(part)).usage
     assert days[-1].date == datetime.date(year, month, length)
     part["data"] = [ITEM] * (length + 1)
     with pytest.raises(ProtocolError, match="but only"):
-        decode_energy_daily(answer(part))
+        decode_energy_daily(response(part))
 
 
-def test_a_leap_day_is_a_day() -> None:
+def test_a_leap_day_is_accepted() -> None:
     days = [ITEM] * 29
-    february = decode_energy_daily(answer({"year": 2028, "month": 2, "data": days}))
+    february = decode_energy_daily(response({"year": 2028, "month": 2, "data": days}))
     assert february.usage[-1].date == datetime.date(2028, 2, 29)
     with pytest.raises(ProtocolError, match="29 entries, but only 28 are possible"):
-        decode_energy_daily(answer({"year": 2026, "month": 2, "data": days}))
+        decode_energy_daily(response({"year": 2026, "month": 2, "data": days}))
 
 
-def test_a_thirteenth_month_is_refused() -> None:
+def test_a_thirteenth_month_is_an_error() -> None:
     with pytest.raises(ProtocolError, match="13 entries, but only 12"):
-        decode_energy_monthly(answer({"year": 2026, "data": [ITEM] * 13}))
+        decode_energy_monthly(response({"year": 2026, "data": [ITEM] * 13}))
 
 
-def test_a_date_twice_is_refused() -> None:
+def test_a_date_twice_is_an_error() -> None:
     part = {"year": 2026, "month": 1, "data": [ITEM]}
     with pytest.raises(ProtocolError, match="2026-01-01 is in the response twice"):
-        decode_energy_daily(answer(part, part))
+        decode_energy_daily(response(part, part))
 
 
-def test_a_month_without_days_is_an_answer() -> None:
-    assert decode_energy_daily(answer({"year": 2026, "month": 1, "data": []})).usage == ()
-    assert decode_energy_daily(answer()).usage == ()
+def test_a_month_without_days_is_accepted() -> None:
+    assert decode_energy_daily(response({"year": 2026, "month": 1, "data": []})).usage == ()
+    assert decode_energy_daily(response()).usage == ()
 
 
-def test_unknown_keys_change_nothing() -> None:
+def test_unknown_keys_are_ignored() -> None:
     item = {**ITEM, "epUsage": None, "waterUsage": "x"}
-    plain = decode_energy_daily(answer({"year": 2026, "month": 1, "data": [ITEM]}))
-    more = decode_energy_daily({**answer({"year": 2026, "month": 1, "data": [item]}), "day": 0.5})
+    plain = decode_energy_daily(response({"year": 2026, "month": 1, "data": [ITEM]}))
+    more = decode_energy_daily({**response({"year": 2026, "month": 1, "data": [item]}), "day": 0.5})
     assert more.usage[0].total_wh == plain.usage[0].total_wh
     assert more.total == plain.total
 
 
 @pytest.mark.parametrize("key", ["hpUsage", "heUsage", "hpTime", "heTime"])
 @pytest.mark.parametrize("where", ["total", "day"])
-def test_a_count_is_an_integer(where: str, key: str) -> None:
+def test_counts_must_be_integers(where: str, key: str) -> None:
     body = copy.deepcopy(DAILY)
     target = body["total"] if where == "total" else body["usage"][0]["data"][1]
     for wrong in (True, 1.0, None, "1", [], {}, 2**63):
@@ -144,7 +144,7 @@ def test_a_count_is_an_integer(where: str, key: str) -> None:
 
 @pytest.mark.parametrize("wrong", [True, 1.0, None, "1", 0, -1, 2**70])
 @pytest.mark.parametrize("key", ["year", "month"])
-def test_a_date_is_made_of_integers(key: str, wrong: object) -> None:
+def test_dates_must_be_integers(key: str, wrong: object) -> None:
     body = copy.deepcopy(DAILY)
     body["usage"][0][key] = wrong
     with pytest.raises(ProtocolError, match=f"{key} is not an integer"):
@@ -154,9 +154,9 @@ def test_a_date_is_made_of_integers(key: str, wrong: object) -> None:
 @pytest.mark.parametrize("year", [1999, 2100])
 def test_years_have_limits(year: int) -> None:
     with pytest.raises(ProtocolError, match="2000 to 2099"):
-        decode_energy_monthly(answer({"year": year, "data": []}))
+        decode_energy_monthly(response({"year": year, "data": []}))
     with pytest.raises(ProtocolError, match="2000 to 2099"):
-        decode_energy_daily(answer({"year": year, "month": 1, "data": []}))
+        decode_energy_daily(response({"year": year, "month": 1, "data": []}))
 
 
 JSON = st.recursive(
@@ -170,13 +170,13 @@ JSON = st.recursive(
 
 
 @given(JSON)
-def test_rubbish_is_a_protocol_error(body: Any) -> None:
-    for read in (decode_energy_daily, decode_energy_monthly):
+def test_invalid_input_is_a_protocol_error(body: Any) -> None:
+    for decode in (decode_energy_daily, decode_energy_monthly):
         with pytest.raises(ProtocolError):
-            read(body)
+            decode(body)
 
 
 @given(JSON)
-def test_rubbish_inside_a_good_answer_is_a_protocol_error(part: Any) -> None:
+def test_an_invalid_part_is_a_protocol_error(part: Any) -> None:
     with pytest.raises(ProtocolError):
-        decode_energy_daily(answer({"year": 2026, "month": 1, "data": [part]}))
+        decode_energy_daily(response({"year": 2026, "month": 1, "data": [part]}))

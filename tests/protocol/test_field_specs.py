@@ -1,4 +1,4 @@
-"""The tables of fields: what a row promises, what damage costs, what follows from a status."""
+"""The tables of fields: what a spec promises, what damage costs, what follows from a status."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ CORE = {
     "wifiRssi": 58,
     "currentInstPower": 1,
 }
-OPTIONAL = [row for row in field_specs(DeviceStatus) if not row.required]
-#: What no field of integers can hold.
+OPTIONAL = [spec for spec in field_specs(DeviceStatus) if not spec.required]
+#: Values that no integer field can hold.
 DAMAGE: list[Any] = [None, "120", 120.0, True, 10**400, -(10**400), [120], {"raw": [{"a": 120}]}]
 
 
@@ -41,41 +41,41 @@ def status(**changes: Any) -> DeviceStatus:
     return decode_fields(DeviceStatus, {**CORE, **changes})
 
 
-# Judged by hand
+# Definitions and decoding
 
 
-def test_no_key_has_two_rows() -> None:
-    rows = field_specs(DeviceStatus)
-    assert len({row.key for row in rows}) == len(rows)
+def test_no_key_has_two_field_specs() -> None:
+    specs = field_specs(DeviceStatus)
+    assert len({spec.key for spec in specs}) == len(specs)
     features = field_specs(DeviceFeatures)
-    spellings = {row.key for row in features} | {row.alias for row in features if row.alias}
+    spellings = {spec.key for spec in features} | {spec.alias for spec in features if spec.alias}
     assert len(spellings) == 44
 
 
-def test_rows_are_numbered_without_gaps_or_doubles() -> None:
-    assert [row.number for row in field_specs(DeviceStatus)] == list(
+def test_field_specs_are_numbered_without_gaps_or_duplicates() -> None:
+    assert [spec.number for spec in field_specs(DeviceStatus)] == list(
         range(1, len(field_specs(DeviceStatus)) + 1)
     )
-    features = [row.number for row in field_specs(DeviceFeatures)]
+    features = [spec.number for spec in field_specs(DeviceFeatures)]
     assert features == [number for number in range(1, 45) if number != 30]
 
 
-def test_every_row_says_what_it_means_and_how_sure_that_is() -> None:
+def test_every_field_spec_has_a_meaning_and_a_certainty() -> None:
     for cls in (DeviceStatus, DeviceFeatures, DeviceInfo, UserInfo):
-        for row in field_specs(cls):
-            assert row.meaning.endswith(".")
-            sure = re.fullmatch(r"[a-z_0-9]+/(high|medium|low)", row.certainty)
-            assert sure, f"{row.name}: write its source and how sure it is, such as captured/high"
+        for spec in field_specs(cls):
+            assert spec.meaning.endswith(".")
+            sure = re.fullmatch(r"[a-z_0-9]+/(high|medium|low)", spec.certainty)
+            assert sure, f"{spec.name}: write its source and confidence, such as captured/high"
 
 
-def test_the_one_key_that_cannot_be_guessed() -> None:
+def test_the_misspelt_wire_key_is_decoded() -> None:
     decoded = status(heLowerOnTDiffempSetting=4)
     assert decoded.he_lower_on_diff_temp_setting == 4
     assert decoded.extra == {}
 
 
-def test_the_core_is_exactly_what_every_status_carries() -> None:
-    core = {row.name for row in field_specs(DHWStatus)}
+def test_the_required_fields_are_those_of_dhw_status() -> None:
+    core = {spec.name for spec in field_specs(DHWStatus)}
     assert core == {
         "dhw_charge_per",
         "dhw_temperature",
@@ -91,21 +91,21 @@ def test_the_core_is_exactly_what_every_status_carries() -> None:
         "wifi_rssi",
         "current_inst_power",
     }
-    assert {row.name for row in field_specs(DeviceStatus) if row.required} == core
+    assert {spec.name for spec in field_specs(DeviceStatus) if spec.required} == core
     own = {field.name for field in dataclasses.fields(DHWStatus)}
     assert own == core | {"device_connected", "extra"}
     assert issubclass(DeviceStatus, DHWStatus)
 
 
-def test_the_core_alone_is_a_status_and_all_else_is_none() -> None:
+def test_a_status_of_required_fields_has_none_elsewhere() -> None:
     decoded = status()
-    assert {getattr(decoded, row.name) for row in OPTIONAL} == {None}
+    assert {getattr(decoded, spec.name) for spec in OPTIONAL} == {None}
     assert decoded.device_connected is None
     assert encode_fields(decoded) == CORE
 
 
 @pytest.mark.parametrize("key", CORE)
-def test_a_status_without_one_of_the_core_is_refused_by_name(key: str) -> None:
+def test_a_missing_required_field_is_an_error_with_its_name(key: str) -> None:
     body = {other: value for other, value in CORE.items() if other != key}
     with pytest.raises(ProtocolError, match=f"{key} is missing"):
         decode_fields(DeviceStatus, body)
@@ -113,33 +113,33 @@ def test_a_status_without_one_of_the_core_is_refused_by_name(key: str) -> None:
 
 @pytest.mark.parametrize("key", CORE)
 @pytest.mark.parametrize("damage", DAMAGE, ids=lambda value: repr(value)[:12])
-def test_a_damaged_core_field_refuses_the_status_by_name(key: str, damage: Any) -> None:
+def test_a_damaged_required_field_is_an_error_with_its_name(key: str, damage: Any) -> None:
     with pytest.raises(ProtocolError, match=f"{key} is not an integer"):
         status(**{key: damage})
 
 
 @pytest.mark.parametrize("damage", DAMAGE, ids=lambda value: repr(value)[:12])
-def test_a_damaged_optional_field_costs_that_field_alone(damage: Any) -> None:
-    sound: dict[str, Any] = {row.key: 2 for row in OPTIONAL}
-    for row in OPTIONAL:
-        decoded = status(**{**sound, row.key: damage})
-        assert getattr(decoded, row.name) is None
-        assert decoded.extra == {row.key: damage}
-        others = {getattr(decoded, other.name) for other in OPTIONAL if other is not row}
+def test_a_damaged_optional_field_affects_only_itself(damage: Any) -> None:
+    sound: dict[str, Any] = {spec.key: 2 for spec in OPTIONAL}
+    for spec in OPTIONAL:
+        decoded = status(**{**sound, spec.key: damage})
+        assert getattr(decoded, spec.name) is None
+        assert decoded.extra == {spec.key: damage}
+        others = {getattr(decoded, other.name) for other in OPTIONAL if other is not spec}
         assert others == {2}
-        assert encode_fields(decoded) == {**CORE, **sound, row.key: damage}
+        assert encode_fields(decoded) == {**CORE, **sound, spec.key: damage}
 
 
 @pytest.mark.parametrize("raw", [0, -1, 2**31 - 1, -(2**31), 2**63 - 1, -(2**63)])
-def test_any_integer_a_register_can_hold_is_kept(raw: int) -> None:
-    body = {row.key: raw for row in field_specs(DeviceStatus)}
+def test_any_64_bit_integer_is_accepted(raw: int) -> None:
+    body = {spec.key: raw for spec in field_specs(DeviceStatus)}
     decoded = decode_fields(DeviceStatus, body)
     assert encode_fields(decoded) == body
     assert decoded.extra == {}
 
 
 @pytest.mark.parametrize("raw", [2**63, -(2**63) - 1])
-def test_an_integer_beyond_every_register_is_damage(raw: int) -> None:
+def test_an_integer_beyond_64_bits_is_damaged(raw: int) -> None:
     assert status(fanPwm=raw).fan_pwm is None
     with pytest.raises(ProtocolError):
         status(wifiRssi=raw)
@@ -152,7 +152,7 @@ def test_unknown_keys_are_kept_and_sent_again() -> None:
     assert encode_fields(decoded) == {**CORE, **new}
 
 
-def test_zero_is_a_value_and_not_absence() -> None:
+def test_zero_is_not_none() -> None:
     decoded = status(outsideTemperature=0, fanPwm=0)
     assert decoded.outside_temperature == 0
     assert decoded.outside_temperature is not None
@@ -162,7 +162,7 @@ def test_zero_is_a_value_and_not_absence() -> None:
 
 
 @pytest.mark.parametrize("body", [None, [], "status", 3, 2.5, True])
-def test_what_is_no_object_is_refused(body: Any) -> None:
+def test_a_body_that_is_not_an_object_is_an_error(body: Any) -> None:
     with pytest.raises(ProtocolError, match="expected an object"):
         decode_fields(DeviceStatus, body)
 
@@ -176,22 +176,22 @@ def test_a_status_cannot_be_changed() -> None:
             message.extra = {}  # type: ignore[misc]
 
 
-def test_dhw_charge_percent_is_another_name() -> None:
+def test_dhw_charge_percent_is_an_alias() -> None:
     assert status().dhw_charge_percent == 98
     decoded = status(dhwChargePer=17)
     assert decoded.dhw_charge_percent is decoded.dhw_charge_per
     assert "dhw_charge_percent" not in {field.name for field in dataclasses.fields(DeviceStatus)}
 
 
-def test_every_field_of_a_decoded_status_is_of_the_type_its_row_names() -> None:
-    decoded = decode_fields(DeviceStatus, {row.key: 2 for row in field_specs(DeviceStatus)})
-    for row in field_specs(DeviceStatus):
-        assert type(getattr(decoded, row.name)) is row.codec
-        assert isinstance(getattr(decoded, row.name), int)
-        assert row.codec.__module__ == types.__name__
+def test_decoded_fields_have_the_type_of_their_spec() -> None:
+    decoded = decode_fields(DeviceStatus, {spec.key: 2 for spec in field_specs(DeviceStatus)})
+    for spec in field_specs(DeviceStatus):
+        assert type(getattr(decoded, spec.name)) is spec.codec
+        assert isinstance(getattr(decoded, spec.name), int)
+        assert spec.codec.__module__ == types.__name__
 
 
-def test_a_reading_is_plain_json_and_leaves_out_what_was_not_sent() -> None:
+def test_to_json_is_plain_json_without_unsent_fields() -> None:
     decoded = status(tankUpperTemperature=605, currentSuperHeat=-2, totalEnergyCapacity=1404)
     meaning = json.loads(json.dumps(to_json(decoded)))
     assert meaning["dhw_temperature"] == {"celsius": 60.0, "fahrenheit": 140.0}
@@ -208,7 +208,7 @@ def test_a_reading_is_plain_json_and_leaves_out_what_was_not_sent() -> None:
 # Derived values
 
 
-def test_energies_come_in_watt_hours() -> None:
+def test_energies_are_in_watt_hours() -> None:
     decoded = status(totalEnergyCapacity=1404, availableEnergyCapacity=21)
     assert decoded.energy_to_setpoint_wh == 84
     assert decoded.usable_energy_wh == 5532
@@ -218,12 +218,14 @@ def test_energies_come_in_watt_hours() -> None:
     "sent, to_setpoint",
     [({}, None), ({"totalEnergyCapacity": 9}, None), ({"availableEnergyCapacity": 9}, 36)],
 )
-def test_an_energy_without_its_parts_is_none(sent: dict[str, int], to_setpoint: int | None) -> None:
+def test_an_energy_without_its_fields_is_none(
+    sent: dict[str, int], to_setpoint: int | None
+) -> None:
     assert status(**sent).energy_to_setpoint_wh == to_setpoint
     assert status(**sent).usable_energy_wh is None
 
 
-def test_a_charged_tank_needs_nothing() -> None:
+def test_a_charged_tank_needs_no_energy() -> None:
     assert status(availableEnergyCapacity=0).energy_to_setpoint_wh == 0
 
 
@@ -241,7 +243,7 @@ def test_a_charged_tank_needs_nothing() -> None:
         ({"compUse": 0, "heatUpperUse": 3, "heatLowerUse": -1}, ()),
     ],
 )
-def test_heat_sources_are_the_loads_at_2(sent: dict[str, int], sources: tuple[str, ...]) -> None:
+def test_heat_sources_are_the_flags_at_2(sent: dict[str, int], sources: tuple[str, ...]) -> None:
     assert status(**sent).heat_sources == sources
 
 
@@ -263,12 +265,12 @@ def test_heat_sources_are_the_loads_at_2(sent: dict[str, int], sources: tuple[st
         ({"currentInstPower": -5}, Activity.UNKNOWN),
     ],
 )
-def test_activity_is_judged_by_power_first(sent: dict[str, int], activity: Activity) -> None:
+def test_activity_depends_on_power_first(sent: dict[str, int], activity: Activity) -> None:
     assert status(**sent).activity is activity
 
 
 @pytest.mark.parametrize("power", [0, 1, 17])
-def test_codes_alone_never_make_a_heater_heat(power: int) -> None:
+def test_codes_without_power_mean_standby(power: int) -> None:
     decoded = status(
         currentInstPower=power,
         operationMode=96,
@@ -284,12 +286,12 @@ def test_codes_alone_never_make_a_heater_heat(power: int) -> None:
 
 
 def test_ready_is_not_running() -> None:
-    # 1 in every flag, and the power of a heat pump: nothing says an element.
+    # 1 in every flag, and the power of a heat pump: no element is on.
     assert status(currentInstPower=450).activity is Activity.HEAT_PUMP
     assert status(currentInstPower=450).heat_sources == ()
 
 
-def test_the_activities_are_the_six_words_asked_for() -> None:
+def test_the_six_activities() -> None:
     assert {activity.value for activity in Activity} == {
         "standby",
         "heat pump",
@@ -300,7 +302,7 @@ def test_the_activities_are_the_six_words_asked_for() -> None:
     }
 
 
-def test_an_unknown_mode_stays_readable_and_is_not_off() -> None:
+def test_an_unknown_mode_keeps_its_number() -> None:
     decoded = status(operationMode=33)
     assert decoded.operation_mode == 33
     assert not decoded.operation_mode.known
@@ -311,7 +313,7 @@ def test_an_unknown_mode_stays_readable_and_is_not_off() -> None:
 # Features
 
 
-def test_both_spellings_of_the_mixing_valve_are_understood_and_one_is_sent() -> None:
+def test_both_keys_of_the_mixing_valve_are_decoded_and_one_is_sent() -> None:
     for key in ("mixingValueUse", "mixingValveUse"):
         decoded = decode_fields(DeviceFeatures, {key: 2})
         assert decoded.mixing_valve_use == 2
@@ -319,19 +321,19 @@ def test_both_spellings_of_the_mixing_valve_are_understood_and_one_is_sent() -> 
         assert encode_fields(decoded) == {"mixingValueUse": 2}
 
 
-def test_the_heaters_own_spelling_of_the_mixing_valve_wins() -> None:
+def test_the_heaters_own_key_of_the_mixing_valve_has_priority() -> None:
     decoded = decode_fields(DeviceFeatures, {"mixingValueUse": 1, "mixingValveUse": 2})
     assert decoded.mixing_valve_use == 1
     assert decoded.extra == {"mixingValveUse": 2}
 
 
-def test_a_capability_permits_only_at_2() -> None:
+def test_a_capability_is_set_only_at_2() -> None:
     decoded = decode_fields(DeviceFeatures, {"powerUse": 2, "holidayUse": 1, "dhwUse": 0})
     flags = (decoded.power_use, decoded.holiday_use, decoded.dhw_use, decoded.hpwh_use)
     assert [flag is not None and flag.active for flag in flags] == [True, False, False, False]
 
 
-def test_features_say_what_they_mean() -> None:
+def test_features_have_typed_values() -> None:
     decoded = decode_fields(
         DeviceFeatures,
         {
@@ -356,14 +358,14 @@ def test_features_say_what_they_mean() -> None:
 
 
 @pytest.mark.parametrize("damage", [None, 5, 1.5, True, ["x"], {}])
-def test_a_serial_number_that_is_no_text_is_kept_aside(damage: Any) -> None:
+def test_a_serial_number_that_is_not_text_goes_to_extra(damage: Any) -> None:
     decoded = decode_fields(DeviceFeatures, {"controllerSerialNumber": damage, "powerUse": 2})
     assert decoded.controller_serial_number is None
     assert decoded.extra == {"controllerSerialNumber": damage}
     assert decoded.power_use == 2
 
 
-def test_what_a_person_is_called_and_lives_stays_out_of_representations() -> None:
+def test_private_fields_are_not_in_the_repr() -> None:
     user = decode_fields(UserInfo, {"userType": "O", "userFirstName": "Ada", "userSeq": 20002})
     info = decode_fields(
         DeviceInfo, {"macAddress": "0123456789ab", "address": "1 Elm Street", "city": "Elmton"}
@@ -380,7 +382,7 @@ def test_2_alone_means_online(connected: int | None, online: bool) -> None:
     assert DeviceInfo(connected=connected).online is online
 
 
-# Faults
+# Error codes
 
 
 @pytest.mark.parametrize(
@@ -415,12 +417,12 @@ def test_2_alone_means_online(connected: int | None, online: bool) -> None:
         (65535, 0, "E65535 unknown error code"),
     ],
 )
-def test_a_fault_is_said_in_words(code: int, sub_code: int, text: str) -> None:
+def test_an_error_code_has_a_description(code: int, sub_code: int, text: str) -> None:
     assert error_codes.describe_error(code, sub_code) == text
     assert status(errorCode=code, subErrorCode=sub_code).error_text == text
 
 
-def test_no_fault_is_none() -> None:
+def test_no_error_has_no_description() -> None:
     assert error_codes.describe_error(0) is None
     assert error_codes.describe_error(0, 3) is None
     assert status().error_text is None

@@ -1,7 +1,7 @@
-"""Values written by hand, each with its section of reference/PROTOCOL.md, judge the tables.
+"""Golden values, written by hand with their section of reference/PROTOCOL.md.
 
-No recording is needed: a wrong scale, a swapped row, another code or topic fails in any clone. The
-numbers come from the captures the sections name; nothing here is worked out by the library.
+They need no captures: a wrong scale, swapped fields, another code or topic fails in any clone. The
+numbers come from the captures that the sections name; nothing here is calculated by the library.
 """
 
 from __future__ import annotations
@@ -83,11 +83,11 @@ from support.reference_page import chapter, resolves
 FIELDS = Path(__file__).with_name("golden_fields.txt")
 
 
-# What a number means
+# Values
 
 
 class Golden(NamedTuple):
-    """A number as sent, what it means, and where that is known from."""
+    """Source, value as sent, and its meaning as JSON and as text."""
 
     source: str
     value: Quantity
@@ -201,7 +201,7 @@ NAMES: tuple[tuple[str, type[Choice], dict[int, str]], ...] = (
 @pytest.mark.parametrize(
     "golden", VALUES, ids=lambda golden: f"{type(golden.value).__name__} {int(golden.value)}"
 )
-def test_a_number_means_what_was_seen(golden: Golden) -> None:
+def test_a_value_has_the_documented_meaning(golden: Golden) -> None:
     assert resolves(golden.source)
     assert golden.value.to_json() == golden.meaning
     assert golden.value.text == golden.text
@@ -219,14 +219,14 @@ def test_a_unit_has_a_property_of_its_own() -> None:
     assert (EnergyCount(21).watt_hours, Watts(466).watts, SignalStrength(58).dbm) == (84, 466, -58)
 
 
-def test_a_wish_becomes_the_nearest_step() -> None:
+def test_temperatures_are_converted_to_the_nearest_step() -> None:
     # PROTOCOL 6.3, 6.14
     assert (HalfCelsius.from_celsius(60.5), HalfCelsius.from_fahrenheit(140.9)) == (121, 121)
     assert (DeciCelsius.from_celsius(60.5), DeciCelsius.from_fahrenheit(140.9)) == (605, 605)
     assert HalfCelsius.from_fahrenheit(120) == 98
 
 
-def test_every_quantity_has_a_value_that_shows_its_scale() -> None:
+def test_every_quantity_has_a_golden_value() -> None:
     shown = {type(golden.value) for golden in VALUES if golden.value}
     kinds = [kind for kind in vars(types).values() if isinstance(kind, type)]
     every = {kind for kind in kinds if issubclass(kind, Quantity)} - {Quantity, Temperature}
@@ -236,7 +236,7 @@ def test_every_quantity_has_a_value_that_shows_its_scale() -> None:
 @pytest.mark.parametrize(
     "source, choice, names", NAMES, ids=lambda part: getattr(part, "__name__", None)
 )
-def test_a_code_has_the_name_that_was_found(
+def test_a_code_has_the_documented_names(
     source: str, choice: type[Choice], names: dict[int, str]
 ) -> None:
     assert resolves(source)
@@ -249,7 +249,7 @@ def test_every_code_with_names_is_listed() -> None:
     assert every | {ReservationMode} == {choice for _, choice, _ in NAMES}
 
 
-def test_a_difference_has_no_temperature() -> None:
+def test_a_temperature_difference_has_no_celsius_or_fahrenheit() -> None:
     # PROTOCOL 6.3: never + 32.
     assert not hasattr(DeciKelvin(157), "fahrenheit")
     assert not hasattr(DeciKelvin(157), "celsius")
@@ -260,7 +260,7 @@ def test_a_tank_has_its_nominal_volume() -> None:
     assert [Volume(code).litres for code in (1, 2, 3, 4)] == [189.2, 246.0, 302.8, None]
 
 
-# Which fields there are, in which order
+# Field tables
 
 
 def pinned() -> dict[str, list[str]]:
@@ -269,23 +269,23 @@ def pinned() -> dict[str, list[str]]:
     return {name: lines for name, *lines in parts}
 
 
-def line(row: FieldSpec) -> str:
-    marks = " core" * row.required + f" or {row.alias}" * (row.alias is not None)
-    return f"{row.number} {row.key} {row.name} {row.codec.__name__}{marks}"
+def line(spec: FieldSpec) -> str:
+    marks = " core" * spec.required + f" or {spec.alias}" * (spec.alias is not None)
+    return f"{spec.number} {spec.key} {spec.name} {spec.codec.__name__}{marks}"
 
 
 @pytest.mark.parametrize("name", pinned())
-def test_rows_stand_in_their_order_with_their_types(name: str) -> None:
+def test_field_specs_have_their_order_and_types(name: str) -> None:
     lines = pinned()[name]
-    # A field found since is a row behind these.
-    assert [line(row) for row in field_specs(getattr(models, name))][: len(lines)] == lines
+    # A new field comes after these.
+    assert [line(spec) for spec in field_specs(getattr(models, name))][: len(lines)] == lines
 
 
 def test_every_message_of_the_heater_is_pinned() -> None:
     sizes = {name: len(lines) for name, lines in pinned().items()}
     known = {
         "DeviceStatus": 103,  # PROTOCOL 6.1
-        "DeviceFeatures": 43,  # PROTOCOL 7.1, the second spelling in its row
+        "DeviceFeatures": 43,  # PROTOCOL 7.1, with the second spelling in its field spec
         "UserInfo": 5,
         "DeviceInfo": 10,
         "FirmwareInfo": 3,
@@ -348,12 +348,12 @@ def status(sent: dict[str, int], **changes: int) -> DeviceStatus:
 
 
 def meanings(decoded: DeviceStatus) -> dict[str, str]:
-    return {row.name: getattr(decoded, row.name).text for row in field_specs(DeviceStatus)[:99]}
+    return {spec.name: getattr(decoded, spec.name).text for spec in field_specs(DeviceStatus)[:99]}
 
 
-def test_an_idle_heater_means_this() -> None:
+def test_the_texts_of_an_idle_status() -> None:
     # PROTOCOL 6.5 and 6.11
-    told = meanings(status(IDLE))
+    texts = meanings(status(IDLE))
     expected = {
         "dhw_temperature": "60.0 °C (140.0 °F)",
         "dhw_temperature_setting": "60.5 °C (140.9 °F)",
@@ -392,13 +392,13 @@ def test_an_idle_heater_means_this() -> None:
         "recirc_dhw_flow_rate": "0 L/min",
         "error_code": "none",
     }
-    assert {name: told[name] for name in expected} == expected
-    assert len(told) == 99
+    assert {name: texts[name] for name in expected} == expected
+    assert len(texts) == 99
 
 
-def test_a_running_heat_pump_means_this() -> None:
+def test_the_texts_of_a_heat_pump_status() -> None:
     # PROTOCOL 6.5
-    told = meanings(status(HEATING))
+    texts = meanings(status(HEATING))
     expected = {
         "dhw_temperature": "59.0 °C (138.2 °F)",
         "tank_upper_temperature": "59.4 °C (138.9 °F)",
@@ -418,7 +418,7 @@ def test_a_running_heat_pump_means_this() -> None:
         "fan_pwm": "1880",
         "comp_use": "active",
     }
-    assert {name: told[name] for name in expected} == expected
+    assert {name: texts[name] for name in expected} == expected
 
 
 @pytest.mark.parametrize(
@@ -461,12 +461,12 @@ def test_the_early_field_notes_are_the_first_columns(
         "timestamp,dhw_charge_percent,operation_mode,dhw_temperature,current_inst_power,"
         "tank_upper_temp,tank_lower_temp,"
     )
-    # Both readings of the water agree, as in PROTOCOL 6.8.
+    # Panel and sensor agree, as in PROTOCOL 6.8.
     assert decoded.tank_upper_temperature is not None
     assert decoded.tank_upper_temperature.celsius == decoded.dhw_temperature.celsius
 
 
-# Values worked out of several fields
+# Values derived from several fields
 
 
 @pytest.mark.parametrize(
@@ -479,7 +479,7 @@ def test_the_early_field_notes_are_the_first_columns(
         ("PROTOCOL 6.8", 1720, 0, 0, 6880),
     ],
 )
-def test_what_is_missing_and_what_is_there(
+def test_energy_to_setpoint_and_usable_energy(
     source: str, total: int, missing: int, to_setpoint_wh: int, usable_wh: int
 ) -> None:
     assert resolves(source)
@@ -493,7 +493,7 @@ def test_what_is_missing_and_what_is_there(
     [
         ("PROTOCOL 6.5", {}, "standby", ()),
         ("PROTOCOL 6.5", HEATING, "heat pump", ("heat pump",)),
-        # In the lock-out a new demand draws 1 W; before a start the fan alone.
+        # In the lock-out a new demand draws 1 W; before a start only the fan runs.
         (
             "PROTOCOL 9.1",
             {"operationMode": 32, "operationBusy": 2, "currentStatenum": 70},
@@ -513,7 +513,7 @@ def test_what_is_missing_and_what_is_there(
             "hybrid",
             ("heat pump", "upper element"),
         ),
-        # Codes come a message late: power decides.
+        # Codes are late by one message: power decides.
         ("PROTOCOL 6.7", {"currentInstPower": 432}, "heat pump", ()),
         ("PROTOCOL 6.7", {"currentInstPower": 5171}, "electric", ()),
         ("PROTOCOL 6.7", {"currentInstPower": 5378, "compUse": 2}, "hybrid", ("heat pump",)),
@@ -525,7 +525,7 @@ def test_what_is_missing_and_what_is_there(
         ),
     ],
 )
-def test_what_a_heater_is_doing(
+def test_activity_and_heat_sources(
     source: str, sent: dict[str, int], activity: str, sources: tuple[str, ...]
 ) -> None:
     assert resolves(source)
@@ -543,14 +543,14 @@ def test_what_a_heater_is_doing(
         ({"touStatus": 3, "touOverrideStatus": 1}, False),
     ],
 )
-def test_a_price_window_is_told_by_status_and_thresholds(
+def test_a_peak_window_is_recognised_by_status_and_thresholds(
     sent: dict[str, int], in_window: bool
 ) -> None:
     # PROTOCOL 6.9 and 6.10
     assert status(IDLE, **sent).in_tou_window is in_window
 
 
-def test_faults_are_those_of_the_protocols_table() -> None:
+def test_error_codes_match_the_protocol() -> None:
     # PROTOCOL 11
     rows = [
         [cell.strip() for cell in row.strip("|").split("|")]
@@ -570,28 +570,28 @@ def test_faults_are_those_of_the_protocols_table() -> None:
     assert status(IDLE).error_text is None
 
 
-# What travels: topics and envelopes
+# Topics and envelopes
 
 ADDRESS = Address("0123456789ab", "1234", home_seq=10001)
-ASKER = ReplyAddress("client-0a1b2c3d", user_seq=20002)
+REPLY_ADDRESS = ReplyAddress("client-0a1b2c3d", user_seq=20002)
 SESSION = "1768478400000"
 
 
-def test_topics_are_these() -> None:
+def test_topics() -> None:
     # PROTOCOL 3.1 to 3.4
     assert ADDRESS.command_topic("st/did") == "cmd/52/navilink-0123456789ab/st/did"
     assert ADDRESS.push_topic == "cmd/52/navilink-0123456789ab/res"
     assert ADDRESS.filter == "cmd/52/navilink-0123456789ab/#"
-    assert ASKER.reply_filter(ADDRESS) == "cmd/52/10001/20002/client-0a1b2c3d/res/#"
+    assert REPLY_ADDRESS.reply_filter(ADDRESS) == "cmd/52/10001/20002/client-0a1b2c3d/res/#"
 
 
-def test_reasons_of_pushes_are_these() -> None:
+def test_causes_of_pushes() -> None:
     # PROTOCOL 5.4
     reasons = (SNAPSHOT, DEMAND_CHANGED, OPERATION_MODE_CHANGED, LOAD_SWITCHED)
     assert reasons == (0, 67108868, 67108883, 67108892)
 
 
-def test_a_push_is_these_bytes() -> None:
+def test_the_bytes_of_a_push() -> None:
     # PROTOCOL 3.4, 4.2, 4.3
     sent = build_push(ADDRESS, "client-0a1b2c3d", 17, {"status": {"command": 67108868}})
     assert sent.topic == "cmd/52/navilink-0123456789ab/res"
@@ -603,7 +603,7 @@ def test_a_push_is_these_bytes() -> None:
     )
 
 
-def test_a_received_answer_means_this() -> None:
+def test_a_response_is_parsed() -> None:
     # PROTOCOL 4.2, 6.11
     payload = {
         "protocolVersion": 2,
@@ -626,18 +626,18 @@ def test_a_received_answer_means_this() -> None:
     assert json.loads(encode_status(message.status)) == IDLE
 
 
-def test_a_binary_status_is_these_bytes() -> None:
-    # PROTOCOL 4.5: the values of the example in the order it stands in, 99 rows.
+def test_the_bytes_of_a_binary_status() -> None:
+    # PROTOCOL 4.5: the values of the example in their order, 99 fields.
     frame = bytes.fromhex("0100000330313233") + struct.pack(">99i", *IDLE.values())
     assert encode_binary_status(status(IDLE), "0123456789ab") == frame
     assert decode_status(frame) == status(IDLE)
 
 
-# What travels: one message for each command
+# One message for each command
 
 
 class Sent(NamedTuple):
-    """What a command sends: its code, its topic, where its answer goes, what its body adds."""
+    """Source and name of a command, its code, topic, response topic and added body."""
 
     source: str
     name: str
@@ -675,11 +675,11 @@ CONTROLS = tuple(
     )
     for example in EXAMPLES
 )
-ROWS = {command.name: command for command in COMMANDS}
+BY_NAME = {command.name: command for command in COMMANDS}
 
 
 def wire_text(sent: Sent) -> str:
-    """The whole message of PROTOCOL 4.1, byte by byte."""
+    """Return the whole message of PROTOCOL 4.1."""
     return (
         '{"clientID":"client-0a1b2c3d","sessionID":"1768478400000","protocolVersion":2,'
         f'"request":{{"command":{sent.code},"deviceType":52,"macAddress":"0123456789ab",'
@@ -692,42 +692,42 @@ def wire_text(sent: Sent) -> str:
 @pytest.mark.parametrize(
     "sent", [*QUERIES_AND_LISTS, *CONTROLS], ids=lambda sent: f"{sent.name} {sent.body[:40]}"
 )
-def test_a_command_is_these_bytes(sent: Sent) -> None:
+def test_the_bytes_of_each_command(sent: Sent) -> None:
     assert resolves(sent.source)
     frame = build_request(
-        ROWS[sent.name], ADDRESS, ASKER, SESSION, json.loads(f"{{{sent.body}}}") or None
+        BY_NAME[sent.name], ADDRESS, REPLY_ADDRESS, SESSION, json.loads(f"{{{sent.body}}}") or None
     )
     assert frame.payload == wire_text(sent).encode()
     assert frame.topic == f"cmd/52/navilink-0123456789ab/{sent.suffix}"
     # PROTOCOL 4.5: the same command as a binary frame.
-    binary = build_binary_request(ROWS[sent.name], ADDRESS)
+    binary = build_binary_request(BY_NAME[sent.name], ADDRESS)
     assert binary.payload == struct.pack(">I", sent.code) + b"0123"
     assert binary.topic == frame.topic
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda one: f"{one.name} {one.param}")
-def test_a_wish_becomes_the_body_of_its_example(example: Example) -> None:
+def test_parameters_become_the_body_of_each_example(example: Example) -> None:
     # PROTOCOL 5.3, 5.6
-    row = ROWS[example.name]
-    assert row.body(example.values) == example.body
-    assert row.parse_param(example.param) == example.values
+    command = BY_NAME[example.name]
+    assert command.body(example.values) == example.body
+    assert command.parse_param(example.param) == example.values
 
 
-def test_every_command_has_its_message_here() -> None:
+def test_every_command_has_a_golden_message() -> None:
     written = {sent.name for sent in (*QUERIES_AND_LISTS, *CONTROLS)}
-    assert written == set(ROWS), "write its message by hand, with its source"
+    assert written == set(BY_NAME), "write its message by hand, with its source"
 
 
-async def test_a_client_sends_the_queries_and_lists_as_written_here() -> None:
-    kept: list[capture.CaptureEntry] = []
+async def test_a_client_sends_the_golden_queries_and_lists() -> None:
+    entries: list[capture.CaptureEntry] = []
 
-    class Keeper(logging.Handler):
+    class Collector(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            kept.append(record.entry)  # type: ignore[attr-defined]
+            entries.append(record.entry)  # type: ignore[attr-defined]
 
-    log, keeper = logging.getLogger("navien_nwp500.traffic"), Keeper()
+    log, collector = logging.getLogger("navien_nwp500.traffic"), Collector()
     log.setLevel(logging.DEBUG)
-    log.addHandler(keeper)
+    log.addHandler(collector)
     try:
         async with Simulator(speed=600, recirculation=True) as sim:
             config = replace(sim.config, command_interval=0.05)
@@ -756,15 +756,15 @@ async def test_a_client_sends_the_queries_and_lists_as_written_here() -> None:
                     [TOUPeriod(EVERY_MONTH, EVERY_DAY, time(0, 0), time(23, 59), low, high)]
                 )
     finally:
-        log.removeHandler(keeper)
+        log.removeHandler(collector)
     constant = ("command", "deviceType", "macAddress", "additionalValue")
     sent = set()
-    for entry in kept:
+    for entry in entries:
         if (entry.direction, entry.kind) == (capture.OUT, capture.MQTT):
-            asked = entry.payload["request"]
-            body = {key: value for key, value in asked.items() if key not in constant}
+            request = entry.payload["request"]
+            body = {key: value for key, value in request.items() if key not in constant}
             suffix = entry.name.split("/", 3)[3]
-            sent.add((asked["command"], suffix, json.dumps(body, separators=(",", ":"))[1:-1]))
+            sent.add((request["command"], suffix, json.dumps(body, separators=(",", ":"))[1:-1]))
     written = {
         (one.code, one.suffix, one.body) for one in QUERIES_AND_LISTS if one.name != "end_session"
     }

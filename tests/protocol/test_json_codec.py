@@ -1,4 +1,4 @@
-"""Every parser gives what json.loads gives, or is not asked; the quick decoding is the careful one."""
+"""JSON parsers agree with json.loads; packed and field-by-field decoding agree."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from navien_nwp500.protocol.fields import (
 from navien_nwp500.protocol.status import DeviceStatus, DHWStatus
 
 MANY = settings(max_examples=150, deadline=None, database=None)
-ROWS = field_specs(DeviceStatus)
-CORE: dict[str, Any] = {row.key: 2 for row in ROWS if row.required}
+SPECS = field_specs(DeviceStatus)
+CORE: dict[str, Any] = {spec.key: 2 for spec in SPECS if spec.required}
 
 every_parser = pytest.mark.parametrize("parser", json_codec.PARSERS)
 
 
 def outcome(read: Callable[[], Any]) -> tuple[str, Any]:
-    """What came of it: NaN equals itself, True is not 1, and the order of keys counts."""
+    """Return result or error for comparison: NaN equals itself, True is not 1, key order counts."""
     try:
         return "value", exact(read())
     except (ValueError, RecursionError, ProtocolError) as error:
@@ -49,7 +49,7 @@ def exact(value: Any) -> Any:
 
 # Parsers
 
-RECORDING = Path(__file__).parents[2] / "reference" / "recovery.jsonl"
+CAPTURE = Path(__file__).parents[2] / "reference" / "recovery.jsonl"
 SOUND = b'{"status": {"a": 1, "b": [1, -2, {"c": "x"}], "d": null, "e": true}}'
 HOSTILE = {
     "empty": b"",
@@ -101,7 +101,7 @@ HOSTILE = {
 
 @every_parser
 @pytest.mark.parametrize("payload", HOSTILE.values(), ids=HOSTILE)
-def test_a_hostile_text_means_the_same_to_every_parser(parser: str, payload: bytes) -> None:
+def test_unusual_json_gives_the_same_result_with_every_parser(parser: str, payload: bytes) -> None:
     quick = json_codec.PARSERS[parser]
     assert outcome(lambda: json_codec.loads(payload, quick)) == outcome(lambda: json.loads(payload))
 
@@ -122,7 +122,9 @@ JSON = st.recursive(
 @every_parser
 @MANY
 @given(data=st.data())
-def test_a_damaged_text_means_the_same_to_every_parser(parser: str, data: st.DataObject) -> None:
+def test_damaged_json_gives_the_same_result_with_every_parser(
+    parser: str, data: st.DataObject
+) -> None:
     text = json.dumps(data.draw(JSON), ensure_ascii=data.draw(st.booleans()))
     payload = bytearray(text.encode(errors="surrogatepass"))
     for _ in range(data.draw(st.integers(0, 3))):
@@ -134,16 +136,16 @@ def test_a_damaged_text_means_the_same_to_every_parser(parser: str, data: st.Dat
 
 
 @every_parser
-def test_an_ordinary_message_is_read_by_the_quick_parser_alone(
+def test_a_normal_message_needs_only_the_fast_parser(
     parser: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    texts = [*RECORDING.read_bytes().splitlines(), SOUND]
+    texts = [*CAPTURE.read_bytes().splitlines(), SOUND]
     quick, expected = json_codec.PARSERS[parser], [json.loads(text) for text in texts]
     monkeypatch.setattr(json, "loads", None)
     assert [json_codec.loads(text, quick) for text in texts] == expected
 
 
-def test_the_quickest_parser_that_is_installed_comes_first() -> None:
+def test_the_fastest_installed_parser_is_first() -> None:
     wanted = ["orjson", "msgspec.json", "json"]
     there = [name for name in wanted if importlib.util.find_spec(name.partition(".")[0])]
     assert list(json_codec.PARSERS) == there
@@ -156,84 +158,86 @@ ODD: tuple[Any, ...] = (
     *(2**31, -(2**31) - 1, 2**63 - 1, -(2**63), 2**63, -(2**63) - 1),
 )
 NUMBERS = st.integers(-(2**31), 2**31 - 1) | st.integers(-2, 3)
-KEYS = st.sampled_from([row.key for row in ROWS]) | st.sampled_from(["new", "newer", "extra"])
+KEYS = st.sampled_from([spec.key for spec in SPECS]) | st.sampled_from(["new", "newer", "extra"])
 BODIES = st.builds(
     lambda numbers, count, more, gone: {
         key: value
         for key, value in {
-            **{row.key: number for row, number in zip(ROWS[:count], numbers)},
+            **{spec.key: number for spec, number in zip(SPECS[:count], numbers)},
             **more,
         }.items()
         if key not in gone
     },
-    st.lists(NUMBERS, min_size=len(ROWS), max_size=len(ROWS)),
+    st.lists(NUMBERS, min_size=len(SPECS), max_size=len(SPECS)),
     st.sampled_from([60, 87, 99, 103]),
     st.dictionaries(KEYS, NUMBERS | st.sampled_from(ODD), max_size=3),
     st.sets(KEYS, max_size=2),
 )
 
 
-def meaning(decoded: DHWStatus) -> Any:
-    """All that can be seen of a message: values, their types, the order of what is unknown."""
+def visible(decoded: DHWStatus) -> Any:
+    """Return everything visible of a message: values, types and the order of unknown keys."""
     values = {field.name: getattr(decoded, field.name) for field in dataclasses.fields(decoded)}
     types = {name: type(value) for name, value in values.items()}
     return repr(decoded), exact(values), types, exact(encode_fields(decoded))
 
 
-def carefully(cls: type[Any], body: Any, **added: Any) -> Any:
+def decode_each_field(cls: type[Any], body: Any, **added: Any) -> Any:
     return _decode_each_field(cls, body, added)
 
 
 @MANY
 @given(bodies=st.lists(BODIES, min_size=1, max_size=3), connected=st.sampled_from([None, 2]))
-def test_the_quick_decoding_is_the_careful_one(
+def test_packed_and_field_by_field_decoding_agree(
     bodies: list[dict[str, Any]], connected: int | None
 ) -> None:
     added = {} if connected is None else {"device_connected": connected}
     for cls in (DHWStatus, DeviceStatus):
         for body in bodies:
-            quick = outcome(lambda: meaning(decode_fields(cls, body, **added)))
-            careful = outcome(lambda: meaning(carefully(cls, body, **added)))
+            quick = outcome(lambda: visible(decode_fields(cls, body, **added)))
+            careful = outcome(lambda: visible(decode_each_field(cls, body, **added)))
             assert quick == careful
 
 
 @pytest.mark.parametrize("odd", ODD, ids=lambda value: repr(value)[:12])
-def test_an_odd_value_anywhere_is_seen_by_the_quick_decoding(odd: Any) -> None:
-    sound = {row.key: 1 for row in ROWS}
+def test_an_unusual_value_in_any_field_is_decoded_alike(odd: Any) -> None:
+    sound = {spec.key: 1 for spec in SPECS}
     decode_fields(DeviceStatus, sound)
     for key in sound:
         body = {**sound, key: odd}
-        assert outcome(lambda: meaning(decode_fields(DeviceStatus, body))) == outcome(
-            lambda: meaning(carefully(DeviceStatus, body))
+        assert outcome(lambda: visible(decode_fields(DeviceStatus, body))) == outcome(
+            lambda: visible(decode_each_field(DeviceStatus, body))
         )
 
 
 @pytest.mark.parametrize("more", [{}, {"newer": 3}, {"newer": "x", "newest": None}])
 @pytest.mark.parametrize("gone", [(), ("fanPwm",), ("command", "minorCode")])
 @pytest.mark.parametrize("count", [87, 99, 103])
-def test_older_and_newer_firmware_is_decoded_quickly_too(
+def test_messages_of_other_firmware_are_packed_too(
     count: int, gone: tuple[str, ...], more: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    body = {row.key: 2 for row in ROWS[:count] if row.key not in gone}
+    body = {spec.key: 2 for spec in SPECS[:count] if spec.key not in gone}
     body.update(more)
-    expected = meaning(carefully(DeviceStatus, body))
+    expected = visible(decode_each_field(DeviceStatus, body))
     monkeypatch.setattr("navien_nwp500.protocol.fields._decode_each_field", None)
     for _ in range(2):
-        assert meaning(decode_fields(DeviceStatus, body)) == expected
+        assert visible(decode_fields(DeviceStatus, body)) == expected
     assert decode_fields(DeviceStatus, body).extra == more
 
 
-def test_shapes_of_one_length_take_turns() -> None:
+def test_layouts_with_as_many_keys_replace_each_other() -> None:
     for name in ("fanPwm", "eevStep", "fanPwm"):
         body = {**CORE, name: 7}
-        assert meaning(decode_fields(DeviceStatus, body)) == meaning(carefully(DeviceStatus, body))
+        assert visible(decode_fields(DeviceStatus, body)) == visible(
+            decode_each_field(DeviceStatus, body)
+        )
     for name in ("new", "newer", "fanPwm", "new"):
         assert decode_fields(DeviceStatus, {**CORE, name: 7}).extra == (
             {} if name == "fanPwm" else {name: 7}
         )
 
 
-def test_no_sender_can_make_the_memory_grow() -> None:
+def test_caches_have_a_limit() -> None:
     layouts = _layouts(DeviceStatus)
     for number in range(3 * packed.CACHE_SIZE):
         body = {**CORE, "fanPwm": number, **{f"new{key}": 1 for key in range(number % 40)}}
@@ -242,12 +246,12 @@ def test_no_sender_can_make_the_memory_grow() -> None:
     assert {len(slot.cache) <= packed.CACHE_SIZE for slot in layouts._slots} == {True}
 
 
-# What a message is, read or unread, decoded or constructed
+# Behaviour of a message, before and after the first read, decoded or constructed
 
 
 def unread() -> DeviceStatus:
     return decode_fields(
-        DeviceStatus, {row.key: 2 for row in ROWS[:87]} | {"new": [1]}, device_connected=2
+        DeviceStatus, {spec.key: 2 for spec in SPECS[:87]} | {"new": [1]}, device_connected=2
     )
 
 
@@ -259,14 +263,14 @@ def constructed() -> DeviceStatus:
 
 
 @pytest.mark.parametrize("make", [unread, constructed])
-def test_a_message_is_copied_compared_replaced_and_shown_as_a_dataclass_is(
+def test_a_message_behaves_like_a_dataclass(
     make: Callable[[], DeviceStatus],
 ) -> None:
     message = make()
     assert message == constructed()
     assert repr(make()) == repr(constructed())
     for copied in (copy.copy(make()), copy.deepcopy(make()), pickle.loads(pickle.dumps(make()))):
-        assert meaning(copied) == meaning(message)
+        assert visible(copied) == visible(message)
     assert copy.deepcopy(message).extra["new"] is not message.extra["new"]
     assert dataclasses.replace(make(), fan_pwm=None).fan_pwm is None
     assert dataclasses.asdict(make()) == dataclasses.asdict(constructed())
@@ -277,7 +281,7 @@ def test_a_message_is_copied_compared_replaced_and_shown_as_a_dataclass_is(
 
 @pytest.mark.parametrize("make", [unread, constructed])
 @pytest.mark.parametrize("name", ["fan_pwm", "extra", "wifi_rssi", "of_no_class", "_packed"])
-def test_nothing_of_a_message_can_be_changed(make: Callable[[], DeviceStatus], name: str) -> None:
+def test_a_message_cannot_be_changed(make: Callable[[], DeviceStatus], name: str) -> None:
     message = make()
     with pytest.raises(dataclasses.FrozenInstanceError):
         setattr(message, name, 1)
@@ -287,12 +291,12 @@ def test_nothing_of_a_message_can_be_changed(make: Callable[[], DeviceStatus], n
 
 
 @pytest.mark.parametrize("make", [unread, constructed])
-def test_an_attribute_that_is_none_is_named(make: Callable[[], DeviceStatus]) -> None:
+def test_an_unknown_attribute_is_an_error_with_its_name(make: Callable[[], DeviceStatus]) -> None:
     with pytest.raises(AttributeError, match="'DeviceStatus' object has no attribute 'fan_pwn'"):
         make().fan_pwn  # type: ignore[attr-defined]
 
 
-def test_a_message_can_be_referred_to_weakly_and_has_no_dict() -> None:
+def test_a_message_supports_weak_references_and_has_no_dict() -> None:
     import weakref
 
     message = unread()
@@ -300,7 +304,7 @@ def test_a_message_can_be_referred_to_weakly_and_has_no_dict() -> None:
     assert not hasattr(message, "__dict__")
 
 
-def test_equal_numbers_of_one_type_are_one_object_and_each_message_has_its_own_extra() -> None:
+def test_equal_values_are_shared_but_extra_is_not() -> None:
     first, second = unread(), unread()
     assert first.dhw_temperature is second.dhw_temperature is first.dhw_temperature_setting
     assert type(first.dhw_temperature) is not type(first.tank_upper_temperature)

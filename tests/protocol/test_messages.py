@@ -1,4 +1,4 @@
-"""Whole messages in both formats: what is sent, what is understood, what is refused."""
+"""Whole messages in both formats: building, parsing and errors."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ MANY = settings(max_examples=400, deadline=None, database=None)
 MAC = "0123456789ab"
 CLIENT = "3f0e7c1a-0000-4000-8000-000000000001"
 ADDRESS = Address(MAC, "1234", home_seq=10001)
-ASKER = ReplyAddress(CLIENT, user_seq=20002)
+REPLY_ADDRESS = ReplyAddress(CLIENT, user_seq=20002)
 SESSION = "1768478400000"
 STATUS_TOPIC = f"cmd/52/navilink-{MAC}/st"
 PUSH_TOPIC = f"cmd/52/navilink-{MAC}/res"
 REPLY_TOPIC = f"cmd/52/10001/20002/{CLIENT}/res"
 
-ROWS = field_specs(DeviceStatus)
-#: Keys of the controllers 0x0A010000 and 0x0B010000, and with those only models declare.
-GENERATIONS = (87, 99, 103)
-#: A binary status holds at least the core, which ends with row 60.
+SPECS = field_specs(DeviceStatus)
+#: Numbers of keys of the controllers 0x0A010000 and 0x0B010000, and of all known fields.
+KEY_COUNTS = (87, 99, 103)
+#: A binary status holds at least the core, which ends with field 60.
 CORE_END = 60
 HEADER = struct.pack(">I4s", 16777219, b"0123")
 
@@ -88,13 +88,13 @@ def dump(value: Any) -> bytes:
 WHOLE_REPLY = dump(
     {
         **IDLE_REPLY,
-        "response": {**IDLE_REPLY["response"], "status": {row.key: 2 for row in ROWS[:99]}},
+        "response": {**IDLE_REPLY["response"], "status": {spec.key: 2 for spec in SPECS[:99]}},
     }
 )
 
 
 def status_of(count: int, value: int = 1) -> DeviceStatus:
-    return decode_fields(DeviceStatus, {row.key: value for row in ROWS[:count]})
+    return decode_fields(DeviceStatus, {spec.key: value for spec in SPECS[:count]})
 
 
 def binary(count: int, value: int = 1) -> bytes:
@@ -103,9 +103,12 @@ def binary(count: int, value: int = 1) -> bytes:
 
 WHOLE_RANGE = st.sampled_from([-(2**31), -1, 0, 2**31 - 1]) | st.integers(-(2**31), 2**31 - 1)
 USUAL = st.tuples(
-    *[st.integers(*row.codec.usual) if hasattr(row.codec, "usual") else WHOLE_RANGE for row in ROWS]
+    *[
+        st.integers(*spec.codec.usual) if hasattr(spec.codec, "usual") else WHOLE_RANGE
+        for spec in SPECS
+    ]
 )
-EXTREME = st.tuples(*[WHOLE_RANGE] * len(ROWS))
+EXTREME = st.tuples(*[WHOLE_RANGE] * len(SPECS))
 
 
 # Round trips
@@ -113,41 +116,45 @@ EXTREME = st.tuples(*[WHOLE_RANGE] * len(ROWS))
 
 @settings(MODEST, max_examples=60)
 @given(values=USUAL | EXTREME)
-def test_a_status_of_each_generation_survives_json(values: tuple[int, ...]) -> None:
-    for count in GENERATIONS:
-        body = {row.key: value for row, value in zip(ROWS[:count], values)}
+def test_a_status_of_each_firmware_survives_json(values: tuple[int, ...]) -> None:
+    for count in KEY_COUNTS:
+        body = {spec.key: value for spec, value in zip(SPECS[:count], values)}
         status = decode_status(dump(body))
-        assert [getattr(status, row.name) for row in ROWS[:count]] == list(values[:count])
-        assert {getattr(status, row.name) for row in ROWS[count:]} <= {None}
+        assert [getattr(status, spec.name) for spec in SPECS[:count]] == list(values[:count])
+        assert {getattr(status, spec.name) for spec in SPECS[count:]} <= {None}
         assert list(json.loads(encode_status(status)).items()) == list(body.items())
         assert decode_status(encode_status(status)) == status
 
 
 @settings(MODEST, max_examples=60)
 @given(values=USUAL | EXTREME)
-def test_a_status_of_each_generation_survives_a_binary_frame(values: tuple[int, ...]) -> None:
-    for count in GENERATIONS:
-        status = decode_status(dump({row.key: value for row, value in zip(ROWS[:count], values)}))
+def test_a_status_of_each_firmware_survives_a_binary_frame(values: tuple[int, ...]) -> None:
+    for count in KEY_COUNTS:
+        status = decode_status(
+            dump({spec.key: value for spec, value in zip(SPECS[:count], values)})
+        )
         frame = encode_binary_status(status, MAC)
         assert frame == HEADER + struct.pack(f">{count}i", *values[:count])
         assert decode_status(frame) == status
 
 
-def test_the_ends_of_every_rows_range_survive_both_formats() -> None:
-    for row in ROWS:
-        for raw in (*getattr(row.codec, "usual", ()), -(2**31), 2**31 - 1):
-            status = decode_fields(DeviceStatus, {**{other.key: 1 for other in ROWS}, row.key: raw})
+def test_the_range_limits_of_every_field_survive_both_formats() -> None:
+    for spec in SPECS:
+        for raw in (*getattr(spec.codec, "usual", ()), -(2**31), 2**31 - 1):
+            status = decode_fields(
+                DeviceStatus, {**{other.key: 1 for other in SPECS}, spec.key: raw}
+            )
             for payload in (encode_status(status), encode_binary_status(status, MAC)):
                 again = decode_status(payload)
-                assert getattr(again, row.name) == raw, row.name
-                assert again == status, row.name
+                assert getattr(again, spec.name) == raw, spec.name
+                assert again == status, spec.name
 
 
-# JSON: what goes out
+# JSON: building requests
 
 
-def test_a_status_request_is_the_one_of_the_protocol() -> None:
-    frame = build_request(STATUS, ADDRESS, ASKER, SESSION)
+def test_a_status_request_matches_the_protocol() -> None:
+    frame = build_request(STATUS, ADDRESS, REPLY_ADDRESS, SESSION)
     assert frame.topic == STATUS_TOPIC
     assert json.loads(frame.payload) == {
         "clientID": CLIENT,
@@ -164,10 +171,10 @@ def test_a_status_request_is_the_one_of_the_protocol() -> None:
     }
 
 
-def test_a_control_request_carries_mode_and_param() -> None:
+def test_a_control_request_contains_mode_and_param() -> None:
     command = Command("set_temperature", 33554464, "ctrl", "captured", "Set the setpoint.")
     body = {"mode": "dhw-temperature", "param": [120], "paramStr": ""}
-    frame = build_request(command, ADDRESS, ASKER, SESSION, body)
+    frame = build_request(command, ADDRESS, REPLY_ADDRESS, SESSION, body)
     assert frame.topic == f"cmd/52/navilink-{MAC}/ctrl"
     sent = json.loads(frame.payload)
     assert sent["request"] == {
@@ -194,42 +201,42 @@ def test_a_control_request_carries_mode_and_param() -> None:
 def test_codes_and_topics_of_the_queries(
     command: Command, code: int, topic: str, reply_topic: str
 ) -> None:
-    frame = build_request(command, ADDRESS, ASKER, SESSION)
+    frame = build_request(command, ADDRESS, REPLY_ADDRESS, SESSION)
     sent = json.loads(frame.payload)
     assert sent["request"]["command"] == code
     assert frame.topic == sent["requestTopic"] == f"cmd/52/navilink-{MAC}/{topic}"
     assert sent["responseTopic"] == f"cmd/52/10001/20002/{CLIENT}/{reply_topic}"
 
 
-def test_deep_suffixes_are_answered_below_res() -> None:
+def test_response_topics_of_deep_suffixes() -> None:
     # PROTOCOL 3.2.
     reservations = Command("reservations", 16777222, "st/rsv/rd", "captured", "Read them.")
     written = Command("write", 16777226, "ctrl/rsv/rd", "captured", "Write them.")
-    assert ASKER.reply_topic(ADDRESS, reservations) == f"{REPLY_TOPIC}/rsv/rd"
-    assert ASKER.reply_topic(ADDRESS, written) == f"{REPLY_TOPIC}/rsv/rd"
+    assert REPLY_ADDRESS.reply_topic(ADDRESS, reservations) == f"{REPLY_TOPIC}/rsv/rd"
+    assert REPLY_ADDRESS.reply_topic(ADDRESS, written) == f"{REPLY_TOPIC}/rsv/rd"
 
 
-def test_what_is_subscribed() -> None:
-    assert ASKER.reply_filter(ADDRESS) == f"cmd/52/10001/20002/{CLIENT}/res/#"
+def test_topic_filters() -> None:
+    assert REPLY_ADDRESS.reply_filter(ADDRESS) == f"cmd/52/10001/20002/{CLIENT}/res/#"
     assert ADDRESS.filter == f"cmd/52/navilink-{MAC}/#"
     assert ADDRESS.push_topic == PUSH_TOPIC
 
 
 @pytest.mark.parametrize("mac", ["", "0123456789AB", "0123456789a", "01:23:45:67:89:ab", "#" * 12])
-def test_an_address_is_twelve_digits(mac: str) -> None:
+def test_an_address_must_have_twelve_digits(mac: str) -> None:
     with pytest.raises(ProtocolError):
         Address(mac, "1234")
 
 
-def test_an_address_shows_four_digits_of_itself() -> None:
+def test_the_repr_of_an_address_shows_only_four_digits() -> None:
     assert MAC[:8] not in repr(ADDRESS)
     assert "1234" not in repr(ADDRESS).replace(MAC[-4:], "")
 
 
-# JSON: what comes in
+# JSON: parsing messages
 
 
-def test_the_idle_example_of_the_protocol_is_understood() -> None:
+def test_the_idle_example_of_the_protocol_is_parsed() -> None:
     message = parse_message(REPLY_TOPIC, dump(IDLE_REPLY))
     assert message is not None
     assert message.mac_address == MAC
@@ -246,13 +253,13 @@ def test_the_idle_example_of_the_protocol_is_understood() -> None:
     assert status.fan_pwm is None
 
 
-def test_a_status_is_decoded_once_for_everybody() -> None:
+def test_a_status_is_decoded_once() -> None:
     message = parse_message(REPLY_TOPIC, dump(IDLE_REPLY))
     assert message is not None
     assert message.status is message.status
 
 
-def test_features_are_understood() -> None:
+def test_features_are_parsed() -> None:
     response = {"deviceType": 52, "macAddress": MAC, "feature": {"countryCode": 3, "volumeCode": 2}}
     message = parse_message(f"{REPLY_TOPIC}/did", dump({**IDLE_REPLY, "response": response}))
     assert message is not None
@@ -271,7 +278,7 @@ def test_a_rejection_is_a_message_without_a_status() -> None:
     assert message.body["failCode"] == 2
 
 
-def test_a_message_that_names_no_heater_is_known_by_its_topic() -> None:
+def test_the_heater_of_a_message_can_come_from_its_topic() -> None:
     content = dump({"response": {"status": IDLE}})
     named = parse_message(PUSH_TOPIC, content)
     nameless = parse_message(REPLY_TOPIC, content)
@@ -282,27 +289,27 @@ def test_a_message_that_names_no_heater_is_known_by_its_topic() -> None:
 
 
 @pytest.mark.parametrize("value", [None, 7, ["x"], {"a": 1}, True])
-def test_ids_that_are_no_text_are_no_ids(value: Any) -> None:
+def test_ids_that_are_not_text_are_ignored(value: Any) -> None:
     message = parse_message(PUSH_TOPIC, dump({**IDLE_REPLY, "clientID": value, "sessionID": value}))
     assert message is not None
     assert (message.client_id, message.session_id) == ("", "")
 
 
 @pytest.mark.parametrize("command", [STATUS, FEATURES, END_SESSION])
-def test_requests_of_anybody_that_the_wildcard_brings_are_nothing(command: Command) -> None:
-    json_frame = build_request(command, ADDRESS, ASKER, SESSION)
+def test_requests_from_the_wildcard_are_not_messages(command: Command) -> None:
+    json_frame = build_request(command, ADDRESS, REPLY_ADDRESS, SESSION)
     assert parse_message(json_frame.topic, json_frame.payload) is None
     binary_frame = build_binary_request(command, ADDRESS)
     assert parse_message(binary_frame.topic, binary_frame.payload) is None
 
 
-def test_an_event_of_a_client_is_nothing() -> None:
+def test_an_event_of_a_client_is_not_a_message() -> None:
     # PROTOCOL 3.5.
     event = {"clientID": CLIENT, "protocolVersion": 1, "event": {"macAddress": MAC}}
     assert parse_message(f"evt/52/navilink-{MAC}/app-connection", dump(event)) is None
 
 
-def test_a_status_that_is_damaged_spares_the_message() -> None:
+def test_a_damaged_status_is_an_error_only_when_read() -> None:
     broken = {**IDLE_REPLY, "response": {"macAddress": MAC, "status": {"wifiRssi": 58}}}
     message = parse_message(PUSH_TOPIC, dump(broken))
     assert message is not None
@@ -311,7 +318,7 @@ def test_a_status_that_is_damaged_spares_the_message() -> None:
 
 
 @pytest.mark.parametrize("status", [[], "x", 4, True])
-def test_a_status_that_is_no_object_is_refused(status: Any) -> None:
+def test_a_status_that_is_not_an_object_is_an_error(status: Any) -> None:
     message = parse_message(PUSH_TOPIC, dump({"response": {"status": status, "feature": status}}))
     assert message is not None
     for name in ("status", "features"):
@@ -319,36 +326,36 @@ def test_a_status_that_is_no_object_is_refused(status: Any) -> None:
             getattr(message, name)
 
 
-def test_a_message_shows_nothing_of_its_body() -> None:
+def test_the_repr_of_a_message_hides_its_body() -> None:
     message = parse_message(PUSH_TOPIC, dump(IDLE_REPLY))
     assert "additionalValue" not in repr(message)
 
 
-# The heater's half
+# The heater's side
 
 
-def test_a_reply_has_the_five_keys_of_the_protocol_and_the_ids_of_its_request() -> None:
-    frame = build_request(STATUS, ADDRESS, ASKER, SESSION)
-    asked = parse_request(frame.topic, frame.payload)
-    assert asked is not None
-    assert (asked.code, asked.mac_address, asked.additional_value) == (16777219, MAC, "1234")
-    assert (asked.client_id, asked.session_id, asked.binary) == (CLIENT, SESSION, False)
-    answer = build_reply(asked, ADDRESS, {"status": IDLE})
-    assert answer.topic == REPLY_TOPIC
-    content = json.loads(answer.payload)
+def test_a_response_has_the_keys_of_the_protocol_and_the_ids_of_its_request() -> None:
+    frame = build_request(STATUS, ADDRESS, REPLY_ADDRESS, SESSION)
+    request = parse_request(frame.topic, frame.payload)
+    assert request is not None
+    assert (request.code, request.mac_address, request.additional_value) == (16777219, MAC, "1234")
+    assert (request.client_id, request.session_id, request.binary) == (CLIENT, SESSION, False)
+    response = build_reply(request, ADDRESS, {"status": IDLE})
+    assert response.topic == REPLY_TOPIC
+    content = json.loads(response.payload)
     assert content == {**IDLE_REPLY, "clientID": CLIENT, "sessionID": SESSION}
     assert list(content) == ["protocolVersion", "clientID", "sessionID", "requestTopic", "response"]
 
 
-def test_a_reply_goes_exactly_where_the_request_wished() -> None:
-    wish = {"request": {"command": 16777219}, "responseTopic": "cmd/52/anywhere/res"}
-    asked = parse_request(STATUS_TOPIC, dump(wish))
-    assert asked is not None
-    assert build_reply(asked, ADDRESS, {}).topic == "cmd/52/anywhere/res"
+def test_a_response_uses_the_response_topic_of_the_request() -> None:
+    sent = {"request": {"command": 16777219}, "responseTopic": "cmd/52/anywhere/res"}
+    request = parse_request(STATUS_TOPIC, dump(sent))
+    assert request is not None
+    assert build_reply(request, ADDRESS, {}).topic == "cmd/52/anywhere/res"
 
 
 @pytest.mark.parametrize("count, session", [(0, "0"), (9, "9"), (10, "0"), (1234, "4")])
-def test_a_push_counts_with_one_digit(count: int, session: str) -> None:
+def test_the_session_id_of_a_push_is_one_counting_digit(count: int, session: str) -> None:
     frame = build_push(ADDRESS, CLIENT, count, {"status": IDLE})
     assert frame.topic == PUSH_TOPIC
     content = json.loads(frame.payload)
@@ -360,13 +367,13 @@ def test_a_push_counts_with_one_digit(count: int, session: str) -> None:
     assert message.session_id == session
 
 
-def test_answers_are_no_requests() -> None:
+def test_responses_are_not_requests() -> None:
     assert parse_request(PUSH_TOPIC, dump(IDLE_REPLY)) is None
     assert parse_request(PUSH_TOPIC, binary(99)) is None
 
 
 @pytest.mark.parametrize("command", [None, "16777219", 16777219.0, True, [1]])
-def test_a_request_without_a_command_is_refused(command: Any) -> None:
+def test_a_request_without_a_command_is_an_error(command: Any) -> None:
     with pytest.raises(ProtocolError, match="contains no command"):
         parse_request(STATUS_TOPIC, dump({"request": {"command": command}}))
 
@@ -390,7 +397,7 @@ def test_a_binary_command_is_code_id_and_payload(mac: str, payload: bytes, frame
 @pytest.mark.parametrize(
     "device_id, four", [("0123456789ab", b"0123"), ("ab", b"ab\0\0"), ("", b"\0\0\0\0")]
 )
-def test_an_id_is_cut_or_padded_to_four_bytes(device_id: str, four: bytes) -> None:
+def test_a_device_id_is_cut_or_padded_to_four_bytes(device_id: str, four: bytes) -> None:
     frame = encode_binary_status(status_of(CORE_END), device_id)
     assert frame[:8] == b"\x01\x00\x00\x03" + four
     assert len(frame) == 8 + 4 * CORE_END
@@ -398,46 +405,46 @@ def test_an_id_is_cut_or_padded_to_four_bytes(device_id: str, four: bytes) -> No
 
 def test_a_binary_field_is_a_signed_big_endian_integer_in_the_tables_order() -> None:
     status = decode_fields(
-        DeviceStatus, {row.key: number for number, row in enumerate(ROWS[:99], 1)}
+        DeviceStatus, {spec.key: number for number, spec in enumerate(SPECS[:99], 1)}
     )
     frame = encode_binary_status(status, MAC)
     assert frame[8:20] == b"\0\0\0\x01\0\0\0\x02\0\0\0\x03"
     assert frame[-4:] == b"\0\0\0\x63"
-    minus = decode_fields(DeviceStatus, {**{row.key: 1 for row in ROWS}, "currentSuperHeat": -2})
+    minus = decode_fields(DeviceStatus, {**{spec.key: 1 for spec in SPECS}, "currentSuperHeat": -2})
     at = 8 + 4 * 57
     assert encode_binary_status(minus, MAC)[at : at + 4] == b"\xff\xff\xff\xfe"
 
 
-def test_a_binary_answer_goes_to_the_push_topic_and_is_understood() -> None:
+def test_a_binary_response_uses_the_push_topic_and_is_parsed() -> None:
     frame = build_binary_request(STATUS, ADDRESS)
-    asked = parse_request(frame.topic, frame.payload)
-    assert asked is not None
-    assert (asked.code, asked.mac_address, asked.binary) == (16777219, MAC, True)
-    answer = build_binary_reply(asked, ADDRESS, status_of(99, 7))
-    assert answer.topic == PUSH_TOPIC
-    message = parse_message(answer.topic, answer.payload)
+    request = parse_request(frame.topic, frame.payload)
+    assert request is not None
+    assert (request.code, request.mac_address, request.binary) == (16777219, MAC, True)
+    response = build_binary_reply(request, ADDRESS, status_of(99, 7))
+    assert response.topic == PUSH_TOPIC
+    message = parse_message(response.topic, response.payload)
     assert message is not None
     assert (message.mac_address, message.binary_code) == (MAC, 16777219)
     assert message.status == decode_fields(
-        DeviceStatus, {row.key: 7 for row in ROWS[:99]}, device_connected=2
+        DeviceStatus, {spec.key: 7 for spec in SPECS[:99]}, device_connected=2
     )
 
 
-def test_a_binary_status_of_any_length_is_whole_fields_or_refused() -> None:
-    whole = b"\0\0\0\x02" * (len(ROWS) + 4)
+def test_a_binary_status_must_have_whole_fields() -> None:
+    whole = b"\0\0\0\x02" * (len(SPECS) + 4)
     read: dict[int, list[int | None]] = {}
-    for length in range(4 * len(ROWS) + 13):
+    for length in range(4 * len(SPECS) + 13):
         with contextlib.suppress(ProtocolError):
             status = decode_status(HEADER + whole[:length])
-            read[length] = [getattr(status, row.name) for row in ROWS]
+            read[length] = [getattr(status, spec.name) for spec in SPECS]
     assert read == {
-        4 * count: [2] * count + [None] * (len(ROWS) - count)
-        for count in range(CORE_END, len(ROWS) + 1)
+        4 * count: [2] * count + [None] * (len(SPECS) - count)
+        for count in range(CORE_END, len(SPECS) + 1)
     }
 
 
 @pytest.mark.parametrize("length", range(8))
-def test_a_header_that_is_cut_is_refused(length: int) -> None:
+def test_an_incomplete_header_is_an_error(length: int) -> None:
     with pytest.raises(ProtocolError):
         decode_status(HEADER[:length])
     if length:
@@ -446,7 +453,7 @@ def test_a_header_that_is_cut_is_refused(length: int) -> None:
 
 
 @pytest.mark.parametrize("code", [0x01000001, 0x01000004, 0x02000001, 0x04000013, 0x01FFFFFF])
-def test_a_binary_frame_of_another_command_is_no_status(code: int) -> None:
+def test_a_binary_frame_of_another_command_has_no_status(code: int) -> None:
     frame = struct.pack(">I4s", code, b"0123") + binary(99)[8:]
     with pytest.raises(ProtocolError, match=str(code)):
         decode_status(frame)
@@ -455,21 +462,21 @@ def test_a_binary_frame_of_another_command_is_no_status(code: int) -> None:
     assert (message.status, message.features, message.binary_code) == (None, None, code)
 
 
-def test_a_gap_cannot_be_said_in_a_binary_frame() -> None:
-    status = decode_fields(DeviceStatus, {row.key: 1 for row in ROWS if row.name != "fan_pwm"})
+def test_a_binary_frame_cannot_leave_out_a_field() -> None:
+    status = decode_fields(DeviceStatus, {spec.key: 1 for spec in SPECS if spec.name != "fan_pwm"})
     with pytest.raises(ProtocolError, match="cannot leave out field 53"):
         encode_binary_status(status, MAC)
 
 
 @pytest.mark.parametrize("value", [2**31, -(2**31) - 1, 2**62])
-def test_a_value_beyond_32_bits_cannot_be_said_in_a_binary_frame(value: int) -> None:
+def test_a_binary_frame_cannot_hold_more_than_32_bits(value: int) -> None:
     with pytest.raises(ProtocolError, match="32 bits"):
         encode_binary_status(status_of(99, value), MAC)
 
 
-# Rubbish: ProtocolError and nothing else
+# Invalid input: only ProtocolError
 
-RUBBISH = {
+INVALID = {
     "empty": b"",
     "blank": b"   ",
     "zero": b"\0",
@@ -498,21 +505,21 @@ RUBBISH = {
 }
 
 
-@pytest.mark.parametrize("payload", RUBBISH.values(), ids=RUBBISH)
-def test_rubbish_is_refused(payload: bytes) -> None:
-    with pytest.raises(ProtocolError) as refused:
+@pytest.mark.parametrize("payload", INVALID.values(), ids=INVALID)
+def test_invalid_payloads_are_errors(payload: bytes) -> None:
+    with pytest.raises(ProtocolError) as raised:
         decode_status(payload)
-    assert len(str(refused.value)) < 300
+    assert len(str(raised.value)) < 300
     with pytest.raises(ProtocolError):
         parse_message(PUSH_TOPIC, payload)
 
 
-STATUS_RUBBISH = {
+WITHOUT_STATUS = {
     "null response": b'{"response": null}',
     "null status": b'{"response": {"status": null}}',
     "no status": b'{"response": {"macAddress": "0123456789ab"}}',
     "empty status": b'{"response": {"status": {}}}',
-    "a request": build_request(STATUS, ADDRESS, ASKER, SESSION).payload,
+    "a request": build_request(STATUS, ADDRESS, REPLY_ADDRESS, SESSION).payload,
     "NaN": dump({**CORE, "wifiRssi": float("nan")}),
     "infinity": dump({**CORE, "wifiRssi": float("inf")}),
     "10**400": dump({**CORE, "wifiRssi": 10**400}),
@@ -521,20 +528,20 @@ STATUS_RUBBISH = {
 }
 
 
-@pytest.mark.parametrize("payload", STATUS_RUBBISH.values(), ids=STATUS_RUBBISH)
-def test_what_holds_no_whole_status_is_refused(payload: bytes) -> None:
+@pytest.mark.parametrize("payload", WITHOUT_STATUS.values(), ids=WITHOUT_STATUS)
+def test_payloads_without_a_complete_status_are_errors(payload: bytes) -> None:
     with pytest.raises(ProtocolError):
         decode_status(payload)
 
 
 @pytest.mark.parametrize("text", ["", "\ud800", '{"a": "\udfff', "null", "120"])
-def test_rubbish_as_text_is_refused(text: str) -> None:
+def test_invalid_text_is_an_error(text: str) -> None:
     with pytest.raises(ProtocolError):
         decode_status(text)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 10**400, "9" * 1000, None, [[[]]]])
-def test_an_impossible_optional_value_costs_its_field_alone(value: Any) -> None:
+def test_an_impossible_optional_value_affects_only_its_field(value: Any) -> None:
     status = decode_status(dump({**CORE, "fanPwm": value, "eevStep": 480}))
     assert status.fan_pwm is None
     assert status.eev_step == 480
@@ -542,13 +549,13 @@ def test_an_impossible_optional_value_costs_its_field_alone(value: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
-def test_any_kind_of_bytes_will_do(kind: Any) -> None:
+def test_all_bytes_types_are_accepted(kind: Any) -> None:
     assert decode_status(kind(dump(CORE))) == decode_status(dump(CORE))
     assert decode_status(kind(binary(87))) == status_of(87)
 
 
-def survives(payload: bytes) -> None:
-    """Judge one payload by every reader of the house."""
+def check_payload(payload: bytes) -> None:
+    """Check that every parser accepts a payload or raises ProtocolError."""
     try:
         status = decode_status(payload)
     except ProtocolError:
@@ -565,18 +572,18 @@ def survives(payload: bytes) -> None:
         except ProtocolError:
             pass
         try:
-            asked = parse_request(topic, payload)
-            assert asked is None or type(asked.code) is int
+            request = parse_request(topic, payload)
+            assert request is None or type(request.code) is int
         except ProtocolError:
             pass
 
 
 @MANY
 @given(payload=st.binary(max_size=600))
-def test_no_bytes_bring_anything_but_a_protocol_error(payload: bytes) -> None:
-    survives(payload)
-    survives(HEADER + payload)
-    survives(b'{"response":' + payload)
+def test_random_bytes_raise_only_protocol_errors(payload: bytes) -> None:
+    check_payload(payload)
+    check_payload(HEADER + payload)
+    check_payload(b'{"response":' + payload)
 
 
 JSON = st.recursive(
@@ -594,33 +601,33 @@ JSON = st.recursive(
 
 @MANY
 @given(value=JSON)
-def test_no_json_brings_anything_but_a_protocol_error(value: Any) -> None:
-    survives(dump(value))
+def test_random_json_raises_only_protocol_errors(value: Any) -> None:
+    check_payload(dump(value))
 
 
 @MANY
 @given(data=st.data())
-def test_no_damage_to_a_message_brings_anything_but_a_protocol_error(data: st.DataObject) -> None:
+def test_damaged_messages_raise_only_protocol_errors(data: st.DataObject) -> None:
     sound = data.draw(st.sampled_from([dump(IDLE_REPLY), WHOLE_REPLY, binary(99), binary(87, -2)]))
     payload = bytearray(sound[: data.draw(st.integers(0, len(sound)))])
     for _ in range(data.draw(st.integers(0, 4))):
         at = data.draw(st.integers(0, len(payload)))
         payload[at : at + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=3))
-    survives(bytes(payload))
+    check_payload(bytes(payload))
 
 
 @MODEST
 @given(
     body=st.dictionaries(
-        st.sampled_from([row.key for row in ROWS if not row.required]) | st.text(max_size=6),
+        st.sampled_from([spec.key for spec in SPECS if not spec.required]) | st.text(max_size=6),
         JSON,
         max_size=20,
     )
 )
-def test_a_status_with_a_sound_core_decodes_whatever_else_it_holds(body: dict[str, Any]) -> None:
+def test_a_status_with_sound_required_fields_is_always_decoded(body: dict[str, Any]) -> None:
     sent = {**body, **CORE}
     status = decode_fields(DeviceStatus, sent)
-    assert {row.key: getattr(status, row.name) for row in ROWS if row.required} == CORE
+    assert {spec.key: getattr(status, spec.name) for spec in SPECS if spec.required} == CORE
     again = encode_fields(status)
     assert again.keys() == sent.keys()
     assert all(again[key] is value or again[key] == value for key, value in sent.items())

@@ -1,4 +1,4 @@
-"""The tables of fields, judged row by row by the tables of facts beside the project."""
+"""Field specs compared with the tables of known fields beside the repository."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from support import captures
 if not captures.AVAILABLE:
     pytest.skip(captures.SKIP_REASON, allow_module_level=True)
 
-#: Which type may carry which pair of unit and conversion.
+#: Value type by unit and conversion.
 CODECS = {
     ("code", "none"): "Code",
     ("count", "none"): "Code",
@@ -70,26 +70,26 @@ def expected_codec(fact: dict[str, str]) -> str:
 
 
 def described(cls: type[Any]) -> list[tuple[str, str, str, str]]:
-    return [(row.key, row.name, row.codec.__name__, row.certainty) for row in field_specs(cls)]
+    return [(spec.key, spec.name, spec.codec.__name__, spec.certainty) for spec in field_specs(cls)]
 
 
-def facts_as_rows(name: str) -> list[tuple[str, str, str, str]]:
+def known_fields(name: str) -> list[tuple[str, str, str, str]]:
     return [
         (fact["wire_key"], fact["snake_name"], expected_codec(fact), fact["certainty"])
         for fact in captures.field_table(name)
     ]
 
 
-def test_the_status_table_is_the_table_of_facts_row_by_row() -> None:
-    facts = facts_as_rows("status_fields")
+def test_the_status_fields_match_the_known_fields() -> None:
+    facts = known_fields("status_fields")
     assert len(facts) == 103
-    # A field found since is a row behind those of the facts.
+    # A new field comes after the known ones.
     assert described(DeviceStatus)[: len(facts)] == facts
 
 
-def test_the_feature_table_is_the_table_of_facts_row_by_row() -> None:
-    facts = facts_as_rows("feature_fields")
-    # Row 30 is the other spelling of row 29, understood but never sent.
+def test_the_feature_fields_match_the_known_fields() -> None:
+    facts = known_fields("feature_fields")
+    # Field 30 is the other spelling of field 29, which is accepted but never sent.
     assert facts[29][:2] == ("mixingValveUse", "mixing_valve_use")
     del facts[29]
     assert described(DeviceFeatures) == facts
@@ -99,18 +99,16 @@ def test_the_feature_table_is_the_table_of_facts_row_by_row() -> None:
     "cls, name, count",
     [(DeviceStatus, "status_fields", 99), (DeviceFeatures, "feature_fields", 43)],
 )
-def test_every_example_of_the_facts_means_what_its_conversion_says(
-    cls: type[Any], name: str, count: int
-) -> None:
+def test_every_example_is_converted_as_documented(cls: type[Any], name: str, count: int) -> None:
     facts = {fact["wire_key"]: fact for fact in captures.field_table(name)}
     checked = 0
-    for row in field_specs(cls)[: len(facts)]:
-        fact = facts[row.key]
+    for spec in field_specs(cls)[: len(facts)]:
+        fact = facts[spec.key]
         for column in ("example", "example_idle", "example_heating"):
-            if not fact.get(column) or row.codec is str:
+            if not fact.get(column) or spec.codec is str:
                 continue
             raw = int(fact[column])
-            value = row.codec(raw)
+            value = spec.codec(raw)
             rule = fact["conversion"]
             assert value == raw
             if rule.startswith("flag"):
@@ -126,11 +124,11 @@ def test_every_example_of_the_facts_means_what_its_conversion_says(
 @pytest.mark.parametrize(
     "cls, name", [(DeviceStatus, "status_fields"), (DeviceFeatures, "feature_fields")]
 )
-def test_a_unit_is_the_one_the_facts_name(cls: type[Any], name: str) -> None:
+def test_units_match_the_known_fields(cls: type[Any], name: str) -> None:
     units = {fact["wire_key"]: fact["unit"] for fact in captures.field_table(name)}
-    for row in field_specs(cls)[: len(units)]:
-        unit = getattr(row.codec, "unit", "")
-        assert unit in ("", units[row.key])
+    for spec in field_specs(cls)[: len(units)]:
+        unit = getattr(spec.codec, "unit", "")
+        assert unit in ("", units[spec.key])
         assert (unit == "") == (
-            units[row.key] in ("code", "count", "flag", "enum", "bitfield", "packed", "text")
+            units[spec.key] in ("code", "count", "flag", "enum", "bitfield", "packed", "text")
         )

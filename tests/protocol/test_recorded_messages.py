@@ -1,4 +1,4 @@
-"""Recorded traffic of real heaters judges the tables: each number here was read off it by hand."""
+"""Captured traffic of real heaters: each number here was read from it by hand."""
 
 from __future__ import annotations
 
@@ -85,12 +85,12 @@ def sent(number: int) -> dict[str, int]:
     return content
 
 
-def test_thirty_messages_were_recorded() -> None:
+def test_thirty_messages_were_captured() -> None:
     assert len(captures.payloads()) == MESSAGES
 
 
 @every_message
-def test_every_message_is_understood_and_says_whose_it_is(number: int) -> None:
+def test_every_message_is_parsed_with_its_heater(number: int) -> None:
     parsed = message(number)
     assert (parsed.mac_address, parsed.client_id) == (MAC, CLIENT)
     assert parsed.binary_code is None
@@ -98,11 +98,11 @@ def test_every_message_is_understood_and_says_whose_it_is(number: int) -> None:
 
 
 @every_message
-def test_every_message_decodes_to_the_numbers_that_were_sent(number: int) -> None:
+def test_every_message_is_decoded_to_the_sent_numbers(number: int) -> None:
     decoded = status(number)
     assert decoded.extra == {}
     assert decoded.device_connected == 2
-    shown = [int(getattr(decoded, row.name)) for row in field_specs(DeviceStatus)[:87]]
+    shown = [int(getattr(decoded, spec.name)) for spec in field_specs(DeviceStatus)[:87]]
     assert shown == list(sent(number).values())
 
 
@@ -110,17 +110,17 @@ def test_every_message_decodes_to_the_numbers_that_were_sent(number: int) -> Non
 def test_fields_the_firmware_does_not_send_are_none(number: int) -> None:
     decoded = status(number)
     later = field_specs(DeviceStatus)[87:]
-    assert {getattr(decoded, row.name) for row in later} == {None}
+    assert {getattr(decoded, spec.name) for spec in later} == {None}
 
 
 @every_message
-def test_every_message_encodes_again_to_the_same_keys_in_the_same_order(number: int) -> None:
+def test_every_message_is_encoded_in_the_same_order(number: int) -> None:
     original = sent(number)
     assert list(json.loads(encode_status(status(number))).items()) == list(original.items())
 
 
 @every_message
-def test_a_stored_message_decodes_like_a_received_one_but_knows_no_connection(number: int) -> None:
+def test_a_stored_message_is_decoded_without_device_connected(number: int) -> None:
     payload = captures.payloads()[number]
     stored = decode_status(payload)
     assert stored.device_connected is None
@@ -129,7 +129,7 @@ def test_a_stored_message_decodes_like_a_received_one_but_knows_no_connection(nu
     assert decode_status(json.dumps(sent(number))) == stored
 
 
-def test_session_ids_tell_answers_from_pushes() -> None:
+def test_session_ids_distinguish_responses_from_pushes() -> None:
     ids = [message(number).session_id for number in range(MESSAGES)]
     assert ids[0] == "1758919563666"
     assert ids[1] == "2"
@@ -139,7 +139,7 @@ def test_session_ids_tell_answers_from_pushes() -> None:
 
 
 @every_message
-def test_the_panel_shows_the_upper_sensor_rounded_down_to_half_a_degree(number: int) -> None:
+def test_the_panel_temperature_is_the_upper_sensor_rounded_down(number: int) -> None:
     # PROTOCOL 6.8, exact in all 2,167 messages.
     decoded = status(number)
     upper = decoded.tank_upper_temperature
@@ -150,13 +150,13 @@ def test_the_panel_shows_the_upper_sensor_rounded_down_to_half_a_degree(number: 
 
 
 @every_message
-def test_activity_follows_the_power(number: int) -> None:
+def test_activity_of_captured_messages(number: int) -> None:
     expected = {**RUNNING, **AT_REST}.get(number, "starting")
     assert status(number).activity.value == expected
 
 
 @every_message
-def test_no_message_with_hardly_any_power_is_called_heating(number: int) -> None:
+def test_messages_with_low_power_are_not_heating(number: int) -> None:
     decoded = status(number)
     if decoded.current_inst_power < 50:
         assert decoded.activity in (Activity.STANDBY, Activity.STARTING)
@@ -236,8 +236,8 @@ def test_heat_pump_running() -> None:
     assert s.usable_energy_wh == 5928
 
 
-def test_hybrid_while_the_code_still_says_heat_pump_and_the_flag_none() -> None:
-    # Message 7: the element has just been switched off, its power still shows.
+def test_hybrid_while_codes_are_late() -> None:
+    # Message 7: the element has just been switched off, but its power is still measured.
     s = status(HYBRID)
     assert s.command == 0x0400001C
     assert s.operation_mode is OperationMode.HEAT_PUMP
@@ -276,7 +276,7 @@ def test_electric_element_alone() -> None:
     assert s.usable_energy_wh == 6968
 
 
-def test_vacation_days_stay_after_vacation() -> None:
+def test_vacation_days_are_masked_after_a_vacation() -> None:
     s = status(VACATION_KEPT)
     assert s.dhw_operation_setting is DHWMode.HEAT_PUMP
     assert (s.vacation_day_setting, s.vacation_day_elapsed) == (2, 2)
@@ -297,7 +297,7 @@ def difference(decoded: DeviceStatus, name: str) -> tuple[float, float]:
     return value.kelvin, value.fahrenheit_degrees
 
 
-# The field log: 99 keys of the newer firmware, by the column rules of its README.
+# The field log: 99 keys of newer firmware, converted by the rules of its README.
 
 TENTHS_OF_A_DEGREE = {
     "tank_upper_temperature",
@@ -329,7 +329,7 @@ HALVES_OF_A_DEGREE = {
 }
 # PROTOCOL 6.4: the keys in which the newer firmware sends 0 for off.
 ZERO_WHEN_OFF = {"dhw_use_sustained"}
-WORDS = {
+NAMES = {
     "current_heat_use": {"UNKNOWN": 0, "HEATPUMP": 1},
     "operation_mode": {"STANDBY": 0, "HEAT_PUMP_MODE": 32},
     "dhw_operation_setting": {"ENERGY_SAVER": 3},
@@ -343,8 +343,8 @@ NOT_SENT = {"timestamp", "freeze_protection_temp_min", "freeze_protection_temp_m
 
 
 def raw(name: str, text: str) -> int:
-    if name in WORDS:
-        return WORDS[name][text]
+    if name in NAMES:
+        return NAMES[name][text]
     if text in ("True", "False"):
         return 2 if text == "True" else 0 if name in ZERO_WHEN_OFF else 1
     if name in HALVES_OF_A_DEGREE:
@@ -361,15 +361,15 @@ def log_numbers(line: dict[str, str]) -> dict[str, int]:
 
 
 def log_status(line: dict[str, str]) -> DeviceStatus:
-    keys = {row.name: row.key for row in field_specs(DeviceStatus)}
+    keys = {spec.name: spec.key for spec in field_specs(DeviceStatus)}
     body = {keys[name]: value for name, value in log_numbers(line).items()}
     return decode_status(json.dumps(body).encode())
 
 
-def test_every_row_of_the_field_log_decodes_and_encodes_again() -> None:
+def test_every_status_of_the_field_log_survives_a_round_trip() -> None:
     lines = captures.field_log()
     assert len(lines) == 700
-    keys = {row.name: row.key for row in field_specs(DeviceStatus)}
+    keys = {spec.name: spec.key for spec in field_specs(DeviceStatus)}
     for line in lines:
         numbers = log_numbers(line)
         decoded = log_status(line)
@@ -378,15 +378,15 @@ def test_every_row_of_the_field_log_decodes_and_encodes_again() -> None:
         assert encode_fields(decoded) == {keys[name]: value for name, value in numbers.items()}
 
 
-def test_the_field_log_sends_the_first_99_rows() -> None:
+def test_the_field_log_has_the_first_99_fields() -> None:
     decoded = log_status(captures.field_log()[0])
-    names = [row.name for row in field_specs(DeviceStatus)]
-    assert list(encode_fields(decoded)) == [row.key for row in field_specs(DeviceStatus)[:99]]
+    names = [spec.name for spec in field_specs(DeviceStatus)]
+    assert list(encode_fields(decoded)) == [spec.key for spec in field_specs(DeviceStatus)[:99]]
     assert {getattr(decoded, name) for name in names[99:]} == {None}
 
 
-def test_the_field_log_means_what_its_own_client_wrote() -> None:
-    # An independent client decoded it; its Fahrenheit must come out of our integers.
+def test_the_field_log_agrees_with_the_client_that_wrote_it() -> None:
+    # An independent client decoded it; our integers must give its Fahrenheit.
     for line in captures.field_log():
         decoded = log_status(line)
         for name in HALVES_OF_A_DEGREE:
@@ -394,12 +394,12 @@ def test_the_field_log_means_what_its_own_client_wrote() -> None:
         for name in TENTHS_OF_A_DEGREE - {"target_super_heat", "current_super_heat"}:
             assert getattr(decoded, name).fahrenheit == pytest.approx(float(line[name]), abs=0.006)
         for name in ("target_super_heat", "current_super_heat"):
-            # Its client gave these differences the +32 of a temperature.
+            # That client added the 32 of a temperature to these differences.
             shown = getattr(decoded, name).fahrenheit_degrees + 32
             assert shown == pytest.approx(float(line[name]), abs=0.006)
 
 
-def test_the_first_row_of_the_field_log_by_hand() -> None:
+def test_the_first_status_of_the_field_log() -> None:
     s = log_status(captures.field_log()[0])
     assert (s.dhw_temperature, s.tank_upper_temperature, s.tank_lower_temperature) == (
         117,
@@ -420,7 +420,7 @@ def test_the_first_row_of_the_field_log_by_hand() -> None:
 
 
 def test_the_field_log_follows_the_rules_of_charge_and_panel() -> None:
-    # PROTOCOL 6.8: the panel is exact; charge is exact in 2,103 of 2,122 rows, the rest off by 1.
+    # PROTOCOL 6.8: the panel is exact; charge is exact in 2,103 of 2,122, the rest are off by 1.
     off = 0
     for line in captures.field_log():
         s = log_status(line)
@@ -433,7 +433,7 @@ def test_the_field_log_follows_the_rules_of_charge_and_panel() -> None:
     assert off <= 19
 
 
-def test_no_row_of_the_field_log_at_one_watt_is_called_heating() -> None:
+def test_statuses_of_the_field_log_with_low_power_are_not_heating() -> None:
     seen = {Activity.HEAT_PUMP: 0, Activity.STANDBY: 0}
     for line in captures.field_log():
         s = log_status(line)
@@ -449,7 +449,7 @@ def test_no_row_of_the_field_log_at_one_watt_is_called_heating() -> None:
 # REST
 
 
-def test_the_owner_of_the_recording_decodes() -> None:
+def test_the_captured_user_is_decoded() -> None:
     user = decode_fields(UserInfo, captures.rest_data("sign_in")["userInfo"])
     assert (user.user_type, user.user_status, user.user_seq) == ("O", "NORMAL", 20002)
     assert user.extra == {}
@@ -457,11 +457,11 @@ def test_the_owner_of_the_recording_decodes() -> None:
 
 
 def heater(record: dict[str, Any]) -> DeviceInfo:
-    """A record of REST: its two inner objects as one."""
+    """Decode the device info of REST: its two inner objects as one."""
     return decode_fields(DeviceInfo, {**record["deviceInfo"], **record["location"]})
 
 
-def test_the_recorded_list_and_record_of_a_heater_are_one_type() -> None:
+def test_the_captured_list_and_device_info_have_one_type() -> None:
     listed = heater(captures.rest_data("device_list")[0])
     asked = heater(captures.rest_data("device_info"))
     assert (listed.mac_address, listed.additional_value) == (MAC, "1234")
@@ -471,13 +471,13 @@ def test_the_recorded_list_and_record_of_a_heater_are_one_type() -> None:
     assert listed.device_name == asked.device_name == "NWP500"
     assert (listed.connected, listed.online) == (2, True)
     assert (listed.install_type, asked.install_type) == (None, "R")
-    # The city keeps its trailing blank, as it came.
+    # The city keeps its trailing space.
     assert listed.city == asked.city == "Sampletown "
     assert asked.extra["altitude"] is None
     assert listed.extra == {}
 
 
-def test_the_recorded_firmware_decodes() -> None:
+def test_the_captured_firmware_is_decoded() -> None:
     parts = [
         decode_fields(FirmwareInfo, entry)
         for entry in captures.rest_data("firmware_info")["firmwares"]
@@ -495,7 +495,7 @@ def texts(value: Quantity | None) -> Any:
     "name",
     ["sign_in", "refresh", "device_list", "device_info", "firmware_info", "tou", "push_token"],
 )
-def test_every_recorded_answer_has_the_keys_written_down(name: str) -> None:
+def test_every_captured_response_has_the_documented_keys(name: str) -> None:
     exchange = captures.rest_exchange(name)
     base, path = exchange["path"][:9], exchange["path"][9:]
     assert (base, exchange["status"]) == ("/api/v2.1", 200)
@@ -505,7 +505,7 @@ def test_every_recorded_answer_has_the_keys_written_down(name: str) -> None:
 # The cloud's time-of-use plan
 
 
-def test_the_recorded_plan() -> None:
+def test_the_captured_plan() -> None:
     info = decode_tou(captures.rest_data("tou"))
     assert info.name == "S-TOU-X Sample Rate Time of Use Baseline Region Z (All Electric Service)"
     assert (info.utility, info.zip_code) == ("Sample Gas & Electric LLC", "10001")
@@ -521,7 +521,7 @@ def test_the_recorded_plan() -> None:
     )
 
 
-def test_the_recorded_plan_is_whole_and_goes_back_as_it_came() -> None:
+def test_the_captured_plan_is_complete_and_survives_a_round_trip() -> None:
     recorded = captures.rest_data("tou")
     info = decode_tou(recorded)
     check_tou(info.periods)
@@ -541,15 +541,14 @@ def frame(payload: Any, topic: str = f"cmd/52/navilink-{MAC}/st") -> CaptureEntr
     return CaptureEntry(datetime(2026, 1, 1, 6, tzinfo=timezone.utc), OUT, MQTT, topic, payload)
 
 
-def test_masks_leave_what_a_heater_measured_as_it_was() -> None:
-    """Messages of a real heater, with the examples of the table for its secrets."""
+def test_masking_keeps_measured_values() -> None:
     for payload in captures.payloads():
-        kept = mask_entry(frame(json.loads(payload), PUSH_TOPIC))
-        before, after = (parse_message(kept.name, one) for one in (payload, kept.content))
+        masked = mask_entry(frame(json.loads(payload), PUSH_TOPIC))
+        before, after = (parse_message(masked.name, one) for one in (payload, masked.content))
         assert before is not None and after is not None
         assert after.body == before.body and after.session_id == before.session_id
     for name in ("device_list", "device_info", "firmware_info", "tou", "sign_in", "refresh"):
-        kept = mask_entry(frame(captures.rest_data(name)))
-        assert find_private(kept.line) == [] and "eyJ" not in kept.line
+        masked = mask_entry(frame(captures.rest_data(name)))
+        assert find_private(masked.line) == [] and "eyJ" not in masked.line
     assert decode_tou(mask_entry(frame(captures.rest_data("tou"))).payload).periods
     assert parse_device_info(mask_entry(frame(captures.rest_data("device_list"))).payload[0]).online

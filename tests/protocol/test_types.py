@@ -1,4 +1,4 @@
-"""What all quantities share. What each one means is in test_golden_values.py."""
+"""Behaviour that all value types share; test_golden_values.py checks their meaning."""
 
 from __future__ import annotations
 
@@ -35,38 +35,40 @@ def subclasses(base: type[Any]) -> list[type[Any]]:
 
 CHOICES = subclasses(Choice)
 TEMPERATURES = subclasses(Temperature)
-#: Every type a field can have; Quantity itself and Temperature are only what they share.
+#: Every type that a field can have; Quantity and Temperature are only bases.
 TYPES = [*[t for t in subclasses(Quantity) if t is not Temperature], *CHOICES]
 
 
-def test_all_the_types_are_judged_here() -> None:
+def test_every_type_is_tested_here() -> None:
     assert set(TEMPERATURES) == {HalfCelsius, DeciCelsius}
     assert len(CHOICES) >= 14
     assert len(TYPES) >= 31
 
 
-def test_a_fault_is_active_when_it_has_a_number() -> None:
+def test_an_error_code_is_active_unless_0() -> None:
     assert ErrorCode(799).active
     assert not ErrorCode(0).active
 
 
-# Making temperatures
+# Creating temperatures
 
 
 @pytest.mark.parametrize(
     "fahrenheit, raw", [(140.9, 121), (140, 120), (120, 98), (149.9, 131), (32, 0), (95, 70)]
 )
-def test_a_wish_in_fahrenheit_becomes_the_nearest_half_degree(fahrenheit: float, raw: int) -> None:
-    wish = HalfCelsius.from_fahrenheit(fahrenheit)
-    assert type(wish) is HalfCelsius
-    assert wish == raw
-    assert abs(wish.fahrenheit - fahrenheit) <= 0.45
+def test_fahrenheit_is_converted_to_the_nearest_half_degree(fahrenheit: float, raw: int) -> None:
+    value = HalfCelsius.from_fahrenheit(fahrenheit)
+    assert type(value) is HalfCelsius
+    assert value == raw
+    assert abs(value.fahrenheit - fahrenheit) <= 0.45
 
 
 @pytest.mark.parametrize("cls", TEMPERATURES)
 @MODEST
 @given(raw=INT32)
-def test_a_temperature_survives_both_scales(cls: type[Temperature], raw: int) -> None:
+def test_a_temperature_survives_a_round_trip_in_both_units(
+    cls: type[Temperature], raw: int
+) -> None:
     value = cls(raw)
     assert cls.from_celsius(value.celsius) == raw
     assert cls.from_fahrenheit(value.fahrenheit) == raw
@@ -75,7 +77,7 @@ def test_a_temperature_survives_both_scales(cls: type[Temperature], raw: int) ->
 
 @MODEST
 @given(celsius=st.floats(-60, 150))
-def test_a_wish_in_celsius_is_met_to_half_a_step(celsius: float) -> None:
+def test_celsius_is_converted_to_the_nearest_step(celsius: float) -> None:
     assert abs(HalfCelsius.from_celsius(celsius).celsius - celsius) <= 0.25
     assert abs(DeciCelsius.from_celsius(celsius).celsius - celsius) <= 0.05 + 1e-9
 
@@ -83,7 +85,7 @@ def test_a_wish_in_celsius_is_met_to_half_a_step(celsius: float) -> None:
 @pytest.mark.parametrize("cls", TEMPERATURES)
 @MODEST
 @given(raw=st.integers(-400, 1300))
-def test_fahrenheit_has_no_dust_of_floating_point(cls: type[Temperature], raw: int) -> None:
+def test_fahrenheit_has_no_rounding_error(cls: type[Temperature], raw: int) -> None:
     value = cls(raw).fahrenheit
     assert value == round(value, 2)
 
@@ -100,7 +102,7 @@ def test_1_is_ready_and_only_2_is_active() -> None:
 @pytest.mark.parametrize("choice", CHOICES)
 @MODEST
 @given(raw=st.one_of(INT32, st.integers(-(2**63), 2**63 - 1), st.integers(-2, 100)))
-def test_a_code_is_the_number_that_was_sent_known_or_not(choice: type[Choice], raw: int) -> None:
+def test_a_code_equals_the_number_that_was_sent(choice: type[Choice], raw: int) -> None:
     value: Any = choice(raw)
     assert type(value) is choice
     assert value == raw
@@ -118,7 +120,7 @@ def test_a_code_is_the_number_that_was_sent_known_or_not(choice: type[Choice], r
 
 
 @pytest.mark.parametrize("choice", CHOICES)
-def test_meeting_an_unknown_code_teaches_no_new_name(choice: type[Choice]) -> None:
+def test_an_unknown_code_adds_no_member(choice: type[Choice]) -> None:
     before = list(choice)
     assert not choice(7777).known
     assert list(choice) == before
@@ -126,13 +128,13 @@ def test_meeting_an_unknown_code_teaches_no_new_name(choice: type[Choice]) -> No
 
 
 @pytest.mark.parametrize("value", ["2", None, 2.5, [2]])
-def test_a_code_is_made_of_integers_alone(value: Any) -> None:
+def test_a_code_accepts_only_integers(value: Any) -> None:
     for choice in CHOICES:
         with pytest.raises(ValueError, match=choice.__name__):
             choice(value)
 
 
-def test_texts_of_codes_read_well() -> None:
+def test_texts_of_codes() -> None:
     assert OperationMode(32).text == "heat pump"
     assert HeatPumpState(70).text == "lock out"
     assert OperationMode(32).to_json() == "heat_pump"
@@ -179,7 +181,7 @@ def test_every_value_survives_copy_and_pickle(cls: type[Any]) -> None:
 @pytest.mark.parametrize("cls", TYPES)
 @MODEST
 @given(raw=st.integers(-(2**63), 2**63 - 1))
-def test_every_value_can_be_read_and_told(cls: type[Any], raw: int) -> None:
+def test_every_value_has_a_text_and_a_json_form(cls: type[Any], raw: int) -> None:
     value = cls(raw)
     assert isinstance(value.text, str) and value.text
     json.dumps(value.to_json(), allow_nan=False)

@@ -1,12 +1,12 @@
-"""Recordings of real heaters, and tables of facts: beside the project, never in it.
+"""Captures of real heaters and tables of their fields, which lie beside the repository.
 
-A file of tests that needs them begins, after its imports, with::
+A test module that needs them begins, after its imports, with::
 
     if not captures.AVAILABLE:
         pytest.skip(captures.SKIP_REASON, allow_module_level=True)
 
-so that without them it is one line of the summary. Values that can be written down are judged
-without recordings, in test_golden_values.py.
+so that without them it is one line of the summary. ``test_golden_values.py`` checks values that can
+be written down, without captures.
 """
 
 from __future__ import annotations
@@ -19,34 +19,34 @@ from typing import Any
 SHARED = Path(__file__).parents[3] / "shared"
 CAPTURES = SHARED / "captures"
 AVAILABLE = CAPTURES.is_dir()
-SKIP_REASON = "recordings of real heaters are not part of the repository; this is normal"
+SKIP_REASON = "captures of real heaters are not part of the repository; this is normal"
 
 
 def payloads() -> list[bytes]:
-    """The recorded status messages as they came, in their order."""
+    """Return the captured status messages, unchanged and in order."""
     return (CAPTURES / "status_messages.jsonl").read_bytes().splitlines()
 
 
 def rest_data(name: str) -> Any:
-    """The ``data`` of a recorded REST answer."""
+    """Return the ``data`` of a captured REST response."""
     return rest_exchange(name)["response"]["data"]
 
 
 def rest_exchange(name: str) -> Any:
-    """A recorded REST exchange."""
+    """Return a captured REST request and its response."""
     return json.loads((CAPTURES / "rest" / f"{name}.json").read_text("utf-8"))
 
 
 def field_log() -> list[dict[str, str]]:
-    """The field log, a row a status."""
-    return _rows(CAPTURES / "field_log.csv")
+    """Return the field log, one dict for each status."""
+    return _read_csv(CAPTURES / "field_log.csv")
 
 
 def field_table(name: str) -> list[dict[str, str]]:
-    """A table of facts: ``status_fields`` or ``feature_fields``."""
-    return _rows(SHARED / f"{name}.csv")
+    """Return a table of known fields: ``status_fields`` or ``feature_fields``."""
+    return _read_csv(SHARED / f"{name}.csv")
 
 
-def _rows(path: Path) -> list[dict[str, str]]:
+def _read_csv(path: Path) -> list[dict[str, str]]:
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))

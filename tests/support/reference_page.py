@@ -10,7 +10,7 @@ TEXT = (Path(__file__).parents[2] / "reference" / "PROTOCOL.md").read_text("utf-
 NUMBERS = re.findall(r"^#{2,3} (\d+(?:\.\d+)?)\.? ", TEXT, re.M)
 
 NUMBER = r"\d+(?:\.\d+)*"
-#: One citation, and the further numbers of a list: "PROTOCOL 8.3, 8.4 and 9.12".
+#: A citation with the further numbers of a list: "PROTOCOL 8.3, 8.4 and 9.12".
 CITATION = re.compile(rf"\bPROTOCOL ({NUMBER}(?:(?:, | and |, and | to ){NUMBER})*)")
 #: A citation may continue on the next line of a comment or docstring.
 LINE_END = re.compile(r"\n[ \t]*(?:#:? ?)?")

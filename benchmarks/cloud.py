@@ -20,11 +20,11 @@ import aiohttp
 from navien_nwp500 import NaviLinkConfig
 from navien_nwp500.apps.cli.runner import run
 from navien_nwp500.protocol.messages import Address
+from navien_nwp500.simulator import Heater
 from navien_nwp500.simulator.clock import Clock
 from navien_nwp500.simulator.cloud.accounts import CloudAccount, HeaterRecord
 from navien_nwp500.simulator.faults.injector import ADMIN_PATH
 from navien_nwp500.simulator.heater.command_handler import CommandHandler
-from navien_nwp500.simulator.heater.simulated_heater import Heater
 from navien_nwp500.simulator.heater.wifi_module import WifiModule
 from navien_nwp500.simulator.server.cloud_server import CloudServer
 from navien_nwp500.simulator.simulator import EMAIL, FIRST_MAC, HeaterUnit

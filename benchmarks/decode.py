@@ -20,7 +20,7 @@ from unittest import mock
 from navien_nwp500.protocol import json_codec, messages
 from navien_nwp500.protocol.fields import encode_fields, to_json
 from navien_nwp500.protocol.status import DeviceStatus
-from navien_nwp500.simulator.heater.simulated_heater import Heater
+from navien_nwp500.simulator import Heater
 
 from .figures import Figure, Sample, at_most_times
 from .turns import in_turns, progress

@@ -27,7 +27,7 @@ from navien_nwp500.apps.report.html import page
 from navien_nwp500.history.alerts import AlertWatch
 from navien_nwp500.history.csv import CsvRecorder
 from navien_nwp500.history.recordings import load
-from navien_nwp500.simulator.heater.simulated_heater import Heater
+from navien_nwp500.simulator import Heater
 
 FOLDER = Path(__file__).parents[1] / "docs" / "pictures"
 #: A Monday in winter, where the heater stands.

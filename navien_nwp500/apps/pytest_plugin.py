@@ -17,8 +17,7 @@ import pytest
 if TYPE_CHECKING:
     from ..client import NaviLinkClient
     from ..config import NaviLinkConfig
-    from ..simulator import Simulator
-    from ..simulator.heater.simulated_heater import Heater
+    from ..simulator import Heater, Simulator
 
 _MARKER = (
     "navilink(**settings): what the simulated cloud is like, as navien_nwp500's Simulator takes it"
@@ -71,8 +70,8 @@ async def navilink_cloud(navilink_settings: Mapping[str, Any]) -> AsyncIterator[
 
 @pytest.fixture
 def navilink_heater(navilink_cloud: Simulator) -> Heater:
-    """The first simulated heater itself: ``draw``, ``fault``, ``status``."""
-    from ..simulator.heater.simulated_heater import Heater
+    """The first simulated heater itself: ``draw``, ``set_error_code``, ``status``."""
+    from ..simulator import Heater
 
     heater = navilink_cloud.units[0].heater
     assert isinstance(heater, Heater)  # it is a recording only where one was asked for

@@ -9,7 +9,9 @@ from .._util.extras import missing_extra
 try:
     from ..protocol.capture import CaptureEntry
     from .cloud.counters import Counters
+    from .heater.energy_meter import EnergyUse
     from .heater.firmware import Firmware
+    from .heater.simulated_heater import Heater
     from .heater.water_draws import Draw, Draws
     from .simulator import Simulator
 except ModuleNotFoundError as error:
@@ -18,4 +20,13 @@ except ModuleNotFoundError as error:
         name=error.name,
     ) from error
 
-__all__ = ["CaptureEntry", "Counters", "Draw", "Draws", "Firmware", "Simulator"]
+__all__ = [
+    "CaptureEntry",
+    "Counters",
+    "Draw",
+    "Draws",
+    "EnergyUse",
+    "Firmware",
+    "Heater",
+    "Simulator",
+]

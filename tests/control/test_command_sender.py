@@ -51,8 +51,7 @@ from navien_nwp500.protocol.messages import (
 from navien_nwp500.protocol.schedules import RecirculationEntry, ReservationMode
 from navien_nwp500.protocol.tou import TOUPeriod
 from navien_nwp500.protocol.types import HalfCelsius, Percent, RecircMode
-from navien_nwp500.simulator import Simulator
-from navien_nwp500.simulator.heater.simulated_heater import Heater
+from navien_nwp500.simulator import Heater, Simulator
 from support.control_examples import EXAMPLES, Example
 
 LIMIT = 60.0

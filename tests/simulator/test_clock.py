@@ -7,10 +7,8 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from navien_nwp500 import ConfigurationError, NaviLinkClient
-from navien_nwp500.simulator import Simulator
+from navien_nwp500.simulator import Draws, Heater, Simulator
 from navien_nwp500.simulator.clock import Clock
-from navien_nwp500.simulator.heater.simulated_heater import Heater
-from navien_nwp500.simulator.heater.water_draws import Draws
 
 NOON = datetime(2024, 3, 1, 12, tzinfo=timezone.utc)
 

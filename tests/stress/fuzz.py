@@ -42,7 +42,7 @@ with _watched:
     from navien_nwp500.protocol.features import DeviceFeatures
     from navien_nwp500.protocol.fields import decode_fields, encode_fields, to_json
     from navien_nwp500.protocol.messages import Address, ReplyAddress, parse_message, parse_request
-    from navien_nwp500.simulator.heater.simulated_heater import Heater
+    from navien_nwp500.simulator import Heater
 
 ADDRESS = Address("0123456789ab", "1234")
 TOPICS = tuple(

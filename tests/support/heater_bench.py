@@ -12,8 +12,8 @@ from typing import Any
 from navien_nwp500.protocol.fields import encode_fields
 from navien_nwp500.protocol.messages import Address, parse_request
 from navien_nwp500.protocol.types import DHWMode
+from navien_nwp500.simulator import Heater
 from navien_nwp500.simulator.heater.command_handler import CommandHandler
-from navien_nwp500.simulator.heater.simulated_heater import Heater
 
 MAC, CLIENT = "0123456789ab", "navien-client-0a1b2c3d"
 DEVICE = f"cmd/52/navilink-{MAC}"

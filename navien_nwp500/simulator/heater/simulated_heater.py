@@ -36,8 +36,6 @@ from .plant import Plant
 from .status_builder import build_features, build_status
 from .water_draws import Draws
 
-__all__ = ["Draws", "EnergyUse", "Firmware", "Heater"]
-
 #: Pushes after one change follow each other by 1.8 s (PROTOCOL 9.3), so this is the short step.
 SHORT_STEP = 2.0
 LONG_STEP = 10.0

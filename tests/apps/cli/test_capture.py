@@ -38,9 +38,8 @@ from navien_nwp500.protocol.fields import encode_fields
 from navien_nwp500.protocol.messages import Address, Message, parse_message, parse_request
 from navien_nwp500.protocol.schedules import decode_reservations
 from navien_nwp500.protocol.status import DeviceStatus
-from navien_nwp500.simulator import Simulator, simulator
+from navien_nwp500.simulator import Firmware, Simulator, simulator
 from navien_nwp500.simulator.cloud.accounts import HeaterRecord, Location
-from navien_nwp500.simulator.heater.firmware import Firmware
 from navien_nwp500.simulator.heater.replay import Replay
 from support.cli import LIMIT, run, start
 

@@ -22,9 +22,8 @@ from navien_nwp500.apps.cli.context import CommandContext
 from navien_nwp500.apps.cli.live_view import LiveView
 from navien_nwp500.history.alerts import AlertWatch
 from navien_nwp500.history.csv import CsvRecorder
-from navien_nwp500.simulator import Simulator
+from navien_nwp500.simulator import Heater, Simulator
 from navien_nwp500.simulator.clock import Clock
-from navien_nwp500.simulator.heater.simulated_heater import Heater
 from support.control_examples import EXAMPLES
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"

@@ -9,9 +9,8 @@ import pytest
 from navien_nwp500.exceptions import ConfigurationError
 from navien_nwp500.protocol.commands import COMMANDS
 from navien_nwp500.protocol.types import DHWMode
-from navien_nwp500.simulator import Simulator
+from navien_nwp500.simulator import Firmware, Simulator
 from navien_nwp500.simulator.heater.command_handler import EFFECTS
-from navien_nwp500.simulator.heater.firmware import Firmware
 from navien_nwp500.simulator.heater.query_handler import QUERY_METHODS
 from support.control_examples import EXAMPLES
 from support.heater_bench import (

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from navien_nwp500.simulator.heater.simulated_heater import Heater
+from navien_nwp500.simulator import Heater
 from support.heater_bench import APP, CLIENT, DEVICE, LIB_QUERY, MONDAY, Bench
 
 

@@ -18,6 +18,7 @@ from navien_nwp500.protocol.types import (
     OperationMode,
     Volume,
 )
+from navien_nwp500.simulator import Heater
 from navien_nwp500.simulator.heater.firmware import (
     Firmware,
     charge,
@@ -25,7 +26,6 @@ from navien_nwp500.simulator.heater.firmware import (
     panel_temperature,
     total_energy,
 )
-from navien_nwp500.simulator.heater.simulated_heater import Heater
 from support import captures
 
 if not captures.AVAILABLE:

@@ -23,9 +23,8 @@ from navien_nwp500.protocol.types import (
     TouStatus,
     Volume,
 )
+from navien_nwp500.simulator import Draws, Heater
 from navien_nwp500.simulator.heater.firmware import Firmware, charge, total_energy
-from navien_nwp500.simulator.heater.simulated_heater import Heater
-from navien_nwp500.simulator.heater.water_draws import Draws
 
 MIDNIGHT = datetime(2026, 1, 1, tzinfo=timezone.utc)
 DEMAND, OPERATION, LOAD = 67108868, 67108883, 67108892

@@ -12,8 +12,7 @@ import pytest
 
 from navien_nwp500._util.aio import wait_at_most
 from navien_nwp500.protocol.types import DHWMode
-from navien_nwp500.simulator import Simulator
-from navien_nwp500.simulator.heater.firmware import Firmware
+from navien_nwp500.simulator import Firmware, Simulator
 from support.control_examples import EXAMPLES
 from support.heater_bench import (
     APP,

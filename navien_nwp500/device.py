@@ -183,7 +183,8 @@ class NaviLinkDevice:
         RequestTimeoutError when it does not answer although it is online, CommunicationError when
         the connection drops.
         """
-        return await self._commands.status()
+        async with self.explain_timeout():
+            return await self._mqtt.get_status()
 
     async def get_features(self) -> DeviceFeatures:
         """Request the features: capabilities and limits. Raises as ``get_status``."""

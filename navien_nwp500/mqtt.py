@@ -7,8 +7,10 @@ import inspect
 import random
 import time
 from datetime import datetime, timezone
+from functools import partial
 from typing import Any, AsyncGenerator, Awaitable, Callable, Mapping, Union
 
+from ._connection.connection import Subscriber
 from ._connection.pool import ConnectionPool
 from ._util.aio import LatestValue
 from .exceptions import CommunicationError, ProtocolError, RequestTimeoutError
@@ -106,7 +108,12 @@ class NaviLinkMQTT:
         self._watchers: set[LatestValue[DeviceStatus]] = set()
         self._monitors: set[LatestValue[DeviceStatus]] = set()
         self._callback: StatusCallback | None = None
-        self._subscriber = _HeaterSubscriber(self)
+        self._subscriber = Subscriber(
+            address,
+            self._on_message,
+            on_lost=partial(self._on_connection_change, HealthState.CONNECTING),
+            on_closed=partial(self._on_connection_change, HealthState.IDLE),
+        )
 
     def __repr__(self) -> str:
         return f"NaviLinkMQTT({self.address!r}, connected={self.connected})"
@@ -307,20 +314,3 @@ class NaviLinkMQTT:
                 await result
         except Exception:  # the callback belongs to the caller: no error of it may end the watch
             _LOGGER.exception("%s: the status callback raised", self.address)
-
-
-class _HeaterSubscriber:
-    """Receives what the connection delivers for one heater; keeps that out of the public class."""
-
-    def __init__(self, mqtt: NaviLinkMQTT) -> None:
-        self.address = mqtt.address
-        self.on_message = mqtt._on_message
-        self._on_connection_change = mqtt._on_connection_change
-
-    def on_connection_lost(self) -> None:
-        """Report CONNECTING."""
-        self._on_connection_change(HealthState.CONNECTING)
-
-    def on_connection_closed(self) -> None:
-        """Report IDLE."""
-        self._on_connection_change(HealthState.IDLE)

@@ -1,4 +1,4 @@
-"""What several tests stand on: a simulated cloud of their own, and a client of it."""
+"""Fixtures of all tests: a simulated cloud, a client of it, and a clean environment."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ import pytest
 
 from navien_nwp500 import NaviLinkClient
 from navien_nwp500.simulator import Simulator
-from support.transports import Way, WayedSimulator
+from support.transports import TransportSimulator
 
-#: Also where the package is not installed, and with it its entry point.
+#: The entry point exists only where the package is installed.
 pytest_plugins = ["navien_nwp500.apps.pytest_plugin"]
 
 
 def pytest_configure() -> None:
-    """Have no loop before the first: asked for one, Python 3.9 makes it, and nobody closes it."""
+    """Set no event loop: ``get_event_loop`` of Python 3.9 would create one that is never closed."""
     asyncio.set_event_loop(None)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def sigint_not_ignored() -> Iterator[None]:
-    """Let programs be interrupted: they inherit that a shell's ``make test &`` ignores SIGINT."""
+    """Handle SIGINT: a shell ignores it for ``make test &``, and child processes inherit that."""
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         yield
         return
@@ -39,13 +39,13 @@ def sigint_not_ignored() -> Iterator[None]:
 
 
 def pytest_collection_finish() -> None:
-    """Spare each look for garbage the thousands of tests: some tests ask for many."""
+    """Exclude the collected tests from garbage collection, which some tests run often."""
     gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
 def plain_environment() -> Iterator[None]:
-    """Leave out an account, proxies, and what the terminal is like: programs inherit them."""
+    """Remove account, proxies and terminal settings from the environment; programs inherit it."""
     terminal = {"COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"}
     with pytest.MonkeyPatch.context() as patch:
         for name in [*os.environ]:
@@ -56,7 +56,7 @@ def plain_environment() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def library_log() -> Iterator[None]:
-    """The command line sets up the library's log for its process; here each test has its own."""
+    """Restore the library's log, which the command line configures for the whole process."""
     log = logging.getLogger("navien_nwp500")
     handlers, level = log.handlers[:], log.level
     yield
@@ -69,23 +69,26 @@ def library_log() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Names for folders that are not there yet: each look gives another."""
+    """Yield paths of folders that do not exist, another each time."""
     base = tmp_path_factory.mktemp("elsewhere")
     return (base / str(number) for number in itertools.count())
 
 
 @pytest.fixture(autouse=True)
 def empty_folders(monkeypatch: pytest.MonkeyPatch, elsewhere: Iterator[Path]) -> None:
-    """The command line keeps sessions and the account: each test, and its programs, begins without."""
+    """Start each test and its programs without saved sessions and accounts."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(next(elsewhere)))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(next(elsewhere)))
-    # Containers set it often, people never: with it a program that forgets to flush passes.
+    # Containers often set it, users do not; with it a program that forgets to flush passes.
     monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
 
 
 @pytest.fixture(scope="session")
 def find_program() -> Callable[..., str]:
-    """Find a program by one of its names; without it the test skips, and fails where CI=true."""
+    """Return a function that finds a program by one of its names.
+
+    A missing program skips the test, and fails it where CI=true.
+    """
 
     def found(*names: str) -> str:
         path = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin"))
@@ -101,15 +104,15 @@ def find_program() -> Callable[..., str]:
 
 
 @pytest.fixture
-def way() -> Way:
-    """How clients come to the broker; ``ways.each_way`` instead runs a test over all of them."""
+def transport() -> str:
+    """Transport of the clients; ``each_transport`` instead runs a test over all of them."""
     return "awscrt-mqtt3"
 
 
 @pytest.fixture
-async def sim(way: Way, navilink_settings: Mapping[str, Any]) -> AsyncIterator[Simulator]:
-    """A cloud with one heater, ten minutes of its time a second; the test kit's, come to that way."""
-    async with WayedSimulator(way, **navilink_settings) as simulator:
+async def sim(transport: str, navilink_settings: Mapping[str, Any]) -> AsyncIterator[Simulator]:
+    """Cloud with one heater at 600 times real time, as in the pytest plugin, for that transport."""
+    async with TransportSimulator(transport, **navilink_settings) as simulator:
         yield simulator
 
 

@@ -42,8 +42,8 @@ def age(auth: NaviLinkAuth, *, token: bool = False, keys: bool = False) -> None:
         assert auth._tokens is not None
         auth._tokens = replace(auth._tokens, expires_at=0)
     if keys:
-        assert auth._keys is not None
-        auth._keys = replace(auth._keys, expires_at=0)
+        assert auth._aws_credentials is not None
+        auth._aws_credentials = replace(auth._aws_credentials, expires_at=0)
 
 
 async def listed(auth: NaviLinkAuth) -> int:
@@ -175,7 +175,7 @@ async def test_a_refresh_leaves_the_aws_keys_and_a_missing_refresh_token_stays(
     keys = await auth.aws_credentials()
     assert auth._tokens is not None
     refresh_token = auth._tokens.refresh_token
-    auth._take({"accessToken": "another", "authenticationExpiresIn": 3600})
+    auth._update({"accessToken": "another", "authenticationExpiresIn": 3600})
     assert auth._tokens.access_token == "another"
     assert auth._tokens.refresh_token == refresh_token
     assert await auth.aws_credentials() is keys
@@ -184,11 +184,11 @@ async def test_a_refresh_leaves_the_aws_keys_and_a_missing_refresh_token_stays(
 async def test_keys_without_a_lifetime_live_as_long_as_the_token() -> None:
     auth = NaviLinkAuth(NaviLinkConfig())
     keys = {"accessKeyId": "A", "secretKey": "B", "sessionToken": "C"}
-    auth._take({**keys, "authorizationExpiresIn": None, "authenticationExpiresIn": 100})
-    short = auth._keys
-    auth._take({**keys, "authorizationExpiresIn": 10_000, "authenticationExpiresIn": 100})
-    assert short is not None and auth._keys is not None
-    assert auth._keys.expires_at - short.expires_at > 9000
+    auth._update({**keys, "authorizationExpiresIn": None, "authenticationExpiresIn": 100})
+    short = auth._aws_credentials
+    auth._update({**keys, "authorizationExpiresIn": 10_000, "authenticationExpiresIn": 100})
+    assert short is not None and auth._aws_credentials is not None
+    assert auth._aws_credentials.expires_at - short.expires_at > 9000
 
 
 @pytest.mark.parametrize("answer", ["wrong password", "unknown user", "words"])

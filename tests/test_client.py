@@ -27,7 +27,7 @@ from navien_nwp500 import (
 from navien_nwp500.history.csv import CsvRecorder
 from navien_nwp500.simulator import Simulator
 from support.programs import start_program
-from support.transports import Way, WayedSimulator, each_way
+from support.transports import TransportSimulator, each_transport
 
 LIMIT = 60.0
 SOON = ReconnectConfig(initial_delay=0.05, max_delay=0.2)
@@ -278,9 +278,9 @@ async def test_binary_commands_are_answered_in_binary(sim: Simulator) -> None:
         assert (await device.get_features()).dhw_temperature_min == 81
 
 
-@each_way
-async def test_without_the_right_to_hear_pushes_polling_alone_does(way: Way) -> None:
-    async with WayedSimulator(way, speed=600, pushes=False) as sim:
+@each_transport
+async def test_without_the_right_to_hear_pushes_polling_alone_does(transport: str) -> None:
+    async with TransportSimulator(transport, speed=600, pushes=False) as sim:
         async with NaviLinkClient(sim.config) as client:
             device = (await client.get_devices())[0]
             assert (await device.get_status()).device_connected == 2

@@ -11,7 +11,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from typing import Any, Mapping, Protocol, Sequence
+from dataclasses import dataclass
+from typing import Any, Callable, Mapping, Sequence
 
 from .._util.aio import Notifier, cancel_and_wait, wait_at_most
 from ..config import NaviLinkConfig, ReconnectConfig
@@ -44,21 +45,17 @@ _LOGGER = logger("navien_nwp500.connection")
 MAX_RETRY_AFTER = 3600.0
 
 
-class Subscriber(Protocol):
-    """Receiver of one heater's messages."""
+@dataclass(eq=False)
+class Subscriber:
+    """A heater, and the functions that receive what happens on its connection."""
 
-    @property
-    def address(self) -> Address:
-        """Address of the heater."""
-
-    def on_message(self, message: Message) -> None:
-        """Handle a response or a push of the heater."""
-
-    def on_connection_lost(self) -> None:
-        """Handle a dropped connection; a reconnect has begun."""
-
-    def on_connection_closed(self) -> None:
-        """Handle the end of the connection; there will be no reconnect."""
+    address: Address
+    #: Called with each response and push of the heater.
+    on_message: Callable[[Message], None]
+    #: Called when the connection has dropped; a reconnect has begun.
+    on_lost: Callable[[], None]
+    #: Called when the connection has ended; there will be no reconnect.
+    on_closed: Callable[[], None]
 
 
 class Connection:
@@ -248,7 +245,7 @@ class Connection:
                 self._on_restored()
         finally:
             for subscriber in self._subscribers.values():
-                subscriber.on_connection_closed()
+                subscriber.on_closed()
             self._changed.notify()
 
     async def _open_transport(self) -> tuple[SubscribedTransport, asyncio.Task[None]]:
@@ -316,7 +313,7 @@ class Connection:
             self._lost = True
             _LOGGER.warning("Connection to the cloud lost; reconnecting.")
             for subscriber in self._subscribers.values():
-                subscriber.on_connection_lost()
+                subscriber.on_lost()
 
     def _on_restored(self) -> None:
         if self._lost:

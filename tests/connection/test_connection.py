@@ -17,14 +17,14 @@ from navien_nwp500 import (
     ReconnectConfig,
     WebSocketError,
 )
-from navien_nwp500._connection import transport
+from navien_nwp500._connection import transport as transport_base
 from navien_nwp500._connection.request_response import RequestKey
 from navien_nwp500._util.aio import cancel_and_wait
 from navien_nwp500.models import Health, HealthState
 from navien_nwp500.protocol.messages import Frame, parse_message
 from navien_nwp500.simulator import Simulator
 from navien_nwp500.simulator.faults import LoseReplies, RefuseRequests, RestFault
-from support.transports import each_way
+from support.transports import each_transport
 
 LIMIT = 60.0
 SOON = ReconnectConfig(initial_delay=0.05, max_delay=0.1)
@@ -58,7 +58,7 @@ async def stop(task: asyncio.Task[None]) -> None:
     assert task.cancelled()
 
 
-@each_way
+@each_transport
 async def test_health_follows_a_cut_and_its_healing(sim: Simulator) -> None:
     async with NaviLinkClient(replace(sim.config, reconnect=SOON)) as client:
         device = (await client.get_devices())[0]
@@ -75,7 +75,7 @@ async def test_health_follows_a_cut_and_its_healing(sim: Simulator) -> None:
     assert device.health.state is HealthState.IDLE
 
 
-@each_way
+@each_transport
 async def test_news_of_a_try_that_fails_all_the_same_are_found_and_lost_again(
     sim: Simulator, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -84,7 +84,7 @@ async def test_news_of_a_try_that_fails_all_the_same_are_found_and_lost_again(
         task = await watched(device)
         changes = device.watch_health()
         await until(changes, HealthState.ONLINE)
-        monkeypatch.setattr(transport, "OPERATION_TIMEOUT", 1.0)
+        monkeypatch.setattr(transport_base, "OPERATION_TIMEOUT", 1.0)
         sim.faults.inject(LoseReplies("suback", times=1))
         await sim._cloud.drop_connections()
         for reconnects in (1, 2):  # the heater answers over the first, whose SUBACK never comes
@@ -92,12 +92,13 @@ async def test_news_of_a_try_that_fails_all_the_same_are_found_and_lost_again(
             assert (await until(changes, HealthState.ONLINE)).reconnects == reconnects
         await changes.aclose()
         await stop(task)
-    told = [text for text in caplog.messages if text.startswith("connection to the cloud")]
-    lost, back = "connection to the cloud lost, seeking it again", "connection to the cloud is back"
-    assert told == [lost, back, lost, back]
+    logged = [text for text in caplog.messages if text.startswith("Connection to the cloud")]
+    lost = "Connection to the cloud lost; reconnecting."
+    restored = "Connection to the cloud restored."
+    assert logged == [lost, restored, lost, restored]
 
 
-@each_way
+@each_transport
 async def test_what_is_asked_in_an_outage_is_an_error_and_not_kept_for_later(
     sim: Simulator,
 ) -> None:
@@ -114,7 +115,7 @@ async def test_what_is_asked_in_an_outage_is_an_error_and_not_kept_for_later(
         watch = device.watch(interval=1)
         begun = asyncio.ensure_future(watch.__anext__())
         for asking in (device.get_status(), device.set_temperature(celsius=45, force=True)):
-            with pytest.raises(MQTTError, match="sought again"):
+            with pytest.raises(MQTTError, match="being restored"):
                 await asyncio.wait_for(asking, LIMIT)
         assert device.health.state is HealthState.CONNECTING
         sim.faults.clear()
@@ -126,7 +127,7 @@ async def test_what_is_asked_in_an_outage_is_an_error_and_not_kept_for_later(
         await stop(task)
 
 
-@each_way
+@each_transport
 async def test_a_silent_heater_is_sought_on_a_new_connection_then_offline_once(
     sim: Simulator, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -241,7 +242,7 @@ async def test_rubbish_is_counted_and_reading_goes_on(sim: Simulator, payload: b
         assert (await device.get_status()).device_connected == 2
 
 
-@each_way
+@each_transport
 async def test_the_first_connect_is_loud(sim: Simulator) -> None:
     nowhere = replace(sim.config, websocket_url="wss://127.0.0.1:1/mqtt")
     async with NaviLinkClient(nowhere) as client:
@@ -286,7 +287,7 @@ async def test_a_password_refused_while_reconnecting_stops_at_once(sim: Simulato
         assert sim.counters.passwords == 2
 
 
-@each_way
+@each_transport
 async def test_keys_that_ended_while_connected_are_renewed_at_the_next_connect(
     sim: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -327,7 +328,7 @@ async def test_a_slow_watcher_gets_the_newest_never_a_backlog(sim: Simulator) ->
         await asyncio.wait({following})
 
 
-@each_way
+@each_transport
 async def test_closing_in_the_middle_of_everything_leaves_no_task(sim: Simulator) -> None:
     before = asyncio.all_tasks()
     client = NaviLinkClient(replace(sim.config, reconnect=SOON))

@@ -27,25 +27,33 @@ from navien_nwp500.simulator.faults import (
     HeaterOffline,
     InjectMessage,
 )
-from support.reliability_tools import SILENCE, eventually, health, quick, said, soon, watching
+from support.reliability_tools import (
+    SHORT_TIMEOUT,
+    count_log,
+    fast_config,
+    wait_for_state,
+    wait_until,
+    watching,
+    within_limit,
+)
 
 
 @pytest.fixture(name="device")
 async def fixture_device(sim: Simulator) -> AsyncIterator[NaviLinkDevice]:
-    async with NaviLinkClient(quick(sim)) as client:
+    async with NaviLinkClient(fast_config(sim)) as client:
         yield (await client.get_devices())[0]
 
 
 @pytest.fixture(name="impatient")
 async def fixture_impatient(sim: Simulator) -> AsyncIterator[NaviLinkDevice]:
     """One that soon takes no answer for silence."""
-    async with NaviLinkClient(quick(sim, answer_timeout=SILENCE)) as client:
+    async with NaviLinkClient(fast_config(sim, answer_timeout=SHORT_TIMEOUT)) as client:
         yield (await client.get_devices())[0]
 
 
 async def asked(device: NaviLinkDevice) -> None:
     """Return once a request is on its way."""
-    await eventually(lambda: bool(device._mqtt._connection._requests.pending))
+    await wait_until(lambda: bool(device._mqtt._connection._requests.pending))
 
 
 # The heater is away
@@ -58,15 +66,17 @@ async def test_an_offline_heater_is_an_error_for_a_request_and_a_gap_for_a_watch
         for times in (1, 2):
             sim.faults.inject(HeaterOffline())
             with pytest.raises(DeviceOfflineError):
-                await soon(impatient.get_status())
-            await health(impatient, HealthState.OFFLINE)
+                await within_limit(impatient.get_status())
+            await wait_for_state(impatient, HealthState.OFFLINE)
             connects = sim.counters.connects
             sim.faults.inject(CutConnections())
-            await eventually(lambda: sim.counters.connects > connects)
-            await health(impatient, HealthState.OFFLINE)
+            await wait_until(lambda: sim.counters.connects > connects)
+            await wait_for_state(impatient, HealthState.OFFLINE)
             sim.faults.clear()
             await watcher.next(2)
-            assert said(caplog, "does not answer") == said(caplog, "answers again") == times
+            assert (
+                count_log(caplog, "does not answer") == count_log(caplog, "answers again") == times
+            )
 
 
 # Answers that are late, doubled, foreign, or of nobody any more
@@ -79,11 +89,11 @@ async def test_a_late_answer_resolves_no_later_request(
     sim.faults.inject(ChangeFields(kind="responses", values={"errorCode": 799}, times=1))
     sim.faults.inject(DelayMessages(seconds=3600, times=1))
     with pytest.raises(RequestTimeoutError):
-        await soon(impatient.get_status())
+        await within_limit(impatient.get_status())
     asking = asyncio.ensure_future(impatient.get_status())
     await asked(impatient)
     sim.faults.clear()
-    assert (await soon(asking)).error_code == 0
+    assert (await within_limit(asking)).error_code == 0
     assert not impatient._mqtt._connection._requests.pending
 
 
@@ -92,16 +102,17 @@ async def test_a_doubled_answer_is_delivered_once(
 ) -> None:
     await device.get_status()
     delivered: list[Any] = []
-    deliver = device._mqtt._on_message
+    subscriber = device._mqtt._subscriber
+    deliver = subscriber.on_message
 
     def note(message: Any) -> None:
         delivered.append(message)
         deliver(message)
 
-    monkeypatch.setattr(device._mqtt, "_on_message", note)
+    monkeypatch.setattr(subscriber, "on_message", note)
     sim.faults.inject(DuplicateMessages())
     for _ in range(5):
-        await soon(device.get_status())
+        await within_limit(device.get_status())
     ids = [message.session_id for message in delivered if len(message.session_id) > 1]
     assert len(ids) == len(set(ids)) == 5
 
@@ -114,10 +125,10 @@ async def test_a_foreign_answer_is_not_taken_for_ours(
 ) -> None:
     await impatient.get_status()
     sim.faults.inject(ForeignMessages(values={"errorCode": 799}, **names))
-    assert (await soon(impatient.get_status())).error_code == 0
+    assert (await within_limit(impatient.get_status())).error_code == 0
     sim.faults.inject(ForeignMessages(replace=True, **names))
     with pytest.raises(RequestTimeoutError):
-        await soon(impatient.get_status())
+        await within_limit(impatient.get_status())
     assert not impatient._mqtt._connection._requests.pending
 
 
@@ -133,7 +144,7 @@ async def test_an_answer_to_a_cancelled_request_goes_nowhere(
         await asking
     assert not device._mqtt._connection._requests.pending
     sim.faults.clear()
-    await soon(device.get_status())
+    await within_limit(device.get_status())
 
 
 # Messages that are not as they should be
@@ -158,7 +169,7 @@ async def test_a_bad_optional_field_costs_that_field_alone(
 ) -> None:
     values = {"tankUpperTemperature": value, "brandNew": value}
     sim.faults.inject(ChangeFields(kind="responses", values=values))
-    status = await soon(device.get_status())
+    status = await within_limit(device.get_status())
     assert status.tank_upper_temperature is None
     assert repr(status.extra) == repr(values)
     assert status.dhw_temperature > 0 and status.tank_lower_temperature is not None
@@ -170,7 +181,7 @@ async def test_new_codes_and_absent_fields_are_what_they_are(
 ) -> None:
     new = {"errorCode": 799, "operationMode": 77, "dhwOperationSetting": 9, "compUse": 5}
     sim.faults.inject(ChangeFields(kind="responses", values=new, missing=["tankLowerTemperature"]))
-    status = await soon(device.get_status())
+    status = await within_limit(device.get_status())
     assert (status.error_code, status.operation_mode) == (799, 77)
     assert (status.dhw_operation_setting, status.comp_use) == (9, 5)
     assert status.tank_lower_temperature is None and status.extra == {}
@@ -183,8 +194,8 @@ async def test_without_its_core_a_status_is_refused_and_reading_goes_on(
     async with watching(device) as watcher:
         sim.faults.inject(ChangeFields(kind="responses", values={"dhwTemperature": value}))
         with pytest.raises(ProtocolError, match="dhwTemperature"):
-            await soon(device.get_status())
-        await eventually(lambda: device.health.bad_messages >= 2)
+            await within_limit(device.get_status())
+        await wait_until(lambda: device.health.bad_messages >= 2)
         sim.faults.clear()
         await watcher.next(2)
 
@@ -196,7 +207,7 @@ async def test_no_garbage_ends_the_reading(
     async with watching(device) as watcher:
         sim.faults.inject(InjectMessage(garbage=garbage))
         if garbage != "null":  # a message like others, that says nothing
-            await eventually(lambda: device.health.bad_messages == 1)
+            await wait_until(lambda: device.health.bad_messages == 1)
         await watcher.next(2)
     assert sim.counters.connects == 1
 
@@ -217,10 +228,10 @@ async def test_a_callback_that_raises_is_logged_with_its_traceback_and_called_ag
     line.set_status_callback(fail)
     async with watching(device) as watcher:
         monitoring = asyncio.ensure_future(line.start_monitoring(polling_interval=0.05))
-        await eventually(lambda: len(called) >= 3)
+        await wait_until(lambda: len(called) >= 3)
         await watcher.next(2)
         await line.stop_monitoring()
-        await soon(monitoring)
+        await within_limit(monitoring)
     errors = [one for one in caplog.records if one.levelname == "ERROR"]
     assert len(errors) == len(called)
     assert all("a callback's own fault" in str(one.exc_text or one.exc_info) for one in errors)
@@ -239,13 +250,13 @@ async def test_a_slow_callback_delays_nobody_and_gets_the_newest_not_a_backlog(
     line = await device.get_mqtt_connection()
     line.set_status_callback(wait)
     monitoring = asyncio.ensure_future(line.start_monitoring(polling_interval=3600))
-    await eventually(lambda: len(called) == 1)
+    await wait_until(lambda: len(called) == 1)
     async with watching(device) as watcher:
         await watcher.next(10)
         newest = device.last_status
         slow.set()
-        await eventually(lambda: len(called) >= 2)
+        await wait_until(lambda: len(called) >= 2)
         assert newest is not None and called[1] is not called[0]
         assert called[1] in (newest, device.last_status)
     await line.stop_monitoring()
-    await soon(monitoring)
+    await within_limit(monitoring)

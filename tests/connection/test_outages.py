@@ -22,7 +22,7 @@ from navien_nwp500 import (
     RequestTimeoutError,
     WebSocketError,
 )
-from navien_nwp500._connection import connection, transport
+from navien_nwp500._connection import connection, transport as transport_base
 from navien_nwp500._connection.transport import Transport
 from navien_nwp500.models import HealthState
 from navien_nwp500.protocol.commands import POWER_ON
@@ -42,17 +42,17 @@ from navien_nwp500.simulator.faults import (
     WrongClock,
 )
 from support.reliability_tools import (
+    FAST_RECONNECT,
     LIMIT,
-    QUICK,
-    SILENCE,
-    eventually,
-    health,
-    quick,
-    said,
-    soon,
+    SHORT_TIMEOUT,
+    count_log,
+    fast_config,
+    wait_for_state,
+    wait_until,
     watching,
+    within_limit,
 )
-from support.transports import Way, each_way
+from support.transports import each_transport
 
 DAY = 86400.0
 
@@ -83,37 +83,37 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 @pytest.fixture
 def watched_line(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep-alive as short as the SDK takes it."""
-    monkeypatch.setattr(transport, "KEEP_ALIVE", 2)  # the least of awscrt 0.20 over MQTT 5
-    monkeypatch.setattr(transport, "PING_TIMEOUT", 1.5)
+    monkeypatch.setattr(transport_base, "KEEP_ALIVE", 2)  # the least of awscrt 0.20 over MQTT 5
+    monkeypatch.setattr(transport_base, "PING_TIMEOUT", 1.5)
 
 
 # The socket is cut
 
 
-@each_way
+@each_transport
 async def test_after_a_cut_the_watcher_sees_a_gap_and_nothing_else(
     sim: Simulator, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with NaviLinkClient(quick(sim)) as client:
+    async with NaviLinkClient(fast_config(sim)) as client:
         device = (await client.get_devices())[0]
         async with watching(device) as watcher:
             for _ in range(3):
                 before = sim.counters.connects
                 sim.faults.inject(CutConnections())
-                await eventually(lambda: sim.counters.connects > before)
+                await wait_until(lambda: sim.counters.connects > before)
                 await watcher.next(2)
             assert len({id(status) for status in watcher.statuses}) == len(watcher.statuses)
         assert device.health.reconnects == 3
-    assert said(caplog, "connection to the cloud lost") == 3
-    assert said(caplog, "connection to the cloud is back") == 3
+    assert count_log(caplog, "Connection to the cloud lost") == 3
+    assert count_log(caplog, "Connection to the cloud restored") == 3
     assert sim.counters.most_connections == 1
 
 
-@each_way
+@each_transport
 async def test_after_a_cut_a_status_comes_at_once_though_the_next_poll_is_hours_away(
     sim: Simulator,
 ) -> None:
-    async with NaviLinkClient(quick(sim)) as client:
+    async with NaviLinkClient(fast_config(sim)) as client:
         device = (await client.get_devices())[0]
         async with watching(device, interval=6 * 3600) as watcher:
             sim.faults.inject(DropMessages(kind="pushes"))
@@ -125,18 +125,18 @@ async def test_after_a_cut_a_status_comes_at_once_though_the_next_poll_is_hours_
 async def test_who_was_busy_during_a_cut_gets_a_status_at_once_all_the_same(
     sim: Simulator,
 ) -> None:
-    async with NaviLinkClient(quick(sim)) as client:
+    async with NaviLinkClient(fast_config(sim)) as client:
         device = (await client.get_devices())[0]
         sim.faults.inject(DropMessages(kind="pushes"))
         statuses = device.watch(interval=6 * 3600)
-        before = await soon(statuses.__anext__())
+        before = await within_limit(statuses.__anext__())
         sim.faults.inject(CutConnections())
-        await eventually(lambda: device.health.reconnects == 1)
-        assert await soon(statuses.__anext__()) is not before
+        await wait_until(lambda: device.health.reconnects == 1)
+        assert await within_limit(statuses.__anext__()) is not before
         await statuses.aclose()
 
 
-@each_way
+@each_transport
 async def test_the_first_try_follows_a_cut_within_a_second(
     sim: Simulator, waits: list[float]
 ) -> None:
@@ -145,7 +145,7 @@ async def test_the_first_try_follows_a_cut_within_a_second(
         device = (await client.get_devices())[0]
         async with watching(device) as watcher:
             sim.faults.inject(CutConnections())
-            await eventually(lambda: sim.counters.connects == 2)
+            await wait_until(lambda: sim.counters.connects == 2)
             await watcher.next()
     assert waits[0] == 0.5 and len([one for one in waits if one]) == 1
 
@@ -154,28 +154,28 @@ async def test_the_first_try_follows_a_cut_within_a_second(
 
 
 def test_a_dead_line_is_noticed_within_45_s_as_shipped() -> None:
-    assert transport.KEEP_ALIVE + transport.PING_TIMEOUT <= 45
-    assert transport.KEEP_ALIVE >= 30  # the least AWS allows
+    assert transport_base.KEEP_ALIVE + transport_base.PING_TIMEOUT <= 45
+    assert transport_base.KEEP_ALIVE >= 30  # the least AWS allows
 
 
 @pytest.mark.usefixtures("watched_line")
-@each_way
+@each_transport
 async def test_a_half_open_line_is_noticed_by_its_keep_alive(sim: Simulator) -> None:
-    async with NaviLinkClient(quick(sim)) as client:
+    async with NaviLinkClient(fast_config(sim)) as client:
         device = (await client.get_devices())[0]
         async with watching(device, interval=3600) as watcher:
             sim.faults.inject(HalfOpen())
-            await health(device, HealthState.CONNECTING)
+            await wait_for_state(device, HealthState.CONNECTING)
             await watcher.next()
             assert sim.counters.connects == 2
 
 
 @pytest.mark.usefixtures("watched_line")
-@each_way
+@each_transport
 async def test_after_eight_hours_of_sleep_it_wakes_up_and_reconnects(
     sim: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with NaviLinkClient(quick(sim)) as client:
+    async with NaviLinkClient(fast_config(sim)) as client:
         device = (await client.get_devices())[0]
         async with watching(device, interval=3600) as watcher:
             sim.faults.inject(HalfOpen())
@@ -190,27 +190,27 @@ async def test_after_eight_hours_of_sleep_it_wakes_up_and_reconnects(
 # Connected but deaf
 
 
-@each_way
+@each_transport
 async def test_lost_subscriptions_are_made_again_on_the_same_connection(sim: Simulator) -> None:
-    async with NaviLinkClient(quick(sim, answer_timeout=SILENCE)) as client:
+    async with NaviLinkClient(fast_config(sim, answer_timeout=SHORT_TIMEOUT)) as client:
         device = (await client.get_devices())[0]
         async with watching(device) as watcher:
             subscribed = sim.counters.subscribes
             sim.faults.inject(DropSubscriptions())
-            await health(device, HealthState.UNRESPONSIVE)
+            await wait_for_state(device, HealthState.UNRESPONSIVE)
             await watcher.next(2)
             assert sim.counters.connects == 1
             assert sim.counters.subscribes == subscribed + 2
 
 
-@each_way
+@each_transport
 async def test_a_connection_that_stays_deaf_is_left_for_a_new_one(sim: Simulator) -> None:
-    async with NaviLinkClient(quick(sim, answer_timeout=SILENCE)) as client:
+    async with NaviLinkClient(fast_config(sim, answer_timeout=SHORT_TIMEOUT)) as client:
         device = (await client.get_devices())[0]
         async with watching(device) as watcher:
-            assert client._pool.first._link is not None
-            sim.faults.inject(DropMessages(client=client._pool.first._link.client_id))
-            await health(device, HealthState.UNRESPONSIVE)
+            assert client._pool.first._transport is not None
+            sim.faults.inject(DropMessages(client=client._pool.first._transport.client_id))
+            await wait_for_state(device, HealthState.UNRESPONSIVE)
             await watcher.next(2)
             assert sim.counters.connects == 2
             assert device.health.state is HealthState.ONLINE
@@ -223,23 +223,29 @@ async def test_a_connection_that_stays_deaf_is_left_for_a_new_one(sim: Simulator
     ("status", "handshakes"),
     [(503, {}), (None, {"awscrt-mqtt3": 1})],
 )
-@each_way
+@each_transport
 async def test_a_refusing_server_is_asked_as_the_backoff_says_and_memory_stays_flat(
-    sim: Simulator, waits: list[float], way: Way, status: int | None, handshakes: dict[Way, int]
+    sim: Simulator,
+    waits: list[float],
+    transport: str,
+    status: int | None,
+    handshakes: dict[str, int],
 ) -> None:
     """A try is two handshakes: refused ones may mean old keys, and MQTT 5 falls back.
 
     Only the SDK tells a refusal from a connection that was reset.
     """
-    tries, each = 12, handshakes.get(way, 2)
+    tries, each = 12, handshakes.get(transport, 2)
     fault = RefuseRequests(where="mqtt", status=status, times=tries * each)
-    async with NaviLinkClient(quick(sim, reconnect=ReconnectConfig(max_retries=None))) as client:
+    async with NaviLinkClient(
+        fast_config(sim, reconnect=ReconnectConfig(max_retries=None))
+    ) as client:
         device = (await client.get_devices())[0]
         await device.get_status()
         sim.faults.inject(fault)
         sim.faults.inject(CutConnections())
-        await eventually(lambda: client._pool.first.reconnects == 1)
-        await soon(device.get_status())
+        await wait_until(lambda: client._pool.first.reconnects == 1)
+        await within_limit(device.get_status())
         assert sim.counters.refusals["fault: refuse"] == tries * each
         assert sim.counters.passwords == 1
         gc.collect()
@@ -249,20 +255,20 @@ async def test_a_refusing_server_is_asked_as_the_backoff_says_and_memory_stays_f
     assert backoff == [0.5, 1, 2, 4, 8, 16, 32] + [60.0] * 6
 
 
-@each_way
+@each_transport
 async def test_links_that_are_over_are_not_kept_in_memory(sim: Simulator) -> None:
     def kept() -> int:
         gc.collect()
         return sum(issubclass(type(one), Transport) for one in gc.get_objects())
 
     for _ in range(3):
-        async with NaviLinkClient(quick(sim)) as client:
+        async with NaviLinkClient(fast_config(sim)) as client:
             device = (await client.get_devices())[0]
             async with watching(device) as watcher:
                 sim.faults.inject(CutConnections())
-                await eventually(lambda: device.health.reconnects == 1)
+                await wait_until(lambda: device.health.reconnects == 1)
                 await watcher.next(2)
-    await eventually(lambda: kept() == 0)
+    await wait_until(lambda: kept() == 0)
 
 
 # Keys and tokens
@@ -276,16 +282,16 @@ async def test_links_that_are_over_are_not_kept_in_memory(sim: Simulator) -> Non
         (RevokeCredentials(aws_keys=True, access_tokens=True, refresh_tokens=True), 1, 2),
     ],
 )
-@each_way
+@each_transport
 async def test_what_was_revoked_is_renewed_the_cheapest_way_the_password_last(
     sim: Simulator, revoked: RevokeCredentials, refreshes: int, passwords: int
 ) -> None:
-    async with NaviLinkClient(quick(sim)) as client:
+    async with NaviLinkClient(fast_config(sim)) as client:
         device = (await client.get_devices())[0]
         async with watching(device) as watcher:
             sim.faults.inject(revoked)
             sim.faults.inject(CutConnections())
-            await eventually(lambda: sim.counters.connects == 2)
+            await wait_until(lambda: sim.counters.connects == 2)
             await watcher.next()
         assert sim.counters.calls.get("/auth/refresh", 0) == refreshes
         assert sim.counters.passwords == passwords
@@ -312,11 +318,11 @@ async def test_a_call_that_fails_is_a_typed_error_and_not_repeated(
     sim: Simulator, fault: RestFault, expected: type[Exception], numbers: Any
 ) -> None:
     limit = 2.0 if expected is RequestTimeoutError else LIMIT
-    async with NaviLinkClient(quick(sim, rest_timeout=limit)) as client:
+    async with NaviLinkClient(fast_config(sim, rest_timeout=limit)) as client:
         device = (await client.get_devices())[0]
         sim.faults.rest["/device/info"] = fault
         with pytest.raises(expected) as caught:
-            await soon(device.get_info())
+            await within_limit(device.get_info())
         if numbers is not None:
             error: Any = caught.value
             assert (error.status_code, error.code, error.retry_after) == numbers
@@ -329,16 +335,16 @@ async def test_a_call_that_fails_is_a_typed_error_and_not_repeated(
 async def test_a_cloud_that_asks_for_a_pause_gets_it_and_no_password(
     sim: Simulator, waits: list[float]
 ) -> None:
-    async with NaviLinkClient(quick(sim)) as client:
+    async with NaviLinkClient(fast_config(sim)) as client:
         device = (await client.get_devices())[0]
         async with watching(device) as watcher:
             asked = RestFault(429, b"", {"Retry-After": "77"}, times=1)
             sim.faults.rest["/auth/session/refresh"] = asked
             sim.faults.inject(RevokeCredentials(aws_keys=True))
             sim.faults.inject(CutConnections())
-            await eventually(lambda: sim.counters.connects == 2)
+            await wait_until(lambda: sim.counters.connects == 2)
             await watcher.next()
-        assert [one for one in waits if one] == [QUICK.initial_delay / 4, 77.0]
+        assert [one for one in waits if one] == [FAST_RECONNECT.initial_delay / 4, 77.0]
         assert sim.counters.passwords == 1
         assert sim.counters.secured_sign_ins == 0
 
@@ -354,21 +360,21 @@ async def test_a_cloud_that_asks_for_a_pause_gets_it_and_no_password(
         ForbidTopics(topic="cmd/52/+/+/+/res/#", times=1),
     ],
 )
-@each_way
+@each_transport
 async def test_a_try_that_fails_at_the_door_is_healed_by_the_next(
     sim: Simulator, monkeypatch: pytest.MonkeyPatch, fault: Fault
 ) -> None:
-    async with NaviLinkClient(quick(sim)) as client:
+    async with NaviLinkClient(fast_config(sim)) as client:
         device = (await client.get_devices())[0]
         async with watching(device) as watcher:
-            monkeypatch.setattr(transport, "OPERATION_TIMEOUT", SILENCE)
-            monkeypatch.setattr(transport, "PING_TIMEOUT", SILENCE)
+            monkeypatch.setattr(transport_base, "OPERATION_TIMEOUT", SHORT_TIMEOUT)
+            monkeypatch.setattr(transport_base, "PING_TIMEOUT", SHORT_TIMEOUT)
             # awscrt 0.20 waits for a CONNACK over MQTT 5 as long as it is let.
-            monkeypatch.setattr(transport, "OPEN_TIMEOUT", 5.0)
+            monkeypatch.setattr(transport_base, "OPEN_TIMEOUT", 5.0)
             fault.times = 1
             sim.faults.inject(fault)
             sim.faults.inject(CutConnections())
-            await eventually(lambda: sim.counters.connects == 3)
+            await wait_until(lambda: sim.counters.connects == 3)
             await watcher.next(2)
         assert sim.counters.connects == 3
 
@@ -376,19 +382,19 @@ async def test_a_try_that_fails_at_the_door_is_healed_by_the_next(
 async def test_a_lost_suback_of_a_second_heater_is_loud_and_asked_for_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(transport, "OPERATION_TIMEOUT", SILENCE)
+    monkeypatch.setattr(transport_base, "OPERATION_TIMEOUT", SHORT_TIMEOUT)
     async with Simulator(speed=600, heaters=2) as sim:
-        async with NaviLinkClient(quick(sim)) as client:
+        async with NaviLinkClient(fast_config(sim)) as client:
             one, two = await client.get_devices()
             await one.get_status()
             sim.faults.inject(LoseReplies("suback"))
             line = await two.get_mqtt_connection()
             with pytest.raises(CommunicationError):
-                await soon(line.connect())
+                await within_limit(line.connect())
             subscribed = sim.counters.subscribes
             # Its answers come under the topic that the first heater of the home has shown to work.
-            assert (await soon(two.get_status())).device_connected == 2
-            await soon(line.connect())
+            assert (await within_limit(two.get_status())).device_connected == 2
+            await within_limit(line.connect())
             assert sim.counters.subscribes == subscribed + 1
 
 
@@ -396,21 +402,21 @@ async def test_a_write_is_sent_once_its_answer_can_be_heard(
     sim: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sim.faults.inject(LoseReplies("suback", times=None))
-    monkeypatch.setattr(transport, "OPERATION_TIMEOUT", 0.2)
-    async with NaviLinkClient(quick(sim)) as client:
+    monkeypatch.setattr(transport_base, "OPERATION_TIMEOUT", 0.2)
+    async with NaviLinkClient(fast_config(sim)) as client:
         device = (await client.get_devices())[0]
         with pytest.raises(CommunicationError):
-            await soon(device._mqtt.request(POWER_ON))
+            await within_limit(device._mqtt.request(POWER_ON))
     assert sim.counters.publishes == 0
 
 
-@each_way
+@each_transport
 async def test_a_rival_with_our_id_is_left_alone_with_it(sim: Simulator) -> None:
-    async with NaviLinkClient(quick(sim)) as client:
+    async with NaviLinkClient(fast_config(sim)) as client:
         device = (await client.get_devices())[0]
         async with watching(device) as watcher:
             sim.faults.inject(RivalClient())
-            await eventually(lambda: sim.counters.connects == 2)
+            await wait_until(lambda: sim.counters.connects == 2)
             await watcher.next(3)
         assert sim.counters.takeovers == 1
         assert sim.counters.connects == 2
@@ -419,29 +425,32 @@ async def test_a_rival_with_our_id_is_left_alone_with_it(sim: Simulator) -> None
 # Clocks
 
 
-@pytest.mark.parametrize(("seconds", "words"), [(3600.0, "behind"), (-3600.0, "ahead")])
-@each_way
+@pytest.mark.parametrize(("seconds", "direction"), [(3600.0, "behind"), (-3600.0, "ahead")])
+@each_transport
 async def test_a_wrong_clock_is_named_with_its_skew(
-    sim: Simulator, seconds: float, words: str
+    sim: Simulator, seconds: float, direction: str
 ) -> None:
     sim.faults.inject(WrongClock(seconds))
-    async with NaviLinkClient(quick(sim)) as client:
+    async with NaviLinkClient(fast_config(sim)) as client:
         device = (await client.get_devices())[0]
-        with pytest.raises(WebSocketError, match=rf"clock is (3[56]\d\d) s {words}; set the clock"):
-            await soon(device.get_status())
+        with pytest.raises(
+            WebSocketError,
+            match=rf"clock of this machine is (3[56]\d\d) s {direction}; set the clock",
+        ):
+            await within_limit(device.get_status())
 
 
 async def test_a_clock_gone_wrong_on_the_way_is_said_once_and_waited_for(
     sim: Simulator, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    async with NaviLinkClient(quick(sim)) as client:
+    async with NaviLinkClient(fast_config(sim)) as client:
         device = (await client.get_devices())[0]
         async with watching(device) as watcher:
             sim.faults.inject(WrongClock(DAY))
             sim.faults.inject(CutConnections())
-            await eventually(lambda: sim.counters.refused_handshakes >= 6)
-            assert said(caplog, "s behind; set the clock") == 1
+            await wait_until(lambda: sim.counters.refused_handshakes >= 6)
+            assert count_log(caplog, "s behind; set the clock") == 1
             sim.faults.clear()
             await watcher.next()
 
@@ -451,15 +460,15 @@ async def test_polls_follow_the_steady_clock_and_session_ids_never_repeat(
     sim: Simulator, monkeypatch: pytest.MonkeyPatch, jump: float
 ) -> None:
     """A clock that is set at every look: no wait may hang on two looks at it."""
-    async with NaviLinkClient(quick(sim)) as client:
+    async with NaviLinkClient(fast_config(sim)) as client:
         device = (await client.get_devices())[0]
         async with watching(device) as watcher:
             now, looks = time.time, itertools.count(1)
             monkeypatch.setattr(time, "time", lambda: now() + jump * next(looks))
-            before = client._pool.first._asking.last_session_id
+            before = client._pool.first._requests.last_session_id
             await watcher.next(4)
             monkeypatch.undo()
-            assert client._pool.first._asking.last_session_id >= before + 3
+            assert client._pool.first._requests.last_session_id >= before + 3
             zone = device.health.since.tzinfo, device.health.last_status
             assert zone[0] is not None and zone[1] is not None and zone[1].tzinfo is not None
             assert sim.counters.connects == 1

@@ -9,29 +9,29 @@ from dataclasses import replace
 import pytest
 
 from navien_nwp500 import NaviLinkClient, WebSocketError
+from navien_nwp500._connection.connection import Subscriber
 from navien_nwp500._connection.request_response import BURST, RATE, RateLimiter
 from navien_nwp500._connection.subscriptions import MAX_SUBSCRIPTIONS
-from navien_nwp500.models import HealthState
-from navien_nwp500.protocol.messages import Address, Message
+from navien_nwp500.protocol.messages import Address
 from navien_nwp500.simulator import Simulator
-from support.reliability_tools import eventually, quick, soon
+from support.reliability_tools import fast_config, wait_until, within_limit
 
 # Opened while the heaters are listed
 
 
 async def test_listing_opens_the_connection_and_the_first_use_joins_it(sim: Simulator) -> None:
-    async with NaviLinkClient(quick(sim)) as client:
+    async with NaviLinkClient(fast_config(sim)) as client:
         device = (await client.get_devices())[0]
-        await eventually(lambda: sim.counters.connects == 1)
-        await soon(device.get_status())
+        await wait_until(lambda: sim.counters.connects == 1)
+        await within_limit(device.get_status())
         assert sim.counters.connects == 1
 
 
 async def test_who_only_looks_or_signs_in_opens_nothing(sim: Simulator) -> None:
-    async with NaviLinkClient(quick(sim)) as client:
+    async with NaviLinkClient(fast_config(sim)) as client:
         await client.authenticate()
         await client.get_devices(connect=False)
-        assert client._pool.first._keeper is None
+        assert client._pool.first._runner is None
     assert sim.counters.handshakes == 0
 
 
@@ -41,7 +41,7 @@ async def test_an_early_try_that_fails_is_told_to_the_first_use_alone(sim: Simul
     ) as client:
         device = (await client.get_devices())[0]
         with pytest.raises(WebSocketError):
-            await soon(device.get_status())
+            await within_limit(device.get_status())
 
 
 async def test_a_failing_sign_in_is_asked_for_once_by_a_list(sim: Simulator) -> None:
@@ -49,63 +49,57 @@ async def test_a_failing_sign_in_is_asked_for_once_by_a_list(sim: Simulator) -> 
     from navien_nwp500.simulator.faults import RestFault
 
     sim.faults.rest["/user/sign-in"] = RestFault(503)
-    async with NaviLinkClient(quick(sim)) as client:
+    async with NaviLinkClient(fast_config(sim)) as client:
         with pytest.raises(APIError):
             await client.get_devices()
-        assert client._pool.first._keeper is None
+        assert client._pool.first._runner is None
     assert sim.counters.passwords == 1
 
 
 async def test_an_early_connection_nobody_used_is_not_sought_again(sim: Simulator) -> None:
-    async with NaviLinkClient(quick(sim)) as client:
+    async with NaviLinkClient(fast_config(sim)) as client:
         device = (await client.get_devices())[0]
         session = client._pool.first
-        await soon(session.wait_connected())
+        await within_limit(session.wait_connected())
         await sim._cloud.drop_connections()
-        assert session._keeper is not None
-        await soon(asyncio.wait({session._keeper}))
+        assert session._runner is not None
+        await within_limit(asyncio.wait({session._runner}))
         assert sim.counters.connects == 1
-        assert (await soon(device.get_status())).device_connected == 2
+        assert (await within_limit(device.get_status())).device_connected == 2
         assert sim.counters.connects == 2
 
 
 # The room on a connection
 
 
-class Someone:
-    """A line without a heater."""
-
-    def __init__(self, number: int, home: int = 1) -> None:
-        self.address = Address(f"{number:012x}", "1234", home)
-
-    def deliver(self, message: Message) -> None: ...
-
-    def link_changed(self, state: HealthState) -> None: ...
+def subscriber(number: int, home: int = 1) -> Subscriber:
+    address = Address(f"{number:012x}", "1234", home)
+    return Subscriber(address, lambda message: None, lambda: None, lambda: None)
 
 
 async def test_a_further_connection_is_for_those_who_find_no_room() -> None:
-    exchange = NaviLinkClient()._pool
-    lines = [Someone(number) for number in range(MAX_SUBSCRIPTIONS)]
-    placed = [exchange.attach(line) for line in lines]
-    assert [one is exchange.first for one in placed] == [True] * 49 + [False]
-    assert [exchange.attach(line) for line in lines] == placed
-    exchange.first.detach(lines[0])
-    assert exchange.attach(Someone(99, home=1)) is exchange.first
-    assert exchange.attach(Someone(100, home=2)) is placed[-1]
+    pool = NaviLinkClient()._pool
+    subscribers = [subscriber(number) for number in range(MAX_SUBSCRIPTIONS)]
+    connections = [pool.attach(one) for one in subscribers]
+    assert [one is pool.first for one in connections] == [True] * 49 + [False]
+    assert [pool.attach(one) for one in subscribers] == connections
+    pool.first.detach(subscribers[0])
+    assert pool.attach(subscriber(99, home=1)) is pool.first
+    assert pool.attach(subscriber(100, home=2)) is connections[-1]
 
 
 async def test_without_pushes_only_the_homes_count() -> None:
-    exchange = NaviLinkClient()._pool
+    pool = NaviLinkClient()._pool
     for _ in range(2):
-        exchange._permission.record_drop()
-    assert all(exchange.attach(Someone(one)) is exchange.first for one in range(200))
+        pool._permission.record_drop()
+    assert all(pool.attach(subscriber(one)) is pool.first for one in range(200))
 
 
 async def test_sixty_heaters_are_all_heard_on_two_connections() -> None:
     async with Simulator(speed=600, heaters=60) as sim:
-        async with NaviLinkClient(quick(sim)) as client:
+        async with NaviLinkClient(fast_config(sim)) as client:
             devices = await client.get_devices()
-            statuses = await soon(asyncio.gather(*(one.get_status() for one in devices)))
+            statuses = await within_limit(asyncio.gather(*(one.get_status() for one in devices)))
             assert len(statuses) == len({device.mac_address for device in devices}) == 60
             assert sim.counters.most_connections == 2
             assert sim.counters.violations == 0
@@ -117,10 +111,10 @@ async def test_sixty_heaters_are_all_heard_on_two_connections() -> None:
 
 async def test_a_hundred_and_fifty_requests_at_once_do_not_overrun_the_broker() -> None:
     async with Simulator(speed=600, heaters=30) as sim:
-        async with NaviLinkClient(quick(sim)) as client:
+        async with NaviLinkClient(fast_config(sim)) as client:
             devices = await client.get_devices()
             asked = [one.get_status() for one in devices for _ in range(5)]
-            assert len(await soon(asyncio.gather(*asked))) == 150
+            assert len(await within_limit(asyncio.gather(*asked))) == 150
         counters = sim.counters
         assert counters.publishes >= 150
         assert BURST <= counters.most_publishes <= 100
@@ -137,9 +131,9 @@ async def test_in_no_second_do_more_publishes_leave_than_aws_takes(
 
     monkeypatch.setattr(time, "monotonic", lambda: now)
     monkeypatch.setattr("navien_nwp500._connection.request_response.asyncio.sleep", wait)
-    pace = RateLimiter()
+    limiter = RateLimiter()
     for _ in range(500):
-        await pace.turn()
+        await limiter.acquire()
     left = [0.0] * (500 - len(waits)) + waits
     assert left == sorted(left) and left.count(0.0) >= BURST
     most = max(sum(start <= one < start + 1 for one in left) for start in left)
@@ -147,5 +141,5 @@ async def test_in_no_second_do_more_publishes_leave_than_aws_takes(
     now += 60.0
     waits.clear()
     for _ in range(BURST):
-        await pace.turn()
+        await limiter.acquire()
     assert waits == []

@@ -1,4 +1,4 @@
-"""Which message answers which request."""
+"""Tests of matching responses to requests, and of the duplicate filter."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ def message(mac: str | None = MAC, client: str = "me", session: str = KEY.sessio
     return Message("cmd/52/10001/20002/me/res", mac, client, session, {})
 
 
-async def test_an_answer_resolves_the_request_it_names_and_no_other() -> None:
-    answers = PendingRequests()
-    ours, other = answers.expect(KEY), answers.expect(KEY._replace(session_id="2"))
-    answers.resolve(message())
+async def test_a_response_completes_its_own_request_alone() -> None:
+    pending = PendingRequests()
+    ours, other = pending.add(KEY), pending.add(KEY._replace(session_id="2"))
+    pending.resolve(message())
     assert (await ours).session_id == KEY.session_id and not other.done()
 
 
-async def test_of_two_answers_in_one_turn_of_the_loop_the_first_counts() -> None:
-    answers = PendingRequests()
-    ours = answers.expect(KEY)
+async def test_the_first_of_two_responses_to_a_request_counts() -> None:
+    pending = PendingRequests()
+    ours = pending.add(KEY)
     first, second = message(), replace(message(), body={"later": True})
-    answers.resolve(first)
-    answers.resolve(second)
+    pending.resolve(first)
+    pending.resolve(second)
     assert await ours is first
 
 
@@ -50,45 +50,45 @@ async def test_of_two_answers_in_one_turn_of_the_loop_the_first_counts() -> None
         Message("cmd/52/x/res", MAC, "me", KEY.session_id, {}, binary_code=16777219),
     ],
 )
-async def test_a_message_that_differs_in_one_name_resolves_nothing(foreign: Message) -> None:
-    answers = PendingRequests()
-    ours = answers.expect(KEY)
-    answers.resolve(foreign)
+async def test_a_message_that_differs_in_one_id_completes_nothing(foreign: Message) -> None:
+    pending = PendingRequests()
+    ours = pending.add(KEY)
+    pending.resolve(foreign)
     assert not ours.done()
 
 
-async def test_a_binary_frame_answers_by_its_heater_and_code() -> None:
-    answers = PendingRequests()
+async def test_a_binary_response_is_matched_by_heater_and_code() -> None:
+    pending = PendingRequests()
     key = RequestKey(MAC, "", "16777219")
-    both = [answers.expect(key), answers.expect(key)]
-    answers.resolve(Message("cmd/52/x/res", MAC, "", "", {}, binary_code=16777219))
+    both = [pending.add(key), pending.add(key)]
+    pending.resolve(Message("cmd/52/x/res", MAC, "", "", {}, binary_code=16777219))
     assert [one.done() for one in both] == [True, True]
 
 
-async def test_what_is_forgotten_leaves_nothing_and_what_fails_fails_at_once() -> None:
-    answers = PendingRequests()
-    first, second = answers.expect(KEY), answers.expect(KEY)
-    assert len(answers) == 2
-    answers.fail(WebSocketError("the line dropped"))
+async def test_failed_requests_raise_at_once_and_removed_ones_leave_nothing() -> None:
+    pending = PendingRequests()
+    first, second = pending.add(KEY), pending.add(KEY)
+    assert len(pending) == 2
+    pending.fail(WebSocketError("the connection dropped"))
     with pytest.raises(WebSocketError):
         await first
     for one in (first, second):
-        answers.forget(KEY, one)
-    answers.resolve(message())
-    assert len(answers) == 0
+        pending.remove(KEY, one)
+    pending.resolve(message())
+    assert len(pending) == 0
 
 
-def test_a_message_is_repeated_when_it_came_lately() -> None:
-    repeats = DuplicateFilter()
+def test_a_duplicate_is_recognised_among_recent_messages() -> None:
+    duplicates = DuplicateFilter()
     frames = [Frame("cmd/52/x/res", str(number).encode()) for number in range(RECENT + 1)]
-    assert [repeats.seen(frame) for frame in (frames[0], frames[0])] == [False, True]
-    assert not any(repeats.seen(frame) for frame in frames[1:])
-    assert not repeats.seen(frames[0])
+    assert [duplicates.is_duplicate(frame) for frame in (frames[0], frames[0])] == [False, True]
+    assert not any(duplicates.is_duplicate(frame) for frame in frames[1:])
+    assert not duplicates.is_duplicate(frames[0])
 
 
-async def test_an_answer_that_came_first_is_not_undone_by_the_drop() -> None:
-    answers = PendingRequests()
-    ours = answers.expect(KEY)
-    answers.resolve(message())
-    answers.fail(WebSocketError("the line dropped"))
+async def test_a_response_that_came_before_the_drop_counts() -> None:
+    pending = PendingRequests()
+    ours = pending.add(KEY)
+    pending.resolve(message())
+    pending.fail(WebSocketError("the connection dropped"))
     assert await asyncio.wait_for(ours, 1) == message()

@@ -182,7 +182,7 @@ async def test_another_account_leaves_the_session_of_the_first_behind(
     await auth.call("POST", "/device/list", body=LIST)
     with pytest.raises(InvalidCredentialsError):
         await auth.sign_in("other@example.com", "a password")
-    assert auth._tokens is None and auth._keys is None and auth.user is None
+    assert auth._tokens is None and auth._aws_credentials is None and auth.user is None
     await auth.close()
 
 
@@ -232,12 +232,12 @@ async def test_a_refresh_lost_to_another_process_takes_its_tokens(
 async def test_writers_at_once_leave_one_whole_session(path: Path) -> None:
     program = (
         "import asyncio, sys; from dataclasses import replace; from pathlib import Path\n"
-        "from navien_nwp500._connection.credentials import AwsKeys, Tokens\n"
+        "from navien_nwp500._connection.credentials import AwsCredentials, Tokens\n"
         "from navien_nwp500._connection.session_file import SavedSession, SessionFile\n"
         "async def main(path, mark):\n"
         "    file = SessionFile(Path(path), 'u')\n"
         "    text = mark * 5000\n"
-        "    saved = SavedSession(Tokens(9e9, text, text), AwsKeys(9e9, text, text, text), 1)\n"
+        "    saved = SavedSession(Tokens(9e9, text, text), AwsCredentials(9e9, text, text, text), 1)\n"
         "    for _ in range(50):\n"
         "        await file.write('e', saved)\n"
         "        read = await file.read('e')\n"

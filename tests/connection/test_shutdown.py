@@ -29,8 +29,16 @@ from navien_nwp500.simulator.faults import (
     RefuseRequests,
 )
 from navien_nwp500.simulator.server.admin_api import AdminApi
-from support.reliability_tools import LIMIT, Watcher, eventually, quick, said, soon, watching
-from support.transports import each_way
+from support.reliability_tools import (
+    LIMIT,
+    Watcher,
+    count_log,
+    fast_config,
+    wait_until,
+    watching,
+    within_limit,
+)
+from support.transports import each_transport
 
 ROOT = Path(__file__).parents[2]
 
@@ -76,16 +84,16 @@ async def nothing_left(sim: Simulator) -> AsyncIterator[None]:
         return {id(one) for one in found if not one.done()}
 
     yield
-    await eventually(lambda: sim.counters.open_connections == 0)
-    await eventually(lambda: ours() == [])
-    await eventually(lambda: len(pending()) < 40)  # the simulator's own are about 20
+    await wait_until(lambda: sim.counters.open_connections == 0)
+    await wait_until(lambda: ours() == [])
+    await wait_until(lambda: len(pending()) < 40)  # the simulator's own are about 20
     assert complaints == []
     loop.set_exception_handler(None)
 
 
 async def whole_life(sim: Simulator) -> None:
     """All a client does, watching two ways."""
-    async with NaviLinkClient(quick(sim)) as client:
+    async with NaviLinkClient(fast_config(sim)) as client:
         device = (await client.get_devices())[0]
         await device.get_features()
         await device.set_temperature(celsius=50)
@@ -98,7 +106,7 @@ async def whole_life(sim: Simulator) -> None:
         await line.start_monitoring(polling_interval=0.02)
 
 
-@each_way
+@each_transport
 async def test_cancelling_a_client_at_any_await_leaves_nothing(sim: Simulator) -> None:
     async with nothing_left(sim):
         number, reached = 0, True
@@ -119,30 +127,30 @@ async def cancelled_at(number: int, life: Coroutine[Any, Any, None]) -> bool:
     return reached
 
 
-@each_way
+@each_transport
 async def test_closing_at_any_await_of_the_keeper_leaves_nothing(
     sim: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The keeper is the task that connects, reads and seeks; a cut makes it do all three."""
-    keep = Connection._keep
+    run = Connection._run
     reached = asyncio.Event()
     number = 0
 
-    async def stepping(session: Connection) -> None:
-        await at_step(keep(session), number, reached.set)
+    async def stepping(connection: Connection) -> None:
+        await at_step(run(connection), number, reached.set)
 
-    monkeypatch.setattr(Connection, "_keep", stepping)
+    monkeypatch.setattr(Connection, "_run", stepping)
 
     async def life() -> None:
-        async with NaviLinkClient(quick(sim)) as client:
+        async with NaviLinkClient(fast_config(sim)) as client:
             device = (await client.get_devices())[0]
             watcher = Watcher(device, 0.02)
             waiting = [asyncio.ensure_future(one) for one in (reached.wait(), watcher.next(2))]
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             if not reached.is_set():
                 sim.faults.inject(CutConnections())
-                await soon(reached.wait())
-            await soon(client.close())
+                await within_limit(reached.wait())
+            await within_limit(client.close())
             for one in waiting:
                 one.cancel()
             await asyncio.gather(*waiting, return_exceptions=True)
@@ -155,25 +163,25 @@ async def test_closing_at_any_await_of_the_keeper_leaves_nothing(
             number += 1
 
 
-@each_way
+@each_transport
 async def test_closing_ends_those_who_watch_at_once(sim: Simulator) -> None:
-    async with NaviLinkClient(quick(sim)) as client:
+    async with NaviLinkClient(fast_config(sim)) as client:
         device = (await client.get_devices())[0]
         async with watching(device, interval=3600) as watcher:
             await client.close()
             with pytest.raises(MQTTError):
-                await soon(watcher.next())
+                await within_limit(watcher.next())
 
 
-@each_way
+@each_transport
 async def test_closing_ends_a_connect_that_has_hardly_begun(sim: Simulator) -> None:
-    async with NaviLinkClient(quick(sim)) as client:
+    async with NaviLinkClient(fast_config(sim)) as client:
         await client.get_devices()
         connecting = asyncio.ensure_future(client._pool.first.connect())
         await asyncio.sleep(0)
         await client.close()
         with pytest.raises(MQTTError):
-            await soon(connecting)
+            await within_limit(connecting)
 
 
 async def test_an_error_that_comes_with_a_cancellation_is_not_complained_of(sim: Simulator) -> None:
@@ -188,48 +196,48 @@ async def test_an_error_that_comes_with_a_cancellation_is_not_complained_of(sim:
         del future, waiting
 
 
-@each_way
+@each_transport
 async def test_closing_ends_a_connect_under_way(sim: Simulator) -> None:
     async with nothing_left(sim):
-        client = NaviLinkClient(quick(sim))
+        client = NaviLinkClient(fast_config(sim))
         device = (await client.get_devices())[0]
         sim.faults.inject(RefuseRequests(where="mqtt", unanswered=True))
         asking = asyncio.ensure_future(device.get_status())
-        await eventually(lambda: bool(device._mqtt._connection._changed.waiting))  # noqa: F821
-        await soon(client.close())
+        await wait_until(lambda: bool(device._mqtt._connection._changed.waiting))  # noqa: F821
+        await within_limit(client.close())
         with pytest.raises(MQTTError):
-            await soon(asking)
+            await within_limit(asking)
         sim.faults.clear()
         del client, device, asking
 
 
 async def test_closing_ends_a_request_under_way(sim: Simulator) -> None:
     async with nothing_left(sim):
-        client = NaviLinkClient(quick(sim, answer_timeout=3600))
+        client = NaviLinkClient(fast_config(sim, answer_timeout=3600))
         device = (await client.get_devices())[0]
         await device.get_status()
         sim.faults.inject(DropMessages())
         sent = sim.counters.publishes
         asking = asyncio.ensure_future(device.get_status())
-        await eventually(lambda: sim.counters.publishes > sent)
-        await soon(client.close())
-        with pytest.raises(WebSocketError, match="the session ended"):
-            await soon(asking)
+        await wait_until(lambda: sim.counters.publishes > sent)
+        await within_limit(client.close())
+        with pytest.raises(WebSocketError, match="the connection ended"):
+            await within_limit(asking)
         sim.faults.clear()
         del client, device, asking
 
 
 async def test_a_closed_client_opens_nothing_again(sim: Simulator) -> None:
     async with nothing_left(sim):
-        client = NaviLinkClient(quick(sim))
+        client = NaviLinkClient(fast_config(sim))
         device = (await client.get_devices())[0]
         await device.get_status()
         await client.close()
         calls = (sim.counters.handshakes, sim.counters.sign_ins)
         with pytest.raises(MQTTError, match="the client is closed"):
-            await soon(device.get_status())
+            await within_limit(device.get_status())
         with pytest.raises(CommunicationError, match="the client is closed"):
-            await soon(client.get_devices(connect=False))
+            await within_limit(client.get_devices(connect=False))
         with pytest.raises(CommunicationError, match="the client is closed"):
             async for _ in device.watch(interval=1):
                 raise AssertionError("a reading of a closed client")
@@ -247,7 +255,7 @@ async def test_a_disk_in_trouble_is_said_once_and_caught_up_while_the_watch_goes
     sim: Simulator, tmp_path: Path, caplog: pytest.LogCaptureFixture, trouble: str
 ) -> None:
     path, aside = tmp_path / "tank.csv", tmp_path / "aside.csv"
-    async with NaviLinkClient(quick(sim)) as client:
+    async with NaviLinkClient(fast_config(sim)) as client:
         device = (await client.get_devices())[0]
         recorder = BufferedCsvRecorder(path)
         async with watching(device) as watcher:
@@ -262,7 +270,7 @@ async def test_a_disk_in_trouble_is_said_once_and_caught_up_while_the_watch_goes
                 for status in await watcher.next(5):
                     recorder.write(status, datetime.now(timezone.utc))
                 if trouble != "moved":
-                    assert said(caplog, "cannot write the recording") == 1
+                    assert count_log(caplog, "cannot write the recording") == 1
                     path.unlink() if trouble == "full" else path.rmdir()
                     aside.rename(path)
                 for status in await watcher.next(2):
@@ -270,7 +278,7 @@ async def test_a_disk_in_trouble_is_said_once_and_caught_up_while_the_watch_goes
     assert recorder.lost == 0
     written = sum(len(file.read_text().splitlines()) - 1 for file in tmp_path.glob("*.csv"))
     assert written == 8
-    assert said(caplog, "is written again") == (trouble != "moved")
+    assert count_log(caplog, "is written again") == (trouble != "moved")
 
 
 # The document
@@ -278,7 +286,7 @@ async def test_a_disk_in_trouble_is_said_once_and_caught_up_while_the_watch_goes
 
 def test_every_test_the_document_names_exists() -> None:
     text = (ROOT / "docs" / "RELIABILITY.md").read_text("utf-8")
-    named = set(re.findall(r"`(test_\w+\.py)::(test_\w+)`", text))
+    named = set(re.findall(r"`([\w/]*test_\w+\.py)::(test_\w+)`", text))
     assert len(named) > 40
     for file, name in sorted(named):
         source = (ROOT / "tests" / file).read_text("utf-8")

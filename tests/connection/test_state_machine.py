@@ -37,7 +37,7 @@ from navien_nwp500.simulator.faults import (
     RevokeCredentials,
     RivalClient,
 )
-from support.transports import WAYS, Way, WayedSimulator
+from support.transports import TRANSPORTS, TransportSimulator
 
 #: Every wait ends, a failed one loudly. The SDK alone may need 15 s to give a packet up.
 LIMIT = 60.0
@@ -100,10 +100,12 @@ class Household(RuleBasedStateMachine):
     def do(self, coroutine: Coroutine[Any, Any, T]) -> T:
         return self.loop.run_until_complete(asyncio.wait_for(coroutine, LIMIT))
 
-    @initialize(way=st.sampled_from(sorted(WAYS)))
-    def move_in(self, way: Way) -> None:
+    @initialize(transport=st.sampled_from(sorted(TRANSPORTS)))
+    def move_in(self, transport: str) -> None:
         async def start() -> None:
-            self.sim = await WayedSimulator(way, speed=600, control_interval=0).__aenter__()
+            self.sim = await TransportSimulator(
+                transport, speed=600, control_interval=0
+            ).__aenter__()
             self.record_writes()
             await self.open_client()
             await self.device.get_status()

@@ -14,10 +14,12 @@ from typing import Any, Iterable, Sequence
 
 import pytest
 
+import navien_nwp500.client
 from navien_nwp500 import ConfigurationError, NaviLinkClient, RequestTimeoutError, WebSocketError
-from navien_nwp500._connection import aiomqtt_websocket, connector, transport
+from navien_nwp500._connection import aiomqtt_websocket, transport as transport_base
 from navien_nwp500._connection.credentials import AwsCredentials
 from navien_nwp500._connection.transport import HandshakeRefusedError, Transport
+from navien_nwp500.client import choose_transports
 from navien_nwp500.protocol.messages import Frame
 from navien_nwp500.simulator import Simulator
 from navien_nwp500.simulator.cloud import mqtt_packets
@@ -33,14 +35,14 @@ from navien_nwp500.simulator.faults import (
     RevokeCredentials,
 )
 from support.programs import start_program
-from support.reliability_tools import eventually, quick, said, soon
-from support.transports import WAYS, Way, each_way
+from support.reliability_tools import count_log, fast_config, wait_until, within_limit
+from support.transports import TRANSPORTS, each_transport
 
 HEATER = "cmd/52/navilink-0123456789ab"
 
 
-async def opened(sim: Simulator, way: Way, **keys: str) -> Transport:
-    """A link of this way, past the session."""
+async def opened(sim: Simulator, transport: str, **keys: str) -> Transport:
+    """A link of this transport, past the session."""
     issued = sim._cloud.book.issue_keys(sim.account)
     signing = AwsCredentials(
         expires_at=issued.expires_at,
@@ -48,40 +50,41 @@ async def opened(sim: Simulator, way: Way, **keys: str) -> Transport:
         secret_key=keys.get("secret_key", issued.secret_key),
         session_token=keys.get("session_token", issued.session_token),
     )
-    kind = connector._links(WAYS[way]["transport"])[WAYS[way]["mqtt_protocol"]]
+    chosen = TRANSPORTS[transport]
+    kind = choose_transports(chosen["transport"])[chosen["mqtt_protocol"]]
     return await kind.open(sim._cloud.websocket_url, signing, sim._cloud.ca_file.read_bytes())
 
 
 def links() -> list[Transport]:
     """Every link that is not over; who keeps one keeps the collector from closing it."""
-    return [one for one in gc.get_objects() if issubclass(type(one), Transport) and one.up]
+    return [one for one in gc.get_objects() if issubclass(type(one), Transport) and one.connected]
 
 
 # What a link promises
 
 
-@each_way
-async def test_what_is_published_comes_back_byte_for_byte(sim: Simulator, way: Way) -> None:
-    one = await opened(sim, way)
+@each_transport
+async def test_what_is_published_comes_back_byte_for_byte(sim: Simulator, transport: str) -> None:
+    one = await opened(sim, transport)
     await one.subscribe(f"{HEATER}/{one.client_id}/res/#")
     for topic in ("res", "res/did"):
         frame = Frame(f"{HEATER}/{one.client_id}/{topic}", bytes(range(256)) * 400)
         await one.publish(frame)
-        assert await soon(one.receive()) == frame
-    assert one.up
+        assert await within_limit(one.receive()) == frame
+    assert one.connected
     await one.close()
-    assert not one.up and await soon(one.receive()) is None
+    assert not one.connected and await within_limit(one.receive()) is None
     await one.close()
-    await eventually(lambda: sim.counters.open_connections == 0)
+    await wait_until(lambda: sim.counters.open_connections == 0)
 
 
-@each_way
+@each_transport
 @pytest.mark.parametrize("wrong", ["secret_key", "session_token"])
 async def test_keys_that_are_not_let_in_are_an_error_of_their_own(
-    sim: Simulator, way: Way, wrong: str
+    sim: Simulator, transport: str, wrong: str
 ) -> None:
     with pytest.raises(HandshakeRefusedError):
-        await soon(opened(sim, way, **{wrong: "x" * 40}))
+        await within_limit(opened(sim, transport, **{wrong: "x" * 40}))
 
 
 @dataclass
@@ -101,17 +104,17 @@ class Watched(PacketFault):
         self.said: list[str] = []
 
 
-@each_way
-async def test_the_order_of_tasks_is_the_order_on_the_wire(sim: Simulator, way: Way) -> None:
+@each_transport
+async def test_the_order_of_tasks_is_the_order_on_the_wire(sim: Simulator, transport: str) -> None:
     watched = Watched()
     sim.faults.inject(watched)
-    one = await opened(sim, way)
+    one = await opened(sim, transport)
     topics = [f"{HEATER}/{number}/res" for number in range(8)]
     asking: list[Any] = [
         one.subscribe(topic) if number % 4 else one.publish(Frame(topic, b"{}"))
         for number, topic in enumerate(topics)
     ]
-    await soon(asyncio.gather(*asking))
+    await within_limit(asyncio.gather(*asking))
     assert watched.said == topics
     await one.close()
 
@@ -128,65 +131,69 @@ class Refused(PacketFault):
         return (packet._replace(raw=packet.raw[:-1] + b"\x80"),)
 
 
-@each_way
+@each_transport
 async def test_a_subscription_the_broker_does_not_grant_is_an_error(
-    sim: Simulator, way: Way
+    sim: Simulator, transport: str
 ) -> None:
     sim.faults.inject(Refused())
-    one = await opened(sim, way)
+    one = await opened(sim, transport)
     with pytest.raises(WebSocketError, match="subscribing"):
-        await soon(one.subscribe(f"{HEATER}/#"))
+        await within_limit(one.subscribe(f"{HEATER}/#"))
     await one.close()
 
 
 @pytest.mark.navilink(frozen=True)  # what a heater pushes would come before the end of the line
-@each_way
+@each_transport
 async def test_every_wait_ends_by_its_limit_or_with_the_line(
-    sim: Simulator, way: Way, monkeypatch: pytest.MonkeyPatch
+    sim: Simulator, transport: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sim.faults.inject(LoseReplies("suback", times=2))
-    one = await opened(sim, way)
+    one = await opened(sim, transport)
     with monkeypatch.context() as patch:
-        patch.setattr(transport, "OPERATION_TIMEOUT", 0.1)
+        patch.setattr(transport_base, "OPERATION_TIMEOUT", 0.1)
         with pytest.raises(RequestTimeoutError):
-            await soon(one.subscribe(f"{HEATER}/#"))
+            await within_limit(one.subscribe(f"{HEATER}/#"))
     subscribing = asyncio.ensure_future(one.subscribe(f"{HEATER}/#"))
-    await eventually(lambda: sim.counters.subscribes == 2)
+    await wait_until(lambda: sim.counters.subscribes == 2)
     sim.faults.inject(CutConnections())
     with pytest.raises(WebSocketError, match="subscribing"):
-        await soon(subscribing)
-    while await soon(one.receive()) is not None:
+        await within_limit(subscribing)
+    while await within_limit(one.receive()) is not None:
         pass  # what the heater said before the cut
     for late in (one.subscribe(f"{HEATER}/#"), one.publish(Frame(f"{HEATER}/st", b"{}"))):
         with pytest.raises(WebSocketError, match="nothing was sent"):
-            await soon(late)
+            await within_limit(late)
 
 
-@each_way
-async def test_a_try_given_up_that_succeeds_later_is_hung_up(sim: Simulator, way: Way) -> None:
+@each_transport
+async def test_a_try_given_up_that_succeeds_later_is_hung_up(
+    sim: Simulator, transport: str
+) -> None:
     sim.faults.inject(HalfOpen(new=True))
-    opening = asyncio.ensure_future(opened(sim, way))
-    await eventually(lambda: sim.counters.open_connections == 1)
+    opening = asyncio.ensure_future(opened(sim, transport))
+    await wait_until(lambda: sim.counters.open_connections == 1)
     kept = links()
     opening.cancel()
     with pytest.raises(asyncio.CancelledError):
         await opening
     sim.faults.clear()
-    await eventually(lambda: sim.counters.open_connections == 0)
+    await wait_until(lambda: sim.counters.open_connections == 0)
     assert len(kept) == 1
 
 
-@each_way
-async def test_closing_while_subscriptions_are_made_hangs_up(sim: Simulator, way: Way) -> None:
+@each_transport
+async def test_closing_while_subscriptions_are_made_hangs_up(
+    sim: Simulator, transport: str
+) -> None:
     sim.faults.inject(LoseReplies("suback", times=None))
-    async with NaviLinkClient(quick(sim)) as client:
+    async with NaviLinkClient(fast_config(sim)) as client:
         device = (await client.get_devices())[0]
         asking = asyncio.ensure_future(device.get_status())
-        await eventually(lambda: sim.counters.subscribes >= 1)
+        await wait_until(lambda: sim.counters.subscribes >= 1)
         kept = links()
     await asyncio.wait({asking})
     assert isinstance(asking.exception(), Exception)
-    await eventually(lambda: sim.counters.open_connections == 0)
+    await wait_until(lambda: sim.counters.open_connections == 0)
     assert len(kept) == 1
 
 
@@ -198,7 +205,7 @@ async def test_a_server_that_says_nothing_keeps_no_thread_and_no_socket(
     monkeypatch.setattr(ssl.SSLSocket, "settimeout", lambda one, it: limit(one, it and 60.0))
     refuse = sim.faults.inject(RefuseRequests(where="mqtt", unanswered=True, times=1))
     opening = asyncio.ensure_future(opened(sim, "pure"))
-    await eventually(lambda: refuse.times == 0)
+    await wait_until(lambda: refuse.times == 0)
     opening.cancel()
     with pytest.raises(asyncio.CancelledError):
         await opening
@@ -206,7 +213,7 @@ async def test_a_server_that_says_nothing_keeps_no_thread_and_no_socket(
     def left() -> list[str]:
         return [task.get_name() for task in asyncio.all_tasks() if "navilink" in task.get_name()]
 
-    await eventually(lambda: not left())
+    await wait_until(lambda: not left())
     stacks = sys._current_frames()
     for thread in threading.enumerate():
         frame = stacks.get(thread.ident or 0)
@@ -220,12 +227,12 @@ async def test_what_the_libraries_call_an_error_is_a_detail_here(
     sim: Simulator, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A lost line is sought, and that is said by the session; paho calls it an error."""
-    async with NaviLinkClient(quick(sim, transport="pure")) as client:
+    async with NaviLinkClient(fast_config(sim, transport="pure")) as client:
         device = (await client.get_devices())[0]
         for lost in (1, 2, 3):
-            await soon(device.get_status())
+            await within_limit(device.get_status())
             sim.faults.inject(CutConnections())
-            await eventually(lambda: device.health.reconnects == lost)
+            await wait_until(lambda: device.health.reconnects == lost)
     library = aiomqtt_websocket._LIBRARY
     with caplog.at_level("DEBUG", library.name):
         library.error("failed to receive on socket: %s", "EOF")
@@ -238,49 +245,49 @@ async def test_what_the_libraries_call_an_error_is_a_detail_here(
 # MQTT 5
 
 
-@pytest.mark.parametrize("transport", ["awscrt", "pure"])
+@pytest.mark.parametrize("library", ["awscrt", "pure"])
 async def test_mqtt_5_falls_back_to_3_1_1_and_says_so_once(
     sim: Simulator,
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
-    transport: str,
+    library: str,
 ) -> None:
     # aiomqtt waits for the answer to its CONNECT also when the connection is gone.
-    monkeypatch.setattr(transport, "PING_TIMEOUT", 0.5)
+    monkeypatch.setattr(transport_base, "PING_TIMEOUT", 0.5)
     sim.faults.inject(NoMqtt5())
-    config = quick(sim, mqtt_protocol="MQTT5", transport=transport)
+    config = fast_config(sim, mqtt_protocol="MQTT5", transport=library)
     async with NaviLinkClient(config) as client:
         device = (await client.get_devices())[0]
         assert (await device.get_status()).device_connected == 2
         assert levels(sim) == [4]
         for lost in (1, 2):
             sim.faults.inject(CutConnections())
-            await eventually(lambda: device.health.reconnects == lost)
+            await wait_until(lambda: device.health.reconnects == lost)
         assert levels(sim) == [4]
-    assert said(caplog, "MQTT 5 cannot connect; MQTT 3.1.1 is used from now on") == 1
+    assert count_log(caplog, "MQTT 5 cannot connect; using MQTT 3.1.1 from now on") == 1
     assert sim.counters.violations == 1
 
 
-@pytest.mark.parametrize("transport", ["awscrt", "pure"])
+@pytest.mark.parametrize("library", ["awscrt", "pure"])
 async def test_what_mqtt_5_is_not_to_blame_for_makes_nobody_fall_back(
-    sim: Simulator, caplog: pytest.LogCaptureFixture, transport: str
+    sim: Simulator, caplog: pytest.LogCaptureFixture, library: str
 ) -> None:
-    config = quick(sim, mqtt_protocol="MQTT5", transport=transport)
+    config = fast_config(sim, mqtt_protocol="MQTT5", transport=library)
     async with NaviLinkClient(config) as client:
         device = (await client.get_devices())[0]
         assert (await device.get_status()).device_connected == 2
         sim.faults.inject(RevokeCredentials(aws_keys=True))
         sim.faults.inject(CutConnections())
-        await eventually(lambda: device.health.reconnects == 1)
+        await wait_until(lambda: device.health.reconnects == 1)
         assert sim.counters.refused_handshakes == 1
         refuse = sim.faults.inject(
-            RefuseRequests(where="mqtt", times=2 if transport == "awscrt" else 4)
+            RefuseRequests(where="mqtt", times=2 if library == "awscrt" else 4)
         )
         sim.faults.inject(CutConnections())
-        await eventually(lambda: device.health.reconnects == 2)
+        await wait_until(lambda: device.health.reconnects == 2)
         assert refuse.times == 0
         assert levels(sim) == [5]
-    assert said(caplog, "MQTT 5") == 0
+    assert count_log(caplog, "MQTT 5") == 0
 
 
 def levels(sim: Simulator) -> list[int]:
@@ -292,38 +299,38 @@ def levels(sim: Simulator) -> list[int]:
 
 
 @pytest.mark.parametrize(
-    ("transport", "absent", "expected"),
+    ("library", "absent", "expected"),
     [
         ("auto", (), "AwsIotMqtt3"),
         ("auto", ("aiomqtt", "botocore"), "AwsIotMqtt3"),
         ("auto", ("awscrt",), "PureMqtt3"),
         ("pure", (), "PureMqtt3"),
         ("awscrt", (), "AwsIotMqtt3"),
-        ("auto", ("awscrt", "botocore"), "pip install 'navien-nwp500[pure]'"),
-        ("pure", ("aiomqtt",), "pip install 'navien-nwp500[pure]'"),
+        ("auto", ("awscrt", "botocore"), "install the extra 'pure'"),
+        ("pure", ("aiomqtt",), "install the extra 'pure'"),
         ("awscrt", ("awscrt",), "pip install awsiotsdk"),
     ],
 )
 async def test_the_transport_is_what_is_wanted_and_installed(
     sim: Simulator,
     monkeypatch: pytest.MonkeyPatch,
-    transport: str,
+    library: str,
     absent: Sequence[str],
     expected: str,
 ) -> None:
-    find_spec = connector.find_spec
+    find_spec = navien_nwp500.client.find_spec
     monkeypatch.setattr(
-        connector, "find_spec", lambda name: None if name in absent else find_spec(name)
+        navien_nwp500.client, "find_spec", lambda name: None if name in absent else find_spec(name)
     )
-    async with NaviLinkClient(quick(sim, transport=transport)) as client:
+    async with NaviLinkClient(fast_config(sim, transport=library)) as client:
         device = (await client.get_devices())[0]
-        if "pip" in expected:
+        if "install" in expected:
             with pytest.raises(ConfigurationError) as caught:
                 await device.get_status()
             assert expected in str(caught.value)
         else:
             await device.get_status()
-            assert type(client._pool.first._link._link).__name__ == expected
+            assert type(client._pool.first._transport._transport).__name__ == expected
 
 
 READS = """
@@ -344,7 +351,7 @@ async def main():
     async with NaviLinkClient(NaviLinkConfig.from_environment()) as client:
         device = (await client.get_devices())[0]
         connected = (await device.get_status()).device_connected
-        print(type(client._pool.first._link._link).__name__, connected)
+        print(type(client._pool.first._transport._transport).__name__, connected)
 
 asyncio.run(main())
 """

@@ -15,7 +15,7 @@ from pathlib import Path
 from navien_nwp500 import DeviceStatus, NaviLinkClient, NaviLinkConfig
 from navien_nwp500.simulator import Simulator
 from support.programs import start_program
-from support.transports import WAYS, each_way
+from support.transports import TRANSPORTS, each_transport
 
 HERE = Path(__file__).parent
 PACKAGE = HERE.parent / "navien_nwp500"
@@ -65,11 +65,14 @@ for name, one in logging.root.manager.loggerDict.items():
 """
 
 
-@each_way
+@each_transport
 async def test_no_call_blocks_the_loop_in_a_whole_life(
-    way: str, sim: Simulator, tmp_path: Path
+    transport: str, sim: Simulator, tmp_path: Path
 ) -> None:
-    path, words = [str(HERE.parent), *sys.path], [str(tmp_path / "s.json"), json.dumps(WAYS[way])]
+    path, words = [str(HERE.parent), *sys.path], [
+        str(tmp_path / "s.json"),
+        json.dumps(TRANSPORTS[transport]),
+    ]
     process = await start_program(
         *(sys.executable, "-W", "error", str(HERE / "whole_life.py"), *words),
         env={**os.environ, **sim.environment, "PYTHONPATH": os.pathsep.join(path)},
@@ -81,9 +84,9 @@ async def test_no_call_blocks_the_loop_in_a_whole_life(
     assert json.loads(out) == {}
 
 
-@each_way
+@each_transport
 async def test_callbacks_are_called_in_the_loop_that_waits_for_them(
-    way: str, client: NaviLinkClient
+    transport: str, client: NaviLinkClient
 ) -> None:
     loop, came = asyncio.get_running_loop(), asyncio.Event()
     heard: list[tuple[int, bool]] = []

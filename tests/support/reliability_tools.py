@@ -1,4 +1,4 @@
-"""What the tests of the promises stand on: a quick client, a watcher, waits that end."""
+"""Helpers of the reliability tests: a fast configuration, a watcher, and waits with a limit."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ from navien_nwp500.models import HealthState
 from navien_nwp500.simulator import Simulator
 
 LIMIT = 60.0
-#: For an answer that is not to come; those before and after it must come within it too.
-SILENCE = 1.0
-QUICK = ReconnectConfig(max_retries=None, initial_delay=0.05, max_delay=0.2)
+#: Seconds. Time limit of a response that must not arrive; those before and after it must keep it too.
+SHORT_TIMEOUT = 1.0
+FAST_RECONNECT = ReconnectConfig(max_retries=None, initial_delay=0.05, max_delay=0.2)
 T = TypeVar("T")
 
 
-def quick(sim: Simulator, **settings: Any) -> NaviLinkConfig:
-    """A client's settings for tests: it tries again at once, and waits for answers as long as we."""
-    short = {"reconnect": QUICK, "answer_timeout": LIMIT, "command_interval": 0.0}
+def fast_config(sim: Simulator, **settings: Any) -> NaviLinkConfig:
+    """Return settings with fast reconnects, no command spacing and a long response timeout."""
+    short = {"reconnect": FAST_RECONNECT, "answer_timeout": LIMIT, "command_interval": 0.0}
     return replace(sim.config, **{**short, **settings})
 
 
-async def soon(waiting: Awaitable[T]) -> T:
-    """The outcome, or a failure instead of a test that hangs."""
+async def within_limit(waiting: Awaitable[T]) -> T:
+    """Return the result, or fail after ``LIMIT`` instead of hanging."""
     return await asyncio.wait_for(waiting, LIMIT)
 
 
-async def eventually(condition: Callable[[], bool]) -> None:
-    """Return once it holds."""
+async def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait until the condition is true."""
     deadline = asyncio.get_running_loop().time() + LIMIT
     while not condition():
         assert asyncio.get_running_loop().time() < deadline
         await asyncio.sleep(0.002)
 
 
-async def health(device: NaviLinkDevice, state: HealthState) -> None:
-    """Return once the heater's line is in this state."""
+async def wait_for_state(device: NaviLinkDevice, state: HealthState) -> None:
+    """Wait until the health of the heater has this state."""
 
     async def wait() -> None:
         changes = device.watch_health()
@@ -48,11 +48,11 @@ async def health(device: NaviLinkDevice, state: HealthState) -> None:
                 break
         await changes.aclose()
 
-    await soon(wait())
+    await within_limit(wait())
 
 
 class Watcher:
-    """Somebody who watches a heater and keeps what comes."""
+    """A background watch of a heater that stores each status."""
 
     def __init__(self, device: NaviLinkDevice, interval: float) -> None:
         self.statuses: list[DeviceStatus] = []
@@ -60,7 +60,7 @@ class Watcher:
         self._task = asyncio.ensure_future(self._watch(device, interval))
 
     async def next(self, count: int = 1) -> list[DeviceStatus]:
-        """The next so many statuses; raises what ended the watch."""
+        """Return the next ``count`` statuses; raise the error that ended the watch."""
         start = len(self.statuses)
         while len(self.statuses) < start + count:
             self._more.clear()
@@ -75,6 +75,7 @@ class Watcher:
         return self.statuses[start : start + count]
 
     async def stop(self) -> None:
+        """Cancel the watch; an error that ended it is ignored."""
         await cancel_and_wait(self._task)
         if not self._task.cancelled():
             self._task.exception()
@@ -87,7 +88,7 @@ class Watcher:
 
 @asynccontextmanager
 async def watching(device: NaviLinkDevice, interval: float = 0.05) -> AsyncIterator[Watcher]:
-    """Watch a heater; entered once the first status has come."""
+    """Watch a heater; the block starts after the first status."""
     watcher = Watcher(device, interval)
     try:
         await watcher.next()
@@ -96,7 +97,7 @@ async def watching(device: NaviLinkDevice, interval: float = 0.05) -> AsyncItera
         await watcher.stop()
 
 
-def said(caplog: Any, words: str) -> int:
-    """How often our log said this, below DEBUG left out."""
+def count_log(caplog: Any, text: str) -> int:
+    """Count the log records of the library above DEBUG that contain ``text``."""
     records = [one for one in caplog.records if one.name.startswith("navien_nwp500")]
-    return sum(words in one.getMessage() for one in records if one.levelname != "DEBUG")
+    return sum(text in one.getMessage() for one in records if one.levelname != "DEBUG")

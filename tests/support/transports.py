@@ -1,4 +1,4 @@
-"""The ways to the broker: every transport and version there is, for the tests where it matters."""
+"""Run a test over every transport and MQTT version."""
 
 from __future__ import annotations
 
@@ -10,24 +10,22 @@ import pytest
 from navien_nwp500 import NaviLinkConfig
 from navien_nwp500.simulator import Simulator
 
-Way = str
-
-WAYS: Mapping[Way, Mapping[str, str]] = {
+TRANSPORTS: Mapping[str, Mapping[str, str]] = {
     "awscrt-mqtt3": {"transport": "awscrt", "mqtt_protocol": "MQTT3"},
     "awscrt-mqtt5": {"transport": "awscrt", "mqtt_protocol": "MQTT5"},
     "pure": {"transport": "pure", "mqtt_protocol": "MQTT3"},
 }
 
-each_way = pytest.mark.parametrize("way", WAYS)
+each_transport = pytest.mark.parametrize("transport", TRANSPORTS)
 
 
-class WayedSimulator(Simulator):
-    """A simulator whose clients come one way."""
+class TransportSimulator(Simulator):
+    """A simulator whose clients use one transport."""
 
-    def __init__(self, way: Way, **settings: Any) -> None:
+    def __init__(self, transport: str, **settings: Any) -> None:
         super().__init__(**settings)
-        self.way = way
+        self.transport = transport
 
     @property
     def config(self) -> NaviLinkConfig:
-        return replace(super().config, **WAYS[self.way])
+        return replace(super().config, **TRANSPORTS[self.transport])

@@ -40,7 +40,14 @@ from navien_nwp500.simulator.faults import (
 )
 from support.cli import LIMIT, run, start
 from support.home_assistant_schema import Display, complaints
-from support.reliability_tools import QUICK, SILENCE, eventually, quick, said, soon
+from support.reliability_tools import (
+    FAST_RECONNECT,
+    SHORT_TIMEOUT,
+    count_log,
+    fast_config,
+    wait_until,
+    within_limit,
+)
 
 MAC = "0123456789ab"
 STATE, AVAILABILITY = f"navien_nwp500/{MAC}/state", f"navien_nwp500/{MAC}/availability"
@@ -83,7 +90,7 @@ class Mosquitto:
     async def start(self) -> None:
         quiet = subprocess.DEVNULL
         self._process = subprocess.Popen(self._words, stdout=quiet, stderr=quiet)
-        await eventually(self._listens)
+        await wait_until(self._listens)
 
     def _listens(self) -> bool:
         assert self._process is not None and self._process.poll() is None, "mosquitto ended"
@@ -132,8 +139,8 @@ class HomeAssistant:
 
     async def until(self, condition: Callable[[Display], bool]) -> Display:
         """Return once the display shows it."""
-        await eventually(lambda: CONFIG in self.retained and STATE in self.retained)
-        await eventually(lambda: condition(self.display))
+        await wait_until(lambda: CONFIG in self.retained and STATE in self.retained)
+        await wait_until(lambda: condition(self.display))
         return self.display
 
     @property
@@ -167,16 +174,18 @@ async def bridging(
     patience: float = LIMIT,
     **settings: Any,
 ) -> AsyncIterator[asyncio.Task[None]]:
-    async with NaviLinkClient(quick(sim, answer_timeout=patience, **settings)) as client:
+    async with NaviLinkClient(fast_config(sim, answer_timeout=patience, **settings)) as client:
         followers = [
-            Follower(heater, interval, patience=patience, energy_interval=0.5, reconnect=QUICK)
+            Follower(
+                heater, interval, patience=patience, energy_interval=0.5, reconnect=FAST_RECONNECT
+            )
             for heater in await client.get_devices()
         ]
         bridge = MqttBridge(
             Broker("127.0.0.1", broker.port),
             followers,
             control=not client.config.read_only,
-            reconnect=QUICK,
+            reconnect=FAST_RECONNECT,
         )
         task = asyncio.ensure_future(bridge.run())
         try:
@@ -242,8 +251,8 @@ async def test_a_wish_refused_is_logged_and_the_truth_told_again(
         await home.until(lambda one: one.available and one.shown("total_wh") != "None")
         before = len(home.heard)
         await home.say(f"navien_nwp500/{MAC}/{word}/set", text)
-        await eventually(lambda: said(caplog, "was not done") == 1)
-        await eventually(lambda: STATE in [topic for topic, _ in home.heard[before:]])
+        await wait_until(lambda: count_log(caplog, "was not done") == 1)
+        await wait_until(lambda: STATE in [topic for topic, _ in home.heard[before:]])
         assert home.display.shown("water_heater", "temperature_state_template") == "60.5"
 
 
@@ -299,7 +308,7 @@ async def test_when_home_assistant_starts_everything_is_told_again(
             before = len(home.heard)
             await home.say("homeassistant/status", text)
             await home.say(f"navien_nwp500/{MAC}/power/set", "again")
-            await eventually(lambda: STATE in [topic for topic, _ in home.heard[before:]])
+            await wait_until(lambda: STATE in [topic for topic, _ in home.heard[before:]])
             told = [topic for topic, _ in home.heard[before:]]
             assert (CONFIG in told) is expected
 
@@ -307,7 +316,7 @@ async def test_when_home_assistant_starts_everything_is_told_again(
 async def test_an_unplugged_heater_becomes_unavailable_and_comes_back(
     sim: Simulator, broker: AnyBroker
 ) -> None:
-    async with home_assistant(broker) as home, bridging(sim, broker, patience=SILENCE):
+    async with home_assistant(broker) as home, bridging(sim, broker, patience=SHORT_TIMEOUT):
         await home.until(lambda one: one.available)
         await sim.unplug()
         await home.until(lambda one: not one.available)
@@ -319,24 +328,24 @@ async def test_an_unplugged_heater_becomes_unavailable_and_comes_back(
 async def test_a_heater_offline_from_the_start_is_no_reason_to_end(broker: AnyBroker) -> None:
     async with Simulator(speed=600, heaters=2) as sim:
         await sim.unplug(1)
-        async with home_assistant(broker) as home, bridging(sim, broker, patience=SILENCE):
+        async with home_assistant(broker) as home, bridging(sim, broker, patience=SHORT_TIMEOUT):
             await home.until(lambda one: one.available)
             other = "navien_nwp500/0123456789ac/availability"
-            await eventually(lambda: home.retained.get(other) == "offline")
+            await wait_until(lambda: home.retained.get(other) == "offline")
             await sim.plug_in(1)
-            await eventually(lambda: home.retained.get(other) == "online")
+            await wait_until(lambda: home.retained.get(other) == "online")
 
 
 async def test_a_cut_to_the_cloud_is_no_outage_and_a_long_one_is(
     sim: Simulator, broker: AnyBroker, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with home_assistant(broker) as home, bridging(sim, broker, patience=SILENCE):
+    async with home_assistant(broker) as home, bridging(sim, broker, patience=SHORT_TIMEOUT):
         await home.until(lambda one: one.available)
         before = len(home.heard)
         sim.faults.inject(CutConnections())
-        await eventually(lambda: said(caplog, "connection to the cloud is back") == 1)
+        await wait_until(lambda: count_log(caplog, "connection to the cloud is back") == 1)
         told = len(home.heard)
-        await eventually(lambda: STATE in [topic for topic, _ in home.heard[told:]])
+        await wait_until(lambda: STATE in [topic for topic, _ in home.heard[told:]])
         assert (AVAILABILITY, "offline") not in home.heard[before:]
         sim.faults.inject(RefuseRequests(where="mqtt", status=503))
         sim.faults.inject(CutConnections())
@@ -353,13 +362,13 @@ async def test_a_broker_that_restarts_is_sought_again_and_told_everything(
         async with home_assistant(broker) as home:
             await home.until(lambda one: one.available)
         await broker.stop()
-        await eventually(lambda: said(caplog, "trying again") == 1)
+        await wait_until(lambda: count_log(caplog, "trying again") == 1)
         await broker.start()
         async with home_assistant(broker) as home:
             # It keeps nothing over a restart: all this is new.
             display = await home.until(lambda one: one.available)
             assert display.refused() == [] and not task.done()
-        assert said(caplog, "trying again") == 1
+        assert count_log(caplog, "trying again") == 1
 
 
 @on_each_broker
@@ -370,7 +379,7 @@ async def test_an_end_is_told_to_the_broker(sim: Simulator, broker: AnyBroker) -
             task.cancel()
             await asyncio.wait({task}, timeout=LIMIT)
             assert task.cancelled()
-        await eventually(lambda: home.retained[BRIDGE] == home.retained[AVAILABILITY] == "offline")
+        await wait_until(lambda: home.retained[BRIDGE] == home.retained[AVAILABILITY] == "offline")
 
 
 async def test_a_password_the_cloud_refuses_ends_the_bridge(
@@ -384,7 +393,7 @@ async def test_a_password_the_cloud_refuses_ends_the_bridge(
         await asyncio.wait({task}, timeout=LIMIT)
         with pytest.raises(InvalidCredentialsError):
             task.result()
-        await eventually(lambda: home.retained[BRIDGE] == "offline")
+        await wait_until(lambda: home.retained[BRIDGE] == "offline")
 
 
 @on_each_broker
@@ -399,8 +408,8 @@ async def test_however_the_process_ends_home_assistant_knows(
             await home.until(lambda one: one.available)
         finally:
             process.send_signal(number)
-            _, err = await soon(process.communicate())
-        await eventually(lambda: home.retained[BRIDGE] == "offline")
+            _, err = await within_limit(process.communicate())
+        await wait_until(lambda: home.retained[BRIDGE] == "offline")
         if number == signal.SIGTERM:
             assert process.returncode == 0 and b"Traceback" not in err
             assert home.retained[AVAILABILITY] == "offline"
@@ -449,7 +458,7 @@ async def test_tls_with_a_password_from_a_file_and_nothing_without_the_certifica
         first = await asyncio.wait_for(stranger.stderr.readline(), LIMIT)
         assert b"certificate" in first.lower() and b"planted-77" not in first
         stranger.send_signal(signal.SIGTERM)
-        await soon(stranger.communicate())
+        await within_limit(stranger.communicate())
         async with me as client:
             await client.subscribe(BRIDGE, qos=1)
             process = await start(tmp_path, *words, *secret, *trusted, **sim.environment)
@@ -458,7 +467,7 @@ async def test_tls_with_a_password_from_a_file_and_nothing_without_the_certifica
                 assert message.payload == b"online"
             finally:
                 process.send_signal(signal.SIGTERM)
-                _, err = await soon(process.communicate())
+                _, err = await within_limit(process.communicate())
             assert process.returncode == 0 and b"planted-77" not in err
     finally:
         await broker.stop()

@@ -24,7 +24,7 @@ from navien_nwp500.protocol.status import DeviceStatus
 from navien_nwp500.protocol.types import Choice
 from navien_nwp500.simulator import Simulator
 from support.cli import LIMIT, run, start
-from support.reliability_tools import QUICK, SILENCE, quick, soon
+from support.reliability_tools import FAST_RECONNECT, SHORT_TIMEOUT, fast_config, within_limit
 
 DASHBOARD = Path(__file__).parents[3] / "examples" / "grafana" / "navien-nwp500.json"
 OPENMETRICS = {"Accept": "application/openmetrics-text; version=1.0.0"}
@@ -50,9 +50,11 @@ async def samples(url: str) -> dict[tuple[str, str], float]:
 async def exporting(
     sim: Simulator, interval: float = 0.2, patience: float = LIMIT
 ) -> AsyncIterator[str]:
-    async with NaviLinkClient(quick(sim, answer_timeout=patience)) as client:
+    async with NaviLinkClient(fast_config(sim, answer_timeout=patience)) as client:
         followers = [
-            Follower(heater, interval, patience=patience, energy_interval=0.5, reconnect=QUICK)
+            Follower(
+                heater, interval, patience=patience, energy_interval=0.5, reconnect=FAST_RECONNECT
+            )
             for heater in await client.get_devices()
         ]
         task = asyncio.ensure_future(run_until_first(*(one.run() for one in followers)))
@@ -75,7 +77,7 @@ async def until(
                 return found
             await asyncio.sleep(0.01)
 
-    return await soon(wait())
+    return await within_limit(wait())
 
 
 FIRST, SECOND = "0123456789ab", "0123456789ac"
@@ -105,7 +107,10 @@ async def test_both_formats_are_what_their_parsers_take(sim: Simulator) -> None:
 
 
 async def test_of_a_silent_heater_only_its_silence_is_told() -> None:
-    async with Simulator(speed=600, heaters=2) as sim, exporting(sim, patience=SILENCE) as url:
+    async with (
+        Simulator(speed=600, heaters=2) as sim,
+        exporting(sim, patience=SHORT_TIMEOUT) as url,
+    ):
         await until(url, "navien_up", FIRST, 1)
         await until(url, "navien_up", SECOND, 1)
         await sim.unplug(1)
@@ -152,7 +157,7 @@ async def test_the_word_says_where_and_ends_at_sigterm(sim: Simulator, tmp_path:
         await until(url, "navien_up", FIRST, 1)
     finally:
         process.send_signal(signal.SIGTERM)
-        _, err = await soon(process.communicate())
+        _, err = await within_limit(process.communicate())
     assert process.returncode == 0 and b"Traceback" not in err
 
 

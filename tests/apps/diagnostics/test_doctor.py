@@ -37,7 +37,7 @@ from navien_nwp500.simulator.faults import (
     WrongClock,
 )
 from support.cli import run
-from support.reliability_tools import LIMIT, SILENCE, quick
+from support.reliability_tools import LIMIT, SHORT_TIMEOUT, fast_config
 
 GOOD = """\
 navien-nwp500 …
@@ -125,7 +125,7 @@ async def test_a_call_that_fails_is_named_with_its_remedy(
     sim: Simulator, path: str, fault: RestFault, step: str, why: str, do: str
 ) -> None:
     sim.faults.rest[path] = fault
-    found = await walk(quick(sim))
+    found = await walk(fast_config(sim))
     end = ending(found)
     assert end.step == step and why in end.why and do in end.do
     assert found["broker TLS"].state is State.PASSED and "status" in untried(found)
@@ -185,8 +185,8 @@ async def test_the_broken_step_is_named_with_its_remedy(
     if isinstance(fault, RefuseRequests) and fault.unanswered:
         limits["rest_timeout"] = 0.5
     if isinstance(fault, DropMessages):
-        limits["answer_timeout"] = SILENCE
-    found = await walk(quick(sim, **limits))
+        limits["answer_timeout"] = SHORT_TIMEOUT
+    found = await walk(fast_config(sim, **limits))
     end = ending(found)
     assert end.step == step and why in end.why and do in end.do
     assert not_tried is None or untried(found) == not_tried
@@ -202,13 +202,13 @@ async def test_a_wrong_password_is_told_and_sent_once(sim: Simulator) -> None:
 
 async def test_an_unplugged_heater_is_offline_and_the_rest_holds(sim: Simulator) -> None:
     await sim.unplug()
-    found = await walk(quick(sim))
+    found = await walk(fast_config(sim))
     assert ending(found).step == "online" and found["subscription"].state is State.PASSED
 
 
 async def test_keys_revoked_on_the_way_are_renewed_on_the_way(sim: Simulator) -> None:
     states = []
-    async for finding in diagnose(quick(sim)):
+    async for finding in diagnose(fast_config(sim)):
         states.append(finding.state)
         if finding.step == "AWS keys":
             sim.faults.inject(RevokeCredentials())
@@ -217,23 +217,23 @@ async def test_keys_revoked_on_the_way_are_renewed_on_the_way(sim: Simulator) ->
 
 async def test_an_account_without_pushes_is_told_that_polling_does() -> None:
     async with Simulator(speed=600, pushes=False) as sim:
-        found = await walk(quick(sim))
+        found = await walk(fast_config(sim))
     assert {finding.state for finding in found.values()} == {State.PASSED}
     assert "Polling alone does" in found["subscription"].why
 
 
 async def test_fields_that_are_not_sent_are_named(sim: Simulator) -> None:
     sim.faults.inject(ChangeFields(missing=["tankUpperTemperature"]))
-    assert "tank_upper_temperature" in (await walk(quick(sim)))["status"].why
+    assert "tank_upper_temperature" in (await walk(fast_config(sim)))["status"].why
 
 
 async def test_a_heater_of_another_mac_is_not_found(sim: Simulator) -> None:
-    found = await walk(quick(sim), device="ba9876543210")
+    found = await walk(fast_config(sim), device="ba9876543210")
     assert ending(found).step == "heater" and "--device" in ending(found).do
 
 
 async def test_it_ends_where_it_is_told(sim: Simulator) -> None:
-    found = await walk(quick(sim), until="AWS keys")
+    found = await walk(fast_config(sim), until="AWS keys")
     assert list(found)[-1] == "AWS keys" and sim.counters.connects == 0
 
 
@@ -291,39 +291,41 @@ def no_such_name(monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 async def test_an_unknown_name_ends_only_what_needs_it(sim: Simulator, no_such_name: str) -> None:
-    found = await walk(replace(quick(sim), websocket_url=f"wss://{no_such_name}/mqtt"))
+    found = await walk(replace(fast_config(sim), websocket_url=f"wss://{no_such_name}/mqtt"))
     assert ending(found).step == "broker name" and "DNS" in ending(found).why
     assert untried(found) == {"broker TLS", "signature"} | AFTER_SIGNATURE
     assert found["online"].state is State.PASSED
-    found = await walk(replace(quick(sim), base_url=f"https://{no_such_name}/api"))
+    found = await walk(replace(fast_config(sim), base_url=f"https://{no_such_name}/api"))
     assert ending(found).step == "REST name"
     assert found["broker TLS"].state is State.PASSED
     assert {"REST TLS", "clock", "sign-in", "AWS keys", "signature"} <= untried(found)
 
 
 async def test_a_name_no_resolver_takes_is_unknown(sim: Simulator) -> None:
-    found = await walk(replace(quick(sim), base_url=f"https://{'x' * 64}.example/api"))
+    found = await walk(replace(fast_config(sim), base_url=f"https://{'x' * 64}.example/api"))
     assert ending(found).step == "REST name" and "the name is wrong" in ending(found).why
 
 
 async def test_a_filter_that_answers_with_nowhere_is_told(sim: Simulator) -> None:
-    found = await walk(replace(quick(sim), websocket_url="wss://0.0.0.0/mqtt"))
+    found = await walk(replace(fast_config(sim), websocket_url="wss://0.0.0.0/mqtt"))
     assert ending(found).step == "broker name" and "Pi-hole" in ending(found).why
 
 
 async def test_a_closed_port_is_told(sim: Simulator) -> None:
-    found = await walk(replace(quick(sim), websocket_url=f"wss://127.0.0.1:{closed_port()}/mqtt"))
+    found = await walk(
+        replace(fast_config(sim), websocket_url=f"wss://127.0.0.1:{closed_port()}/mqtt")
+    )
     assert (ending(found).step, ending(found).fact) == ("broker TLS", "no connection (refused)")
     assert "443" in ending(found).do
 
 
 async def test_an_authority_that_is_not_trusted_is_told(sim: Simulator, tmp_path: Path) -> None:
     certified("localhost", tmp_path / "other.pem")
-    found = await walk(replace(quick(sim), ca_file=tmp_path / "other.pem"))
+    found = await walk(replace(fast_config(sim), ca_file=tmp_path / "other.pem"))
     assert ending(found).step == "REST TLS" and "Unset NAVILINK_CA_FILE" in ending(found).do
     assert found["broker TLS"].state is State.FAILED
     (tmp_path / "other.pem").write_text("no certificate")
-    found = await walk(replace(quick(sim), ca_file=tmp_path / "other.pem"))
+    found = await walk(replace(fast_config(sim), ca_file=tmp_path / "other.pem"))
     assert ending(found).step == "REST TLS" and "NAVILINK_CA_FILE" in ending(found).why
 
 

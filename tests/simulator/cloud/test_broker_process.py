@@ -31,7 +31,7 @@ from navien_nwp500.simulator.cloud.broker_process import (
 )
 from navien_nwp500.simulator.cloud.built_in_broker import BuiltInBroker, Subscriptions
 from support.cloud_tools import connect_packet, publish_packet
-from support.reliability_tools import eventually, soon
+from support.reliability_tools import wait_until, within_limit
 
 CHILDREN = [MOSQUITTO, *([IOTCORE] if find_spec("iotcore") else [])]
 V5 = aiomqtt.ProtocolVersion.V5
@@ -61,7 +61,7 @@ async def ports(name: str) -> AsyncIterator[BrokerPorts]:
 
 
 async def following(client: aiomqtt.Client) -> aiomqtt.Message:
-    return await soon(client.messages.__anext__())
+    return await within_limit(client.messages.__anext__())
 
 
 async def test_clients_of_both_versions_meet(ports: BrokerPorts) -> None:
@@ -104,17 +104,17 @@ async def test_a_will_is_published_unless_the_client_said_its_end(
         await watcher.subscribe("#", qos=1)
         reader, writer = await asyncio.open_connection(HOST, ports.mqtt3)
         writer.write(connect_packet("mortal", will="wills/mortal"))
-        assert (await soon(reader.readexactly(4)))[3] == 0
+        assert (await within_limit(reader.readexactly(4)))[3] == 0
         if ending == "abort":
             writer.transport.abort()
         elif ending == "disconnect":
             writer.write(b"\xe0\0")
-            assert await soon(reader.read()) == b""
+            assert await within_limit(reader.read()) == b""
         else:
             again, second = await asyncio.open_connection(HOST, ports.mqtt3)
             second.write(connect_packet("mortal"))
-            assert (await soon(again.readexactly(4)))[3] == 0
-            assert await soon(reader.read()) == b""
+            assert (await within_limit(again.readexactly(4)))[3] == 0
+            assert await within_limit(reader.read()) == b""
             second.close()
         writer.close()
         if ending != "disconnect":
@@ -142,15 +142,15 @@ async def test_a_broker_outlives_control_c_and_not_its_parent(name: str) -> None
     )
     assert process.stdout is not None
     try:
-        ports = [int(word) for word in (await soon(process.stdout.readline())).split()]
+        ports = [int(word) for word in (await within_limit(process.stdout.readline())).split()]
         os.killpg(process.pid, signal.SIGINT)
-        assert await soon(process.stdout.readline()) == b"interrupted\n"
+        assert await within_limit(process.stdout.readline()) == b"interrupted\n"
         async with aiomqtt.Client(HOST, ports[0]) as client:
             await client.publish("still", "here", qos=1)
     finally:
         process.kill()
-        await soon(process.wait())
-    await eventually(lambda: not any(listens(port) for port in ports))
+        await within_limit(process.wait())
+    await wait_until(lambda: not any(listens(port) for port in ports))
 
 
 def listens(port: int) -> bool:
@@ -239,7 +239,7 @@ async def answer(data: bytes) -> bytes:
     async with BuiltInBroker().serving(HOST) as port:
         reader, writer = await asyncio.open_connection(HOST, port)
         writer.write(data)
-        found = await soon(reader.read())
+        found = await within_limit(reader.read())
         writer.close()
         with suppress(OSError):
             await writer.wait_closed()
@@ -278,7 +278,7 @@ async def test_a_client_silent_beyond_its_keep_alive_is_sent_away() -> None:
             packet = bytearray(connect_packet("silent", will="wills/silent"))
             packet[10:12] = b"\0\1"  # its keep-alive, seconds
             writer.write(packet)
-            assert await soon(reader.read()) == ACCEPTED
+            assert await within_limit(reader.read()) == ACCEPTED
             assert (await following(watcher)).payload == b"gone"
             writer.close()
 

@@ -228,11 +228,11 @@ async def test_a_row_of_the_table_is_enough(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize(
     ("row", "values", "reason"),
     [
-        (STATUS, {}, "status is no single wish"),
-        (commands.WRITE_TOU, {}, "write_tou is no single wish"),
-        (MIXING, {}, "mixing takes rate; given were nothing"),
-        (MIXING, {"rate": 5, "days": 1}, "given were rate, days"),
-        (commands.POWER_ON, {"days": 1}, "power_on takes nothing; given were days"),
+        (STATUS, {}, "status cannot be sent with control"),
+        (commands.WRITE_TOU, {}, "write_tou cannot be sent with control"),
+        (MIXING, {}, "mixing takes rate; the arguments are nothing"),
+        (MIXING, {"rate": 5, "days": 1}, "the arguments are rate, days"),
+        (commands.POWER_ON, {"days": 1}, "power_on takes nothing; the arguments are days"),
         (MIXING, {"rate": 5.5}, "rate is 5.5; it must be a whole number"),
     ],
 )
@@ -400,11 +400,11 @@ async def test_what_a_heater_does_not_have_is_unsupported() -> None:
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c.capabilities], ids=lambda c: c.name)
 def test_each_gate_closes_at_anything_but_its_values(command: Command) -> None:
     features = Heater(now=datetime(2026, 1, 1, tzinfo=timezone.utc), recirculation=True).features
-    assert all(gate.open(features) for gate in command.capabilities)
+    assert all(gate.available(features) for gate in command.capabilities)
     for gate in command.capabilities:
         for closed in (0, 1, None):
             without = replace(features, **{gate.field: closed})
-            assert not gate.open(without)
+            assert not gate.available(without)
 
 
 # What another heater might answer: a scripted one in the place of the simulated

@@ -246,7 +246,7 @@ async def test_a_refusing_server_is_asked_as_the_backoff_says_and_memory_stays_f
         sim.faults.inject(CutConnections())
         await wait_until(lambda: client._pool.first.reconnects == 1)
         await within_limit(device.get_status())
-        assert sim.counters.refusals["fault: refuse"] == tries * each
+        assert sim.counters.refusals["fault: refuse_requests"] == tries * each
         assert sim.counters.passwords == 1
         gc.collect()
         kept = [one for one in gc.get_objects() if issubclass(type(one), Transport)]

@@ -297,6 +297,6 @@ def test_every_fault_the_document_sets_from_outside_is_understood() -> None:
     text = (ROOT / "docs" / "RELIABILITY.md").read_text("utf-8")
     bodies = re.findall(r"`(\{\".*?\})`", text)
     assert len(bodies) > 15
-    remote = AdminApi(FaultInjector(None, Counters()), Counters(), ())  # type: ignore[arg-type]
+    admin = AdminApi(FaultInjector(None, Counters()), Counters(), ())  # type: ignore[arg-type]
     for body in bodies:
-        assert remote._understand(json.loads(body)), body
+        assert admin._parse(json.loads(body)), body

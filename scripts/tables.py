@@ -1,4 +1,4 @@
-"""Write the documents that are made from the tables and words: run me after changing one.
+"""Write the documents that are generated from fields, commands and options.
 
 python scripts/tables.py           writes docs/COMMANDS.md, docs/DEVICE_DATA_SCHEMA.md and docs/CLI.md
 python scripts/tables.py --check   exits 1 when one of them is stale
@@ -22,31 +22,30 @@ HERE = Path(__file__).parents[1] / "docs"
 
 COMMANDS_HEAD = """# Commands
 
-Every word the heater understands, made from the rows of `navien_nwp500/protocol/commands.py` by
+All commands that a heater understands, generated from `navien_nwp500/protocol/commands.py` by
 `python scripts/tables.py`.
 
-Every write makes the heater judge its demand afresh and may start the compressor or an element. So
-the library does not send a wish that already holds (unless `force=True`), never repeats a command to
-be sure, and keeps `NaviLinkConfig.command_interval` seconds between commands: the heater refuses
-hurried ones. `dry_run=True` sends nothing and returns what would be sent;
-`NAVILINK_READ_ONLY=1` refuses every write.
+Every write makes the heater check its demand again and can start the compressor or an element. So a
+setting that already has the wanted value is not sent (unless `force=True`), a command is never
+repeated, and `NaviLinkConfig.command_interval` seconds pass between commands, because the heater
+rejects commands that follow too fast. `dry_run=True` sends nothing and returns the request;
+`NAVILINK_READ_ONLY=1` rejects every write.
 
-*Proof* is what the heater's own answer must show before a command counts as done; "the answer" alone
-means that no status field shows the wish. *Gate* is the capability the heater must report.
-*Certainty* is where the row was learned: captured from the maker's app, sent by live clients
-(LIB, LIB2), or read in the app (APP).
+*Confirmed by* is what the heater's response must show; "the response" means that no status field shows
+the new state. *Capability* is the feature that the heater must report. *Certainty* is the source:
+captured from the maker's app, sent by live clients (LIB, LIB2), or read in the app (APP).
 """
 
 SCHEMA_HEAD = """# Device data
 
-Every field a heater sends, made from the rows of `navien_nwp500/models.py` by
+All fields that a heater sends, generated from `navien_nwp500/protocol/` by
 `python scripts/tables.py`.
 
-The value of a field *is* the integer that was sent; the type knows what it means.
-`status.dhw_temperature == 121`, `status.dhw_temperature.celsius == 60.5`. The core fields, in bold,
-are in every status; any other is `None` when this heater's firmware does not send it. *Range* is the
-raw range met in practice; values outside are kept as they come. *Certainty* is source and confidence:
-captured and field_log are recorded traffic, model_only was declared by a client and never seen.
+The value of a field *is* the integer that was sent; its type gives the meaning:
+`status.dhw_temperature == 121`, `status.dhw_temperature.celsius == 60.5`. The fields in bold are in
+every status; any other is `None` if this heater's firmware does not send it. *Range* is the raw range
+seen in practice; other values are accepted too. *Certainty* is source and confidence: captured and
+field_log are captured traffic, model_only was declared by another client and never seen.
 """
 
 
@@ -62,8 +61,8 @@ def command_rows() -> Iterator[list[str]]:
             str(command.code),
             f"`{command.suffix}`" + (f" `{command.mode}`" if command.mode else ""),
             "; ".join(_parameter(entry) for entry in command.parameters) or "-",
-            _gates(command),
-            _proof(command),
+            _capabilities(command),
+            _confirmation(command),
             command.certainty,
             command.meaning,
         ]
@@ -80,9 +79,9 @@ def _parameter(parameter: Parameter) -> str:
     return text + "".join(f", or {int(extra)}" for extra in parameter.also_allowed)
 
 
-def _gates(command: Command) -> str:
-    capabilities = [f"`{gate.field}` {_allowed(gate.allowed)}" for gate in command.capabilities]
-    capabilities += [f"{int(value)}: `{gate.field}`" for value, gate in command.value_capabilities]
+def _capabilities(command: Command) -> str:
+    capabilities = [f"`{one.field}` {_allowed(one.allowed)}" for one in command.capabilities]
+    capabilities += [f"{int(value)}: `{one.field}`" for value, one in command.value_capabilities]
     return ", ".join(capabilities) or "-"
 
 
@@ -90,12 +89,12 @@ def _allowed(allowed: tuple[int, ...]) -> str:
     return " or ".join(str(int(value)) for value in allowed)
 
 
-def _proof(command: Command) -> str:
+def _confirmation(command: Command) -> str:
     if command.expects:
         return ", ".join(f"`{part}`" for part in command.expects)
     if not command.is_write:
         return "-"
-    return "the answer" if command.mode else "the list that comes back"
+    return "the response" if command.mode else "the list that is read back"
 
 
 def field_rows(cls: Any) -> Iterator[list[str]]:
@@ -125,9 +124,18 @@ def _unit(codec: type[Any]) -> tuple[str, str]:
 
 
 def documents() -> dict[Path, str]:
-    """Each document and what it must hold."""
+    """Return the contents of each generated document."""
     fields = ["#", "field", "wire key", "type", "unit", "range", "certainty", "meaning"]
-    head = ["command", "code", "topic, mode", "parameters", "gate", "proof", "certainty", "meaning"]
+    head = [
+        "command",
+        "code",
+        "topic, mode",
+        "parameters",
+        "capability",
+        "confirmed by",
+        "certainty",
+        "meaning",
+    ]
     schema = [
         SCHEMA_HEAD,
         "## Status\n",

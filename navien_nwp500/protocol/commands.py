@@ -149,75 +149,28 @@ class Command:
         return all(expected.confirmed_by(status, values) for expected in self.expects)
 
 
+# fmt: off
 # Queries (PROTOCOL 5.2). The hourly energy query is left out: this heater never answered it.
 
 FEATURES = Command("features", 0x01000001, "st/did", "captured", "Read the features of the heater.")
-END_SESSION = Command(
-    "end_session", 0x01000002, "st/end", "captured", "Announce that the client disconnects."
-)
+END_SESSION = Command("end_session", 0x01000002, "st/end", "captured", "Announce that the client disconnects.")
 STATUS = Command("status", 0x01000003, "st", "captured", "Read the status.")
-RESERVATIONS = Command(
-    "reservations", 0x01000006, "st/rsv/rd", "captured", "Read the reservations."
-)
-ENERGY_DAILY = Command(
-    "energy_daily",
-    0x01000009,
-    "st/energy-usage-daily-query/rd",
-    "captured",
-    "Read the energy use of each day of the given months.",
-)
-ENERGY_MONTHLY = Command(
-    "energy_monthly",
-    0x0100000A,
-    "st/energy-usage-monthly-query/rd",
-    "LIB2 live",
-    "Read the energy use of each month of the given years.",
-)
-DOWNLOADED_SOFTWARE = Command(
-    "downloaded_software",
-    0x0100000B,
-    "st/dl-sw-info",
-    "LIB2 live",
-    "Read which firmware is waiting to be installed.",
-)
-DIAGNOSTICS = Command(
-    "diagnostics", 0x0100000C, "st/td/rd", "LIB2 live", "Read the lifetime counters."
-)
-RECIRC_SCHEDULE = Command(
-    "recirculation_schedule",
-    0x0100000F,
-    "st/recirc-rsv/rd",
-    "APP, LIB2",
-    "Read the recirculation schedule.",
-    capabilities=(Capability("recirc_reservation_use"),),
-)
+RESERVATIONS = Command("reservations", 0x01000006, "st/rsv/rd", "captured", "Read the reservations.")
+ENERGY_DAILY = Command("energy_daily", 0x01000009, "st/energy-usage-daily-query/rd", "captured", "Read the energy use of each day of the given months.")
+ENERGY_MONTHLY = Command("energy_monthly", 0x0100000A, "st/energy-usage-monthly-query/rd", "LIB2 live", "Read the energy use of each month of the given years.")
+DOWNLOADED_SOFTWARE = Command("downloaded_software", 0x0100000B, "st/dl-sw-info", "LIB2 live", "Read which firmware is waiting to be installed.")
+DIAGNOSTICS = Command("diagnostics", 0x0100000C, "st/td/rd", "LIB2 live", "Read the lifetime counters.")
+RECIRC_SCHEDULE = Command("recirculation_schedule", 0x0100000F, "st/recirc-rsv/rd", "APP, LIB2", "Read the recirculation schedule.",
+    capabilities=(Capability("recirc_reservation_use"),))
 
 # Writes of whole lists (PROTOCOL 8.3, 8.4, 8.7); the list that is read back confirms them.
 
-WRITE_RESERVATIONS = Command(
-    "write_reservations",
-    0x0100000A,
-    "ctrl/rsv/rd",
-    "captured",
-    "Replace the reservations.",
-    capabilities=(Capability("program_reservation_use"),),
-)
-WRITE_TOU = Command(
-    "write_tou",
-    0x02000007,
-    "ctrl/tou/rd",
-    "captured",
-    "Replace the time-of-use plan.",
-    capabilities=(Capability("program_reservation_use"),),
-)
-WRITE_RECIRC_SCHEDULE = Command(
-    "write_recirculation_schedule",
-    0x02000008,
-    "ctrl/recirc-rsv/rd",
-    "APP, LIB2, never tried on a unit with a pump",
-    "Replace the recirculation schedule.",
-    capabilities=(Capability("recirc_reservation_use"),),
-)
+WRITE_RESERVATIONS = Command("write_reservations", 0x0100000A, "ctrl/rsv/rd", "captured", "Replace the reservations.",
+    capabilities=(Capability("program_reservation_use"),))
+WRITE_TOU = Command("write_tou", 0x02000007, "ctrl/tou/rd", "captured", "Replace the time-of-use plan.",
+    capabilities=(Capability("program_reservation_use"),))
+WRITE_RECIRC_SCHEDULE = Command("write_recirculation_schedule", 0x02000008, "ctrl/recirc-rsv/rd", "APP, LIB2, never tried on a unit with a pump", "Replace the recirculation schedule.",
+    capabilities=(Capability("recirc_reservation_use"),))
 
 # Controls (PROTOCOL 5.3): answered by a whole status whose ``command`` is the code.
 
@@ -234,195 +187,56 @@ def _control(name: str, code: int, certainty: str, mode: str, meaning: str, **re
     return Command(name, code, "ctrl", certainty, meaning, mode=mode, **rest)
 
 
-POWER_OFF = _control(
-    "power_off",
-    0x02000001,
-    "captured",
-    "power-off",
-    "Switch the heater off.",
-    capabilities=_POWER,
-    expects=(Expectation("dhw_operation_setting", DHWMode.POWER_OFF),),
-)
-POWER_ON = _control(
-    "power_on",
-    0x02000002,
-    "captured",
-    "power-on",
-    "Switch the heater on, in its previous mode.",
-    capabilities=_POWER,
-    expects=(Expectation("dhw_operation_setting", DHWMode.POWER_OFF, negated=True),),
-)
-DHW_MODE = _control(
-    "dhw_mode",
-    0x02000005,
-    "captured",
-    "dhw-mode",
-    "Set the mode: 1 heat pump, 2 electric, 3 energy saver, 4 high demand.",
-    parameters=(Parameter("mode", DHWMode, DHWMode.HEAT_PUMP, DHWMode.HIGH_DEMAND),),
-    capabilities=(Capability("dhw_use"),),
+POWER_OFF = _control("power_off", 0x02000001, "captured", "power-off", "Switch the heater off.",
+    capabilities=_POWER, expects=(Expectation("dhw_operation_setting", DHWMode.POWER_OFF),))
+POWER_ON = _control("power_on", 0x02000002, "captured", "power-on", "Switch the heater on, in its previous mode.",
+    capabilities=_POWER, expects=(Expectation("dhw_operation_setting", DHWMode.POWER_OFF, negated=True),))
+DHW_MODE = _control("dhw_mode", 0x02000005, "captured", "dhw-mode", "Set the mode: 1 heat pump, 2 electric, 3 energy saver, 4 high demand.",
+    parameters=(Parameter("mode", DHWMode, DHWMode.HEAT_PUMP, DHWMode.HIGH_DEMAND),), capabilities=(Capability("dhw_use"),),
     value_capabilities=(
-        (DHWMode.HEAT_PUMP, Capability("heatpump_use")),
-        (DHWMode.ELECTRIC, Capability("electric_use")),
-        (DHWMode.ENERGY_SAVER, Capability("energy_saver_use")),
-        (DHWMode.HIGH_DEMAND, Capability("high_demand_use")),
+        (DHWMode.HEAT_PUMP, Capability("heatpump_use")), (DHWMode.ELECTRIC, Capability("electric_use")),
+        (DHWMode.ENERGY_SAVER, Capability("energy_saver_use")), (DHWMode.HIGH_DEMAND, Capability("high_demand_use")),
     ),
-    expects=(Expectation("dhw_operation_setting", parameter="mode"),),
-)
-VACATION = _control(
-    "vacation",
-    0x02000005,
-    "captured",
-    "dhw-mode",
-    "Stop heating for the given number of days; freeze protection stays on.",
-    constants=(DHWMode.VACATION,),
-    parameters=(_DAYS,),
-    capabilities=(Capability("dhw_use"), Capability("holiday_use")),
-    expects=(
-        Expectation("dhw_operation_setting", DHWMode.VACATION),
-        Expectation("vacation_day_setting", parameter="days"),
-    ),
-)
-WATER_PROGRAM = _control(
-    "water_program",
-    0x02000009,
-    "APP",
-    "reservation-mode",
-    "Follow the reservation program.",
-    capabilities=_PROGRAM,
-)
-RECIRC_HOT_BUTTON = _control(
-    "recirculation_hot_button",
-    0x0200000C,
-    "APP",
-    "recirc-hotbtn",
-    "Start recirculation once.",
-    constants=(1,),
-    capabilities=_RECIRCULATION,
-)
-RECIRC_MODE = _control(
-    "recirculation_mode",
-    0x0200000D,
-    "APP",
-    "recirc-mode",
-    "Set the recirculation mode: 1 always, 2 weekly, 3 hot button, 4 none.",
-    parameters=(Parameter("mode", RecircMode, RecircMode.ALWAYS, RecircMode.NONE),),
-    capabilities=_RECIRCULATION,
-    expects=(Expectation("recirc_operation_mode", parameter="mode"),),
-)
-RESET_CONDENSER_FAULT = _control(
-    "reset_condenser_fault",
-    0x0200001F,
-    "LIB2 live; installer level, effect on a fault untested",
-    "cond-fault-reset",
-    "Clear a condenser fault.",
-)
-TEMPERATURE = _control(
-    "temperature",
-    0x02000020,
-    "captured",
-    "dhw-temperature",
-    "Set the target water temperature.",
-    parameters=(
-        Parameter("temperature", HalfCelsius, "dhw_temperature_min", "dhw_temperature_max"),
-    ),
-    capabilities=(
-        Capability(
-            "dhw_temperature_setting_use",
-            (DhwControl.HALF_DEGREE, DhwControl.ONE_DEGREE, DhwControl.THREE_STAGES),
-        ),
-    ),
-    expects=(Expectation("dhw_temperature_setting", parameter="temperature"),),
-)
-VACATION_DAYS = _control(
-    "vacation_days",
-    0x02000022,
-    "LIB2 live",
-    "goout-day",
-    "Set the number of vacation days without starting the vacation.",
-    parameters=(_DAYS,),
-    capabilities=(Capability("holiday_use"),),
-    expects=(Expectation("vacation_day_setting", parameter="days"),),
-)
-INTELLIGENT_OFF = _control(
-    "intelligent_off", 0x02000023, "APP", "intelligent-off", "Switch intelligent operation off."
-)
-INTELLIGENT_ON = _control(
-    "intelligent_on", 0x02000024, "APP", "intelligent-on", "Switch intelligent operation on."
-)
-DEMAND_RESPONSE_OFF = _control(
-    "demand_response_off",
-    0x02000025,
-    "APP",
-    "dr-off",
-    "Ignore demand-response signals.",
-    capabilities=_DEMAND_RESPONSE,
-)
-DEMAND_RESPONSE_ON = _control(
-    "demand_response_on",
-    0x02000026,
-    "APP",
-    "dr-on",
-    "Follow demand-response signals.",
-    capabilities=_DEMAND_RESPONSE,
-)
-ANTI_LEGIONELLA_OFF = _control(
-    "anti_legionella_off",
-    0x02000027,
-    "captured",
-    "anti-leg-off",
-    "Switch disinfection cycles off; the period is kept.",
-    capabilities=_ANTI_LEGIONELLA,
-    expects=(Expectation("anti_legionella_use", Flag.READY),),
-)
-ANTI_LEGIONELLA_ON = _control(
-    "anti_legionella_on",
-    0x02000028,
-    "captured",
-    "anti-leg-on",
-    "Disinfect the tank every given number of days.",
-    parameters=(Parameter("days", Days, 1, 30),),
-    capabilities=_ANTI_LEGIONELLA,
-    expects=(
-        Expectation("anti_legionella_use", Flag.ACTIVE),
-        Expectation("anti_legionella_period", parameter="days"),
-    ),
-)
-AIR_FILTER_RESET = _control(
-    "air_filter_reset",
-    0x02000029,
-    "APP",
-    "air-filter-reset",
-    "Reset the fan hours since the last air-filter cleaning to 0.",
-    expects=(Expectation("cumulated_op_time_eva_fan", 0),),
-)
-AIR_FILTER_LIFE = _control(
-    "air_filter_life",
-    0x0200002A,
-    "LIB2 live",
-    "air-filter-life",
-    "Set the air-filter reminder to a number of fan hours; 0 switches it off.",
+    expects=(Expectation("dhw_operation_setting", parameter="mode"),))
+VACATION = _control("vacation", 0x02000005, "captured", "dhw-mode", "Stop heating for the given number of days; freeze protection stays on.",
+    constants=(DHWMode.VACATION,), parameters=(_DAYS,), capabilities=(Capability("dhw_use"), Capability("holiday_use")),
+    expects=(Expectation("dhw_operation_setting", DHWMode.VACATION), Expectation("vacation_day_setting", parameter="days")))
+WATER_PROGRAM = _control("water_program", 0x02000009, "APP", "reservation-mode", "Follow the reservation program.",
+    capabilities=_PROGRAM)
+RECIRC_HOT_BUTTON = _control("recirculation_hot_button", 0x0200000C, "APP", "recirc-hotbtn", "Start recirculation once.",
+    constants=(1,), capabilities=_RECIRCULATION)
+RECIRC_MODE = _control("recirculation_mode", 0x0200000D, "APP", "recirc-mode", "Set the recirculation mode: 1 always, 2 weekly, 3 hot button, 4 none.",
+    parameters=(Parameter("mode", RecircMode, RecircMode.ALWAYS, RecircMode.NONE),), capabilities=_RECIRCULATION,
+    expects=(Expectation("recirc_operation_mode", parameter="mode"),))
+RESET_CONDENSER_FAULT = _control("reset_condenser_fault", 0x0200001F, "LIB2 live; installer level, effect on a fault untested", "cond-fault-reset", "Clear a condenser fault.")
+TEMPERATURE = _control("temperature", 0x02000020, "captured", "dhw-temperature", "Set the target water temperature.",
+    parameters=(Parameter("temperature", HalfCelsius, "dhw_temperature_min", "dhw_temperature_max"),),
+    capabilities=(Capability("dhw_temperature_setting_use", (DhwControl.HALF_DEGREE, DhwControl.ONE_DEGREE, DhwControl.THREE_STAGES)),),
+    expects=(Expectation("dhw_temperature_setting", parameter="temperature"),))
+VACATION_DAYS = _control("vacation_days", 0x02000022, "LIB2 live", "goout-day", "Set the number of vacation days without starting the vacation.",
+    parameters=(_DAYS,), capabilities=(Capability("holiday_use"),), expects=(Expectation("vacation_day_setting", parameter="days"),))
+INTELLIGENT_OFF = _control("intelligent_off", 0x02000023, "APP", "intelligent-off", "Switch intelligent operation off.")
+INTELLIGENT_ON = _control("intelligent_on", 0x02000024, "APP", "intelligent-on", "Switch intelligent operation on.")
+DEMAND_RESPONSE_OFF = _control("demand_response_off", 0x02000025, "APP", "dr-off", "Ignore demand-response signals.",
+    capabilities=_DEMAND_RESPONSE)
+DEMAND_RESPONSE_ON = _control("demand_response_on", 0x02000026, "APP", "dr-on", "Follow demand-response signals.",
+    capabilities=_DEMAND_RESPONSE)
+ANTI_LEGIONELLA_OFF = _control("anti_legionella_off", 0x02000027, "captured", "anti-leg-off", "Switch disinfection cycles off; the period is kept.",
+    capabilities=_ANTI_LEGIONELLA, expects=(Expectation("anti_legionella_use", Flag.READY),))
+ANTI_LEGIONELLA_ON = _control("anti_legionella_on", 0x02000028, "captured", "anti-leg-on", "Disinfect the tank every given number of days.",
+    parameters=(Parameter("days", Days, 1, 30),), capabilities=_ANTI_LEGIONELLA,
+    expects=(Expectation("anti_legionella_use", Flag.ACTIVE), Expectation("anti_legionella_period", parameter="days")))
+AIR_FILTER_RESET = _control("air_filter_reset", 0x02000029, "APP", "air-filter-reset", "Reset the fan hours since the last air-filter cleaning to 0.",
+    expects=(Expectation("cumulated_op_time_eva_fan", 0),))
+AIR_FILTER_LIFE = _control("air_filter_life", 0x0200002A, "LIB2 live", "air-filter-life", "Set the air-filter reminder to a number of fan hours; 0 switches it off.",
     parameters=(Parameter("hours", Hours, 1000, 10000, step=500, also_allowed=(0,)),),
-    expects=(Expectation("air_filter_alarm_period", parameter="hours"),),
-)
-TOU_OFF = _control(
-    "tou_off",
-    0x0200002B,
-    "captured",
-    "tou-off",
-    "Stop following the time-of-use plan; it is kept.",
-    capabilities=_PROGRAM,
-    expects=(Expectation("tou_status", TouStatus.OFF),),
-)
-TOU_ON = _control(
-    "tou_on",
-    0x0200002C,
-    "captured",
-    "tou-on",
-    "Follow the time-of-use plan.",
-    capabilities=_PROGRAM,
-    expects=(Expectation("tou_status", TouStatus.OFF, negated=True),),
-)
+    expects=(Expectation("air_filter_alarm_period", parameter="hours"),))
+TOU_OFF = _control("tou_off", 0x0200002B, "captured", "tou-off", "Stop following the time-of-use plan; it is kept.",
+    capabilities=_PROGRAM, expects=(Expectation("tou_status", TouStatus.OFF),))
+TOU_ON = _control("tou_on", 0x0200002C, "captured", "tou-on", "Follow the time-of-use plan.",
+    capabilities=_PROGRAM, expects=(Expectation("tou_status", TouStatus.OFF, negated=True),))
 
+# fmt: on
 #: All commands, queries first. Define a new command above this line.
 COMMANDS: tuple[Command, ...] = tuple(
     value for value in list(globals().values()) if isinstance(value, Command)

@@ -1,4 +1,4 @@
-"""Handling of requests: find the command definition, apply it, build the replies.
+"""Requests to the simulated heater: find the command definition, apply it, build the replies.
 
 A request the heater does not understand or support gets no reply. A value it does not allow gets
 an unchanged status (PROTOCOL 4.4, which leaves open when each of the two happens).

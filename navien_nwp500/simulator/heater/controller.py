@@ -1,4 +1,4 @@
-"""The heater's controller: commands, schedules and sensors change the demand and switch loads.
+"""The heater's controller: commands, schedules and sensors change the demand, which switches loads.
 
 ``elapsed`` is seconds since the start of the simulation, ``clock`` the heater's own wall clock.
 """
@@ -172,7 +172,7 @@ class LoadSwitcher:
 
     @property
     def pending(self) -> bool:
-        """Whether the operation differs from the demand."""
+        """True while the operation differs from the demand."""
         operation, demand = self._operation, self._demand
         if operation.source != demand.source or operation.mode != 32 * demand.source:
             return True

@@ -126,7 +126,7 @@ class HeatPump:
 
     @property
     def needs_short_steps(self) -> bool:
-        """Whether a step of more than 2 s would miss a change."""
+        """True while a step of more than 2 s would miss a change."""
         return self.state in (PRE_RUN, START, RUN_ON) or self.seconds_since_stop < 200
 
     @property

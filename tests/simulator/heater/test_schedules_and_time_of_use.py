@@ -166,12 +166,12 @@ def test_a_plan_must_name_the_controller() -> None:
     bench = Bench()
     assert bench.write_plan(PLAN, serial="12345678AB00000000") == []
     assert bench.status["touStatus"] == 0
-    answer = (f"{LIB_QUERY}/tou/rd", {"reservationUse": 2, "reservation": PLAN})
-    assert bench.write_plan(PLAN) == [answer]
-    assert bench.write_plan([{**PLAN[0], "season": 0}]) == [answer]
-    assert bench.write_plan([]) == [answer]
-    assert bench.write_plan(PLAN * 11) == [answer]
-    assert bench.write_plan([{**PLAN[0], "endHour": 24}]) == [answer]
+    reply = (f"{LIB_QUERY}/tou/rd", {"reservationUse": 2, "reservation": PLAN})
+    assert bench.write_plan(PLAN) == [reply]
+    assert bench.write_plan([{**PLAN[0], "season": 0}]) == [reply]
+    assert bench.write_plan([]) == [reply]
+    assert bench.write_plan(PLAN * 11) == [reply]
+    assert bench.write_plan([{**PLAN[0], "endHour": 24}]) == [reply]
 
 
 def test_the_price_period_follows_the_clock() -> None:
@@ -185,7 +185,7 @@ def test_the_price_period_follows_the_clock() -> None:
     bench.control(33554475, "tou-off", [])
     bench.advance_to(16, 30)
     assert bench.status["touStatus"] == 0
-    bench.control(33554476, "tou-on", [])  # the plan was kept, and this is its peak
+    bench.control(33554476, "tou-on", [])  # the plan is still stored, and this is its peak
     assert bench.status["touStatus"] == 3
     assert bench.status["hpUpperOnTempSetting"] == 121
     weekend = Bench(now=MONDAY + timedelta(days=5))

@@ -54,7 +54,7 @@ class Foreign:
     async def request(
         self, suffix: str, code: int, reply: str, *, replies: int = 1, **body: Any
     ) -> list[tuple[str, dict[str, Any]]]:
-        """Send a request; return its replies, which end with the reply to a second request."""
+        """Send a request and a second one; return the replies before the reply to the second."""
         self._session += 2
         session, marker = str(self._session), str(self._session + 1)
         topic, payload = envelope(suffix, code, reply, session, **body)
@@ -62,12 +62,12 @@ class Foreign:
         await self.publish(*envelope("st", 16777219, LIB, marker))
         found = []
         while True:
-            where, content = await self.next()
+            reply_topic, content = await self.next()
             if content["sessionID"] == marker:
                 break
             if content["sessionID"] == session:
                 self._check(content, topic)
-                found.append((where, content["response"]))
+                found.append((reply_topic, content["response"]))
         assert len(found) == replies
         return found
 

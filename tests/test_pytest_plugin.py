@@ -1,4 +1,4 @@
-"""The test kit in the tests of others: each here is a run of pytest of its own."""
+"""The pytest plugin in the tests of other projects; each test runs pytest in a process."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Run:
 
 
 def run(folder: Path, tests: str, *options: str, absent: str = "") -> Run:
-    """Run tests as somebody else's, as if the ``absent`` module were not installed."""
+    """Run the tests of another project, as if the ``absent`` module were not installed."""
     (folder / "test_theirs.py").write_text(tests, "utf-8")
     first = folder / "first"
     first.mkdir(exist_ok=True)
@@ -46,7 +46,7 @@ def run(folder: Path, tests: str, *options: str, absent: str = "") -> Run:
         missing = f"raise ModuleNotFoundError('No module named {absent}', name={absent!r})\n"
         (first / f"{absent}.py").write_text(missing)
     words = ["-p", PLUGIN, "-p", "no:cacheprovider", "--strict-markers", "-W", "error", *options]
-    # Newer releases of pytest-asyncio have no such option to be asked for.
+    # Older releases of pytest-asyncio warn of an option that newer ones do not have.
     words += ["-W", 'ignore:The configuration option "asyncio_default_fixture_loop_scope']
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *words, "test_theirs.py"],
@@ -60,12 +60,12 @@ def run(folder: Path, tests: str, *options: str, absent: str = "") -> Run:
 
 
 @pytest.mark.parametrize("mode", ["strict", "auto"])
-def test_three_lines_do_in_each_mode_of_pytest_asyncio(mode: str, tmp_path: Path) -> None:
+def test_fixtures_work_in_each_mode_of_pytest_asyncio(mode: str, tmp_path: Path) -> None:
     done = run(tmp_path, THREE_LINES, "-o", f"asyncio_mode={mode}")
     assert (done.code, "2 passed" in done.output) == (0, True), done.output
 
 
-def test_without_pytest_asyncio_other_tests_run_and_a_fixture_says_what_is_missing(
+def test_without_pytest_asyncio_a_fixture_names_it_and_other_tests_run(
     tmp_path: Path,
 ) -> None:
     theirs = "def test_other(): pass\ndef test_ours(navilink_cloud): pass\n"
@@ -74,43 +74,45 @@ def test_without_pytest_asyncio_other_tests_run_and_a_fixture_says_what_is_missi
     assert "navilink_cloud needs: pip install pytest-asyncio" in done.output
 
 
-def test_without_the_extra_a_fixture_says_what_is_missing(tmp_path: Path) -> None:
+def test_without_the_extra_a_fixture_names_it(tmp_path: Path) -> None:
     theirs = THREE_LINES + "\nasync def test_other(): pass\n"
     done = run(tmp_path, theirs, "-o", "asyncio_mode=auto", absent="aiomqtt")
     assert "1 passed, 2 errors" in done.output, done.output
-    assert "needs aiomqtt: pip install 'navien-nwp500[simulator]'" in done.output
+    assert "needs aiomqtt: install the extra 'simulator'" in done.output
 
 
-def test_settings_without_a_name_are_refused(tmp_path: Path) -> None:
+def test_settings_without_a_name_are_an_error(tmp_path: Path) -> None:
     theirs = THREE_LINES.replace("navilink(heaters=2)", "navilink(600)")
     done = run(tmp_path, theirs, "-o", "asyncio_mode=auto")
     assert "settings by name: speed=600" in done.output and "1 passed, 1 error" in done.output
 
 
-def test_the_marker_and_the_fixtures_are_listed(tmp_path: Path) -> None:
-    assert "@pytest.mark.navilink(**settings): what" in run(tmp_path, "", "--markers").output
+def test_pytest_lists_the_marker_and_the_fixtures(tmp_path: Path) -> None:
+    assert "@pytest.mark.navilink(**settings): settings" in run(tmp_path, "", "--markers").output
     shown = run(tmp_path, "", "--fixtures").output
     for name in ("cloud", "heater", "config", "client", "settings"):
         assert re.search(rf"^navilink_{name}\b.*pytest_plugin", shown, re.M), shown
 
 
-def test_it_may_be_listed_in_a_conftest_too(tmp_path: Path) -> None:
+def test_a_conftest_may_list_the_plugin_too(tmp_path: Path) -> None:
     (tmp_path / "conftest.py").write_text(f"pytest_plugins = [{PLUGIN!r}]\n")
     done = run(tmp_path, "def test_other(): pass\n")
     assert (done.code, "1 passed" in done.output) == (0, True), done.output
 
 
-def test_loading_it_loads_nothing_of_the_package_but_its_name() -> None:
+def test_the_plugin_imports_nothing_else_of_the_package() -> None:
     code = f"import pytest, pytest_asyncio, sys; before = set(sys.modules); import {PLUGIN}"
     code += "; print(*sorted(set(sys.modules) - before))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.split() == [
         "navien_nwp500",
-        PLUGIN,
+        "navien_nwp500._util",
         "navien_nwp500._util.version",
+        "navien_nwp500.apps",
+        PLUGIN,
     ], done.stderr
 
 
-def test_the_entry_point_has_the_name_of_its_module() -> None:
+def test_the_entry_point_is_named_like_its_module() -> None:
     text = (ROOT / "pyproject.toml").read_text("utf-8")
     assert f'[project.entry-points.pytest11]\n"{PLUGIN}" = "{PLUGIN}"\n' in text

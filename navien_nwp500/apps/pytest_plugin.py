@@ -1,10 +1,10 @@
-"""A test kit for integrations: fixtures with a simulated cloud, its heater and a client. ::
+"""Fixtures for the tests of other projects: a simulated cloud, its heater and a client. ::
 
     @pytest.mark.navilink(speed=600, heaters=2)
     async def test_mine(navilink_cloud, navilink_client):
         navilink_cloud.faults.inject(CutConnections())
 
-pytest loads it wherever the package is installed: nothing of the simulator is loaded before a
+pytest loads this plugin wherever the package is installed, so it imports the simulator only when a
 fixture is used. The fixtures are coroutines of pytest-asyncio, in its strict and its auto mode.
 """
 
@@ -19,12 +19,10 @@ if TYPE_CHECKING:
     from ..config import NaviLinkConfig
     from ..simulator import Heater, Simulator
 
-_MARKER = (
-    "navilink(**settings): what the simulated cloud is like, as navien_nwp500's Simulator takes it"
-)
-#: Ten minutes of the heater's time a second: it answers at once, and a tank heats in a minute.
+_MARKER = "navilink(**settings): settings of the simulated cloud, the parameters of Simulator"
+#: Ten minutes of the heater's time in a second: it responds at once and heats in a minute.
 _SPEED = 600.0
-#: A minute of the heater's time at that speed; it refuses hurried commands.
+#: Real seconds, a minute of the heater's time at that speed: it rejects earlier commands.
 _COMMAND_INTERVAL = 0.1
 
 
@@ -34,7 +32,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _coroutine_fixture(function: Callable[..., Any]) -> Any:
-    """A fixture of pytest-asyncio; where that is not installed, one that says so."""
+    """Make a fixture of pytest-asyncio, or without that package a fixture that fails."""
     try:
         from pytest_asyncio import fixture
     except ModuleNotFoundError:
@@ -48,18 +46,18 @@ def _coroutine_fixture(function: Callable[..., Any]) -> Any:
 
 @pytest.fixture
 def navilink_settings(request: pytest.FixtureRequest) -> Mapping[str, Any]:
-    """What the simulated cloud is like: the markers' settings, the nearest first."""
+    """Return the settings of the simulated cloud; the nearest marker wins."""
     settings: dict[str, Any] = {"speed": _SPEED}
     for marker in reversed(list(request.node.iter_markers("navilink"))):
         if marker.args:
-            pytest.fail("the navilink marker takes settings by name: speed=600", pytrace=False)
+            pytest.fail("the navilink marker needs settings by name: speed=600", pytrace=False)
         settings.update(marker.kwargs)
     return settings
 
 
 @_coroutine_fixture
 async def navilink_cloud(navilink_settings: Mapping[str, Any]) -> AsyncIterator[Simulator]:
-    """A simulated NaviLink cloud with its heaters: ``faults``, ``clock``, ``advance``, ``config``."""
+    """Run a simulated NaviLink cloud: see ``faults``, ``clock``, ``advance``, ``config``."""
     try:
         from ..simulator import Simulator
     except ModuleNotFoundError as error:
@@ -74,13 +72,13 @@ def navilink_heater(navilink_cloud: Simulator) -> Heater:
     from ..simulator import Heater
 
     heater = navilink_cloud.units[0].heater
-    assert isinstance(heater, Heater)  # it is a recording only where one was asked for
+    assert isinstance(heater, Heater)  # only the setting replay makes it another class
     return heater
 
 
 @pytest.fixture
 def navilink_config(navilink_cloud: Simulator) -> NaviLinkConfig:
-    """What a client of the simulated cloud needs; override it to change the client."""
+    """Return the client's configuration; override this fixture to change it."""
     from dataclasses import replace
 
     return replace(navilink_cloud.config, command_interval=_COMMAND_INTERVAL)
@@ -88,7 +86,7 @@ def navilink_config(navilink_cloud: Simulator) -> NaviLinkConfig:
 
 @_coroutine_fixture
 async def navilink_client(navilink_config: NaviLinkConfig) -> AsyncIterator[NaviLinkClient]:
-    """A client of the simulated cloud, closed at the end of the test."""
+    """Run a client of the simulated cloud, closed at the end of the test."""
     from ..client import NaviLinkClient
 
     async with NaviLinkClient(navilink_config) as client:

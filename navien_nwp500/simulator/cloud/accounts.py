@@ -1,6 +1,6 @@
-"""The accounts of the simulated cloud, and the tokens and keys issued to them.
+"""The accounts of the simulated cloud, and the tokens and AWS keys issued to them.
 
-REST tokens and AWS keys have clocks of their own, as in the real cloud (PROTOCOL 1.16).
+Tokens and AWS keys expire independently, as in the real cloud (PROTOCOL 1.16).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .sigv4 import IssuedKeys
 
 T = TypeVar("T")
 
-#: What the real cloud grants (PROTOCOL 1.5).
+#: Lifetime in the real cloud (PROTOCOL 1.5).
 LIFETIME_SECONDS = 3600.0
 #: Cognito's default for refresh tokens; the real cloud's was longer than 10 hours.
 REFRESH_LIFETIME_SECONDS = 30 * 86400.0
@@ -32,7 +32,7 @@ _SESSION_TOKEN_BYTES = 260
 
 @dataclass(frozen=True)
 class Location:
-    """Where a heater stands; degrees north and east."""
+    """The place of a heater; degrees north and east."""
 
     state: str = "Sample State"
     city: str = "Sampletown"
@@ -43,10 +43,10 @@ class Location:
 
 @dataclass
 class HeaterRecord:
-    """What the cloud knows of one heater.
+    """The cloud's record of one heater.
 
-    ``connected`` is 2 online, 1 offline and may change at any time; ``tou_plan`` is the plan stored
-    by the last PUT, None before it. Versions are packed, 0x0B010000 is 11.1.0.0.
+    ``connected`` is 2 for online and 1 for offline, and may change at any time. ``tou_plan`` is the
+    plan of the last PUT, None before it. Versions are packed: 0x0B010000 is 11.1.0.0.
     """
 
     mac_address: str
@@ -66,7 +66,7 @@ class HeaterRecord:
 
 @dataclass(frozen=True)
 class CloudAccount:
-    """A person's account and the heaters it owns; ``user_type`` O owner, M member."""
+    """A user's account and its heaters; ``user_type`` is O for owner, M for member."""
 
     email: str
     password: str = field(repr=False)
@@ -75,20 +75,20 @@ class CloudAccount:
     user_type: str = "O"
     first_name: str = "Test"
     last_name: str = "User"
-    #: Whether it may subscribe to its heaters' own topics.
+    #: True if the account may subscribe to its heaters' topics.
     pushes: bool = True
-    #: The phone that was registered last, as the app sends it.
+    #: The last push registration of a phone, as the app sends it.
     phone: dict[str, object] = field(default_factory=dict, repr=False, compare=False)
 
     def heater(self, mac_address: object, additional_value: object) -> HeaterRecord | None:
-        """Find an owned heater by both halves of its identity."""
+        """Return the heater with this identity, or None."""
         for heater in self.heaters:
             if (heater.mac_address, heater.additional_value) == (mac_address, additional_value):
                 return heater
         return None
 
     def owns(self, mac_address: str) -> bool:
-        """Say whether a heater of this MAC belongs to the account."""
+        """Return whether the account owns the heater with this MAC address."""
         return mac_address in self._macs
 
     @cached_property
@@ -98,7 +98,7 @@ class CloudAccount:
 
 @dataclass(frozen=True)
 class IssuedTokens:
-    """What REST wants; ``expires_in`` seconds from the issue."""
+    """The tokens of one sign-in or refresh; ``expires_in`` in seconds from their issue."""
 
     id_token: str = field(repr=False)
     access_token: str = field(repr=False)
@@ -107,20 +107,20 @@ class IssuedTokens:
 
 
 class _Issued(Generic[T]):
-    """Secrets in force: what each stands for, forgotten when its time is over."""
+    """Valid secrets with their values, each removed once it has expired."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
         self._entries: dict[str, tuple[T, float]] = {}
 
-    def add(self, secret: str, meaning: T, lifetime: float) -> None:
+    def add(self, secret: str, value: T, lifetime: float) -> None:
         now = self._now()
         self._entries = {key: entry for key, entry in self._entries.items() if entry[1] > now}
-        self._entries[secret] = (meaning, now + lifetime)
+        self._entries[secret] = (value, now + lifetime)
 
     def find(self, secret: str) -> T | None:
-        meaning, expires_at = self._entries.get(secret, (None, 0.0))
-        return meaning if expires_at > self._now() else None
+        value, expires_at = self._entries.get(secret, (None, 0.0))
+        return value if expires_at > self._now() else None
 
     def revoke(self, secret: str) -> None:
         self._entries.pop(secret, None)
@@ -130,10 +130,10 @@ class _Issued(Generic[T]):
 
 
 class AccountBook:
-    """Keep the accounts, and issue and recognise their tokens and AWS keys.
+    """The accounts, and the tokens and AWS keys that are valid.
 
-    Lifetimes in seconds of ``now``, which gives seconds since the epoch. They may be changed while
-    the cloud runs and hold for what is issued from then on.
+    ``now`` returns seconds since the epoch; lifetimes are in seconds. A changed lifetime counts for
+    all that is issued later.
     """
 
     def __init__(
@@ -153,11 +153,11 @@ class AccountBook:
         self._keys: dict[str, tuple[CloudAccount, IssuedKeys]] = {}
 
     def find(self, email: str) -> CloudAccount | None:
-        """Find an account by its e-mail address, in any case."""
+        """Return the account with this e-mail address, in upper or lower case, or None."""
         return self._accounts.get(email.lower())
 
-    def password_is_right(self, account: CloudAccount, password: str) -> bool:
-        """Compare a password in constant time."""
+    def check_password(self, account: CloudAccount, password: str) -> bool:
+        """Return whether the password is right, compared in constant time."""
         return hmac.compare_digest(password.encode(errors="replace"), account.password.encode())
 
     def issue_tokens(self, account: CloudAccount) -> IssuedTokens:
@@ -173,7 +173,7 @@ class AccountBook:
         return tokens
 
     def refresh(self, refresh_token: str) -> IssuedTokens | None:
-        """Trade a refresh token for new tokens, once; None when it is not in force."""
+        """Exchange a refresh token for new tokens, once. Return None if it is not valid."""
         account = self._refresh.find(refresh_token)
         if account is None:
             return None
@@ -181,7 +181,7 @@ class AccountBook:
         return self.issue_tokens(account)
 
     def account_of(self, access_token: str) -> CloudAccount | None:
-        """Recognise an access token; None when it is unknown or expired."""
+        """Return the account of an access token, None if it is unknown or expired."""
         return self._access.find(access_token)
 
     def issue_keys(self, account: CloudAccount) -> IssuedKeys:
@@ -193,7 +193,7 @@ class AccountBook:
             session_token=base64.b64encode(secrets.token_bytes(_SESSION_TOKEN_BYTES)).decode(),
             expires_at=now + self.keys_lifetime,
         )
-        # Expired keys stay known for a while, so that a refusal can say expired and not unknown.
+        # Expired keys are kept for a while, so that the rejection says expired and not unknown.
         self._keys = {
             key_id: entry
             for key_id, entry in self._keys.items()
@@ -202,25 +202,25 @@ class AccountBook:
         self._keys[keys.access_key_id] = (account, keys)
         return keys
 
-    def keys(self, access_key_id: str) -> IssuedKeys | None:
-        """Find issued keys by their id, expired ones too; None when unknown or revoked."""
+    def find_keys(self, access_key_id: str) -> IssuedKeys | None:
+        """Return issued keys by their id, also expired ones; None if unknown or revoked."""
         entry = self._keys.get(access_key_id)
         return entry[1] if entry else None
 
     def owner_of(self, keys: IssuedKeys) -> CloudAccount:
-        """Say whose keys these are."""
+        """Return the account of AWS keys."""
         return self._keys[keys.access_key_id][0]
 
     def revoke_access_tokens(self) -> None:
-        """End every access token before its time."""
+        """Make every access token invalid."""
         self._access.revoke_all()
 
     def revoke_refresh_tokens(self) -> None:
-        """End every refresh token before its time."""
+        """Make every refresh token invalid."""
         self._refresh.revoke_all()
 
     def revoke_keys(self) -> None:
-        """End all AWS keys before their time."""
+        """Make all AWS keys invalid."""
         self._keys.clear()
 
     def _jwt(self, account: CloudAccount, use: str) -> str:

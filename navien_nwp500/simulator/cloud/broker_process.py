@@ -1,8 +1,8 @@
-"""Run the MQTT broker behind the cloud: the built-in one, or another by name.
+"""The MQTT broker of the simulated cloud: the built-in one, iotcore or mosquitto.
 
-The built-in broker installs everywhere. iotcore and mosquitto are child processes that die with
-their parent; the tests run over them too, because they know nothing of this project. All speak
-MQTT 3.1.1 and MQTT 5, and clients of both meet (measured with iotcore 0.4 and mosquitto 2.0).
+The built-in broker installs everywhere. iotcore and mosquitto are child processes that end with
+their parent; the tests use them as independent implementations. All support MQTT 3.1.1 and MQTT 5,
+and pass messages between clients of both (measured with iotcore 0.4 and mosquitto 2.0).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import time
 from pathlib import Path
 from typing import AsyncIterator, Callable, ContextManager, Iterator, NamedTuple, TypeVar
 
+from ..._util.extras import missing_extra
 from ...exceptions import ConfigurationError
 from .built_in_broker import BuiltInBroker
 from .mqtt_packets import MAX_PACKET_BYTES
@@ -29,7 +30,7 @@ from .mqtt_packets import MAX_PACKET_BYTES
 HOST = "127.0.0.1"
 BUILT_IN, IOTCORE, MOSQUITTO = "built-in", "iotcore", "mosquitto"
 BROKERS = (BUILT_IN, IOTCORE, MOSQUITTO)
-#: Has the tests run over one broker, also those that start programs.
+#: Environment variable that selects a broker for tests and the programs they start.
 VARIABLE = "SIMULATOR_BROKER"
 
 _ATTEMPTS = 5
@@ -70,7 +71,7 @@ max_queued_messages 0
 log_type error
 log_dest stderr
 """
-#: Ends the program given to it when its stdin closes, as it does when the parent ends.
+#: Ends a child program when its stdin closes, which happens when the parent ends.
 _GUARD = """\
 import subprocess, sys, threading
 program = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
@@ -83,36 +84,38 @@ sys.exit(program.wait())
 
 
 class BrokerPorts(NamedTuple):
-    """Where the broker listens on loopback, for each version of the protocol."""
+    """The broker's ports on loopback, one for each version of MQTT."""
 
     mqtt3: int
     mqtt5: int
 
 
 def choose_broker(name: str | None = None) -> str:
-    """Choose a broker: by name, by the variable, or iotcore where it is installed.
+    """Return the broker by name, by ``VARIABLE``, or iotcore if installed, else the built-in one.
 
-    Raises ConfigurationError for a name that is none, or of one that is not there.
+    Raise ConfigurationError for an unknown broker and for one that is not installed.
     """
     name = name or os.environ.get(VARIABLE) or (IOTCORE if _has_iotcore() else BUILT_IN)
     if name not in BROKERS:
-        raise ConfigurationError(f"broker is {name!r}; it may be {', '.join(BROKERS)}")
+        raise ConfigurationError(f"broker is {name!r}; it must be one of {', '.join(BROKERS)}")
     if name == IOTCORE and not _has_iotcore():
-        raise ConfigurationError("the broker iotcore needs: pip install 'navien-nwp500[iotcore]'")
+        raise ConfigurationError(missing_extra("the broker iotcore", IOTCORE, IOTCORE))
     if name == MOSQUITTO and mosquitto_program() is None:
-        raise ConfigurationError("the broker mosquitto needs: apt-get install mosquitto")
+        raise ConfigurationError(
+            "mosquitto is not installed; install it, for example with apt-get install mosquitto"
+        )
     return name
 
 
 def _has_iotcore() -> bool:
     try:
         return importlib.util.find_spec(IOTCORE) is not None
-    except ValueError:  # it was made to be absent
+    except ValueError:  # a test made it absent
         return False
 
 
 def mosquitto_program() -> str | None:
-    """Find mosquitto; Debian puts it where only root looks."""
+    """Return the path of mosquitto, None without it; Debian installs it in /usr/sbin."""
     return shutil.which(
         MOSQUITTO, path=os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin"))
     )
@@ -122,14 +125,14 @@ def mosquitto_program() -> str | None:
 async def running_broker(
     name: str | None = None, reserve: Callable[[], ContextManager[int]] | None = None
 ) -> AsyncIterator[BrokerPorts]:
-    """Run a broker and give its ports on loopback.
+    """Run a broker, and yield its ports on loopback.
 
-    ``reserve`` gives the ports a child process tries, each kept free while it starts. Raises
-    ConfigurationError as ``choose_broker``, and OSError when it does not start.
+    ``reserve`` chooses the ports of a child process and keeps each free while it starts. Raise
+    ConfigurationError as ``choose_broker`` does, and OSError if the broker does not start.
     """
     name = choose_broker(name)
     if name == BUILT_IN:
-        async with BuiltInBroker().serving(HOST) as port:
+        async with BuiltInBroker().running(HOST) as port:
             yield BrokerPorts(port, port)
         return
     start = _start_iotcore if name == IOTCORE else _start_mosquitto
@@ -141,24 +144,24 @@ async def running_broker(
 
 
 async def in_thread(call: Callable[[], T], undo: Callable[[T], object] | None = None) -> T:
-    """Run a blocking call in a thread and wait for its end, even when cancelled.
+    """Run a blocking call in a thread and wait until it ends, even when cancelled.
 
-    When cancelled, ``undo`` is run on its result before CancelledError goes on.
+    When cancelled, call ``undo`` with the result before raising CancelledError.
     """
     loop = asyncio.get_running_loop()
     future = loop.run_in_executor(None, call)
     try:
         return await asyncio.shield(future)
     except asyncio.CancelledError:
-        await _ended(future)
+        await _wait_done(future)
         if undo is not None and future.exception() is None:
             result = future.result()
-            await _ended(loop.run_in_executor(None, lambda: undo(result)))
+            await _wait_done(loop.run_in_executor(None, lambda: undo(result)))
         raise
 
 
-async def _ended(future: asyncio.Future[T]) -> None:
-    """Wait for a thread's end; being cancelled again does not shorten it."""
+async def _wait_done(future: asyncio.Future[T]) -> None:
+    """Wait until a thread ends, even when cancelled again."""
     while not future.done():
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.wait({future})
@@ -166,10 +169,11 @@ async def _ended(future: asyncio.Future[T]) -> None:
 
 @contextlib.contextmanager
 def reserved_port() -> Iterator[int]:
-    """Choose a free port, and on Linux keep every other process off it meanwhile.
+    """Yield a free port that, on Linux, no other process can choose meanwhile.
 
     Linux lets a second socket with SO_REUSEADDR bind and listen beside one that only binds, and
-    gives the port to nobody else (measured with iotcore 0.4). Elsewhere the port is merely free.
+    gives the port to no other program (measured with iotcore 0.4). On other systems another process
+    may take the port before the broker does.
     """
     with socket.socket() as guard:
         if sys.platform == "linux":
@@ -195,14 +199,14 @@ def _start(
 ) -> _Child:
     for attempt in range(1, _ATTEMPTS + 1):
         with reserve() as mqtt3, reserve() as mqtt5:
-            # Read once, while it starts.
+            # The broker reads its configuration only while it starts.
             with tempfile.TemporaryDirectory(prefix="navilink-broker-") as folder:
                 try:
-                    with _interrupts_kept_out():
+                    with _sigint_blocked():
                         return start(Path(folder), BrokerPorts(mqtt3, mqtt5))
                 except (OSError, RuntimeError) as error:
                     if attempt == _ATTEMPTS:
-                        tried = f"the broker found no free port in {attempt} tries"
+                        tried = f"the broker found no free port in {attempt} attempts"
                         raise OSError(f"{tried}: {error}") from error
     raise AssertionError("unreachable")
 
@@ -239,10 +243,10 @@ def _start_mosquitto(folder: Path, ports: BrokerPorts) -> _Child:
     configuration.write_text(
         _MOSQUITTO_CONFIGURATION.format(ports=ports, host=HOST, max_bytes=MAX_PACKET_BYTES)
     )
-    words = [sys.executable, "-I", "-S", "-c", _GUARD, program, "-c", str(configuration)]
+    arguments = [sys.executable, "-I", "-S", "-c", _GUARD, program, "-c", str(configuration)]
     with open(log, "wb") as errors:
         process = subprocess.Popen(
-            words, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=errors
+            arguments, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=errors
         )
 
     def stop() -> None:
@@ -254,13 +258,13 @@ def _start_mosquitto(folder: Path, ports: BrokerPorts) -> _Child:
         _wait_for_listeners(process, ports)
     except BaseException as error:
         stop()
-        said = log.read_text("utf-8", "replace").strip()
-        raise RuntimeError(said or str(error)) from error
+        output = log.read_text("utf-8", "replace").strip()
+        raise RuntimeError(output or str(error)) from error
     return _Child(ports, stop)
 
 
 def _check_free(port: int) -> None:
-    """Raise OSError when somebody listens there, who would be taken for the broker."""
+    """Raise OSError if a program listens on the port, which would look like the broker."""
     with socket.socket() as probe:
         if sys.platform == "linux":
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -269,12 +273,12 @@ def _check_free(port: int) -> None:
 
 
 def _wait_for_listeners(process: subprocess.Popen[bytes], ports: BrokerPorts) -> None:
-    end = time.monotonic() + _START_SECONDS
+    deadline = time.monotonic() + _START_SECONDS
     while not all(_listens(port) for port in ports):
         if process.poll() is not None:
             raise RuntimeError(f"the broker ended with code {process.returncode}")
-        if time.monotonic() > end:
-            raise RuntimeError(f"the broker does not listen after {_START_SECONDS:g} s")
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"the broker did not listen within {_START_SECONDS:g} s")
         time.sleep(_POLL_SECONDS)
 
 
@@ -284,8 +288,8 @@ def _listens(port: int) -> bool:
 
 
 @contextlib.contextmanager
-def _interrupts_kept_out() -> Iterator[None]:
-    """Let the child inherit a blocked SIGINT: control-C goes to the whole process group."""
+def _sigint_blocked() -> Iterator[None]:
+    """Block SIGINT, so that the child inherits it: control-C reaches the whole process group."""
     if sys.platform == "win32":
         yield
         return

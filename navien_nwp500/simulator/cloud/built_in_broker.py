@@ -1,8 +1,8 @@
-"""An MQTT broker in pure Python, for machines no other installs on: 3.1.1 and MQTT 5 on one port.
+"""An MQTT broker in pure Python for MQTT 3.1.1 and MQTT 5 on one port.
 
-It runs in the event loop of whoever enters it. QoS 0 and 1, wills, retained messages, keep-alive,
-one client to an id. What it leaves out: a session ends with its connection, and the properties of
-MQTT 5 are not handed on.
+It needs no compiler and runs in the caller's event loop. It supports QoS 0 and 1, wills, retained
+messages, keep-alive and takeover of a client id. It does not keep sessions after a connection, and
+does not forward the properties of MQTT 5.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from .mqtt_packets import MAX_PACKET_BYTES, Packet, PacketError, PacketSplitter,
 _LOGGER = logging.getLogger(__name__)
 _BACKLOG = 1024
 _MAX_QOS = 1
-#: A client that leaves more unread than this is sent away.
+#: A client with more unread bytes than this is disconnected.
 _MAX_WAITING_BYTES = 64 * 1024 * 1024
-#: Who says nothing so long after connecting is sent away, seconds.
+#: Time a client has for its CONNECT, seconds.
 _CONNECT_SECONDS = 60.0
-#: A client may be silent for one and a half times its keep-alive (MQTT 3.1.1, 3.1.2.10).
+#: Keep-alive intervals after which a client is disconnected (MQTT 3.1.1, 3.1.2.10).
 _KEEP_ALIVES = 1.5
 
 _ACCEPTED, _BAD_LEVEL, _FILTER_REFUSED = 0, 1, 0x80
@@ -32,7 +32,7 @@ _DISCONNECT_WITH_WILL = b"\x04"
 
 
 class BuiltInBroker:
-    """Hand messages on between the clients of one port."""
+    """A broker for the clients of one port."""
 
     def __init__(self) -> None:
         self.subscriptions = Subscriptions()
@@ -41,8 +41,8 @@ class BuiltInBroker:
         self._retained: dict[str, _Message] = {}
 
     @contextlib.asynccontextmanager
-    async def serving(self, host: str, port: int = 0) -> AsyncIterator[int]:
-        """Listen, and give the port; 0 is one of the system's choice. Raises OSError."""
+    async def running(self, host: str, port: int = 0) -> AsyncIterator[int]:
+        """Listen, and yield the port; 0 lets the system choose one. Raise OSError."""
         loop = asyncio.get_running_loop()
         server = await loop.create_server(lambda: _Connection(self), host, port, backlog=_BACKLOG)
         try:
@@ -56,27 +56,27 @@ class BuiltInBroker:
                 await asyncio.wait({one.closed for one in self._connections})
             await server.wait_closed()
 
-    def opened(self, connection: _Connection) -> None:
-        """Know a connection until it is closed."""
+    def add(self, connection: _Connection) -> None:
+        """Track a connection until it is closed."""
         self._connections.add(connection)
         connection.closed.add_done_callback(lambda _: self._connections.discard(connection))
 
-    def take_id(self, client_id: str, connection: _Connection) -> None:
-        """Give an id to a connection; the one that has it ends first."""
+    def assign_id(self, client_id: str, connection: _Connection) -> None:
+        """Assign an id to a connection, after closing the one that has it."""
         if client_id in self._by_id:
             self._by_id[client_id].drop()
         self._by_id[client_id] = connection
 
     def release_id(self, client_id: str, connection: _Connection) -> None:
-        """Take an id back, unless another connection has it by now."""
+        """Release an id, unless another connection has it now."""
         if self._by_id.get(client_id) is connection:
             del self._by_id[client_id]
 
     def publish(self, message: _Message, *, retain: bool) -> None:
-        """Hand a message to its subscribers, and keep it when it is retained."""
+        """Deliver a message to its subscribers, and store it if it is retained."""
         if not message.topic or "+" in message.topic or "#" in message.topic:
             raise PacketError("topic of a PUBLISH")
-        for connection, qos in self.subscriptions.of(message.topic).items():
+        for connection, qos in self.subscriptions.matching(message.topic).items():
             connection.deliver(message, qos)
         if retain and message.payload:
             self._retained[message.topic] = message
@@ -84,13 +84,13 @@ class BuiltInBroker:
             self._retained.pop(message.topic, None)
 
     def retained(self, topic_filter: str) -> list[_Message]:
-        """List the retained messages under a filter."""
-        kept = self._retained.items()
-        return [message for topic, message in kept if mqtt_packets.matches(topic_filter, topic)]
+        """Return the retained messages that match a filter."""
+        found = self._retained.items()
+        return [message for topic, message in found if mqtt_packets.matches(topic_filter, topic)]
 
 
 class Subscriptions:
-    """Who has subscribed to what: a tree of the levels of topic filters."""
+    """The subscriptions of all connections, as a tree of the levels of their topic filters."""
 
     def __init__(self) -> None:
         self._root = _Level({}, {})
@@ -99,33 +99,35 @@ class Subscriptions:
         """Add a subscription, or change its QoS."""
         level = self._root
         for name in topic_filter.split("/"):
-            level = level.below.setdefault(name, _Level({}, {}))
+            level = level.children.setdefault(name, _Level({}, {}))
         level.subscribers[connection] = qos
 
     def remove(self, topic_filter: str, connection: _Connection) -> None:
-        """Remove a subscription, and the levels nobody else needs."""
+        """Remove a subscription, and the levels that become empty."""
         names = topic_filter.split("/")
-        way = [self._root]
+        path = [self._root]
         for name in names:
-            way.append(way[-1].below[name])
-        del way[-1].subscribers[connection]
-        for above, name, level in reversed(list(zip(way, names, way[1:]))):
-            if level.below or level.subscribers:
+            path.append(path[-1].children[name])
+        del path[-1].subscribers[connection]
+        for above, name, level in reversed(list(zip(path, names, path[1:]))):
+            if level.children or level.subscribers:
                 break
-            del above.below[name]
+            del above.children[name]
 
-    def of(self, topic: str) -> dict[_Connection, int]:
-        """Give the subscribers of a topic, each once, with the highest QoS it asked for."""
+    def matching(self, topic: str) -> dict[_Connection, int]:
+        """Return the subscribers of a topic, each with its highest requested QoS."""
         levels = [self._root]
         found: list[_Level] = []
         for depth, name in enumerate(topic.split("/")):
-            # Wildcards do not cover topics of the broker's own (MQTT 3.1.1, 4.7.2).
+            # Wildcards do not match topics that begin with $ (MQTT 3.1.1, 4.7.2).
             names = (name, "+") if depth or not topic.startswith("$") else (name,)
             if len(names) > 1:
-                found += [level.below["#"] for level in levels if "#" in level.below]
-            levels = [level.below[one] for level in levels for one in names if one in level.below]
+                found += [level.children["#"] for level in levels if "#" in level.children]
+            levels = [
+                level.children[one] for level in levels for one in names if one in level.children
+            ]
         found += levels
-        found += [level.below["#"] for level in levels if "#" in level.below]
+        found += [level.children["#"] for level in levels if "#" in level.children]
         subscribers: dict[_Connection, int] = {}
         for level in found:
             for connection, qos in level.subscribers.items():
@@ -134,7 +136,7 @@ class Subscriptions:
 
 
 class _Level(NamedTuple):
-    below: dict[str, _Level]
+    children: dict[str, _Level]
     subscribers: dict[_Connection, int]
 
 
@@ -145,7 +147,7 @@ class _Message(NamedTuple):
 
 
 class _Connection(asyncio.Protocol):
-    """One client, from its connecting to its end."""
+    """The connection of one client."""
 
     def __init__(self, broker: BuiltInBroker) -> None:
         self._loop = asyncio.get_running_loop()
@@ -157,16 +159,16 @@ class _Connection(asyncio.Protocol):
         self._will: Will | None = None
         # Nothing is sent again, so an acknowledgement changes nothing.
         self._identifiers = itertools.cycle(range(1, 65_536))
-        self._heard_at = self._loop.time()
-        self._patience = _CONNECT_SECONDS
-        self._timer = self._loop.call_later(self._patience, self._check_patience)
+        self._received_at = self._loop.time()
+        self._timeout = _CONNECT_SECONDS
+        self._timer = self._loop.call_later(self._timeout, self._check_timeout)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        self._broker.opened(self)
+        self._broker.add(self)
 
     def data_received(self, data: bytes) -> None:
-        self._heard_at = self._loop.time()
+        self._received_at = self._loop.time()
         try:
             for packet in self._splitter.feed(data):
                 if self._transport.is_closing():
@@ -177,7 +179,7 @@ class _Connection(asyncio.Protocol):
             self.drop()
 
     def connection_lost(self, error: Exception | None) -> None:
-        self._leave()
+        self._unregister()
         self.closed.set_result(None)
 
     def deliver(self, message: _Message, qos: int, *, retain: bool = False) -> None:
@@ -195,9 +197,9 @@ class _Connection(asyncio.Protocol):
         )
 
     def drop(self) -> None:
-        """End the connection at once; the client's will is published."""
+        """Close the connection at once and publish the client's will."""
         self._transport.abort()
-        self._leave()
+        self._unregister()
 
     def _handle(self, packet: Packet) -> None:
         if self._client_id is None:
@@ -207,7 +209,7 @@ class _Connection(asyncio.Protocol):
         elif packet.kind == mqtt_packets.SUBSCRIBE:
             self._subscribe(packet)
         elif packet.kind == mqtt_packets.UNSUBSCRIBE:
-            filters = mqtt_packets.read_unsubscribed(packet)
+            filters = mqtt_packets.read_unsubscriptions(packet)
             self._unsubscribe(filters)
             self._send(mqtt_packets.unsuback(packet, len(filters)))
         elif packet.kind == mqtt_packets.PINGREQ:
@@ -216,13 +218,13 @@ class _Connection(asyncio.Protocol):
             if packet.level < mqtt_packets.LEVEL_5 or packet.body[:1] != _DISCONNECT_WITH_WILL:
                 self._will = None
             self._transport.close()
-            self._leave()
+            self._unregister()
         elif packet.kind != mqtt_packets.PUBACK:
             raise PacketError(f"packet of type {packet.kind}")
 
     def _connect(self, packet: Packet) -> None:
         if packet.kind != mqtt_packets.CONNECT:
-            raise PacketError("first packet is no CONNECT")
+            raise PacketError("first packet is not CONNECT")
         connect = mqtt_packets.read_connect(packet)
         if connect.level not in (mqtt_packets.LEVEL_3_1_1, mqtt_packets.LEVEL_5):
             self._send(mqtt_packets.connack(_BAD_LEVEL, mqtt_packets.LEVEL_3_1_1))
@@ -231,12 +233,12 @@ class _Connection(asyncio.Protocol):
         assigned = None if connect.client_id else f"built-in-{secrets.token_hex(8)}"
         self._client_id = connect.client_id or assigned
         assert self._client_id is not None
-        self._broker.take_id(self._client_id, self)
+        self._broker.assign_id(self._client_id, self)
         self._splitter.level = connect.level
         self._will = connect.will
-        self._patience = connect.keep_alive * _KEEP_ALIVES
+        self._timeout = connect.keep_alive * _KEEP_ALIVES
         self._timer.cancel()
-        self._check_patience()
+        self._check_timeout()
         self._send(mqtt_packets.connack(_ACCEPTED, connect.level, assigned))
 
     def _publish(self, packet: Packet) -> None:
@@ -250,7 +252,7 @@ class _Connection(asyncio.Protocol):
             self._send(mqtt_packets.puback(found.identifier, packet.level))
 
     def _subscribe(self, packet: Packet) -> None:
-        codes, kept = bytearray(), []
+        codes, retained = bytearray(), []
         for topic_filter, wanted in mqtt_packets.read_subscriptions(packet):
             if not mqtt_packets.is_valid_filter(topic_filter):
                 codes.append(_FILTER_REFUSED)
@@ -259,9 +261,9 @@ class _Connection(asyncio.Protocol):
             codes.append(qos)
             self._filters.add(topic_filter)
             self._broker.subscriptions.add(topic_filter, self, qos)
-            kept += [(message, qos) for message in self._broker.retained(topic_filter)]
+            retained += [(message, qos) for message in self._broker.retained(topic_filter)]
         self._send(mqtt_packets.suback(packet, bytes(codes)))
-        for message, qos in kept:
+        for message, qos in retained:
             self.deliver(message, qos, retain=True)
 
     def _unsubscribe(self, filters: list[str]) -> None:
@@ -272,18 +274,18 @@ class _Connection(asyncio.Protocol):
     def _send(self, packet: Packet) -> None:
         self._transport.write(packet.raw)
 
-    def _check_patience(self) -> None:
-        if not self._patience:
+    def _check_timeout(self) -> None:
+        if not self._timeout:
             return
-        left = self._heard_at + self._patience - self._loop.time()
+        left = self._received_at + self._timeout - self._loop.time()
         if left > 0:
-            self._timer = self._loop.call_later(left, self._check_patience)
+            self._timer = self._loop.call_later(left, self._check_timeout)
         else:
-            _LOGGER.debug("connection closed: the client says nothing")
+            _LOGGER.debug("connection closed: the client sends nothing")
             self.drop()
 
-    def _leave(self) -> None:
-        """Be nobody's subscriber any more, and have the will published, once."""
+    def _unregister(self) -> None:
+        """Remove the client's subscriptions and id, and publish its will, once."""
         self._timer.cancel()
         self._unsubscribe(list(self._filters))
         client_id, self._client_id = self._client_id, ""

@@ -1,7 +1,6 @@
-"""The cloud's own certificate authority, made anew for each run.
+"""The certificate authority of the simulated cloud, made anew for each run.
 
-trustme makes it, or where that does not install without a compiler, on 32-bit ARM, the program
-openssl.
+trustme makes it, or the program openssl on 32-bit ARM, where trustme needs a compiler.
 """
 
 from __future__ import annotations
@@ -40,9 +39,9 @@ subjectAltName = DNS:localhost, IP:127.0.0.1
 
 
 def make_server_context(ca_file: Path) -> ssl.SSLContext:
-    """Make a TLS context for loopback and write its authority's certificate, PEM, to ``ca_file``.
+    """Return a TLS context for loopback, and write its authority's PEM certificate to ``ca_file``.
 
-    Blocks for the key generation and the writing. Raises OSError when openssl cannot do it.
+    This blocks while keys are generated. Raise OSError if openssl fails.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     if not HAS_TRUSTME:
@@ -62,16 +61,16 @@ def _use_openssl(context: ssl.SSLContext, ca_file: Path) -> None:
         new = ["req", "-config", "config", *_KEY]
         signing = ["-CA", "ca.pem", "-CAkey", "ca.key", "-set_serial", "2", *_LIFE]
         server = ["-extfile", "config", "-extensions", "server", "-out", "server.pem"]
-        for words in (
+        for arguments in (
             [*new, "-x509", "-extensions", "authority", "-subj", f"/O={_OWNER}", *_LIFE]
             + ["-keyout", "ca.key", "-out", "ca.pem"],
             [*new, "-subj", "/CN=localhost", "-keyout", "server.key", "-out", "server.csr"],
             ["x509", "-req", "-in", "server.csr", *signing, *server],
         ):
             done = subprocess.run(
-                [OPENSSL or "openssl", *words], cwd=folder, capture_output=True, text=True
+                [OPENSSL or "openssl", *arguments], cwd=folder, capture_output=True, text=True
             )
             if done.returncode:
-                raise OSError(f"openssl made no certificate: {done.stderr.strip()}")
+                raise OSError(f"openssl failed to make a certificate: {done.stderr.strip()}")
         context.load_cert_chain(Path(folder, "server.pem"), Path(folder, "server.key"))
         shutil.copyfile(Path(folder, "ca.pem"), ca_file)

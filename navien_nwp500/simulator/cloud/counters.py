@@ -1,21 +1,21 @@
-"""What clients did to the cloud, counted."""
+"""Counters of the simulated cloud."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
 SIGN_IN = "/user/sign-in"
-#: Every path the cloud does not know, counted as one.
+#: Key in ``calls`` for all unknown paths.
 UNKNOWN = "unknown"
 
 
 @dataclass
 class Counters:
-    """Count what clients did since the cloud started.
+    """Counts of what clients did since the cloud started.
 
-    ``passwords`` counts the calls that carried one, answered or not, ``sign_ins`` those that were
-    right; ``calls`` the REST calls by path; ``handshakes`` the WebSockets accepted, ``refusals``
-    those refused, by reason; ``takeovers`` the connections ended by another with their client id.
+    ``passwords`` counts all sign-in calls, ``sign_ins`` the successful ones; ``calls`` the REST
+    calls by path; ``handshakes`` the accepted WebSockets, ``refusals`` the rejected ones by reason;
+    ``takeovers`` the connections closed because another client used their client id.
     """
 
     requests: int = 0
@@ -31,7 +31,7 @@ class Counters:
     takeovers: int = 0
     subscribes: int = 0
     publishes: int = 0
-    #: Within one second on one connection; AWS takes 100 in and out (PROTOCOL 2.3).
+    #: Most PUBLISHes of one connection in one second; AWS allows 100, in and out (PROTOCOL 2.3).
     most_publishes: int = 0
     violations: int = 0
     open_connections: int = 0
@@ -46,16 +46,16 @@ class Counters:
         self.calls[path] = self.calls.get(path, 0) + 1
 
     def refuse(self, reason: str) -> None:
-        """Count one refused handshake and why."""
+        """Count one rejected handshake by its reason."""
         self.refused_handshakes += 1
         self.refusals[reason] = self.refusals.get(reason, 0) + 1
 
     def opened(self) -> None:
-        """Count one WebSocket accepted."""
+        """Count one accepted WebSocket."""
         self.handshakes += 1
         self.open_connections += 1
         self.most_connections = max(self.most_connections, self.open_connections)
 
     def closed(self) -> None:
-        """Count one WebSocket gone."""
+        """Count one closed WebSocket."""
         self.open_connections -= 1

@@ -1,7 +1,7 @@
-"""What an account may do at the broker (PROTOCOL 2.3 and 3.1).
+"""The AWS IoT policy of an account at the broker (PROTOCOL 2.3 and 3.1).
 
-Its own heaters' topics, and response topics that carry its own client id. AWS IoT closes the
-connection on anything else and says nothing.
+It allows the topics of its own heaters, and response topics with its own client id. AWS IoT closes
+the connection on anything else, without a reason.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class PolicyViolation(Exception):
 
 
 class Policy:
-    """Judge the packets of one connection, in their order."""
+    """The policy for one connection, which must see all packets in their order."""
 
     def __init__(self, account: CloudAccount) -> None:
         self._account = account
@@ -35,13 +35,13 @@ class Policy:
         self._subscriptions: set[str] = set()
 
     def connect(self, packet: Packet) -> Connect:
-        """Judge the first packet; return what it says, raises PolicyViolation."""
+        """Check and return the CONNECT packet. Raise PolicyViolation."""
         if packet.kind != mqtt_packets.CONNECT:
-            raise PolicyViolation("first packet is no CONNECT")
+            raise PolicyViolation("first packet is not CONNECT")
         connect = mqtt_packets.read_connect(packet)
         if connect.level not in (mqtt_packets.LEVEL_3_1_1, mqtt_packets.LEVEL_5):
             raise PolicyViolation(f"protocol level {connect.level}")
-        # A client id with a wildcard would open the response topics of others.
+        # A client id with a wildcard would match the response topics of other clients.
         if not connect.client_id or any(sign in connect.client_id for sign in "+#/"):
             raise PolicyViolation("client id")
         if len(connect.client_id.encode()) > MAX_CLIENT_ID_BYTES:
@@ -52,7 +52,7 @@ class Policy:
         return connect
 
     def check(self, packet: Packet) -> None:
-        """Judge a later packet; raises PolicyViolation."""
+        """Check a later packet. Raise PolicyViolation."""
         if packet.kind == mqtt_packets.CONNECT:
             raise PolicyViolation("second CONNECT")
         if packet.kind == mqtt_packets.PUBLISH:
@@ -62,7 +62,7 @@ class Policy:
         elif packet.kind == mqtt_packets.SUBSCRIBE:
             self._subscribe(mqtt_packets.read_subscriptions(packet))
         elif packet.kind == mqtt_packets.UNSUBSCRIBE:
-            self._subscriptions.difference_update(mqtt_packets.read_unsubscribed(packet))
+            self._subscriptions.difference_update(mqtt_packets.read_unsubscriptions(packet))
 
     def _subscribe(self, subscriptions: list[tuple[str, int]]) -> None:
         if len(subscriptions) > MAX_FILTERS:
@@ -93,5 +93,5 @@ class Policy:
         return levels[0] == "cmd" and self._is_own_response(levels)
 
     def _is_own_response(self, levels: list[str]) -> bool:
-        """``cmd/52/{client}/res`` or ``cmd/52/{home}/{user}/{client}/res``, and what is below."""
+        """Return whether it is ``cmd/52/[{home}/{user}/]{client}/res`` or a topic below it."""
         return levels[2:4] == [self._client_id, "res"] or levels[4:6] == [self._client_id, "res"]

@@ -1,8 +1,8 @@
-"""Cut a byte stream into MQTT packets and read what the cloud's policy needs of them.
+"""Reading and writing of the MQTT packets that brokers exchange with clients.
 
-MQTT 3.1.1 and MQTT 5 (OASIS, sections 2 and 3 of both). Whole packets only: a packet may span
-WebSocket frames and a frame may hold several packets. A level is 4 for 3.1.1 and 5 for MQTT 5,
-where most packets carry properties; these are skipped.
+MQTT 3.1.1 and MQTT 5 (OASIS, sections 2 and 3 of both). A packet may span several WebSocket frames,
+and a frame may contain several packets. The protocol level is 4 for 3.1.1 and 5 for MQTT 5, where
+most packets have properties; these are skipped.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ CONNECT, CONNACK, PUBLISH, PUBACK, SUBSCRIBE, SUBACK = 1, 2, 3, 4, 8, 9
 UNSUBSCRIBE, UNSUBACK, PINGREQ, PINGRESP, DISCONNECT = 10, 11, 12, 13, 14
 LEVEL_3_1_1, LEVEL_5 = 4, 5
 
-#: AWS IoT takes payloads of 128 KB (PROTOCOL 2.3); this is the whole packet.
+#: AWS IoT accepts payloads of 128 KB (PROTOCOL 2.3); this is the whole packet.
 MAX_PACKET_BYTES = 128 * 1024 + 1024
 
 _LENGTH_BYTES = 4
@@ -23,11 +23,11 @@ _ASSIGNED_CLIENT_ID = 0x12
 
 
 class PacketError(Exception):
-    """Bytes that are no MQTT packet, or a packet over the limit."""
+    """An invalid MQTT packet, or one over the size limit."""
 
 
 class Packet(NamedTuple):
-    """One packet: its type, the four flag bits beside it, its body, all its bytes, its level."""
+    """One packet: type, four flag bits, body, all its bytes, protocol level."""
 
     kind: int
     flags: int
@@ -37,7 +37,7 @@ class Packet(NamedTuple):
 
 
 class Will(NamedTuple):
-    """What the broker publishes for a client that ends without a DISCONNECT."""
+    """The message published for a client whose connection ends without DISCONNECT."""
 
     topic: str
     payload: bytes
@@ -46,7 +46,7 @@ class Will(NamedTuple):
 
 
 class Connect(NamedTuple):
-    """What a CONNECT says of the client; ``will`` None without one."""
+    """The content of a CONNECT."""
 
     level: int
     client_id: str
@@ -55,7 +55,7 @@ class Connect(NamedTuple):
 
 
 class Publish(NamedTuple):
-    """What a PUBLISH carries; ``identifier`` None at QoS 0."""
+    """The content of a PUBLISH; ``identifier`` is None at QoS 0."""
 
     topic: str
     identifier: int | None
@@ -63,9 +63,9 @@ class Publish(NamedTuple):
 
 
 class PacketSplitter:
-    """Collect bytes and give whole packets; ``max_bytes`` bounds the body of one.
+    """A splitter of a byte stream into packets whose bodies have at most ``max_bytes``.
 
-    ``level`` is of those to come: what the CONNECT of this connection says.
+    ``level`` is the protocol level of the next packets, as the CONNECT states it.
     """
 
     def __init__(self, max_bytes: int, level: int = LEVEL_3_1_1) -> None:
@@ -74,7 +74,7 @@ class PacketSplitter:
         self._buffer = bytearray()
 
     def feed(self, data: bytes) -> Iterator[Packet]:
-        """Yield the packets completed by ``data``; raises PacketError."""
+        """Yield the packets that ``data`` completes. Raise PacketError."""
         self._buffer += data
         while True:
             size = self._body_size()
@@ -89,7 +89,7 @@ class PacketSplitter:
             yield Packet(raw[0] >> 4, raw[0] & 0x0F, raw[start:], raw, self.level)
 
     def _body_size(self) -> tuple[int, int] | None:
-        """Where the body starts and its length; None when the header is not whole yet."""
+        """Return start and length of the body, None while the header is incomplete."""
         field = bytes(self._buffer[1 : 1 + _LENGTH_BYTES])
         if len(field) < _LENGTH_BYTES and all(byte & 0x80 for byte in field):
             return None
@@ -101,7 +101,7 @@ class PacketSplitter:
 
 
 class _Reader:
-    """Read the fields of a packet body in their order; raises PacketError at its end."""
+    """A reader of the fields of a packet body. Raises PacketError at its end."""
 
     def __init__(self, body: bytes) -> None:
         self._body = body
@@ -111,7 +111,7 @@ class _Reader:
     def at_end(self) -> bool:
         return self.at >= len(self._body)
 
-    def take(self, count: int) -> bytes:
+    def read(self, count: int) -> bytes:
         piece = self._body[self.at : self.at + count]
         if len(piece) < count:
             raise PacketError("packet ends too early")
@@ -119,13 +119,13 @@ class _Reader:
         return piece
 
     def number(self, count: int) -> int:
-        return int.from_bytes(self.take(count), "big")
+        return int.from_bytes(self.read(count), "big")
 
     def rest(self) -> bytes:
         return self._body[self.at :]
 
     def length(self) -> int:
-        """Read a length of one to four bytes, seven bits in each."""
+        """Read a length of one to four bytes with seven bits each."""
         found = 0
         for index in range(_LENGTH_BYTES):
             byte = self.number(1)
@@ -135,10 +135,10 @@ class _Reader:
         raise PacketError("length field does not end")
 
     def properties(self, level: int) -> bytes:
-        return self.take(self.length()) if level == LEVEL_5 else b""
+        return self.read(self.length()) if level == LEVEL_5 else b""
 
     def data(self) -> bytes:
-        return self.take(self.number(2))
+        return self.read(self.number(2))
 
     def text(self) -> str:
         try:
@@ -148,7 +148,7 @@ class _Reader:
 
 
 def read_connect(packet: Packet) -> Connect:
-    """Read a CONNECT; of another protocol level only ``level``; raises PacketError."""
+    """Read a CONNECT; for an unknown protocol level only its ``level``. Raise PacketError."""
     reader = _Reader(packet.body)
     if reader.text() != "MQTT":
         raise PacketError("not MQTT")
@@ -160,7 +160,7 @@ def read_connect(packet: Packet) -> Connect:
     will = None
     if flags & _WILL:
         if reader.properties(level):
-            raise PacketError("a will with properties, which the broker behind us cannot hand on")
+            raise PacketError("a will with properties, which the broker does not support")
         retain = bool(flags & _WILL_RETAIN)
         will = Will(reader.text(), reader.data(), flags >> 3 & 0x03, retain)
     if flags & _USER_NAME:
@@ -173,43 +173,43 @@ def read_connect(packet: Packet) -> Connect:
 def publish(
     topic: str, payload: bytes, level: int, identifier: int | None = None, *, retain: bool = False
 ) -> Packet:
-    """Make a PUBLISH: at QoS 1 with an ``identifier``, else at QoS 0."""
+    """Make a PUBLISH of QoS 1 with an ``identifier``, otherwise of QoS 0."""
     name, number = _data(topic.encode()), b"" if identifier is None else _number(identifier)
     flags = (0x02 if number else 0) | (_RETAIN if retain else 0)
-    return _made(PUBLISH, name + number + _no_properties(level) + payload, level, flags)
+    return _make(PUBLISH, name + number + _no_properties(level) + payload, level, flags)
 
 
 def puback(identifier: int, level: int) -> Packet:
-    """Make a PUBACK; in MQTT 5 the same bytes say success."""
-    return _made(PUBACK, _number(identifier), level)
+    """Make a PUBACK; its bytes are the same in both versions."""
+    return _make(PUBACK, _number(identifier), level)
 
 
 def connack(code: int, level: int, assigned: str | None = None) -> Packet:
-    """Make a CONNACK without a session; only MQTT 5 can say which client id was assigned."""
+    """Make a CONNACK without a session; only MQTT 5 can contain an assigned client id."""
     properties = b""
     if level == LEVEL_5:
         named = b"" if assigned is None else bytes([_ASSIGNED_CLIENT_ID]) + _data(assigned.encode())
         properties = bytes([len(named)]) + named
-    return _made(CONNACK, bytes([0, code]) + properties, level)
+    return _make(CONNACK, bytes([0, code]) + properties, level)
 
 
 def suback(subscribe: Packet, codes: bytes) -> Packet:
-    """Make the answer to a SUBSCRIBE, a code for each of its filters."""
-    return _made(SUBACK, _answered(subscribe) + codes, subscribe.level)
+    """Make the SUBACK of a SUBSCRIBE, with a code for each of its filters."""
+    return _make(SUBACK, _reply_header(subscribe) + codes, subscribe.level)
 
 
 def unsuback(unsubscribe: Packet, count: int) -> Packet:
-    """Make the answer to an UNSUBSCRIBE of so many filters; only MQTT 5 says so for each."""
+    """Make the UNSUBACK of an UNSUBSCRIBE; in MQTT 5 with a code for each filter."""
     codes = bytes(count) if unsubscribe.level == LEVEL_5 else b""
-    return _made(UNSUBACK, _answered(unsubscribe) + codes, unsubscribe.level)
+    return _make(UNSUBACK, _reply_header(unsubscribe) + codes, unsubscribe.level)
 
 
 def pingresp(level: int) -> Packet:
     """Make a PINGRESP."""
-    return _made(PINGRESP, b"", level)
+    return _make(PINGRESP, b"", level)
 
 
-def _answered(packet: Packet) -> bytes:
+def _reply_header(packet: Packet) -> bytes:
     return packet.body[:2] + _no_properties(packet.level)
 
 
@@ -225,7 +225,7 @@ def _data(content: bytes) -> bytes:
     return _number(len(content)) + content
 
 
-def _made(kind: int, body: bytes, level: int, flags: int = 0) -> Packet:
+def _make(kind: int, body: bytes, level: int, flags: int = 0) -> Packet:
     length, size = len(body), bytearray()
     while length > 0x7F:
         size.append(length & 0x7F | 0x80)
@@ -235,7 +235,7 @@ def _made(kind: int, body: bytes, level: int, flags: int = 0) -> Packet:
 
 
 def read_publish(packet: Packet) -> Publish:
-    """Read a PUBLISH; raises PacketError."""
+    """Read a PUBLISH. Raise PacketError."""
     reader = _Reader(packet.body)
     topic = reader.text()
     identifier = reader.number(2) if publish_qos(packet) else None
@@ -244,21 +244,22 @@ def read_publish(packet: Packet) -> Publish:
 
 
 def without_properties(packet: Packet) -> Packet:
-    """Take the properties out of a PUBLISH of MQTT 5; raises PacketError.
+    """Remove the properties from a PUBLISH of MQTT 5. Raise PacketError.
 
-    The broker's thread for 3.1.1 ends on the first one it has to hand on (measured, iotcore 0.4).
+    iotcore 0.4 ends its thread for 3.1.1 on the first PUBLISH with properties it delivers there
+    (measured).
     """
     reader = _Reader(packet.body)
     reader.text()
-    reader.take(2 if publish_qos(packet) else 0)
+    reader.read(2 if publish_qos(packet) else 0)
     head = packet.body[: reader.at]
     if not reader.properties(packet.level):
         return packet
-    return _made(PUBLISH, head + b"\0" + reader.rest(), packet.level, packet.flags)
+    return _make(PUBLISH, head + b"\0" + reader.rest(), packet.level, packet.flags)
 
 
 def read_publish_topic(packet: Packet) -> str:
-    """Read the topic of a PUBLISH; raises PacketError."""
+    """Read the topic of a PUBLISH. Raise PacketError."""
     return _Reader(packet.body).text()
 
 
@@ -268,12 +269,12 @@ def publish_qos(packet: Packet) -> int:
 
 
 def is_retained(packet: Packet) -> bool:
-    """Read whether a PUBLISH is to be kept for those who subscribe later."""
+    """Return whether a PUBLISH is retained for later subscribers."""
     return bool(packet.flags & _RETAIN)
 
 
 def read_subscriptions(packet: Packet) -> list[tuple[str, int]]:
-    """Read the topic filters and QoS of a SUBSCRIBE; raises PacketError."""
+    """Read the topic filters and QoS of a SUBSCRIBE. Raise PacketError."""
     reader = _after_identifier(packet)
     subscriptions = []
     while not reader.at_end:
@@ -281,8 +282,8 @@ def read_subscriptions(packet: Packet) -> list[tuple[str, int]]:
     return subscriptions
 
 
-def read_unsubscribed(packet: Packet) -> list[str]:
-    """Read the topic filters of an UNSUBSCRIBE; raises PacketError."""
+def read_unsubscriptions(packet: Packet) -> list[str]:
+    """Read the topic filters of an UNSUBSCRIBE. Raise PacketError."""
     reader = _after_identifier(packet)
     filters = []
     while not reader.at_end:
@@ -291,18 +292,18 @@ def read_unsubscribed(packet: Packet) -> list[str]:
 
 
 def matches(topic_filter: str, topic: str) -> bool:
-    """Say whether a topic filter covers a topic; ``a/#`` covers ``a`` too (MQTT 3.1.1, 4.7)."""
-    wanted, levels = topic_filter.split("/"), topic.split("/")
-    if wanted[-1] == "#":
-        wanted.pop()
-        levels = levels[: len(wanted)]
-    return len(wanted) == len(levels) and all(
-        level in ("+", named) for level, named in zip(wanted, levels)
+    """Return whether a filter matches a topic; ``a/#`` also matches ``a`` (MQTT 3.1.1, 4.7)."""
+    expected, levels = topic_filter.split("/"), topic.split("/")
+    if expected[-1] == "#":
+        expected.pop()
+        levels = levels[: len(expected)]
+    return len(expected) == len(levels) and all(
+        level in ("+", named) for level, named in zip(expected, levels)
     )
 
 
 def is_valid_filter(topic_filter: str) -> bool:
-    """Say whether a wildcard stands alone on its level, and ``#`` last (MQTT 3.1.1, 4.7.1)."""
+    """Return whether wildcards fill their level and ``#`` is last (MQTT 3.1.1, 4.7.1)."""
     levels = topic_filter.split("/")
     if any(len(level) > 1 and ("+" in level or "#" in level) for level in levels):
         return False
@@ -311,7 +312,7 @@ def is_valid_filter(topic_filter: str) -> bool:
 
 def _after_identifier(packet: Packet) -> _Reader:
     reader = _Reader(packet.body)
-    reader.take(2)
+    reader.read(2)
     reader.properties(packet.level)
     if reader.at_end:
         raise PacketError("no topic filter")

@@ -1,7 +1,7 @@
-"""The REST half of the cloud (PROTOCOL 1), as aiohttp.web handlers.
+"""The REST API of the simulated cloud (PROTOCOL 1), as aiohttp.web handlers.
 
-A call is a plain function from the request's fields to the ``data`` of the answer; the wrappers
-below do the token, the envelope and the errors.
+Each call is a plain function from the fields of the request to the ``data`` of the response; the
+wrappers check the token and make the envelope and the errors.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Fields = Mapping[str, Any]
 
 
 class RestError(Exception):
-    """An error answer: HTTP status, and the envelope's ``code`` and ``msg``."""
+    """An error response: HTTP status, and ``code`` and ``msg`` of the envelope."""
 
     def __init__(self, status: int, msg: str, *, code: int | None = None) -> None:
         super().__init__(msg)
@@ -37,14 +37,14 @@ class RestError(Exception):
 
 
 class RestApi:
-    """Answer the REST calls for the accounts of a book."""
+    """The handlers of the REST calls for the accounts of a book."""
 
     def __init__(self, book: AccountBook, counters: Counters) -> None:
         self._book = book
         self._counters = counters
 
     def routes(self) -> list[web.RouteDef]:
-        """List every route, the catch-all for unknown ones last."""
+        """Return every route, the one for unknown paths last."""
         public: dict[tuple[str, str], Callable[[Fields], Any]] = {
             ("POST", "/user/sign-in"): self._sign_in,
             ("POST", "/auth/refresh"): self._refresh,
@@ -62,9 +62,15 @@ class RestApi:
             ("POST", "/app/update-push-token"): _update_push_token,
         }
         return [
-            *(web.route(*_at(where), self._public(call)) for where, call in public.items()),
-            *(web.route(*_at(where), self._private(call)) for where, call in private.items()),
-            web.route("*", BASE + "/{path:.*}", self._no_such_route),
+            *(
+                web.route(method, BASE + path, self._public(call))
+                for (method, path), call in public.items()
+            ),
+            *(
+                web.route(method, BASE + path, self._private(call))
+                for (method, path), call in private.items()
+            ),
+            web.route("*", BASE + "/{path:.*}", self._unknown_route),
         ]
 
     def _public(self, call: Callable[[Fields], Any]) -> Callable[[web.Request], Any]:
@@ -81,7 +87,7 @@ class RestApi:
         async def handle(request: web.Request) -> web.Response:
             self._counters.call(_path(request))
             try:
-                account = self._signed_in(request)
+                account = self._authorize(request)
                 fields = await _fields(request)
                 _check_user(account, fields)
                 return _success(call(account, fields))
@@ -90,7 +96,7 @@ class RestApi:
 
         return handle
 
-    def _signed_in(self, request: web.Request) -> CloudAccount:
+    def _authorize(self, request: web.Request) -> CloudAccount:
         account = self._book.account_of(request.headers.get("Authorization", ""))
         if account is None:
             self._counters.unauthorized += 1
@@ -102,7 +108,7 @@ class RestApi:
         account = self._book.find(email)
         if account is None:
             raise RestError(200, "USER_NOT_FOUND", code=404)
-        if not self._book.password_is_right(account, password):
+        if not self._book.check_password(account, password):
             raise RestError(401, "Invalid credentials")
         self._counters.sign_ins += 1
         tokens, keys = self._book.issue_tokens(account), self._book.issue_keys(account)
@@ -136,8 +142,8 @@ class RestApi:
             "authorizationExpiresIn": round(keys.expires_at - self._book.now()),
         }
 
-    async def _no_such_route(self, request: web.Request) -> web.Response:
-        """Answer as the gateway in front of the real cloud does (PROTOCOL 1.13)."""
+    async def _unknown_route(self, request: web.Request) -> web.Response:
+        """Return the response of the real cloud's gateway (PROTOCOL 1.13)."""
         self._counters.call(UNKNOWN)
         text = (
             "IncompleteSignatureException: Authorization header requires 'Credential' parameter. "
@@ -146,11 +152,6 @@ class RestApi:
         )
         headers = {"x-amzn-ErrorType": "IncompleteSignatureException"}
         return web.json_response({"message": text}, status=403, headers=headers)
-
-
-def _at(where: tuple[str, str]) -> tuple[str, str]:
-    method, path = where
-    return method, BASE + path
 
 
 def _path(request: web.Request) -> str:
@@ -170,7 +171,7 @@ def _failure(error: RestError) -> web.Response:
 
 
 async def _fields(request: web.Request) -> Fields:
-    """Read the fields of a request: the query of a GET, otherwise a JSON object."""
+    """Read the fields of a request: the query of a GET, otherwise the JSON body."""
     if request.method == "GET":
         return dict(request.query)
     try:
@@ -265,10 +266,10 @@ def _user_info(account: CloudAccount, fields: Fields) -> dict[str, Any]:
 
 def _device_list(account: CloudAccount, fields: Fields) -> list[dict[str, Any]]:
     offset, count = _count(fields, "offset"), min(_count(fields, "count"), MAX_PAGE)
-    return [_listed(heater) for heater in account.heaters[offset : offset + count]]
+    return [_list_entry(heater) for heater in account.heaters[offset : offset + count]]
 
 
-def _listed(heater: HeaterRecord) -> dict[str, Any]:
+def _list_entry(heater: HeaterRecord) -> dict[str, Any]:
     return {
         "deviceInfo": {
             "homeSeq": heater.home_seq,

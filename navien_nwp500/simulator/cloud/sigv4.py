@@ -1,8 +1,8 @@
-"""Check the signature of a WebSocket handshake as AWS IoT does.
+"""Verification of the signature of a WebSocket handshake, as AWS IoT does it; no I/O.
 
-The request is a presigned GET (AWS Signature Version 4, parameters in the query). AWS IoT wants
-``X-Amz-Security-Token`` in the query but outside what is signed (source: a request with the token
-signed in is refused with 403). Nothing here does I/O.
+The request is a presigned GET (AWS Signature Version 4, parameters in the query). AWS IoT expects
+``X-Amz-Security-Token`` in the query but not in the signed text (source: a request with a signed
+token is rejected with 403).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from urllib.parse import quote, unquote
 REGION = "us-east-1"
 SERVICE = "iotdevicegateway"
 ALGORITHM = "AWS4-HMAC-SHA256"
-#: AWS refuses a request whose date is further away than this (source: AWS SigV4 reference).
+#: AWS rejects a request whose date differs by more than this (source: AWS SigV4 reference).
 MAX_SKEW_SECONDS = 300
 
 _DATE_FORMAT = "%Y%m%dT%H%M%SZ"
@@ -35,13 +35,13 @@ class IssuedKeys:
     expires_at: float
 
 
-class SignatureRefused(Exception):
-    """A handshake AWS would answer with 403; the text is for logs and counters only."""
+class SignatureRejected(Exception):
+    """A handshake that AWS would answer with 403; the text is for logs and counters only."""
 
 
 @dataclass(frozen=True)
 class _Signed:
-    """The parts of a presigned request that are checked one by one."""
+    """The parts of a presigned request."""
 
     access_key_id: str
     scope: str
@@ -61,28 +61,28 @@ def verify(
 ) -> IssuedKeys:
     """Return the keys that signed a request.
 
-    ``target`` is the request target as received, query included; ``now`` in seconds since the
-    epoch. Raises SignatureRefused naming the first thing that is wrong.
+    ``target`` is the request target as received, with its query; ``now`` is in seconds since the
+    epoch. Raise SignatureRejected with the first error found.
     """
     path, _, raw_query = target.partition("?")
     signed = _read(raw_query)
     _check_scope(signed)
     keys = find_keys(signed.access_key_id)
     if keys is None:
-        raise SignatureRefused("unknown key")
+        raise SignatureRejected("unknown key")
     if not _same(signed.token, keys.session_token):
-        raise SignatureRefused("wrong token")
+        raise SignatureRejected("wrong token")
     if now >= keys.expires_at:
-        raise SignatureRefused("expired key")
+        raise SignatureRejected("expired key")
     _check_date(signed.date, now)
     canonical = _canonical_request(method, path, signed, headers)
     if not _same(signed.signature, sign(canonical, keys.secret_key, signed.date, signed.scope)):
-        raise SignatureRefused("wrong signature")
+        raise SignatureRejected("wrong signature")
     return keys
 
 
 def sign(canonical_request: str, secret_key: str, date: str, scope: str) -> str:
-    """Sign a canonical request; ``date`` as 20260101T000000Z, result in hex."""
+    """Return the signature of a canonical request in hex; ``date`` like 20260101T000000Z."""
     digest = hashlib.sha256(canonical_request.encode()).hexdigest()
     key = ("AWS4" + secret_key).encode()
     for part in scope.split("/"):
@@ -95,9 +95,9 @@ def _read(raw_query: str) -> _Signed:
     pairs = [_decoded(part) for part in raw_query.split("&") if part]
     fields = dict(pairs)
     if len(fields) != len(pairs):
-        raise SignatureRefused("repeated parameter")
+        raise SignatureRejected("repeated parameter")
     if fields.get("X-Amz-Algorithm") != ALGORITHM:
-        raise SignatureRefused("not signed")
+        raise SignatureRejected("not signed")
     try:
         access_key_id, _, scope = fields["X-Amz-Credential"].partition("/")
         return _Signed(
@@ -110,7 +110,7 @@ def _read(raw_query: str) -> _Signed:
             query=_canonical_query(pairs),
         )
     except KeyError as error:
-        raise SignatureRefused(f"no {error.args[0]}") from error
+        raise SignatureRejected(f"no {error.args[0]}") from error
 
 
 def _decoded(part: str) -> tuple[str, str]:
@@ -136,7 +136,7 @@ def _canonical_request(
         received[name] = f"{received[name]},{value}" if name in received else value
     names = signed.signed_headers.split(";")
     if "host" not in names or any(name not in received for name in names):
-        raise SignatureRefused("signed header missing")
+        raise SignatureRejected("signed header missing")
     lines = "".join(f"{name}:{received[name]}\n" for name in names)
     parts = (method, path, signed.query, lines, signed.signed_headers, _EMPTY_BODY)
     return "\n".join(parts)
@@ -144,16 +144,16 @@ def _canonical_request(
 
 def _check_scope(signed: _Signed) -> None:
     if signed.scope != f"{signed.date[:8]}/{REGION}/{SERVICE}/aws4_request":
-        raise SignatureRefused("wrong scope")
+        raise SignatureRejected("wrong scope")
 
 
 def _check_date(date: str, now: float) -> None:
     try:
         moment = datetime.strptime(date, _DATE_FORMAT).replace(tzinfo=timezone.utc)
     except ValueError as error:
-        raise SignatureRefused("date unreadable") from error
+        raise SignatureRejected("date unreadable") from error
     if abs(moment.timestamp() - now) > MAX_SKEW_SECONDS:
-        raise SignatureRefused("stale date")
+        raise SignatureRejected("stale date")
 
 
 def _same(given: str, expected: str) -> bool:

@@ -1,4 +1,4 @@
-"""The time-of-use plan the cloud keeps for a heater (PROTOCOL 1.10)."""
+"""The time-of-use plan that the cloud stores for a heater (PROTOCOL 1.10)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _DECIMALS = 5
 
 
 def sample_plan(controller_serial: str, manufacture_id: str) -> dict[str, Any]:
-    """Make the plan a heater starts with: dearer weekday evenings, one price in summer."""
+    """Make the first plan of a heater: expensive weekday evenings, one price in summer."""
     return {
         "registerPath": "wifi",
         "sourceType": "openei",
@@ -31,10 +31,10 @@ def sample_plan(controller_serial: str, manufacture_id: str) -> dict[str, Any]:
 def stored_plan(
     fields: Mapping[str, Any], controller_serial: str, manufacture_id: str
 ) -> dict[str, Any]:
-    """Make the plan a GET answers after a PUT of ``fields``.
+    """Make the plan that a GET returns after a PUT of ``fields``.
 
-    The ZIP code is text in a PUT and a number in a reply. Raises KeyError, TypeError or ValueError
-    when something is missing or of another kind.
+    The ZIP code is text in a PUT and a number in a response. Raise KeyError, TypeError or ValueError
+    for a missing or invalid field.
     """
     info = fields["touInfo"]
     return {
@@ -61,7 +61,7 @@ def _evening_peak() -> list[dict[str, int]]:
 
 
 def _interval(week: int, start_hour: int, end_hour: int, price: float) -> dict[str, int]:
-    """One interval of a plan; prices per kWh, the end inclusive to the minute on the wire."""
+    """Make one interval of a plan; prices per kWh, the last minute included."""
     return {
         "priceMin": round(price * 10**_DECIMALS),
         "priceMax": round((price + 0.1) * 10**_DECIMALS),

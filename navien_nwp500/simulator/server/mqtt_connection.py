@@ -247,7 +247,7 @@ class MqttConnection:
             self._counters.subscribes += 1
             self.filters.update(name for name, _ in mqtt_packets.read_subscriptions(packet))
         elif packet.kind == mqtt_packets.UNSUBSCRIBE:
-            self.filters.difference_update(mqtt_packets.read_unsubscribed(packet))
+            self.filters.difference_update(mqtt_packets.read_unsubscriptions(packet))
 
     def _count_publish(self) -> None:
         now = time.monotonic()

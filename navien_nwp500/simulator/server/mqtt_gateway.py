@@ -15,7 +15,7 @@ from ..cloud.accounts import AccountBook, CloudAccount
 from ..cloud.broker_process import BrokerPorts
 from ..cloud.counters import Counters
 from ..cloud.iot_policy import Policy
-from ..cloud.sigv4 import SignatureRefused, verify
+from ..cloud.sigv4 import SignatureRejected, verify
 from ..faults import FaultInjector
 from .mqtt_connection import ClientIds, MqttConnection
 
@@ -58,9 +58,9 @@ class MqttGateway:
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         try:
             policy = Policy(self._owner(request))
-        except SignatureRefused as refusal:
-            self._counters.refuse(str(refusal))
-            _LOGGER.info("handshake refused: %s", refusal)
+        except SignatureRejected as error:
+            self._counters.refuse(str(error))
+            _LOGGER.info("handshake rejected: %s", error)
             return _forbidden()
         stream = web.WebSocketResponse(protocols=("mqtt",), compress=False, timeout=_CLOSE_SECONDS)
         await stream.prepare(request)
@@ -83,7 +83,7 @@ class MqttGateway:
             request.method,
             request.raw_path,
             request.headers.items(),
-            self._book.keys,
+            self._book.find_keys,
             self._book.now(),
         )
         return self._book.owner_of(keys)

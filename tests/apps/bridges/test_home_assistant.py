@@ -68,7 +68,7 @@ class BuiltIn:
         self._stack = AsyncExitStack()
 
     async def start(self) -> None:
-        serving = BuiltInBroker().serving("127.0.0.1", self.port)
+        serving = BuiltInBroker().running("127.0.0.1", self.port)
         self.port = await self._stack.enter_async_context(serving)
 
     async def stop(self) -> None:

@@ -194,7 +194,7 @@ def test_a_broker_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("PATH", "")
     monkeypatch.setattr("shutil.which", lambda *_, **__: None)
     monkeypatch.setitem(sys.modules, "iotcore", None)
-    for name, remedy in ((MOSQUITTO, "install mosquitto"), (IOTCORE, "navien-nwp500\\[iotcore")):
+    for name, remedy in ((MOSQUITTO, "install mosquitto"), (IOTCORE, "extra 'iotcore'")):
         with pytest.raises(ConfigurationError, match=remedy):
             Simulator(broker=name)
     with pytest.raises(ConfigurationError, match="it may be built-in, iotcore, mosquitto"):
@@ -224,19 +224,19 @@ def test_subscriptions_are_found_as_the_standard_says(
         found.remove(topic_filter, topic_filter)  # type: ignore[arg-type]
         del everyone[topic_filter]
     hidden = topic.startswith("$")
-    assert found.of(topic) == {
+    assert found.matching(topic) == {
         one: number
         for one, number in everyone.items()
         if mqtt_packets.matches(one, topic) and not (hidden and one[:1] in ("+", "#"))
     }
     for topic_filter in everyone:
         found.remove(topic_filter, topic_filter)  # type: ignore[arg-type]
-    assert found._root.below == {}
+    assert found._root.children == {}
 
 
 async def answer(data: bytes) -> bytes:
     """All that the built-in broker says to these bytes until it closes the connection."""
-    async with BuiltInBroker().serving(HOST) as port:
+    async with BuiltInBroker().running(HOST) as port:
         reader, writer = await asyncio.open_connection(HOST, port)
         writer.write(data)
         found = await within_limit(reader.read())
@@ -271,7 +271,7 @@ async def test_what_the_built_in_broker_does_not_take_closes_the_connection(
 
 
 async def test_a_client_silent_beyond_its_keep_alive_is_sent_away() -> None:
-    async with BuiltInBroker().serving(HOST) as port:
+    async with BuiltInBroker().running(HOST) as port:
         async with aiomqtt.Client(HOST, port) as watcher:
             await watcher.subscribe("wills/#")
             reader, writer = await asyncio.open_connection(HOST, port)
@@ -287,7 +287,7 @@ async def test_a_client_that_does_not_read_is_sent_away(monkeypatch: pytest.Monk
     monkeypatch.setattr(
         "navien_nwp500.simulator.cloud.built_in_broker._MAX_WAITING_BYTES", 1024 * 1024
     )
-    async with BuiltInBroker().serving(HOST) as port:
+    async with BuiltInBroker().running(HOST) as port:
         reader, writer = await asyncio.open_connection(HOST, port)
         writer.write(connect_packet("asleep", will="wills/asleep") + b"\x82\x06\0\1\0\1b\0")
         writer.transport.pause_reading()  # type: ignore[attr-defined]

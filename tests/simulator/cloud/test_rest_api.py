@@ -161,7 +161,7 @@ async def test_keys_have_a_clock_of_their_own(caller: Caller, clock: Clock) -> N
     caller.book.keys_lifetime = 600
     token = await caller.sign_in()
     assert token["authorizationExpiresIn"] == 600
-    keys = caller.book.keys(token["accessKeyId"])
+    keys = caller.book.find_keys(token["accessKeyId"])
     assert keys is not None and keys.expires_at == clock.time + 600
     clock.time += 60
     _, body = await caller.call("POST", "/auth/session/refresh", userId=EMAIL)
@@ -171,7 +171,7 @@ async def test_keys_have_a_clock_of_their_own(caller: Caller, clock: Clock) -> N
         "sessionToken",
         "authorizationExpiresIn",
     }
-    renewed = caller.book.keys(body["data"]["accessKeyId"])
+    renewed = caller.book.find_keys(body["data"]["accessKeyId"])
     assert renewed is not None and renewed.expires_at == keys.expires_at + 60
 
 

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 from awscrt import auth, http
 
-from navien_nwp500.simulator.cloud.sigv4 import IssuedKeys, SignatureRefused, verify
+from navien_nwp500.simulator.cloud.sigv4 import IssuedKeys, SignatureRejected, verify
 from support.cloud_tools import presign
 
 NOW = 1_800_000_000.0
@@ -81,13 +81,13 @@ REFUSED = {
     ("reason", "target"), [(reason, target) for reason in REFUSED for target in REFUSED[reason]]
 )
 def test_refused(reason: str, target: str) -> None:
-    with pytest.raises(SignatureRefused, match=reason):
+    with pytest.raises(SignatureRejected, match=reason):
         judged(target)
 
 
 def test_expired_key() -> None:
     late = KEYS.expires_at
-    with pytest.raises(SignatureRefused, match="expired key"):
+    with pytest.raises(SignatureRejected, match="expired key"):
         judged(presign(KEYS, HOST, when=late), now=late)
 
 
@@ -128,7 +128,7 @@ def test_a_token_signed_in_is_refused() -> None:
     target, headers = signed_by_sdk(sign_token=True)
     now = date_of(target)
     keys = IssuedKeys(KEYS.access_key_id, KEYS.secret_key, KEYS.session_token, now + 1)
-    with pytest.raises(SignatureRefused, match="wrong signature"):
+    with pytest.raises(SignatureRejected, match="wrong signature"):
         verify("GET", target, headers, {keys.access_key_id: keys}.get, now)
 
 

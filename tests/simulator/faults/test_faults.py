@@ -347,7 +347,7 @@ async def test_a_wrong_clock(cloud: CloudServer, http: aiohttp.ClientSession) ->
 async def test_what_was_issued_is_revoked(cloud: CloudServer, http: aiohttp.ClientSession) -> None:
     token = await signed_in(http, cloud)
     cloud.faults.inject(RevokeCredentials(access_tokens=True, refresh_tokens=True))
-    assert cloud.book.keys(token["accessKeyId"]) is None
+    assert cloud.book.find_keys(token["accessKeyId"]) is None
     assert cloud.book.account_of(token["accessToken"]) is None
     refreshed = await called(http, cloud, "/auth/refresh", refreshToken=token["refreshToken"])
     assert refreshed[0] == 401

@@ -197,7 +197,7 @@ def test_a_broker_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) ->
     for name, remedy in ((MOSQUITTO, "install mosquitto"), (IOTCORE, "extra 'iotcore'")):
         with pytest.raises(ConfigurationError, match=remedy):
             Simulator(broker=name)
-    with pytest.raises(ConfigurationError, match="it may be built-in, iotcore, mosquitto"):
+    with pytest.raises(ConfigurationError, match="it must be one of built-in, iotcore, mosquitto"):
         Simulator(broker="hivemq")
     monkeypatch.delenv(VARIABLE, raising=False)
     assert choose_broker() == BUILT_IN

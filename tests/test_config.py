@@ -18,18 +18,8 @@ from navien_nwp500.exceptions import ConfigurationError
 TEMPLATE = Path(__file__).parents[1] / ".env.template"
 SECRET = "correct-horse-battery"
 
-VARIABLES = [
-    "NAVILINK_EMAIL",
-    "NAVILINK_PASSWORD",
-    "NAVILINK_LOG_LEVEL",
-    "NAVILINK_MQTT_PROTOCOL",
-    "NAVILINK_BASE_URL",
-    "NAVILINK_WEBSOCKET_URL",
-    "NAVILINK_CA_FILE",
-    "NAVILINK_WIRE_FORMAT",
-    "NAVILINK_DEVICE_MAC",
-    "NAVILINK_POLLING_INTERVAL",
-]
+_NAMES = "EMAIL PASSWORD LOG_LEVEL MQTT_PROTOCOL BASE_URL WEBSOCKET_URL CA_FILE WIRE_FORMAT"
+VARIABLES = [f"NAVILINK_{name}" for name in f"{_NAMES} DEVICE_MAC POLLING_INTERVAL".split()]
 
 
 @pytest.fixture(autouse=True)

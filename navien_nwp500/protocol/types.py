@@ -40,7 +40,6 @@ class Quantity(int):
 class Code(Quantity):
     """Number whose meaning is unknown, or not numeric."""
 
-    usual = (0, 0x7FFFFFFF)
     __slots__ = ()
 
 
@@ -241,7 +240,6 @@ class DeciKelvin(Quantity):
 class Version(Quantity):
     """Firmware version, four bytes in one number: 0x0B010000 is 11.1.0.0."""
 
-    usual = (0, 0x7FFFFFFF)
     __slots__ = ()
 
     @property

@@ -29,6 +29,7 @@ from navien_nwp500.protocol.messages import (
     parse_request,
 )
 from navien_nwp500.protocol.status import DeviceStatus, DHWStatus
+from support.status_examples import CORE
 
 MODEST = settings(max_examples=80, deadline=None, database=None)
 MANY = settings(max_examples=400, deadline=None, database=None)
@@ -49,22 +50,7 @@ KEY_COUNTS = (87, 99, 103)
 CORE_END = 60
 HEADER = struct.pack(">I4s", 16777219, b"0123")
 
-# PROTOCOL 6.11, shortened to its core and two more.
-CORE = {
-    "errorCode": 0,
-    "subErrorCode": 0,
-    "operationMode": 0,
-    "dhwUse": 1,
-    "dhwTemperature": 120,
-    "dhwTemperatureSetting": 121,
-    "wifiRssi": 58,
-    "compUse": 1,
-    "evaFanUse": 1,
-    "currentInstPower": 1,
-    "dhwChargePer": 98,
-    "heatUpperUse": 1,
-    "heatLowerUse": 1,
-}
+# PROTOCOL 6.11, shortened.
 IDLE = {"command": 16777219, **CORE, "heUpperOffDiffTempSetting": -2}
 IDLE_REPLY: dict[str, Any] = {
     "protocolVersion": 2,
@@ -150,76 +136,7 @@ def test_the_range_limits_of_every_field_survive_both_formats() -> None:
                 assert again == status, spec.name
 
 
-# JSON: building requests
-
-
-def test_a_status_request_matches_the_protocol() -> None:
-    frame = build_request(STATUS, ADDRESS, REPLY_ADDRESS, SESSION)
-    assert frame.topic == STATUS_TOPIC
-    assert json.loads(frame.payload) == {
-        "clientID": CLIENT,
-        "sessionID": "1768478400000",
-        "protocolVersion": 2,
-        "request": {
-            "command": 16777219,
-            "deviceType": 52,
-            "macAddress": "0123456789ab",
-            "additionalValue": "1234",
-        },
-        "requestTopic": "cmd/52/navilink-0123456789ab/st",
-        "responseTopic": f"cmd/52/10001/20002/{CLIENT}/res",
-    }
-
-
-def test_a_control_request_contains_mode_and_param() -> None:
-    command = Command("set_temperature", 33554464, "ctrl", "captured", "Set the setpoint.")
-    body = {"mode": "dhw-temperature", "param": [120], "paramStr": ""}
-    frame = build_request(command, ADDRESS, REPLY_ADDRESS, SESSION, body)
-    assert frame.topic == f"cmd/52/navilink-{MAC}/ctrl"
-    sent = json.loads(frame.payload)
-    assert sent["request"] == {
-        "command": 33554464,
-        "deviceType": 52,
-        "macAddress": "0123456789ab",
-        "additionalValue": "1234",
-        "mode": "dhw-temperature",
-        "param": [120],
-        "paramStr": "",
-    }
-    assert sent["requestTopic"] == frame.topic
-    assert sent["responseTopic"] == REPLY_TOPIC
-
-
-@pytest.mark.parametrize(
-    "command, code, topic, reply_topic",
-    [
-        (FEATURES, 16777217, "st/did", "res/did"),
-        (END_SESSION, 16777218, "st/end", "res/end"),
-        (STATUS, 16777219, "st", "res"),
-    ],
-)
-def test_codes_and_topics_of_the_queries(
-    command: Command, code: int, topic: str, reply_topic: str
-) -> None:
-    frame = build_request(command, ADDRESS, REPLY_ADDRESS, SESSION)
-    sent = json.loads(frame.payload)
-    assert sent["request"]["command"] == code
-    assert frame.topic == sent["requestTopic"] == f"cmd/52/navilink-{MAC}/{topic}"
-    assert sent["responseTopic"] == f"cmd/52/10001/20002/{CLIENT}/{reply_topic}"
-
-
-def test_response_topics_of_deep_suffixes() -> None:
-    # PROTOCOL 3.2.
-    reservations = Command("reservations", 16777222, "st/rsv/rd", "captured", "Read them.")
-    written = Command("write", 16777226, "ctrl/rsv/rd", "captured", "Write them.")
-    assert REPLY_ADDRESS.reply_topic(ADDRESS, reservations) == f"{REPLY_TOPIC}/rsv/rd"
-    assert REPLY_ADDRESS.reply_topic(ADDRESS, written) == f"{REPLY_TOPIC}/rsv/rd"
-
-
-def test_topic_filters() -> None:
-    assert REPLY_ADDRESS.reply_filter(ADDRESS) == f"cmd/52/10001/20002/{CLIENT}/res/#"
-    assert ADDRESS.filter == f"cmd/52/navilink-{MAC}/#"
-    assert ADDRESS.push_topic == PUSH_TOPIC
+# JSON: addresses
 
 
 @pytest.mark.parametrize("mac", ["", "0123456789AB", "0123456789a", "01:23:45:67:89:ab", "#" * 12])

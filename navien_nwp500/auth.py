@@ -189,12 +189,12 @@ class NaviLinkAuth:
             except APIError as error:
                 if error.status_code >= 500 or _is_throttled(error):
                     raise
-                _LOGGER.debug("refresh refused (%s)", error.code)
+                _LOGGER.debug("refresh rejected (%s)", error.code)
             await self._load()
             if _usable(self._tokens, old):  # another process was faster and invalidated ours
                 return
             if self._file is not None:
-                await self._file.drop()
+                await self._file.delete()
         await self._sign_in()
 
     async def _renew_aws_credentials(self) -> AwsCredentials:
@@ -229,14 +229,12 @@ class NaviLinkAuth:
             except APIError as error:
                 if token_may_be_old and _is_unauthorized(error):
                     await self._renew_tokens()
-                    if (
-                        self._aws_credentials is not None
-                    ):  # renewed by a sign-in, which brings AWS credentials
+                    if self._aws_credentials is not None:  # a sign-in brought new ones
                         return None
                     continue
                 if _is_throttled(error):
                     raise  # other calls would add to the load
-                _LOGGER.debug("%s refused (%s), trying the next call", path, error.code)
+                _LOGGER.debug("%s rejected (%s), trying the next call", path, error.code)
                 return error
             await self._store(data.get("token", data) if isinstance(data, dict) else {})
             break
@@ -275,7 +273,7 @@ class NaviLinkAuth:
         if saved is None:
             return
         self._tokens = _later(self._tokens, saved.tokens)
-        self._aws_credentials = _later(self._aws_credentials, saved.keys)
+        self._aws_credentials = _later(self._aws_credentials, saved.aws_credentials)
         if self.user is None:
             self.user = UserInfo(user_seq=saved.user_seq)
 

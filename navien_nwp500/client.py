@@ -149,7 +149,7 @@ class NaviLinkClient:
         body = {"userId": self._auth.user_id, "offset": offset, "count": PAGE_SIZE}
         data = await self._auth.call("POST", "/device/list", body=body)
         if not isinstance(data, list):
-            raise ProtocolError("/device/list: the answer holds no list of heaters")
+            raise ProtocolError("/device/list: the response holds no list of heaters")
         return [parse_device_info(entry) for entry in data]
 
 

@@ -67,7 +67,7 @@ async def test_from_sign_in_to_csv(sim: Simulator, client: NaviLinkClient, tmp_p
 
 
 @pytest.mark.navilink(frozen=True)  # what it pushes later would be the last status
-async def test_a_status_says_it_came_from_the_heater(client: NaviLinkClient) -> None:
+async def test_a_status_from_the_heater_is_marked_as_connected(client: NaviLinkClient) -> None:
     device = (await client.get_devices())[0]
     status = await device.get_status()
     assert status.device_connected == 2
@@ -103,7 +103,7 @@ async def test_a_phone_is_registered_as_the_app_does(
     }
 
 
-async def test_connectivity_counts_up_only_on_evidence(
+async def test_connectivity_status_is_2_only_after_a_response(
     sim: Simulator, client: NaviLinkClient
 ) -> None:
     device = (await client.get_devices())[0]
@@ -114,7 +114,7 @@ async def test_connectivity_counts_up_only_on_evidence(
     assert await device.get_connectivity_status() == {"device_connected": 0}
 
 
-async def test_all_pages_of_a_large_account() -> None:
+async def test_all_pages_of_a_large_account_are_listed() -> None:
     async with Simulator(speed=600, heaters=41) as sim:
         async with NaviLinkClient(sim.config) as client:
             found = await client.get_devices()
@@ -125,7 +125,7 @@ async def test_listing_again_gives_the_same_objects(client: NaviLinkClient) -> N
     assert (await client.get_devices())[0] is (await client.get_devices())[0]
 
 
-async def test_two_clients_hear_only_their_own_answers(sim: Simulator) -> None:
+async def test_two_clients_receive_only_their_own_responses(sim: Simulator) -> None:
     async with NaviLinkClient(sim.config) as one, NaviLinkClient(sim.config) as two:
         devices = [(await client.get_devices())[0] for client in (one, two)]
         pairs = await asyncio.gather(*(first(device, count=4) for device in devices))
@@ -143,7 +143,7 @@ async def test_several_heaters_share_one_connection() -> None:
         assert sim.counters.connects == 1
 
 
-async def test_pushes_reach_a_watcher_who_polls_rarely(
+async def test_pushes_reach_a_watcher_that_polls_rarely(
     sim: Simulator, client: NaviLinkClient
 ) -> None:
     device = (await client.get_devices())[0]
@@ -199,7 +199,7 @@ async def test_an_async_callback_is_awaited_and_cancellation_ends_monitoring(
         await monitoring
 
 
-async def test_a_cut_connection_is_found_again(sim: Simulator) -> None:
+async def test_a_dropped_connection_is_restored(sim: Simulator) -> None:
     config = sim.config
     async with NaviLinkClient(config) as client:
         device = (await client.get_devices())[0]
@@ -215,7 +215,7 @@ async def test_a_cut_connection_is_found_again(sim: Simulator) -> None:
         await statuses.aclose()
 
 
-async def test_a_request_ends_at_once_when_the_line_drops(sim: Simulator) -> None:
+async def test_a_request_ends_at_once_when_the_connection_drops(sim: Simulator) -> None:
     async with NaviLinkClient(sim.config) as client:
         device = (await client.get_devices())[0]
         await device.get_status()
@@ -251,7 +251,9 @@ async def test_credentials_may_come_later(sim: Simulator) -> None:
     await client.close()
 
 
-async def test_an_offline_heater_is_told_from_a_silent_one(sim: Simulator) -> None:
+async def test_an_offline_heater_and_an_unresponsive_one_raise_different_errors(
+    sim: Simulator,
+) -> None:
     from dataclasses import replace
 
     async with NaviLinkClient(replace(sim.config, answer_timeout=1.0)) as client:
@@ -279,7 +281,7 @@ async def test_binary_commands_are_answered_in_binary(sim: Simulator) -> None:
 
 
 @each_transport
-async def test_without_the_right_to_hear_pushes_polling_alone_does(transport: str) -> None:
+async def test_without_permission_for_pushes_polling_is_used(transport: str) -> None:
     async with TransportSimulator(transport, speed=600, pushes=False) as sim:
         async with NaviLinkClient(sim.config) as client:
             device = (await client.get_devices())[0]
@@ -348,7 +350,7 @@ asyncio.run(main())
 
 
 @pytest.mark.parametrize("given", ["environment", ".env", "arguments"])
-async def test_the_published_pattern_needs_nothing_but_the_settings(
+async def test_the_published_pattern_needs_only_the_settings(
     sim: Simulator, tmp_path: Path, given: str
 ) -> None:
     """REQUIREMENTS L1 as it is published; what ``authenticate`` is given wins over the settings."""
@@ -382,7 +384,7 @@ async def test_nothing_is_left_running(sim: Simulator) -> None:
     assert not client._pool.first.connected
 
 
-async def test_nothing_to_configure_is_needed_to_construct(
+async def test_a_client_can_be_created_without_any_setting(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)

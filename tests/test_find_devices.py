@@ -41,7 +41,9 @@ ALL = [CELLAR, CELLAR_2, GARAGE]
         (" ", []),
     ],
 )
-def test_a_name_a_mac_or_the_beginning_of_either(wanted: str, found: list[Heater]) -> None:
+def test_a_heater_is_found_by_name_or_mac_address_or_their_beginning(
+    wanted: str, found: list[Heater]
+) -> None:
     assert find_devices(ALL, wanted) == found
 
 
@@ -50,7 +52,7 @@ async def two() -> Simulator:
     return Simulator(speed=600, heaters=2)
 
 
-async def test_every_word_takes_a_name(two: Simulator, tmp_path: Path) -> None:
+async def test_every_cli_command_accepts_a_name(two: Simulator, tmp_path: Path) -> None:
     async with two as sim:
         code, out, _ = await run(tmp_path, "status", "--device", "nwp500 2", **sim.environment)
         assert code == 0 and "NWP500 2" in out

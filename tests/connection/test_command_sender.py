@@ -65,7 +65,7 @@ ROWS = {command.name: command for command in CONTROL}
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda one: f"{one.name} {one.param}")
-def test_a_row_is_sent_as_the_protocol_shows_it(example: Example) -> None:
+def test_a_command_is_sent_as_the_protocol_shows_it(example: Example) -> None:
     body = ROWS[example.name].body(example.values)
     frame = build_request(ROWS[example.name], ADDRESS, ReplyAddress("c", 20002), "1", body)
     sent = json.loads(frame.payload)
@@ -75,7 +75,7 @@ def test_a_row_is_sent_as_the_protocol_shows_it(example: Example) -> None:
     assert sent["responseTopic"] == "cmd/52/10001/20002/c/res"
 
 
-def test_every_control_row_has_its_example() -> None:
+def test_every_control_command_has_an_example() -> None:
     assert {example.name for example in EXAMPLES} == set(ROWS)
 
 
@@ -87,7 +87,7 @@ def test_codes_that_no_client_sends_are_not_offered(code: int) -> None:
     assert all(command.code != code for command in COMMANDS)
 
 
-def test_a_code_of_two_meanings_is_told_by_its_topic_or_its_numbers() -> None:
+def test_a_code_with_two_meanings_is_identified_by_topic_or_parameters() -> None:
     assert commands.find_command(16777226, "ctrl/rsv/rd") is commands.WRITE_RESERVATIONS
     assert (
         commands.find_command(16777226, "st/energy-usage-monthly-query/rd")
@@ -176,7 +176,7 @@ CONFIRMED: list[tuple[str, Say, Callable[[DeviceStatus], bool]]] = [
 
 
 @pytest.mark.parametrize(("name", "say", "shown"), CONFIRMED, ids=[row[0] for row in CONFIRMED])
-async def test_a_command_returns_the_status_that_shows_it(
+async def test_a_command_returns_the_status_that_confirms_it(
     name: str, say: Say, shown: Callable[[DeviceStatus], bool]
 ) -> None:
     async with heater() as (_, device):
@@ -184,7 +184,7 @@ async def test_a_command_returns_the_status_that_shows_it(
         assert shown(status) and status.device_connected == 2
 
 
-async def test_on_returns_to_the_mode_before_off() -> None:
+async def test_turn_on_restores_the_mode_before_turn_off() -> None:
     async with heater() as (_, device):
         await device.set_dhw_mode(DHWMode.HEAT_PUMP)
         assert (await device.turn_off()).dhw_operation_setting == DHWMode.POWER_OFF
@@ -214,7 +214,7 @@ MIXING = Command(
 )
 
 
-async def test_a_row_of_the_table_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_new_command_needs_only_its_definition(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(commands, "COMMANDS", (*COMMANDS, MIXING))
     async with heater() as (_, device):
         said = await device.control(MIXING, rate=40, dry_run=True)
@@ -236,7 +236,7 @@ async def test_a_row_of_the_table_is_enough(monkeypatch: pytest.MonkeyPatch) -> 
         (MIXING, {"rate": 5.5}, "rate is 5.5; it must be a whole number"),
     ],
 )
-async def test_a_row_is_not_sent_with_what_it_does_not_take(
+async def test_a_command_is_not_sent_with_wrong_arguments(
     row: Command, values: dict[str, Any], reason: str
 ) -> None:
     async with heater() as (sim, device):
@@ -293,7 +293,7 @@ async def test_nothing_is_sent_in_read_only_mode() -> None:
         assert heard == []
 
 
-async def test_a_dry_run_sends_nothing_and_says_what_it_would() -> None:
+async def test_a_dry_run_sends_nothing_and_returns_what_it_would_send() -> None:
     async with heater() as (sim, device):
         async with wire_tap(sim) as heard:
             status = await device.set_temperature(celsius=50, dry_run=True)
@@ -311,7 +311,7 @@ async def test_a_dry_run_sends_nothing_and_says_what_it_would() -> None:
         assert heard == []
 
 
-async def test_a_wish_that_holds_is_sent_only_by_force() -> None:
+async def test_a_setting_that_has_the_value_already_is_sent_only_with_force() -> None:
     async with heater() as (sim, device):
         async with wire_tap(sim) as heard:
             await device.set_temperature(celsius=60.5)
@@ -347,7 +347,7 @@ async def test_a_wish_that_holds_is_sent_only_by_force() -> None:
         lambda d: d.get_energy_monthly(),
     ],
 )
-async def test_a_value_out_of_range_is_refused_before(say: Say) -> None:
+async def test_a_value_out_of_range_is_rejected_before_anything_is_sent(say: Say) -> None:
     async with heater() as (sim, device):
         async with wire_tap(sim) as heard:
             with pytest.raises(ValueOutOfRangeError):
@@ -355,7 +355,7 @@ async def test_a_value_out_of_range_is_refused_before(say: Say) -> None:
         assert heard == []
 
 
-async def test_the_limits_are_the_heaters_own_and_said() -> None:
+async def test_the_limits_are_those_of_the_heater_and_named_in_the_error() -> None:
     async with heater() as (_, device):
         with pytest.raises(ValueOutOfRangeError, match=r"40\.5 °C.*65\.5 °C"):
             await device.set_temperature(celsius=40.0)
@@ -377,13 +377,15 @@ async def test_the_limits_are_the_heaters_own_and_said() -> None:
         ("eco", "HEAT_PUMP"),
     ],
 )
-async def test_numbers_of_the_early_design_are_refused_by_name(number: Any, named: str) -> None:
+async def test_mode_numbers_of_the_early_design_are_rejected_with_the_right_name(
+    number: Any, named: str
+) -> None:
     async with heater() as (_, device):
         with pytest.raises(ValueOutOfRangeError, match=named):
             await device.set_dhw_mode(number)
 
 
-async def test_what_a_heater_does_not_have_is_unsupported() -> None:
+async def test_a_command_for_missing_hardware_is_unsupported() -> None:
     async with heater() as (sim, device):
         async with wire_tap(sim) as heard:
             for say in (
@@ -398,7 +400,7 @@ async def test_what_a_heater_does_not_have_is_unsupported() -> None:
 
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c.capabilities], ids=lambda c: c.name)
-def test_each_gate_closes_at_anything_but_its_values(command: Command) -> None:
+def test_each_capability_requires_one_of_its_values(command: Command) -> None:
     features = Heater(now=datetime(2026, 1, 1, tzinfo=timezone.utc), recirculation=True).features
     assert all(gate.available(features) for gate in command.capabilities)
     for gate in command.capabilities:
@@ -474,28 +476,28 @@ async def impostor(
             await asyncio.wait({task})
 
 
-async def test_an_answer_that_does_not_show_the_wish_is_a_rejection() -> None:
+async def test_a_response_that_does_not_confirm_the_command_is_a_rejection() -> None:
     async with impostor("unchanged") as (_, device):
         with pytest.raises(CommandRejectedError) as caught:
             await device.set_temperature(celsius=50)
         assert "50.0 °C" in str(caught.value) and "60.5 °C" in str(caught.value)
 
 
-async def test_a_refusal_says_its_reason() -> None:
+async def test_a_refusal_names_its_reason() -> None:
     async with impostor("refuse") as (other, device):
         with pytest.raises(CommandRejectedError, match="too recent"):
             await device.set_temperature(celsius=50)
         assert len(other.obeyed) == 1
 
 
-async def test_no_answer_says_that_it_may_still_take_effect_and_is_not_sent_again() -> None:
+async def test_a_command_without_a_response_is_not_repeated_and_may_still_take_effect() -> None:
     async with impostor("silent", answer_timeout=1.0) as (other, device):
         with pytest.raises(RequestTimeoutError, match="may still take effect.*status"):
             await device.set_temperature(celsius=50)
         assert len(other.obeyed) == 1
 
 
-async def test_a_line_dropped_before_the_answer_ends_the_command_and_nothing_is_queued() -> None:
+async def test_a_command_ends_when_the_connection_drops_and_is_not_queued() -> None:
     async with impostor("drop") as (other, device):
         with pytest.raises(CommunicationError, match="may still have taken effect"):
             await asyncio.wait_for(device.set_temperature(celsius=50), LIMIT)
@@ -504,7 +506,7 @@ async def test_a_line_dropped_before_the_answer_ends_the_command_and_nothing_is_
         assert len(other.obeyed) == 1
 
 
-async def test_a_mode_is_held_in_a_time_of_use_window_and_the_answer_says_so() -> None:
+async def test_a_mode_deferred_by_a_time_of_use_window_is_returned_as_held_mode() -> None:
     async with impostor("unchanged") as (other, device):
         status = other.heater.status()
         window = replace(status, tou_status=3, tou_override_status=2, dhw_operation_setting=1)
@@ -518,7 +520,7 @@ async def test_a_mode_is_held_in_a_time_of_use_window_and_the_answer_says_so() -
             await device.set_dhw_mode(DHWMode.HIGH_DEMAND)
 
 
-async def test_commands_to_one_heater_keep_their_distance() -> None:
+async def test_commands_to_one_heater_are_spaced() -> None:
     async with Simulator(speed=600) as sim:
         async with NaviLinkClient(replace(sim.config, command_interval=0.2)) as client:
             device = (await client.get_devices())[0]
@@ -560,14 +562,14 @@ async def test_sixteen_reservations_survive_add_update_and_remove_in_any_order()
         assert (await device.get_reservations()).reservations == ()
 
 
-async def test_two_writers_at_once_lose_nothing() -> None:
+async def test_concurrent_changes_of_reservations_lose_nothing() -> None:
     async with heater() as (_, device):
         await asyncio.gather(*(device.add_reservation(reservation(n)) for n in range(5)))
         found = (await device.get_reservations()).reservations
         assert set(found) == {reservation(n) for n in range(5)}
 
 
-async def test_a_reservation_that_is_not_there_cannot_be_removed() -> None:
+async def test_a_missing_reservation_cannot_be_removed() -> None:
     async with heater() as (_, device):
         await device.add_reservation(reservation(1))
         with pytest.raises(ValueOutOfRangeError, match="get_reservations"):
@@ -575,7 +577,7 @@ async def test_a_reservation_that_is_not_there_cannot_be_removed() -> None:
         assert (await device.get_reservations()).reservations == (reservation(1),)
 
 
-async def test_a_reservation_outside_the_heaters_limits_is_refused() -> None:
+async def test_a_reservation_outside_the_limits_of_the_heater_is_rejected() -> None:
     async with heater() as (sim, device):
         async with wire_tap(sim) as heard:
             cold = replace(reservation(1), temperature=HalfCelsius(60))
@@ -591,7 +593,7 @@ ALL_YEAR = TOUPeriod(
 )
 
 
-async def test_a_time_of_use_plan_is_written_whole_and_a_gap_is_named() -> None:
+async def test_a_time_of_use_plan_is_written_and_a_gap_is_rejected() -> None:
     def period(start: time, end: time, price: str) -> TOUPeriod:
         return TOUPeriod(EVERY_MONTH, EVERY_DAY, start, end, Decimal(price), Decimal(price))
 
@@ -625,13 +627,13 @@ async def test_energy_by_day_and_by_month() -> None:
         assert len(two.usage) >= 28
 
 
-async def test_diagnostics_and_waiting_firmware() -> None:
+async def test_diagnostics_and_downloaded_firmware() -> None:
     async with heater() as (_, device):
         assert "taData" in await device.get_diagnostics()
         assert await device.get_downloaded_software() == []
 
 
-async def test_an_offline_heater_is_said_to_be_offline_when_told_something() -> None:
+async def test_a_command_to_an_offline_heater_raises_device_offline() -> None:
     async with Simulator(speed=600) as sim:
         async with NaviLinkClient(replace(sim.config, answer_timeout=0.3)) as client:
             device = (await client.get_devices())[0]
@@ -670,7 +672,9 @@ async def told(device: NaviLinkDevice, command: Command) -> DeviceStatus:
         ("drop", CommunicationError),
     ],
 )
-async def test_every_row_fails_plainly(manner: str, expected: type[Exception]) -> None:
+async def test_every_command_raises_a_typed_error_when_it_fails(
+    manner: str, expected: type[Exception]
+) -> None:
     soon = ReconnectConfig(initial_delay=0.02, max_delay=0.05)
     patience = 1.0 if manner == "silent" else LIMIT
     async with impostor(manner, reconnect=soon, answer_timeout=patience) as (other, device):

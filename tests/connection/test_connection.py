@@ -59,7 +59,7 @@ async def stop(task: asyncio.Task[None]) -> None:
 
 
 @each_transport
-async def test_health_follows_a_cut_and_its_healing(sim: Simulator) -> None:
+async def test_health_follows_a_dropped_and_restored_connection(sim: Simulator) -> None:
     async with NaviLinkClient(replace(sim.config, reconnect=SOON)) as client:
         device = (await client.get_devices())[0]
         assert device.health.state is HealthState.IDLE
@@ -76,7 +76,7 @@ async def test_health_follows_a_cut_and_its_healing(sim: Simulator) -> None:
 
 
 @each_transport
-async def test_news_of_a_try_that_fails_all_the_same_are_found_and_lost_again(
+async def test_a_message_on_a_connection_that_then_fails_counts_as_restored_and_lost(
     sim: Simulator, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with NaviLinkClient(replace(sim.config, reconnect=SOON)) as client:
@@ -99,7 +99,7 @@ async def test_news_of_a_try_that_fails_all_the_same_are_found_and_lost_again(
 
 
 @each_transport
-async def test_what_is_asked_in_an_outage_is_an_error_and_not_kept_for_later(
+async def test_a_request_during_an_outage_is_an_error_and_is_not_queued(
     sim: Simulator,
 ) -> None:
     patient = replace(SOON, max_retries=None)
@@ -128,7 +128,7 @@ async def test_what_is_asked_in_an_outage_is_an_error_and_not_kept_for_later(
 
 
 @each_transport
-async def test_a_silent_heater_is_sought_on_a_new_connection_then_offline_once(
+async def test_an_unresponsive_heater_is_reconnected_then_reported_offline_once(
     sim: Simulator, caplog: pytest.LogCaptureFixture
 ) -> None:
     config = replace(sim.config, reconnect=SOON, answer_timeout=1.0)
@@ -156,7 +156,7 @@ async def test_a_silent_heater_is_sought_on_a_new_connection_then_offline_once(
     assert sum("answers again" in text for text in said) == 1
 
 
-async def test_one_silent_heater_does_not_cost_the_others_their_connection() -> None:
+async def test_one_unresponsive_heater_does_not_reconnect_the_others() -> None:
     async with Simulator(speed=600, heaters=2) as sim:
         config = replace(sim.config, answer_timeout=1.0)
         async with NaviLinkClient(config) as client:
@@ -171,7 +171,7 @@ async def test_one_silent_heater_does_not_cost_the_others_their_connection() -> 
                 await stop(task)
 
 
-async def test_a_repeated_message_is_delivered_once(sim: Simulator) -> None:
+async def test_a_duplicate_message_is_delivered_once(sim: Simulator) -> None:
     async with NaviLinkClient(sim.config) as client:
         device = (await client.get_devices())[0]
         await device.get_status()
@@ -191,7 +191,7 @@ async def test_a_repeated_message_is_delivered_once(sim: Simulator) -> None:
         assert first is not before and device.last_status is first
 
 
-async def test_late_foreign_and_doubled_answers_resolve_nothing_and_leave_nothing(
+async def test_late_foreign_and_duplicate_responses_complete_nothing(
     sim: Simulator,
 ) -> None:
     async with NaviLinkClient(replace(sim.config, answer_timeout=1.0)) as client:
@@ -233,7 +233,9 @@ def answer_to(mac: str, client_id: str, session_id: str) -> Frame:
 
 
 @pytest.mark.parametrize("payload", [b"", b"{", b"\xff", b"[]", b"{}" * 3, b"\x01\x02", b"null"])
-async def test_rubbish_is_counted_and_reading_goes_on(sim: Simulator, payload: bytes) -> None:
+async def test_invalid_messages_are_counted_and_do_not_stop_the_connection(
+    sim: Simulator, payload: bytes
+) -> None:
     async with NaviLinkClient(sim.config) as client:
         device = (await client.get_devices())[0]
         await device.get_status()
@@ -243,7 +245,7 @@ async def test_rubbish_is_counted_and_reading_goes_on(sim: Simulator, payload: b
 
 
 @each_transport
-async def test_the_first_connect_is_loud(sim: Simulator) -> None:
+async def test_a_failed_first_connect_raises(sim: Simulator) -> None:
     nowhere = replace(sim.config, websocket_url="wss://127.0.0.1:1/mqtt")
     async with NaviLinkClient(nowhere) as client:
         device = (await client.get_devices())[0]
@@ -254,7 +256,7 @@ async def test_the_first_connect_is_loud(sim: Simulator) -> None:
                 break
 
 
-async def test_giving_up_reaches_the_watcher(sim: Simulator) -> None:
+async def test_giving_up_reconnecting_raises_to_the_watcher(sim: Simulator) -> None:
     rule = ReconnectConfig(max_retries=2, initial_delay=0.02, max_delay=0.05)
     async with NaviLinkClient(replace(sim.config, reconnect=rule)) as client:
         device = (await client.get_devices())[0]
@@ -270,7 +272,7 @@ async def test_giving_up_reaches_the_watcher(sim: Simulator) -> None:
         assert (await device.get_status()).device_connected == 2
 
 
-async def test_a_password_refused_while_reconnecting_stops_at_once(sim: Simulator) -> None:
+async def test_a_password_rejected_while_reconnecting_stops_at_once(sim: Simulator) -> None:
     async with NaviLinkClient(replace(sim.config, reconnect=SOON)) as client:
         device = (await client.get_devices())[0]
         task = await watched(device)
@@ -288,7 +290,7 @@ async def test_a_password_refused_while_reconnecting_stops_at_once(sim: Simulato
 
 
 @each_transport
-async def test_keys_that_ended_while_connected_are_renewed_at_the_next_connect(
+async def test_credentials_that_expired_while_connected_are_renewed_at_the_next_connect(
     sim: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with NaviLinkClient(replace(sim.config, reconnect=SOON)) as client:
@@ -313,7 +315,7 @@ async def test_keys_that_ended_while_connected_are_renewed_at_the_next_connect(
         await stop(task)
 
 
-async def test_a_slow_watcher_gets_the_newest_never_a_backlog(sim: Simulator) -> None:
+async def test_a_slow_watcher_gets_the_latest_status_never_a_backlog(sim: Simulator) -> None:
     async with NaviLinkClient(sim.config) as client:
         device = (await client.get_devices())[0]
         slow = device.watch(interval=3600)
@@ -329,7 +331,7 @@ async def test_a_slow_watcher_gets_the_newest_never_a_backlog(sim: Simulator) ->
 
 
 @each_transport
-async def test_closing_in_the_middle_of_everything_leaves_no_task(sim: Simulator) -> None:
+async def test_closing_during_requests_and_a_reconnect_leaves_no_task(sim: Simulator) -> None:
     before = asyncio.all_tasks()
     client = NaviLinkClient(replace(sim.config, reconnect=SOON))
     device = (await client.get_devices())[0]
@@ -343,6 +345,6 @@ async def test_closing_in_the_middle_of_everything_leaves_no_task(sim: Simulator
     assert left == set()
 
 
-def test_the_topic_of_a_request_tells_it_from_an_answer() -> None:
+def test_a_request_is_recognised_by_its_topic() -> None:
     own = b'{"clientID":"c","sessionID":"1","request":{"command":16777219}}'
     assert parse_message("cmd/52/navilink-0123456789ab/st", own) is None

@@ -82,7 +82,7 @@ async def test_an_offline_heater_is_an_error_for_a_request_and_a_gap_for_a_watch
 # Answers that are late, doubled, foreign, or of nobody any more
 
 
-async def test_a_late_answer_resolves_no_later_request(
+async def test_a_late_response_does_not_complete_a_later_request(
     sim: Simulator, impatient: NaviLinkDevice
 ) -> None:
     await impatient.get_status()
@@ -97,7 +97,7 @@ async def test_a_late_answer_resolves_no_later_request(
     assert not impatient._mqtt._connection._requests.pending
 
 
-async def test_a_doubled_answer_is_delivered_once(
+async def test_a_duplicate_response_is_delivered_once(
     sim: Simulator, device: NaviLinkDevice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await device.get_status()
@@ -120,7 +120,7 @@ async def test_a_doubled_answer_is_delivered_once(
 @pytest.mark.parametrize(
     "names", [{}, {"client_id": "x"}, {"session_id": "1"}, {"session_id": "2" * 13}]
 )
-async def test_a_foreign_answer_is_not_taken_for_ours(
+async def test_a_foreign_response_does_not_complete_our_request(
     sim: Simulator, impatient: NaviLinkDevice, names: dict[str, Any]
 ) -> None:
     await impatient.get_status()
@@ -132,7 +132,7 @@ async def test_a_foreign_answer_is_not_taken_for_ours(
     assert not impatient._mqtt._connection._requests.pending
 
 
-async def test_an_answer_to_a_cancelled_request_goes_nowhere(
+async def test_a_response_to_a_cancelled_request_is_ignored(
     sim: Simulator, device: NaviLinkDevice
 ) -> None:
     await device.get_status()
@@ -164,7 +164,7 @@ HOSTILE: list[Any] = [
 
 
 @pytest.mark.parametrize("value", HOSTILE, ids=lambda value: str(value)[:12])
-async def test_a_bad_optional_field_costs_that_field_alone(
+async def test_an_invalid_optional_field_is_none_and_the_others_are_decoded(
     sim: Simulator, device: NaviLinkDevice, value: Any
 ) -> None:
     values = {"tankUpperTemperature": value, "brandNew": value}
@@ -176,7 +176,7 @@ async def test_a_bad_optional_field_costs_that_field_alone(
     assert device.health.bad_messages == 0
 
 
-async def test_new_codes_and_absent_fields_are_what_they_are(
+async def test_unknown_codes_and_absent_fields_are_decoded_as_they_are(
     sim: Simulator, device: NaviLinkDevice
 ) -> None:
     new = {"errorCode": 799, "operationMode": 77, "dhwOperationSetting": 9, "compUse": 5}
@@ -188,7 +188,7 @@ async def test_new_codes_and_absent_fields_are_what_they_are(
 
 
 @pytest.mark.parametrize("value", HOSTILE, ids=lambda value: str(value)[:12])
-async def test_without_its_core_a_status_is_refused_and_reading_goes_on(
+async def test_a_status_without_a_required_field_is_an_error_and_the_watch_continues(
     sim: Simulator, device: NaviLinkDevice, value: Any
 ) -> None:
     async with watching(device) as watcher:
@@ -201,7 +201,7 @@ async def test_without_its_core_a_status_is_refused_and_reading_goes_on(
 
 
 @pytest.mark.parametrize("garbage", GARBAGE)
-async def test_no_garbage_ends_the_reading(
+async def test_garbage_does_not_stop_the_watch(
     sim: Simulator, device: NaviLinkDevice, garbage: str
 ) -> None:
     async with watching(device) as watcher:
@@ -237,7 +237,7 @@ async def test_a_callback_that_raises_is_logged_with_its_traceback_and_called_ag
     assert all("a callback's own fault" in str(one.exc_text or one.exc_info) for one in errors)
 
 
-async def test_a_slow_callback_delays_nobody_and_gets_the_newest_not_a_backlog(
+async def test_a_slow_callback_delays_no_watcher_and_gets_the_latest_status(
     sim: Simulator, device: NaviLinkDevice
 ) -> None:
     called: list[DeviceStatus] = []

@@ -91,7 +91,7 @@ def watched_line(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @each_transport
-async def test_after_a_cut_the_watcher_sees_a_gap_and_nothing_else(
+async def test_a_dropped_connection_is_only_a_gap_for_the_watcher(
     sim: Simulator, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with NaviLinkClient(fast_config(sim)) as client:
@@ -110,7 +110,7 @@ async def test_after_a_cut_the_watcher_sees_a_gap_and_nothing_else(
 
 
 @each_transport
-async def test_after_a_cut_a_status_comes_at_once_though_the_next_poll_is_hours_away(
+async def test_after_a_reconnect_a_status_is_polled_at_once(
     sim: Simulator,
 ) -> None:
     async with NaviLinkClient(fast_config(sim)) as client:
@@ -122,7 +122,7 @@ async def test_after_a_cut_a_status_comes_at_once_though_the_next_poll_is_hours_
             assert device.health.state is HealthState.ONLINE
 
 
-async def test_who_was_busy_during_a_cut_gets_a_status_at_once_all_the_same(
+async def test_a_watcher_that_was_busy_during_a_drop_gets_a_status_at_once(
     sim: Simulator,
 ) -> None:
     async with NaviLinkClient(fast_config(sim)) as client:
@@ -137,7 +137,7 @@ async def test_who_was_busy_during_a_cut_gets_a_status_at_once_all_the_same(
 
 
 @each_transport
-async def test_the_first_try_follows_a_cut_within_a_second(
+async def test_the_first_reconnect_follows_a_drop_within_a_second(
     sim: Simulator, waits: list[float]
 ) -> None:
     """With the settings as shipped: the wait, and tens of milliseconds for the handshake."""
@@ -153,14 +153,14 @@ async def test_the_first_try_follows_a_cut_within_a_second(
 # The line is half open
 
 
-def test_a_dead_line_is_noticed_within_45_s_as_shipped() -> None:
+def test_the_default_keep_alive_detects_a_dead_connection_within_45_s() -> None:
     assert transport_base.KEEP_ALIVE + transport_base.PING_TIMEOUT <= 45
     assert transport_base.KEEP_ALIVE >= 30  # the least AWS allows
 
 
 @pytest.mark.usefixtures("watched_line")
 @each_transport
-async def test_a_half_open_line_is_noticed_by_its_keep_alive(sim: Simulator) -> None:
+async def test_a_half_open_connection_is_detected_by_its_keep_alive(sim: Simulator) -> None:
     async with NaviLinkClient(fast_config(sim)) as client:
         device = (await client.get_devices())[0]
         async with watching(device, interval=3600) as watcher:
@@ -172,7 +172,7 @@ async def test_a_half_open_line_is_noticed_by_its_keep_alive(sim: Simulator) -> 
 
 @pytest.mark.usefixtures("watched_line")
 @each_transport
-async def test_after_eight_hours_of_sleep_it_wakes_up_and_reconnects(
+async def test_after_eight_hours_of_sleep_the_client_reconnects(
     sim: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with NaviLinkClient(fast_config(sim)) as client:
@@ -191,7 +191,7 @@ async def test_after_eight_hours_of_sleep_it_wakes_up_and_reconnects(
 
 
 @each_transport
-async def test_lost_subscriptions_are_made_again_on_the_same_connection(sim: Simulator) -> None:
+async def test_lost_subscriptions_are_renewed_on_the_same_connection(sim: Simulator) -> None:
     async with NaviLinkClient(fast_config(sim, answer_timeout=SHORT_TIMEOUT)) as client:
         device = (await client.get_devices())[0]
         async with watching(device) as watcher:
@@ -204,7 +204,7 @@ async def test_lost_subscriptions_are_made_again_on_the_same_connection(sim: Sim
 
 
 @each_transport
-async def test_a_connection_that_stays_deaf_is_left_for_a_new_one(sim: Simulator) -> None:
+async def test_a_stalled_connection_is_replaced(sim: Simulator) -> None:
     async with NaviLinkClient(fast_config(sim, answer_timeout=SHORT_TIMEOUT)) as client:
         device = (await client.get_devices())[0]
         async with watching(device) as watcher:
@@ -224,7 +224,7 @@ async def test_a_connection_that_stays_deaf_is_left_for_a_new_one(sim: Simulator
     [(503, {}), (None, {"awscrt-mqtt3": 1})],
 )
 @each_transport
-async def test_a_refusing_server_is_asked_as_the_backoff_says_and_memory_stays_flat(
+async def test_a_rejecting_server_is_retried_with_backoff_and_memory_does_not_grow(
     sim: Simulator,
     waits: list[float],
     transport: str,
@@ -256,7 +256,7 @@ async def test_a_refusing_server_is_asked_as_the_backoff_says_and_memory_stays_f
 
 
 @each_transport
-async def test_links_that_are_over_are_not_kept_in_memory(sim: Simulator) -> None:
+async def test_closed_transports_are_not_kept_in_memory(sim: Simulator) -> None:
     def kept() -> int:
         gc.collect()
         return sum(issubclass(type(one), Transport) for one in gc.get_objects())
@@ -283,7 +283,7 @@ async def test_links_that_are_over_are_not_kept_in_memory(sim: Simulator) -> Non
     ],
 )
 @each_transport
-async def test_what_was_revoked_is_renewed_the_cheapest_way_the_password_last(
+async def test_revoked_credentials_are_renewed_by_the_cheapest_call_the_password_last(
     sim: Simulator, revoked: RevokeCredentials, refreshes: int, passwords: int
 ) -> None:
     async with NaviLinkClient(fast_config(sim)) as client:
@@ -314,7 +314,7 @@ async def test_what_was_revoked_is_renewed_the_cheapest_way_the_password_last(
         (RestFault(trickle=60.0), RequestTimeoutError, None),
     ],
 )
-async def test_a_call_that_fails_is_a_typed_error_and_not_repeated(
+async def test_a_failed_rest_call_is_a_typed_error_and_not_repeated(
     sim: Simulator, fault: RestFault, expected: type[Exception], numbers: Any
 ) -> None:
     limit = 2.0 if expected is RequestTimeoutError else LIMIT
@@ -332,7 +332,7 @@ async def test_a_call_that_fails_is_a_typed_error_and_not_repeated(
         assert sim.counters.passwords == 1
 
 
-async def test_a_cloud_that_asks_for_a_pause_gets_it_and_no_password(
+async def test_retry_after_is_respected_and_no_password_is_sent(
     sim: Simulator, waits: list[float]
 ) -> None:
     async with NaviLinkClient(fast_config(sim)) as client:
@@ -361,7 +361,7 @@ async def test_a_cloud_that_asks_for_a_pause_gets_it_and_no_password(
     ],
 )
 @each_transport
-async def test_a_try_that_fails_at_the_door_is_healed_by_the_next(
+async def test_a_connect_that_fails_after_the_handshake_is_retried(
     sim: Simulator, monkeypatch: pytest.MonkeyPatch, fault: Fault
 ) -> None:
     async with NaviLinkClient(fast_config(sim)) as client:
@@ -379,7 +379,7 @@ async def test_a_try_that_fails_at_the_door_is_healed_by_the_next(
         assert sim.counters.connects == 3
 
 
-async def test_a_lost_suback_of_a_second_heater_is_loud_and_asked_for_again(
+async def test_a_lost_suback_of_a_second_heater_raises_and_is_requested_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(transport_base, "OPERATION_TIMEOUT", SHORT_TIMEOUT)
@@ -398,7 +398,7 @@ async def test_a_lost_suback_of_a_second_heater_is_loud_and_asked_for_again(
             assert sim.counters.subscribes == subscribed + 1
 
 
-async def test_a_write_is_sent_once_its_answer_can_be_heard(
+async def test_a_write_is_not_sent_before_its_reply_topic_is_subscribed(
     sim: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sim.faults.inject(LoseReplies("suback", times=None))
@@ -411,7 +411,7 @@ async def test_a_write_is_sent_once_its_answer_can_be_heard(
 
 
 @each_transport
-async def test_a_rival_with_our_id_is_left_alone_with_it(sim: Simulator) -> None:
+async def test_after_a_takeover_of_the_client_id_another_one_is_used(sim: Simulator) -> None:
     async with NaviLinkClient(fast_config(sim)) as client:
         device = (await client.get_devices())[0]
         async with watching(device) as watcher:
@@ -427,7 +427,7 @@ async def test_a_rival_with_our_id_is_left_alone_with_it(sim: Simulator) -> None
 
 @pytest.mark.parametrize(("seconds", "direction"), [(3600.0, "behind"), (-3600.0, "ahead")])
 @each_transport
-async def test_a_wrong_clock_is_named_with_its_skew(
+async def test_a_wrong_clock_is_reported_with_its_skew(
     sim: Simulator, seconds: float, direction: str
 ) -> None:
     sim.faults.inject(WrongClock(seconds))
@@ -440,7 +440,7 @@ async def test_a_wrong_clock_is_named_with_its_skew(
             await within_limit(device.get_status())
 
 
-async def test_a_clock_gone_wrong_on_the_way_is_said_once_and_waited_for(
+async def test_a_clock_that_becomes_wrong_is_logged_once_and_retried(
     sim: Simulator, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -456,7 +456,7 @@ async def test_a_clock_gone_wrong_on_the_way_is_said_once_and_waited_for(
 
 
 @pytest.mark.parametrize("jump", [-3600.0, 3600.0, 30 * DAY])
-async def test_polls_follow_the_steady_clock_and_session_ids_never_repeat(
+async def test_polls_use_the_monotonic_clock_and_session_ids_never_repeat(
     sim: Simulator, monkeypatch: pytest.MonkeyPatch, jump: float
 ) -> None:
     """A clock that is set at every look: no wait may hang on two looks at it."""

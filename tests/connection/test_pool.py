@@ -19,7 +19,9 @@ from support.reliability_tools import fast_config, wait_until, within_limit
 # Opened while the heaters are listed
 
 
-async def test_listing_opens_the_connection_and_the_first_use_joins_it(sim: Simulator) -> None:
+async def test_listing_heaters_opens_the_connection_that_the_first_request_uses(
+    sim: Simulator,
+) -> None:
     async with NaviLinkClient(fast_config(sim)) as client:
         device = (await client.get_devices())[0]
         await wait_until(lambda: sim.counters.connects == 1)
@@ -27,7 +29,7 @@ async def test_listing_opens_the_connection_and_the_first_use_joins_it(sim: Simu
         assert sim.counters.connects == 1
 
 
-async def test_who_only_looks_or_signs_in_opens_nothing(sim: Simulator) -> None:
+async def test_signing_in_and_listing_without_connect_open_no_connection(sim: Simulator) -> None:
     async with NaviLinkClient(fast_config(sim)) as client:
         await client.authenticate()
         await client.get_devices(connect=False)
@@ -35,7 +37,7 @@ async def test_who_only_looks_or_signs_in_opens_nothing(sim: Simulator) -> None:
     assert sim.counters.handshakes == 0
 
 
-async def test_an_early_try_that_fails_is_told_to_the_first_use_alone(sim: Simulator) -> None:
+async def test_a_failed_early_connect_is_raised_by_the_first_request_alone(sim: Simulator) -> None:
     async with NaviLinkClient(
         replace(sim.config, websocket_url="wss://127.0.0.1:1/mqtt")
     ) as client:
@@ -44,7 +46,7 @@ async def test_an_early_try_that_fails_is_told_to_the_first_use_alone(sim: Simul
             await within_limit(device.get_status())
 
 
-async def test_a_failing_sign_in_is_asked_for_once_by_a_list(sim: Simulator) -> None:
+async def test_listing_tries_a_failing_sign_in_once(sim: Simulator) -> None:
     from navien_nwp500 import APIError
     from navien_nwp500.simulator.faults import RestFault
 
@@ -56,7 +58,7 @@ async def test_a_failing_sign_in_is_asked_for_once_by_a_list(sim: Simulator) -> 
     assert sim.counters.passwords == 1
 
 
-async def test_an_early_connection_nobody_used_is_not_sought_again(sim: Simulator) -> None:
+async def test_an_unused_early_connection_is_not_restored(sim: Simulator) -> None:
     async with NaviLinkClient(fast_config(sim)) as client:
         device = (await client.get_devices())[0]
         session = client._pool.first
@@ -77,7 +79,7 @@ def subscriber(number: int, home: int = 1) -> Subscriber:
     return Subscriber(address, lambda message: None, lambda: None, lambda: None)
 
 
-async def test_a_further_connection_is_for_those_who_find_no_room() -> None:
+async def test_a_second_connection_is_used_when_the_first_is_full() -> None:
     pool = NaviLinkClient()._pool
     subscribers = [subscriber(number) for number in range(MAX_SUBSCRIPTIONS)]
     connections = [pool.attach(one) for one in subscribers]
@@ -88,14 +90,14 @@ async def test_a_further_connection_is_for_those_who_find_no_room() -> None:
     assert pool.attach(subscriber(100, home=2)) is connections[-1]
 
 
-async def test_without_pushes_only_the_homes_count() -> None:
+async def test_without_pushes_only_the_homes_count_as_subscriptions() -> None:
     pool = NaviLinkClient()._pool
     for _ in range(2):
         pool._permission.record_drop()
     assert all(pool.attach(subscriber(one)) is pool.first for one in range(200))
 
 
-async def test_sixty_heaters_are_all_heard_on_two_connections() -> None:
+async def test_sixty_heaters_answer_on_two_connections() -> None:
     async with Simulator(speed=600, heaters=60) as sim:
         async with NaviLinkClient(fast_config(sim)) as client:
             devices = await client.get_devices()
@@ -109,7 +111,7 @@ async def test_sixty_heaters_are_all_heard_on_two_connections() -> None:
 # The pace
 
 
-async def test_a_hundred_and_fifty_requests_at_once_do_not_overrun_the_broker() -> None:
+async def test_150_concurrent_requests_stay_within_the_rate_limit() -> None:
     async with Simulator(speed=600, heaters=30) as sim:
         async with NaviLinkClient(fast_config(sim)) as client:
             devices = await client.get_devices()
@@ -120,7 +122,7 @@ async def test_a_hundred_and_fifty_requests_at_once_do_not_overrun_the_broker() 
         assert BURST <= counters.most_publishes <= 100
 
 
-async def test_in_no_second_do_more_publishes_leave_than_aws_takes(
+async def test_the_rate_limiter_never_exceeds_the_limit_in_any_second(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now = 1000.0

@@ -1,4 +1,4 @@
-"""A session kept between runs: no sign-in while it holds, and nothing believed that is not right."""
+"""Tests of the session file: it saves a sign-in, and only a valid file is used."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SAVED = SavedSession(
     Tokens(9e9, "access", "refresh"), AwsCredentials(9e9, "id", "secret", "token"), 7
 )
 
-posix = pytest.mark.skipif(os.name != "posix", reason="Windows keeps folders private otherwise")
+posix = pytest.mark.skipif(os.name != "posix", reason="Windows protects folders differently")
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def without_password(sim: Simulator, path: Path) -> NaviLinkConfig:
 
 
 async def save(sim: Simulator, path: Path) -> None:
-    """What a first run leaves."""
+    """Save a session, as the first run does."""
     async with NaviLinkClient(replace(sim.config, session_file=path)) as client:
         await client.get_devices()
 
@@ -56,8 +56,8 @@ def change(path: Path, **parts: Any) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), **parts}))
 
 
-def aged(path: Path, *names: str) -> None:
-    """Let saved leases run out."""
+def expire(path: Path, *names: str) -> None:
+    """Let saved credentials expire."""
     document = json.loads(path.read_text())
     change(path, **{name: {**document[name], "expires_at": 1} for name in names})
 
@@ -82,28 +82,28 @@ async def test_a_saved_session_needs_no_sign_in(sim: Simulator, path: Path) -> N
     ("old", "expected"),
     [
         (["tokens"], (1, 0)),
-        (["keys"], (0, 1)),
-        (["tokens", "keys"], (1, 1)),
+        (["aws_credentials"], (0, 1)),
+        (["tokens", "aws_credentials"], (1, 1)),
     ],
 )
-async def test_what_has_run_out_is_renewed_without_the_password(
+async def test_expired_credentials_are_renewed_without_the_password(
     sim: Simulator, path: Path, old: list[str], expected: tuple[int, int]
 ) -> None:
     await save(sim, path)
-    aged(path, *old)
+    expire(path, *old)
     async with NaviLinkClient(without_password(sim, path)) as client:
         (device,) = await client.get_devices()
         await device.get_status()
     counters = sim.counters
     assert (counters.refreshes, counters.session_refreshes) == expected
     assert counters.passwords == 1
-    # And the renewed ones are kept.
+    # The renewed ones are saved.
     async with NaviLinkClient(without_password(sim, path)) as client:
         await (await client.get_devices())[0].get_status()
     assert (counters.refreshes, counters.session_refreshes) == expected
 
 
-async def test_revoked_tokens_and_keys_are_renewed_without_the_password(
+async def test_revoked_credentials_are_renewed_without_the_password(
     sim: Simulator, path: Path
 ) -> None:
     await save(sim, path)
@@ -115,20 +115,22 @@ async def test_revoked_tokens_and_keys_are_renewed_without_the_password(
     assert (counters.refreshes, counters.session_refreshes, counters.passwords) == (1, 1, 1)
 
 
-async def test_refused_keys_leave_the_file_and_the_tokens_stay(sim: Simulator, path: Path) -> None:
+async def test_rejected_aws_credentials_are_removed_from_the_file_and_the_tokens_stay(
+    sim: Simulator, path: Path
+) -> None:
     await save(sim, path)
     sim.faults.rest["/auth/session/refresh"] = RestFault(502, b"")
     sim.faults.rest["/user/secured-sign-in"] = RestFault(502, b"")
     auth = NaviLinkAuth(without_password(sim, path))
-    keys = await auth.aws_credentials()
+    credentials = await auth.aws_credentials()
     with pytest.raises(Exception, match="502"):
-        await auth.aws_credentials(refused=keys)
+        await auth.aws_credentials(refused=credentials)
     await auth.close()
     document = json.loads(path.read_text())
-    assert document["keys"] is None and document["tokens"]["refresh_token"]
+    assert document["aws_credentials"] is None and document["tokens"]["refresh_token"]
 
 
-async def test_a_session_refused_whole_takes_the_password(sim: Simulator, path: Path) -> None:
+async def test_a_rejected_session_signs_in_with_the_password(sim: Simulator, path: Path) -> None:
     await save(sim, path)
     first = path.read_text()
     sim._cloud.book.revoke_access_tokens()
@@ -138,7 +140,7 @@ async def test_a_session_refused_whole_takes_the_password(sim: Simulator, path: 
     assert path.read_text() != first
 
 
-async def test_a_session_refused_whole_without_a_password_says_what_to_do(
+async def test_a_rejected_session_without_a_password_raises_an_error_with_advice(
     sim: Simulator, path: Path
 ) -> None:
     await save(sim, path)
@@ -153,20 +155,20 @@ async def test_a_session_refused_whole_without_a_password_says_what_to_do(
             await client.get_devices()
 
 
-async def test_an_outage_costs_neither_the_file_nor_the_password(
+async def test_an_outage_neither_deletes_the_file_nor_sends_the_password(
     sim: Simulator, path: Path
 ) -> None:
     await save(sim, path)
-    aged(path, "tokens")
-    kept = path.read_text()
+    expire(path, "tokens")
+    before = path.read_text()
     sim.faults.rest["*"] = RestFault(503, b"")
     async with NaviLinkClient(replace(sim.config, session_file=path)) as client:
         with pytest.raises(Exception, match="503"):
             await client.get_devices()
-    assert path.read_text() == kept and sim.counters.passwords == 1
+    assert path.read_text() == before and sim.counters.passwords == 1
 
 
-async def test_a_refused_password_saves_nothing(sim: Simulator, path: Path) -> None:
+async def test_a_rejected_password_saves_nothing(sim: Simulator, path: Path) -> None:
     config = replace(sim.config, password="not-the-one", session_file=path)
     async with NaviLinkClient(config) as client:
         with pytest.raises(InvalidCredentialsError):
@@ -174,7 +176,7 @@ async def test_a_refused_password_saves_nothing(sim: Simulator, path: Path) -> N
     assert not path.exists()
 
 
-async def test_another_account_leaves_the_session_of_the_first_behind(
+async def test_signing_in_to_another_account_drops_the_credentials_of_the_first(
     sim: Simulator, path: Path
 ) -> None:
     await save(sim, path)
@@ -186,12 +188,10 @@ async def test_another_account_leaves_the_session_of_the_first_behind(
     await auth.close()
 
 
-# Two at once
+# Two processes
 
 
-async def test_a_token_another_process_renewed_is_taken_not_renewed_again(
-    sim: Simulator, path: Path
-) -> None:
+async def test_a_token_that_another_process_renewed_is_used(sim: Simulator, path: Path) -> None:
     config = replace(sim.config, session_file=path)
     one, other = NaviLinkAuth(config), NaviLinkAuth(config)
     for auth in (one, other):
@@ -200,20 +200,20 @@ async def test_a_token_another_process_renewed_is_taken_not_renewed_again(
     sim._cloud.book.revoke_access_tokens()
     for auth in (one, other):
         await auth.call("POST", "/device/list", body=LIST)
-    keys = [
+    credentials = [
         await auth.aws_credentials(refused=await auth.aws_credentials()) for auth in (one, other)
     ]
-    assert keys[0] == keys[1]
+    assert credentials[0] == credentials[1]
     counters = sim.counters
     assert (counters.refreshes, counters.session_refreshes, counters.passwords) == (1, 1, 1)
     for auth in (one, other):
         await auth.close()
 
 
-async def test_a_refresh_lost_to_another_process_takes_its_tokens(
+async def test_after_a_failed_refresh_the_tokens_of_another_process_are_used(
     sim: Simulator, path: Path
 ) -> None:
-    """The other renews between our reading of the file and our refresh, which it makes void."""
+    """The other process renews between our read of the file and our refresh, which then fails."""
     config = replace(sim.config, session_file=path)
     one, other = NaviLinkAuth(config), NaviLinkAuth(config)
     for auth in (one, other):
@@ -229,7 +229,7 @@ async def test_a_refresh_lost_to_another_process_takes_its_tokens(
         await auth.close()
 
 
-async def test_writers_at_once_leave_one_whole_session(path: Path) -> None:
+async def test_concurrent_writers_leave_one_complete_session(path: Path) -> None:
     program = (
         "import asyncio, sys; from dataclasses import replace; from pathlib import Path\n"
         "from navien_nwp500._connection.credentials import AwsCredentials, Tokens\n"
@@ -242,7 +242,7 @@ async def test_writers_at_once_leave_one_whole_session(path: Path) -> None:
         "        await file.write('e', saved)\n"
         "        read = await file.read('e')\n"
         "        assert read is not None and read.tokens.access_token in ('a' * 5000, 'b' * 5000)\n"
-        "        assert read.keys.secret_key == read.tokens.access_token\n"
+        "        assert read.aws_credentials.secret_key == read.tokens.access_token\n"
         "asyncio.run(main(*sys.argv[1:]))\n"
     )
     writers = [await start_program(sys.executable, "-c", program, str(path), mark) for mark in "ab"]
@@ -254,7 +254,7 @@ async def test_writers_at_once_leave_one_whole_session(path: Path) -> None:
 
 
 @posix
-async def test_the_file_and_its_folder_are_the_owners_alone(path: Path) -> None:
+async def test_the_file_and_its_folder_are_readable_by_their_owner_alone(path: Path) -> None:
     before = os.umask(0)
     try:
         await SessionFile(path, URL).write(EMAIL, SAVED)
@@ -264,16 +264,16 @@ async def test_the_file_and_its_folder_are_the_owners_alone(path: Path) -> None:
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
 
-async def test_what_is_written_is_read(path: Path) -> None:
+async def test_a_written_session_is_read_back(path: Path) -> None:
     file = SessionFile(path, URL)
-    for saved in (SAVED, replace(SAVED, keys=None, user_seq=None)):
+    for saved in (SAVED, replace(SAVED, aws_credentials=None, user_seq=None)):
         await file.write(EMAIL, saved)
         assert await file.read(EMAIL) == saved
     assert await SessionFile(path.with_name("absent"), URL).read(EMAIL) is None
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "said"),
+    ("name", "value", "reason"),
     [
         ("version", 2, "version"),
         ("version", None, "version"),
@@ -288,12 +288,12 @@ async def test_what_is_written_is_read(path: Path) -> None:
         ("tokens", {"expires_at": True, "access_token": "a", "refresh_token": "b"}, "damaged"),
         ("tokens", {"expires_at": 10**400, "access_token": "a", "refresh_token": "b"}, "damaged"),
         ("tokens", {"expires_at": 9, "access_token": "a\r\nX: y", "refresh_token": "b"}, "damaged"),
-        ("keys", {"expires_at": 9e9, "access_key_id": 1}, "damaged"),
-        ("keys", "keys", "no session"),
+        ("aws_credentials", {"expires_at": 9e9, "access_key_id": 1}, "damaged"),
+        ("aws_credentials", "text", "no session"),
     ],
 )
-async def test_a_part_that_is_not_right_leaves_the_file_unused(
-    path: Path, name: str, value: Any, said: str, caplog: pytest.LogCaptureFixture
+async def test_a_file_with_an_invalid_part_is_not_used(
+    path: Path, name: str, value: Any, reason: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     file = SessionFile(path, URL)
     await file.write(EMAIL, SAVED)
@@ -301,11 +301,11 @@ async def test_a_part_that_is_not_right_leaves_the_file_unused(
     for _ in range(3):
         assert await file.read(EMAIL) is None
     (record,) = caplog.records
-    assert record.levelno == logging.WARNING and said in record.getMessage()
+    assert record.levelno == logging.WARNING and reason in record.getMessage()
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe\x00", b"[" * 100_000, b"null", b"7"])
-async def test_rubbish_is_not_used_and_is_replaced(
+async def test_an_invalid_file_is_not_used_and_is_replaced(
     path: Path, content: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     path.parent.mkdir()
@@ -319,7 +319,7 @@ async def test_rubbish_is_not_used_and_is_replaced(
 
 @posix
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o666])
-async def test_a_file_others_can_open_is_not_used_and_becomes_private(
+async def test_a_file_that_others_can_read_is_not_used_and_becomes_private(
     path: Path, mode: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     file = SessionFile(path, URL)
@@ -337,39 +337,42 @@ async def test_a_file_of_another_user_is_not_used(
 ) -> None:
     file = SessionFile(path, URL)
     await file.write(EMAIL, SAVED)
-    we = os.geteuid()
-    monkeypatch.setattr(os, "geteuid", lambda: we + 1)
+    own_id = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: own_id + 1)
     assert await file.read(EMAIL) is None
     assert "another user" in caplog.text
 
 
 @posix
-async def test_a_pipe_in_its_place_holds_nothing_up(path: Path) -> None:
+async def test_a_named_pipe_does_not_block_reading(path: Path) -> None:
     path.parent.mkdir()
     os.mkfifo(path, 0o600)
-    for mode in (os.O_RDONLY | os.O_NONBLOCK, os.O_RDWR):  # nobody writes; somebody says nothing
-        held = os.open(path, mode)
+    for mode in (
+        os.O_RDONLY | os.O_NONBLOCK,
+        os.O_RDWR,
+    ):  # without a writer; with a writer that sends nothing
+        pipe = os.open(path, mode)
         try:
             assert await asyncio.wait_for(SessionFile(path, URL).read(EMAIL), 10) is None
         finally:
-            os.close(held)
+            os.close(pipe)
 
 
-async def test_a_place_that_cannot_be_written_is_said_once_and_ends_nothing(
+async def test_a_path_that_cannot_be_written_is_logged_once_and_does_not_stop_the_client(
     sim: Simulator, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (tmp_path / "file").write_text("in the way of the folder")
+    (tmp_path / "file").write_text("no folder")
     config = replace(sim.config, session_file=tmp_path / "file" / "session.json")
     async with NaviLinkClient(config) as client:
         for _ in range(2):
             await client.get_devices()
             sim._cloud.book.revoke_access_tokens()
-    said = [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING]
+    logged = [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING]
     assert sim.counters.refreshes == 1
-    assert len([text for text in said if "not saved" in text]) == 1
+    assert len([text for text in logged if "cannot be saved" in text]) == 1
 
 
-async def test_a_failed_write_leaves_the_old_session_and_no_draft(
+async def test_a_failed_write_leaves_the_old_session_and_no_temporary_file(
     path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     file = SessionFile(path, URL)
@@ -386,12 +389,12 @@ async def test_a_failed_write_leaves_the_old_session_and_no_draft(
     assert len(caplog.records) == 1 and "No space left" in caplog.text
 
 
-async def test_the_library_saves_nothing_unasked(sim: Simulator) -> None:
+async def test_no_session_is_saved_by_default(sim: Simulator) -> None:
     assert NaviLinkConfig().session_file is None and NaviLinkAuth(sim.config)._file is None
 
 
 @pytest.mark.parametrize("value", ["", ".", "\0", 7])
-def test_a_session_file_that_can_be_none_is_refused(value: Any) -> None:
+def test_an_impossible_session_file_is_rejected(value: Any) -> None:
     with pytest.raises(ConfigurationError, match="session_file"):
         NaviLinkConfig(session_file=value)
 

@@ -128,7 +128,7 @@ async def cancelled_at(number: int, life: Coroutine[Any, Any, None]) -> bool:
 
 
 @each_transport
-async def test_closing_at_any_await_of_the_keeper_leaves_nothing(
+async def test_closing_at_any_await_of_the_connection_leaves_nothing(
     sim: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The keeper is the task that connects, reads and seeks; a cut makes it do all three."""
@@ -164,7 +164,7 @@ async def test_closing_at_any_await_of_the_keeper_leaves_nothing(
 
 
 @each_transport
-async def test_closing_ends_those_who_watch_at_once(sim: Simulator) -> None:
+async def test_closing_ends_a_watch_at_once(sim: Simulator) -> None:
     async with NaviLinkClient(fast_config(sim)) as client:
         device = (await client.get_devices())[0]
         async with watching(device, interval=3600) as watcher:
@@ -174,7 +174,7 @@ async def test_closing_ends_those_who_watch_at_once(sim: Simulator) -> None:
 
 
 @each_transport
-async def test_closing_ends_a_connect_that_has_hardly_begun(sim: Simulator) -> None:
+async def test_closing_ends_a_connect_that_has_just_started(sim: Simulator) -> None:
     async with NaviLinkClient(fast_config(sim)) as client:
         await client.get_devices()
         connecting = asyncio.ensure_future(client._pool.first.connect())
@@ -184,7 +184,9 @@ async def test_closing_ends_a_connect_that_has_hardly_begun(sim: Simulator) -> N
             await within_limit(connecting)
 
 
-async def test_an_error_that_comes_with_a_cancellation_is_not_complained_of(sim: Simulator) -> None:
+async def test_an_error_that_arrives_with_a_cancellation_is_not_reported_by_asyncio(
+    sim: Simulator,
+) -> None:
     async with nothing_left(sim):
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         waiting = asyncio.ensure_future(wait_at_most(LIMIT, future))
@@ -197,7 +199,7 @@ async def test_an_error_that_comes_with_a_cancellation_is_not_complained_of(sim:
 
 
 @each_transport
-async def test_closing_ends_a_connect_under_way(sim: Simulator) -> None:
+async def test_closing_ends_a_running_connect(sim: Simulator) -> None:
     async with nothing_left(sim):
         client = NaviLinkClient(fast_config(sim))
         device = (await client.get_devices())[0]
@@ -211,7 +213,7 @@ async def test_closing_ends_a_connect_under_way(sim: Simulator) -> None:
         del client, device, asking
 
 
-async def test_closing_ends_a_request_under_way(sim: Simulator) -> None:
+async def test_closing_ends_a_pending_request(sim: Simulator) -> None:
     async with nothing_left(sim):
         client = NaviLinkClient(fast_config(sim, answer_timeout=3600))
         device = (await client.get_devices())[0]
@@ -227,7 +229,7 @@ async def test_closing_ends_a_request_under_way(sim: Simulator) -> None:
         del client, device, asking
 
 
-async def test_a_closed_client_opens_nothing_again(sim: Simulator) -> None:
+async def test_a_closed_client_opens_no_connection(sim: Simulator) -> None:
     async with nothing_left(sim):
         client = NaviLinkClient(fast_config(sim))
         device = (await client.get_devices())[0]
@@ -251,7 +253,7 @@ async def test_a_closed_client_opens_nothing_again(sim: Simulator) -> None:
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
 @pytest.mark.parametrize("trouble", ["full", "moved", "read-only"])
-async def test_a_disk_in_trouble_is_said_once_and_caught_up_while_the_watch_goes_on(
+async def test_a_disk_error_is_logged_once_and_the_rows_are_written_later(
     sim: Simulator, tmp_path: Path, caplog: pytest.LogCaptureFixture, trouble: str
 ) -> None:
     path, aside = tmp_path / "tank.csv", tmp_path / "aside.csv"
@@ -284,7 +286,7 @@ async def test_a_disk_in_trouble_is_said_once_and_caught_up_while_the_watch_goes
 # The document
 
 
-def test_every_test_the_document_names_exists() -> None:
+def test_every_test_named_in_the_document_exists() -> None:
     text = (ROOT / "docs" / "RELIABILITY.md").read_text("utf-8")
     named = set(re.findall(r"`([\w/]*test_\w+\.py)::(test_\w+)`", text))
     assert len(named) > 40
@@ -293,7 +295,7 @@ def test_every_test_the_document_names_exists() -> None:
         assert re.search(rf"def {name}\(", source), f"{file}::{name}"
 
 
-def test_every_fault_the_document_sets_from_outside_is_understood() -> None:
+def test_every_fault_in_the_document_is_accepted_by_the_admin_api() -> None:
     text = (ROOT / "docs" / "RELIABILITY.md").read_text("utf-8")
     bodies = re.findall(r"`(\{\".*?\})`", text)
     assert len(bodies) > 15

@@ -64,7 +64,9 @@ def links() -> list[Transport]:
 
 
 @each_transport
-async def test_what_is_published_comes_back_byte_for_byte(sim: Simulator, transport: str) -> None:
+async def test_a_published_message_is_received_byte_for_byte(
+    sim: Simulator, transport: str
+) -> None:
     one = await opened(sim, transport)
     await one.subscribe(f"{HEATER}/{one.client_id}/res/#")
     for topic in ("res", "res/did"):
@@ -80,7 +82,7 @@ async def test_what_is_published_comes_back_byte_for_byte(sim: Simulator, transp
 
 @each_transport
 @pytest.mark.parametrize("wrong", ["secret_key", "session_token"])
-async def test_keys_that_are_not_let_in_are_an_error_of_their_own(
+async def test_rejected_credentials_are_an_error_of_their_own(
     sim: Simulator, transport: str, wrong: str
 ) -> None:
     with pytest.raises(HandshakeRefusedError):
@@ -105,7 +107,9 @@ class Watched(PacketFault):
 
 
 @each_transport
-async def test_the_order_of_tasks_is_the_order_on_the_wire(sim: Simulator, transport: str) -> None:
+async def test_packets_are_sent_in_the_order_of_the_calling_tasks(
+    sim: Simulator, transport: str
+) -> None:
     watched = Watched()
     sim.faults.inject(watched)
     one = await opened(sim, transport)
@@ -132,9 +136,7 @@ class Refused(PacketFault):
 
 
 @each_transport
-async def test_a_subscription_the_broker_does_not_grant_is_an_error(
-    sim: Simulator, transport: str
-) -> None:
+async def test_a_refused_subscription_is_an_error(sim: Simulator, transport: str) -> None:
     sim.faults.inject(Refused())
     one = await opened(sim, transport)
     with pytest.raises(WebSocketError, match="subscribing"):
@@ -144,7 +146,7 @@ async def test_a_subscription_the_broker_does_not_grant_is_an_error(
 
 @pytest.mark.navilink(frozen=True)  # what a heater pushes would come before the end of the line
 @each_transport
-async def test_every_wait_ends_by_its_limit_or_with_the_line(
+async def test_every_wait_ends_at_its_time_limit_or_with_the_connection(
     sim: Simulator, transport: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sim.faults.inject(LoseReplies("suback", times=2))
@@ -166,7 +168,7 @@ async def test_every_wait_ends_by_its_limit_or_with_the_line(
 
 
 @each_transport
-async def test_a_try_given_up_that_succeeds_later_is_hung_up(
+async def test_a_cancelled_connect_that_succeeds_later_is_disconnected(
     sim: Simulator, transport: str
 ) -> None:
     sim.faults.inject(HalfOpen(new=True))
@@ -182,9 +184,7 @@ async def test_a_try_given_up_that_succeeds_later_is_hung_up(
 
 
 @each_transport
-async def test_closing_while_subscriptions_are_made_hangs_up(
-    sim: Simulator, transport: str
-) -> None:
+async def test_closing_during_a_subscription_disconnects(sim: Simulator, transport: str) -> None:
     sim.faults.inject(LoseReplies("suback", times=None))
     async with NaviLinkClient(fast_config(sim)) as client:
         device = (await client.get_devices())[0]
@@ -197,7 +197,7 @@ async def test_closing_while_subscriptions_are_made_hangs_up(
     assert len(kept) == 1
 
 
-async def test_a_server_that_says_nothing_keeps_no_thread_and_no_socket(
+async def test_a_server_that_does_not_respond_leaves_no_thread_and_no_socket(
     sim: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The handshake of the pure link blocks a thread of the loop's; giving up ends it."""
@@ -223,7 +223,7 @@ async def test_a_server_that_says_nothing_keeps_no_thread_and_no_socket(
     gc.collect()  # an open socket would be complained of
 
 
-async def test_what_the_libraries_call_an_error_is_a_detail_here(
+async def test_errors_in_the_logs_of_the_libraries_are_logged_as_debug(
     sim: Simulator, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A lost line is sought, and that is said by the session; paho calls it an error."""
@@ -246,7 +246,7 @@ async def test_what_the_libraries_call_an_error_is_a_detail_here(
 
 
 @pytest.mark.parametrize("library", ["awscrt", "pure"])
-async def test_mqtt_5_falls_back_to_3_1_1_and_says_so_once(
+async def test_mqtt_5_falls_back_to_3_1_1_and_logs_it_once(
     sim: Simulator,
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
@@ -269,7 +269,7 @@ async def test_mqtt_5_falls_back_to_3_1_1_and_says_so_once(
 
 
 @pytest.mark.parametrize("library", ["awscrt", "pure"])
-async def test_what_mqtt_5_is_not_to_blame_for_makes_nobody_fall_back(
+async def test_failures_without_a_relation_to_mqtt_5_do_not_fall_back(
     sim: Simulator, caplog: pytest.LogCaptureFixture, library: str
 ) -> None:
     config = fast_config(sim, mqtt_protocol="MQTT5", transport=library)
@@ -311,7 +311,7 @@ def levels(sim: Simulator) -> list[int]:
         ("awscrt", ("awscrt",), "pip install awsiotsdk"),
     ],
 )
-async def test_the_transport_is_what_is_wanted_and_installed(
+async def test_the_transport_is_the_configured_and_installed_one(
     sim: Simulator,
     monkeypatch: pytest.MonkeyPatch,
     library: str,

@@ -9,7 +9,7 @@ import pytest
 from navien_nwp500._util.aio import LatestValue, cancel_and_wait, wait_at_most
 
 
-async def test_a_mailbox_keeps_the_newest_alone() -> None:
+async def test_latest_value_keeps_only_the_latest() -> None:
     mailbox: LatestValue[int] = LatestValue()
     for number in range(5):
         mailbox.put(number)
@@ -17,7 +17,7 @@ async def test_a_mailbox_keeps_the_newest_alone() -> None:
     assert await mailbox.get(0.001) is None
 
 
-async def test_a_waiting_reader_is_woken_by_content_and_by_the_end() -> None:
+async def test_a_waiting_reader_is_woken_by_a_value_and_by_close() -> None:
     mailbox: LatestValue[int] = LatestValue()
     reading = asyncio.ensure_future(mailbox.get())
     await asyncio.sleep(0)
@@ -29,7 +29,7 @@ async def test_a_waiting_reader_is_woken_by_content_and_by_the_end() -> None:
     assert await reading is None and await mailbox.get() is None
 
 
-async def test_at_most_ends_and_cancels_what_it_waited_for() -> None:
+async def test_wait_at_most_ends_and_cancels_the_future() -> None:
     future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     with pytest.raises(asyncio.TimeoutError):
         await wait_at_most(0.001, future)
@@ -41,7 +41,7 @@ async def test_at_most_ends_and_cancels_what_it_waited_for() -> None:
     assert task.cancelled()
 
 
-async def test_a_cancellation_that_comes_with_the_result_is_not_lost() -> None:
+async def test_a_cancellation_that_arrives_with_the_result_is_not_lost() -> None:
     """asyncio.wait_for before Python 3.12 returns the result here, and its task goes on."""
     future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     waiting = asyncio.ensure_future(wait_at_most(10, future))
@@ -52,7 +52,7 @@ async def test_a_cancellation_that_comes_with_the_result_is_not_lost() -> None:
         await waiting
 
 
-async def test_a_task_that_swallows_cancellations_is_ended_all_the_same() -> None:
+async def test_a_task_that_swallows_cancellations_is_ended() -> None:
     swallowed = 0
 
     async def stubborn() -> None:
@@ -69,7 +69,7 @@ async def test_a_task_that_swallows_cancellations_is_ended_all_the_same() -> Non
     assert task.done() and swallowed == 3
 
 
-async def test_tasks_are_ended_also_when_the_one_who_ends_them_is_cancelled() -> None:
+async def test_tasks_are_ended_also_when_the_caller_is_cancelled() -> None:
     """Who ends a task that ends others cancels it again and again."""
     leave = asyncio.Event()
 

@@ -1,7 +1,8 @@
-"""Time between readings: how long each is taken to hold, cut where local hours begin.
+"""Intervals between statuses: how long each status is valid, split at the local hours.
 
-A reading holds until the next one. A silence longer than three usual intervals, and 15 minutes, is
-a gap: nobody knows what happened in it, so it holds nothing (as ``reports.Summary`` has it).
+A status is valid until the next one. A pause longer than three usual intervals, and than 15
+minutes, is a gap: nothing is known about it, so the status before it has no duration (as in
+``history.alerts.Summary``).
 """
 
 from __future__ import annotations
@@ -17,29 +18,29 @@ from ..protocol.types import Flag, OperationMode
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
-_LONGEST_HOLD_MS = 900_000
+_MAX_INTERVAL_MS = 900_000
 _NEVER = 2**62
 
 
-def hold(table: pd.DataFrame) -> pd.DataFrame:
-    """Add to each reading how long it holds and what ran.
+def add_intervals(table: pd.DataFrame) -> pd.DataFrame:
+    """Add to each status the interval for which it is valid, and what was running.
 
-    ``length`` ms to the next reading, ``known`` whether it holds so long, ``seen`` ms it answers
-    for in the coverage: one usual interval, or up to half as much again where the next is late.
-    ``heat_pump`` and ``element`` run; ``…_watts`` split the power between them and the rest.
-    ``start``: the compressor was off at the reading before.
+    ``length``: ms to the next status. ``known``: False before a gap. ``seen``: ms that count as
+    covered, one usual interval, or up to half as much more when the next status is late.
+    ``heat_pump`` and ``element``: running. ``…_watts``: their shares of the power. ``start``: the
+    compressor was off in the status before.
     """
     when, usual = table["ms"].to_numpy(), table["usual"].to_numpy()
     length: Any = np.append(np.diff(when), _NEVER)
-    known = length <= np.maximum(3 * usual, _LONGEST_HOLD_MS)
+    known = length <= np.maximum(3 * usual, _MAX_INTERVAL_MS)
     seen = np.where(length <= 1.5 * usual, length, usual)
     return table.assign(length=length, known=known, seen=seen, **_running(table))
 
 
 def _running(table: pd.DataFrame) -> dict[str, pd.Series]:
-    """What ran, by the rules of ``DeviceStatus.activity``."""
+    """Return what was running, by the rules of ``DeviceStatus.activity``."""
     power, heats = table["power"], table["heats"].astype(int)
-    # Seven columns know no flags; what heats says the same a message later.
+    # A file of seven columns has no flags; the operation mode follows one message later.
     compressor = _flag(table["comp_use"], (heats & OperationMode.HEAT_PUMP) > 0)
     element_on = _flag(table["heat_upper_use"], (heats & OperationMode.ELECTRIC) > 0)
     element_on |= _flag(table["heat_lower_use"], (heats & OperationMode.ELECTRIC) > 0)
@@ -63,17 +64,17 @@ def _flag(sent: pd.Series, otherwise: pd.Series) -> pd.Series:
     return (sent == Flag.ACTIVE).where(sent.notna(), otherwise)
 
 
-def cut(held: pd.DataFrame, step_ms: int = HOUR_MS) -> pd.DataFrame:
-    """The spans of :func:`hold` in pieces that do not cross a multiple of ``step_ms`` local time.
+def split_intervals(statuses: pd.DataFrame, step_ms: int = HOUR_MS) -> pd.DataFrame:
+    """Split the intervals of :func:`add_intervals` at multiples of ``step_ms`` local time.
 
-    ``row`` of the reading and whether the piece is its ``first``; ``local`` ms since 1970 on the
-    recording's own clock and ``offset`` from UTC; ``ms`` known and ``seen`` ms of the coverage.
+    ``row``: of the status. ``first``: its first piece. ``local``: ms since 1970 in the recording's
+    zone, ``offset``: ms from UTC. ``ms``: known, ``seen``: covered.
     """
-    when, offset = held["ms"].to_numpy(), held["offset"].to_numpy()
-    seen, known = held["seen"].to_numpy().astype("int64"), held["known"].to_numpy()
+    when, offset = statuses["ms"].to_numpy(), statuses["offset"].to_numpy()
+    seen, known = statuses["seen"].to_numpy().astype("int64"), statuses["known"].to_numpy()
     follow: Any = np.append(when[1:], _NEVER)
     end = np.where(known, follow, when + seen)
-    # Clocks change on the hour: between two readings that differ, the zone is the later one's
+    # Clocks change on the hour: between two statuses with different offsets, the later offset applies
     # from the last full hour on.
     later: Any = np.append(offset[1:], offset[-1:])
     change = np.where(later != offset, follow // HOUR_MS * HOUR_MS, _NEVER)

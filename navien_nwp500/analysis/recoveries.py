@@ -1,4 +1,4 @@
-"""What has a beginning and an end: gaps, recoveries, alerts; and what was changed, when."""
+"""Events in a recording: gaps, recoveries, alerts, changed settings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..protocol.types import DHWMode, HalfCelsius
 
 @dataclass(frozen=True)
 class Gap:
-    """No readings between two."""
+    """A gap between two statuses."""
 
     start: datetime
     end: datetime
@@ -24,11 +24,11 @@ class Gap:
 
 @dataclass(frozen=True)
 class Recovery:
-    """Heating from off to off.
+    """One heating run, from off to off.
 
-    ``whole`` is False when a gap or an edge of the recording hides one of the two; length and
-    energy are then what was seen. ``first`` and ``last`` are rows of the table, the latter the
-    reading at which it was over.
+    ``whole`` is False when a gap or an edge of the recording hides its start or end; length and
+    energy are then of the visible part. ``first`` and ``last`` are rows of the table, ``last`` the
+    status at which it was over.
     """
 
     start: datetime
@@ -48,7 +48,7 @@ class Recovery:
 
 @dataclass(frozen=True)
 class SettingChange:
-    """A setpoint or mode that a person, a program or a plan changed; ``kind`` names which."""
+    """A changed setpoint or mode; ``kind`` names which."""
 
     when: datetime
     kind: str
@@ -58,7 +58,7 @@ class SettingChange:
 
 @dataclass(frozen=True)
 class AlertSpan:
-    """An alert from the reading that brought it to the one that ended it, None while it lasts."""
+    """An alert, from the status that raised it to the one that ended it; ``end`` None while it lasts."""
 
     start: datetime
     end: datetime | None
@@ -66,34 +66,34 @@ class AlertSpan:
     text: str
 
 
-def moment(held: pd.DataFrame, row: int) -> datetime:
-    """When a reading came, on the recording's own clock."""
-    zone = timezone(timedelta(milliseconds=int(held["offset"].iat[row])))
-    return datetime.fromtimestamp(int(held["ms"].iat[row]) / 1000, zone)
+def status_time(statuses: pd.DataFrame, row: int) -> datetime:
+    """Return the time of a status, in the recording's zone."""
+    zone = timezone(timedelta(milliseconds=int(statuses["offset"].iat[row])))
+    return datetime.fromtimestamp(int(statuses["ms"].iat[row]) / 1000, zone)
 
 
-def gaps(held: pd.DataFrame) -> list[Gap]:
-    """Where readings are missing for longer than one is taken to hold."""
-    rows = np.flatnonzero(~held["known"].to_numpy()[:-1]).tolist()
-    return [Gap(moment(held, row), moment(held, row + 1)) for row in rows]
+def gaps(statuses: pd.DataFrame) -> list[Gap]:
+    """Return the gaps between the statuses."""
+    rows = np.flatnonzero(~statuses["known"].to_numpy()[:-1]).tolist()
+    return [Gap(status_time(statuses, row), status_time(statuses, row + 1)) for row in rows]
 
 
-def recoveries(held: pd.DataFrame) -> list[Recovery]:
-    """Each time the heater heated."""
-    running = (held["heat_pump"] | held["element"]).to_numpy()
-    known = held["known"].to_numpy()
-    hours = held["length"].where(held["known"], 0) / 3.6e6
-    heat_pump = (held["heat_pump_watts"] * hours).to_numpy()
-    element = (held["element_watts"] * hours).to_numpy()
-    charge = held["charge"].to_numpy()
+def recoveries(statuses: pd.DataFrame) -> list[Recovery]:
+    """Return the heating runs."""
+    running = (statuses["heat_pump"] | statuses["element"]).to_numpy()
+    known = statuses["known"].to_numpy()
+    hours = statuses["length"].where(statuses["known"], 0) / 3.6e6
+    heat_pump = (statuses["heat_pump_watts"] * hours).to_numpy()
+    element = (statuses["element_watts"] * hours).to_numpy()
+    charge = statuses["charge"].to_numpy()
     found = []
     for first, last in _runs(running, known):
         over = last + 1 if known[last] else last
         span = slice(first, last + 1)
         found.append(
             Recovery(
-                start=moment(held, first),
-                end=moment(held, over),
+                start=status_time(statuses, first),
+                end=status_time(statuses, over),
                 heat_pump_wh=float(heat_pump[span].sum()),
                 element_wh=float(element[span].sum()),
                 charge_before=int(charge[first]),
@@ -106,45 +106,48 @@ def recoveries(held: pd.DataFrame) -> list[Recovery]:
     return found
 
 
-def changes(held: pd.DataFrame) -> list[SettingChange]:
-    """Changes of the setpoint and of the mode chosen, seen from one reading to the next."""
+def changes(statuses: pd.DataFrame) -> list[SettingChange]:
+    """Return the changes of setpoint and selected mode between two statuses."""
     found = [
-        SettingChange(moment(held, row), "setpoint", _degrees(before), _degrees(after))
-        for row, before, after in _steps(held["setpoint"])
+        SettingChange(status_time(statuses, row), "setpoint", _degrees(before), _degrees(after))
+        for row, before, after in _steps(statuses["setpoint"])
     ] + [
         SettingChange(
-            moment(held, row), "mode", DHWMode(int(before)).text, DHWMode(int(after)).text
+            status_time(statuses, row), "mode", DHWMode(int(before)).text, DHWMode(int(after)).text
         )
-        for row, before, after in _steps(held["mode"])
+        for row, before, after in _steps(statuses["mode"])
     ]
     return sorted(found, key=lambda change: change.when)
 
 
-def alerts(held: pd.DataFrame) -> list[AlertSpan]:
-    """What ``reports.AlertWatch`` would have said of faults, charge and power."""
+def alerts(statuses: pd.DataFrame) -> list[AlertSpan]:
+    """Return the alerts that ``AlertWatch`` raises for errors, charge and power."""
     found = []
-    charge, power = held["charge"], held["power"]
+    charge, power = statuses["charge"], statuses["power"]
     for first, last in _runs(charge < LOW_CHARGE_PERCENT):
         text = f"charge below {LOW_CHARGE_PERCENT} %, lowest {charge[first : last + 1].min():.0f} %"
-        found.append(_alert(held, first, last, "charge", text))
+        found.append(_alert(statuses, first, last, "charge", text))
     for first, last in _runs(power > HIGH_POWER_WATTS):
         text = f"power above {HIGH_POWER_WATTS} W, highest {power[first : last + 1].max():.0f} W"
-        found.append(_alert(held, first, last, "power", text))
-    code, detail = held["error_code"].fillna(0), held["sub_error_code"].fillna(0)
+        found.append(_alert(statuses, first, last, "power", text))
+    code, detail = statuses["error_code"].fillna(0), statuses["sub_error_code"].fillna(0)
     same = (code == code.shift(-1)) & (detail == detail.shift(-1))
     for first, last in _runs(code != 0, same.to_numpy()):
         text = error_codes.describe_error(int(code[first]), int(detail[first])) or ""
-        found.append(_alert(held, first, last, "error", text))
+        found.append(_alert(statuses, first, last, "error", text))
     return sorted(found, key=lambda alert: alert.start)
 
 
-def _alert(held: pd.DataFrame, first: int, last: int, kind: str, text: str) -> AlertSpan:
-    end = moment(held, last + 1) if last + 1 < len(held) else None
-    return AlertSpan(moment(held, first), end, kind, text)
+def _alert(statuses: pd.DataFrame, first: int, last: int, kind: str, text: str) -> AlertSpan:
+    end = status_time(statuses, last + 1) if last + 1 < len(statuses) else None
+    return AlertSpan(status_time(statuses, first), end, kind, text)
 
 
 def _runs(flags: pd.Series, joined: np.ndarray | None = None) -> Iterator[tuple[int, int]]:
-    """First and last row of each run of true flags; ``joined`` tells which rows go on to the next."""
+    """Return first and last row of each run of true flags.
+
+    ``joined`` is True where a row continues in the next one.
+    """
     on = np.asarray(flags, dtype=bool)
     goes_on = on[:-1] & on[1:] & (True if joined is None else joined[:-1])
     starts = np.flatnonzero(on & ~np.append(False, goes_on))
@@ -153,10 +156,10 @@ def _runs(flags: pd.Series, joined: np.ndarray | None = None) -> Iterator[tuple[
 
 
 def _steps(values: pd.Series) -> Iterator[tuple[int, float, float]]:
-    """Where a value differs from the one said before it."""
-    said = values.dropna()
-    changed = said[said != said.shift()].iloc[1:]
-    for row, before, after in zip(changed.index, said.shift()[changed.index], changed):
+    """Return the rows where a value differs from the one before."""
+    known_values = values.dropna()
+    changed = known_values[known_values != known_values.shift()].iloc[1:]
+    for row, before, after in zip(changed.index, known_values.shift()[changed.index], changed):
         yield int(row), float(before), float(after)
 
 

@@ -1,4 +1,4 @@
-"""What the hours, the days and the whole of a recording add up to."""
+"""Sums over the hours, the days and the whole of a recording."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pandas as pd
 from ..history.alerts import LOW_CHARGE_PERCENT
 from ..history.recordings import Recording
 from ..protocol.tou import TOUPeriod
-from .intervals import DAY_MS, HOUR_MS, cut, hold
+from .intervals import DAY_MS, HOUR_MS, add_intervals, split_intervals
 from .recoveries import AlertSpan, Gap, Recovery, SettingChange, alerts, changes, gaps, recoveries
 from .tariff import Tariff
 from .thermal import Assumptions, Cop, TankSize, cop_of, showers, tank_of
@@ -24,18 +24,18 @@ _COSTS = ("cost_low", "cost_high", "even_low", "even_high")
 
 @dataclass(frozen=True)
 class Report:
-    """A recording summed up.
+    """Sums of a recording.
 
-    ``hours`` and ``days`` have a row for each with a reading in it, ``local`` ms of its beginning
-    on the recording's own clock (an hour that a clock change repeats comes twice, told apart by
-    ``offset``); energies in Wh, times in ms, shares from 0 to 1. ``prices`` has a row a price:
-    Wh and cost. What no reading tells is NaN.
+    ``hours`` and ``days`` have a row for each hour or day with a status. ``local``: its start in
+    ms, in the recording's zone (an hour repeated by a clock change has two rows with different
+    ``offset``). Energies in Wh, times in ms, shares from 0 to 1. ``prices`` has a row for each
+    price: Wh and cost. Unknown values are NaN.
     """
 
     recording: Recording
     assume: Assumptions
     tank: TankSize
-    held: pd.DataFrame
+    statuses: pd.DataFrame
     hours: pd.DataFrame
     days: pd.DataFrame
     total: pd.Series
@@ -52,23 +52,24 @@ def summarize(
     assume: Assumptions = Assumptions(),
     periods: Sequence[TOUPeriod] | None = None,
 ) -> Report:
-    """Sum a recording up, and price it by a plan.
+    """Sum a recording, with costs when ``periods`` of a tariff are given.
 
-    Raises ValueOutOfRangeError for a plan that does not give each minute one price.
+    Raises ValueOutOfRangeError when the periods do not give each minute exactly one price.
     """
     tariff = None if periods is None else Tariff(periods)
     if tariff is not None:
         tariff.check()
-    held = hold(recording.table)
-    tank = tank_of(held, assume.tank)
-    held = held.assign(
-        showers=showers(held, tank, assume), usable_wh=held["total_wh"] - held["missing_wh"]
+    statuses = add_intervals(recording.table)
+    tank = tank_of(statuses, assume.tank)
+    statuses = statuses.assign(
+        showers=showers(statuses, tank, assume),
+        usable_wh=statuses["total_wh"] - statuses["missing_wh"],
     )
-    pieces = _pieces(held, tariff)
-    hours = _hours(pieces, held)
-    found = recoveries(held)
-    changed, alarms = changes(held), alerts(held)
-    days = _days(pieces, held).join(
+    pieces = _pieces(statuses, tariff)
+    hours = _hours(pieces, statuses)
+    found = recoveries(statuses)
+    changed, alarms = changes(statuses), alerts(statuses)
+    days = _days(pieces, statuses).join(
         [
             _per_day("recoveries", [run.start for run in found]),
             _per_day("changes", [change.when for change in changed]),
@@ -82,26 +83,26 @@ def summarize(
         recording=recording,
         assume=assume,
         tank=tank,
-        held=held,
+        statuses=statuses,
         hours=hours,
         days=days.reset_index(),
-        total=_total(pieces, held),
+        total=_total(pieces, statuses),
         prices=None if tariff is None else _prices(pieces),
-        gaps=gaps(held),
+        gaps=gaps(statuses),
         recoveries=found,
         changes=changed,
         alerts=alarms,
-        cop=cop_of(held, found, tank),
+        cop=cop_of(statuses, found, tank),
     )
 
 
-def _pieces(held: pd.DataFrame, tariff: Tariff | None) -> pd.DataFrame:
-    """Spans cut at hours and at prices, each with its share of all that adds up."""
-    pieces = cut(held, HOUR_MS if tariff is None else tariff.step_ms)
+def _pieces(statuses: pd.DataFrame, tariff: Tariff | None) -> pd.DataFrame:
+    """Split the intervals at hours and prices, with the energies and times of each piece."""
+    pieces = split_intervals(statuses, HOUR_MS if tariff is None else tariff.step_ms)
     row = pieces["row"].to_numpy()
 
     def of(column: str) -> np.ndarray:
-        return held[column].to_numpy()[row]  # type: ignore[no-any-return]
+        return statuses[column].to_numpy()[row]  # type: ignore[no-any-return]
 
     for name in _ENERGY:
         pieces[name] = of(name.replace("_wh", "_watts")) * pieces["ms"] / HOUR_MS
@@ -109,7 +110,7 @@ def _pieces(held: pd.DataFrame, tariff: Tariff | None) -> pd.DataFrame:
     pieces["element_ms"] = pieces["ms"] * of("element")
     pieces["low_charge_ms"] = pieces["ms"] * (of("charge") < LOW_CHARGE_PERCENT)
     pieces["day"] = pieces["local"] // DAY_MS * DAY_MS
-    # In UTC an hour that a clock change repeats is two.
+    # In UTC, so that an hour repeated by a clock change counts as two.
     pieces["hour"] = pieces["local"] // HOUR_MS * HOUR_MS - pieces["offset"]
     if tariff is not None:
         _charge(pieces, tariff.price(pieces["local"]))
@@ -117,7 +118,7 @@ def _pieces(held: pd.DataFrame, tariff: Tariff | None) -> pd.DataFrame:
 
 
 def _charge(pieces: pd.DataFrame, price: pd.DataFrame) -> None:
-    """Add each piece's cost, and what the day's energy had cost spread evenly over the known day."""
+    """Add the cost of each piece, and the cost if the energy of the day were spread evenly."""
     kwh = pieces[list(_ENERGY)].sum(axis=1) / 1000
     grouped = kwh.groupby(pieces["day"])
     known = pieces["ms"].groupby(pieces["day"]).transform("sum")
@@ -128,12 +129,12 @@ def _charge(pieces: pd.DataFrame, price: pd.DataFrame) -> None:
         pieces[f"even_{edge}"] = even * price[edge]
 
 
-def _sums(pieces: pd.DataFrame, held: pd.DataFrame, key: str) -> pd.DataFrame:
-    """Hours or days: what adds up from pieces, the rest from the readings that fall into them."""
+def _sums(pieces: pd.DataFrame, statuses: pd.DataFrame, key: str) -> pd.DataFrame:
+    """Sum the pieces by hour or day; other values come from the statuses in it."""
     adding = [name for name in (*_ENERGY, *_TIMES, *_COSTS) if name in pieces]
     sums = pieces.groupby(key)[adding].sum()
     first = pieces[pieces["first"]]
-    readings = held.assign(key=first[key].to_numpy()).groupby("key")
+    readings = statuses.assign(key=first[key].to_numpy()).groupby("key")
     sums = sums.join(
         readings.agg(
             readings=("ms", "size"),
@@ -165,32 +166,32 @@ def _shares(sums: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _hours(pieces: pd.DataFrame, held: pd.DataFrame) -> pd.DataFrame:
-    hours = _sums(pieces, held, "hour")
+def _hours(pieces: pd.DataFrame, statuses: pd.DataFrame) -> pd.DataFrame:
+    hours = _sums(pieces, statuses, "hour")
     hours["offset"] = pieces.groupby("hour")["offset"].first()
     hours.insert(0, "local", hours.index + hours["offset"])
     hours["coverage"] = (hours["seen"] / HOUR_MS).clip(upper=1)
     return hours.reset_index(drop=True)
 
 
-def _days(pieces: pd.DataFrame, held: pd.DataFrame) -> pd.DataFrame:
-    days = _sums(pieces, held, "day")
+def _days(pieces: pd.DataFrame, statuses: pd.DataFrame) -> pd.DataFrame:
+    days = _sums(pieces, statuses, "day")
     days.index.name = "local"
     days["length"] = _lengths(pieces)
     days["coverage"] = (days["seen"] / days["length"]).clip(upper=1)
     days["expected"] = days["length"] / days["usual"]
     for hour in (6, 18):
-        # Pieces are cut on the hour: one begins there when the heater was watched at that time.
+        # Pieces are split on the hour: one starts here when a status was valid at that time.
         at = pieces[(pieces["local"] % DAY_MS == hour * HOUR_MS) & (pieces["ms"] > 0)]
         at = at.drop_duplicates("day").set_index("day")
-        days[f"showers_{hour:02d}"] = held["showers"].reindex(at["row"]).set_axis(at.index)
+        days[f"showers_{hour:02d}"] = statuses["showers"].reindex(at["row"]).set_axis(at.index)
     return days
 
 
 def _lengths(pieces: pd.DataFrame) -> pd.Series:
-    """How long each day was: 24 hours less what its clock was put forward."""
+    """Return the length of each day, 24 hours except at clock changes."""
     offsets = pieces.groupby("day")["offset"].agg(["first", "last"])
-    # A change in a gap at the beginning of a day shows against the day before.
+    # A clock change in a gap at the start of a day shows in comparison with the day before.
     yesterday = offsets["last"].shift()
     yesterday = yesterday.where(offsets.index.to_series().diff() == DAY_MS, offsets["first"])
     return DAY_MS - (offsets["last"] - yesterday)
@@ -213,9 +214,9 @@ def _day(when: datetime) -> int:
     return int(np.datetime64(local, "D").astype("datetime64[ms]").astype("int64"))
 
 
-def _total(pieces: pd.DataFrame, held: pd.DataFrame) -> pd.Series:
-    total = _sums(pieces.assign(all=0), held, "all").iloc[0]
-    span = held["ms"].iloc[-1] + held["seen"].iloc[-1] - held["ms"].iloc[0]
+def _total(pieces: pd.DataFrame, statuses: pd.DataFrame) -> pd.Series:
+    total = _sums(pieces.assign(all=0), statuses, "all").iloc[0]
+    span = statuses["ms"].iloc[-1] + statuses["seen"].iloc[-1] - statuses["ms"].iloc[0]
     total["length"] = span
     total["coverage"] = min(1.0, total["seen"] / span)
     total["expected"] = span / total["usual"]

@@ -1,4 +1,4 @@
-"""What the energy cost, by a time-of-use plan."""
+"""Energy costs by a time-of-use plan."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ _MINUTE_MS = 60_000
 
 @dataclass(frozen=True)
 class Tariff:
-    """A plan that gives every minute of the year one price, or a range from low to high."""
+    """A plan with one price, or a range of prices, for each minute of the year."""
 
     periods: Sequence[TOUPeriod]
 
     def check(self) -> None:
-        """Raise ValueOutOfRangeError for a plan that leaves a minute out or prices it twice."""
+        """Raise ValueOutOfRangeError when a minute has no price or two."""
         check_tou(self.periods)
 
     @property
     def step_ms(self) -> int:
-        """The longest span of the clock in which a price never changes, at most an hour."""
+        """Return the longest step at whose multiples alone prices change, at most an hour."""
         edges = [minute for period in self.periods for minute in _minutes(period)]
         return math.gcd(60, *edges) * _MINUTE_MS if edges else HOUR_MS
 
     def price(self, local_ms: pd.Series) -> pd.DataFrame:
-        """``low`` and ``high`` price per kWh at moments of the recording's own clock."""
+        """Return the ``low`` and ``high`` price per kWh at times in the recording's zone."""
         step = self.step_ms
         table = np.full((2, 12, 7, DAY_MS // step), np.nan)
         for period in self.periods:
@@ -50,7 +50,7 @@ class Tariff:
 
 
 def _minutes(period: TOUPeriod) -> tuple[int, int]:
-    """The first minute of a period and the one after its last."""
+    """Return the first minute of a period and the one after its last."""
 
     def minute(of: time) -> int:
         return of.hour * 60 + of.minute
@@ -59,5 +59,5 @@ def _minutes(period: TOUPeriod) -> tuple[int, int]:
 
 
 def _number(day: Weekday) -> int:
-    """Monday 0, as pandas counts."""
+    """Return the number of a weekday as in pandas, Monday 0."""
     return list(Weekday).index(day)

@@ -1,7 +1,4 @@
-"""What the tank holds: its size, the showers in it, and how far a COP can be told.
-
-Source of the figures: PROTOCOL 6.8 and 14.
-"""
+"""Tank size, showers and COP from recorded statuses (PROTOCOL 6.8 and 14)."""
 
 from __future__ import annotations
 
@@ -26,10 +23,10 @@ _JACKET = 2.36
 
 @dataclass(frozen=True)
 class Assumptions:
-    """What a recording does not say.
+    """Values that a recording does not contain.
 
-    ``tank`` None: told from the heater's energy counts where the recording has them, else
-    65 gallons. Mains water is not measured by the heater.
+    ``tank`` None: estimated from the heater's energy counts where recorded, else 65 gallons. The
+    heater does not measure the mains water.
     """
 
     tank: Volume | None = None
@@ -38,7 +35,7 @@ class Assumptions:
 
 
 class TankSize(NamedTuple):
-    """A tank's size and how it is known: ``said``, ``counted`` or ``assumed``."""
+    """A tank size and its source: ``said`` by the user, ``counted`` or ``assumed``."""
 
     volume: Volume
     known: str
@@ -63,11 +60,11 @@ class TankSize(NamedTuple):
 
 
 def tank_of(table: pd.DataFrame, said: Volume | None) -> TankSize:
-    """The tank's size: said, or told from how the missing energy follows the sensors' mean."""
+    """Return the given size, or estimate it from the missing energy and the sensors' mean."""
     if said is not None:
         return TankSize(said, "said")
     mean = (table["upper"] + table["lower"]) / 2
-    # 0 is a floor, and the target moves with the setpoint.
+    # 0 is a minimum, and the target moves with the setpoint.
     usable = (table["missing_wh"] > 0) & mean.notna() & table["setpoint"].notna()
     groups = [(mean[rows], table["missing_wh"][rows]) for rows in _rows_by_setpoint(table, usable)]
     spread = sum(float(((x - x.mean()) ** 2).sum()) for x, _ in groups)
@@ -86,13 +83,13 @@ def _rows_by_setpoint(table: pd.DataFrame, usable: pd.Series) -> Iterable[pd.Ind
 
 
 def showers(table: pd.DataFrame, tank: TankSize, assume: Assumptions) -> pd.Series:
-    """Showers the tank could give without heating, NaN without its sensors.
+    """Return the number of showers without further heating; NaN without sensor values.
 
-    The water is taken to grow evenly warmer from the lower sensor's temperature at the bottom to
-    the upper's at the top; what is warm enough is mixed down to shower temperature with the mains.
+    Assumes a linear temperature profile from the lower sensor at the bottom to the upper sensor at
+    the top; water that is warm enough is mixed with mains water to shower temperature.
     """
     coldest, warmest = (table[["upper", "lower"]].agg(edge, axis=1) for edge in ("min", "max"))
-    # Sensors that agree to a hundredth stand for a tank of one temperature.
+    # Sensors that agree within a hundredth mean a tank of uniform temperature.
     spread = (warmest - coldest).clip(lower=0.01)
     part = ((warmest - SHOWER_CELSIUS) / spread).clip(0, 1)
     mean = (coldest.clip(lower=SHOWER_CELSIUS) + warmest) / 2
@@ -103,7 +100,7 @@ def showers(table: pd.DataFrame, tank: TankSize, assume: Assumptions) -> pd.Seri
 
 
 class Cop(NamedTuple):
-    """An estimate with its margin (two standard deviations), or why there is none."""
+    """An estimate with its margin (two standard deviations), or the reason why there is none."""
 
     value: float | None
     margin: float | None
@@ -112,7 +109,7 @@ class Cop(NamedTuple):
 
 
 class _Run(NamedTuple):
-    """A recovery's heat into the tank, Wh, and electric energy, Wh, with what blurs them."""
+    """Heat into the tank and electric energy of a recovery, Wh, with their uncertainties."""
 
     stored: float
     lost: float
@@ -120,20 +117,20 @@ class _Run(NamedTuple):
     blur: float
 
 
-def cop_of(held: pd.DataFrame, found: Sequence[Recovery], tank: TankSize) -> Cop:
+def cop_of(statuses: pd.DataFrame, found: Sequence[Recovery], tank: TankSize) -> Cop:
     """Estimate the COP from recoveries of the heat pump alone in which nothing was drawn.
 
-    Heat stored is the change of the sensors' mean times the tank's heat capacity, plus what the
-    jacket lost. A draw nobody saw makes the estimate too low, never too high.
+    Heat stored is the change of the sensors' mean times the tank's heat capacity, plus the
+    loss of the jacket. An unseen draw makes the estimate too low, never too high.
     """
-    runs = [_run(held, each, tank) for each in found if _quiet(held, each)]
+    runs = [_run(statuses, each, tank) for each in found if _quiet(statuses, each)]
     electric = sum(run.electric for run in runs)
     if not runs or electric < 500:
-        return Cop(None, None, len(runs), _reason(held, found))
+        return Cop(None, None, len(runs), _reason(statuses, found))
     lost = sum(run.lost for run in runs)
     heat = sum(run.stored for run in runs) + lost
     # In parts of the heat: capacity (rated, nominal and counted volumes differ), layers between
-    # the two sensors, the jacket (1.5 to 3 W/K in single windows), and each run's own blur.
+    # the two sensors, the jacket (1.5 to 3 W/K in single windows), and the uncertainty of each run.
     blur = math.sqrt(sum(run.blur**2 for run in runs))
     parts = (0.05, 0.10, 0.4 * lost / heat, blur / heat) if heat > 0 else (1.0,)
     margin = 2 * math.sqrt(sum(part**2 for part in parts))
@@ -150,8 +147,8 @@ def cop_of(held: pd.DataFrame, found: Sequence[Recovery], tank: TankSize) -> Cop
     )
 
 
-def _quiet(held: pd.DataFrame, run: Recovery) -> bool:
-    part = held.iloc[run.first : run.last + 1]
+def _quiet(statuses: pd.DataFrame, run: Recovery) -> bool:
+    part = statuses.iloc[run.first : run.last + 1]
     sensors = part[["upper", "lower"]]
     return bool(
         run.whole
@@ -159,13 +156,13 @@ def _quiet(held: pd.DataFrame, run: Recovery) -> bool:
         and part["dhw_use"].notna().all()
         and not (part["dhw_use"] == Flag.ACTIVE).any()
         and sensors.notna().all(axis=None)
-        # While it heats neither sensor falls by itself: a draw between two readings.
+        # While heating neither sensor falls by itself, so this is a draw between two statuses.
         and not (sensors.diff() < -0.5).any(axis=None)
     )
 
 
-def _run(held: pd.DataFrame, run: Recovery, tank: TankSize) -> _Run:
-    part = held.iloc[run.first : run.last + 1]
+def _run(statuses: pd.DataFrame, run: Recovery, tank: TankSize) -> _Run:
+    part = statuses.iloc[run.first : run.last + 1]
     mean = part[["upper", "lower"]].mean(axis=1)
     air = part["ambient"].median()
     warmer = float(mean.mean() - (20.0 if np.isnan(air) else air))
@@ -178,8 +175,8 @@ def _run(held: pd.DataFrame, run: Recovery, tank: TankSize) -> _Run:
     return _Run(stored, max(0.0, _JACKET * warmer * run.hours), electric, blur)
 
 
-def _reason(held: pd.DataFrame, found: Sequence[Recovery]) -> str:
-    if held["dhw_use"].isna().all():
+def _reason(statuses: pd.DataFrame, found: Sequence[Recovery]) -> str:
+    if statuses["dhw_use"].isna().all():
         return "the recording has no column that tells draws"
     if not any(run.whole for run in found):
         return "no recovery was recorded from its start to its end"

@@ -1,7 +1,7 @@
-"""Charts of a report, drawn by matplotlib: for a page as SVG, or all in one PNG.
+"""Charts of a report, drawn by matplotlib: SVG for the page, or one PNG.
 
-Lines break at gaps. A long recording is drawn as the band between the lowest and the highest value
-of each short span, so that no peak is lost.
+Lines break at gaps. A long recording is drawn as the band between the lowest and highest values of
+short steps, so that no peak is lost.
 """
 
 from __future__ import annotations
@@ -22,8 +22,7 @@ from ...analysis.intervals import DAY_MS, HOUR_MS
 from ...analysis.summary import Report
 from ...history.alerts import LOW_CHARGE_PERCENT
 
-#: Colours by what they stand for. A page turns each into a variable of its style, so that it can
-#: give it another value in the dark.
+#: Colours by meaning. The page turns each into a CSS variable, with another value in dark mode.
 COLOURS = {
     "ink": "#1d2733",
     "soft": "#5d6b7a",
@@ -45,7 +44,7 @@ _SHADES = (
     (2000, "#eda05f", "to 2 kW"),
     (20_000, "#c9480c", "above"),
 )
-#: More points than this are drawn as a band of so many steps.
+#: More points than this are drawn as a band of as many steps.
 _POINTS = 2500
 _STEPS = 480
 
@@ -60,14 +59,14 @@ class Chart(NamedTuple):
 
 
 def charts(report: Report) -> list[Chart]:
-    """Those the recording can carry."""
+    """Return the charts for which the recording has values."""
     found = [
         Chart("energy", "Energy and coverage", _energy, 3.4),
         Chart("hours", "Power by day and hour", _strip, 3.6),
         Chart("profile", "An average day", _profile, 2.6),
         Chart("course", "Tank, charge and power", _course, 6.4),
     ]
-    if report.held["showers"].notna().any():
+    if report.statuses["showers"].notna().any():
         found.insert(3, Chart("showers", "Showers in the tank", _showers, 2.8))
     if report.prices is not None:
         found.insert(1, Chart("cost", "Cost", _cost, 2.6))
@@ -75,7 +74,7 @@ def charts(report: Report) -> list[Chart]:
 
 
 def svg(chart: Chart, report: Report, width: float) -> str:
-    """A chart as an ``<svg>`` element ``width`` inches wide, without a fixed size on the page."""
+    """Return a chart as an ``<svg>`` element drawn ``width`` inches wide, without a fixed size."""
     name = f"{chart.name}-{width:.0f}"
     style = {**_STYLE, "svg.fonttype": "none", "svg.hashsalt": name}
     with matplotlib.rc_context(style):
@@ -88,7 +87,7 @@ def svg(chart: Chart, report: Report, width: float) -> str:
 
 
 def png(report: Report) -> bytes:
-    """All charts in one picture."""
+    """Return all charts in one picture."""
     drawn = charts(report)
     heights = [chart.height for chart in drawn]
     with matplotlib.rc_context(_STYLE):
@@ -126,7 +125,7 @@ _STYLE = {
 
 
 def _for_page(text: str, name: str) -> str:
-    """An SVG file as an element: no prolog, ids of its own, colours as variables, fluid size."""
+    """Convert an SVG file to an element: no prolog, unique ids, colours as variables, fluid size."""
     element = text[text.index("<svg") :].strip()
     element = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", element, count=1)
     element = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", element, count=1)
@@ -257,8 +256,8 @@ def _course(figure: Any, report: Report) -> None:
         ("lower", "lower", "lower"),
         ("upper", "upper", "upper"),
     ):
-        if report.held[column].notna().any():
-            _trace(tank, report, report.held[column], role, label)
+        if report.statuses[column].notna().any():
+            _trace(tank, report, report.statuses[column], role, label)
     tank.set_ylabel("tank, °C")
     fahrenheit = tank.secondary_yaxis(
         "right", functions=(lambda c: c * 1.8 + 32, lambda f: (f - 32) / 1.8)
@@ -266,10 +265,10 @@ def _course(figure: Any, report: Report) -> None:
     fahrenheit.set_ylabel("°F")
     fahrenheit.spines["right"].set_visible(False)
     _legend(tank, 3)
-    _trace(charge, report, report.held["charge"], "heat-pump", None)
+    _trace(charge, report, report.statuses["charge"], "heat-pump", None)
     charge.axhline(LOW_CHARGE_PERCENT, color=COLOURS["element"], lw=0.8, ls=(0, (4, 3)))
     charge.set(ylabel="charge, %", ylim=(0, 104), yticks=[0, LOW_CHARGE_PERCENT, 50, 100])
-    _trace(power, report, report.held["power"], "soft", None, steps=True)
+    _trace(power, report, report.statuses["power"], "soft", None, steps=True)
     power.set(ylabel="power, W", ylim=(0, None))
     for axes in (tank, charge, power):
         _shade_gaps(axes, report)
@@ -280,11 +279,11 @@ def _course(figure: Any, report: Report) -> None:
 def _trace(
     axes: Any, report: Report, values: pd.Series, role: str, label: str | None, steps: bool = False
 ) -> None:
-    """A line that breaks at gaps; of very many points the band they lie in."""
+    """Draw a line that breaks at gaps; a band when there are very many points."""
     x, y = _clock(report), values.to_numpy(dtype=float)
     style: dict[str, Any] = {"color": COLOURS[role], "label": label}
     if len(x) <= _POINTS:
-        breaks: Any = np.flatnonzero(~report.held["known"].to_numpy()[:-1]) + 1
+        breaks: Any = np.flatnonzero(~report.statuses["known"].to_numpy()[:-1]) + 1
         line: Any = (
             np.insert(x, breaks, x[breaks - 1] + np.timedelta64(1, "us")),
             np.insert(y, breaks, np.nan),
@@ -295,39 +294,39 @@ def _trace(
             single = np.concatenate([[0], breaks])[alone]
             axes.plot(x[single], y[single], ".", ms=3, color=drawn.get_color())
         return
-    edges, low, high = band(report.held, x, y)
+    edges, low, high = band(report.statuses, x, y)
     axes.fill_between(_when(edges), low, high, step="post", lw=0.7, alpha=0.85, **style)
 
 
 def band(
-    held: pd.DataFrame, x: np.ndarray, y: np.ndarray, steps: int = _STEPS
+    statuses: pd.DataFrame, x: np.ndarray, y: np.ndarray, steps: int = _STEPS
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Lowest and highest value of each of ``steps`` spans, NaN where nothing is known.
+    """Return the lowest and highest value of each of ``steps`` steps, NaN where unknown.
 
-    A span without a reading of its own has the value that holds in it.
+    A step without a status of its own has the value that is valid in it.
     """
     ms = (x - np.datetime64(0, "ms")).astype("int64")
     edges = np.linspace(ms[0], ms[-1] + 1, steps + 1).astype("int64")
     place = np.searchsorted(edges, ms, side="right") - 1
     found = pd.Series(y).groupby(place).agg(["min", "max"]).reindex(range(steps))
     before = np.searchsorted(ms, edges[:-1], side="right") - 1
-    holds = np.where(held["known"].to_numpy()[before], y[before], np.nan)
+    holds = np.where(statuses["known"].to_numpy()[before], y[before], np.nan)
     low, high = (found[edge].fillna(pd.Series(holds)).to_numpy() for edge in ("min", "max"))
     return edges, np.append(low, low[-1]), np.append(high, high[-1])
 
 
 def _shade_gaps(axes: Any, report: Report) -> None:
-    x, known = _clock(report), report.held["known"].to_numpy()[:-1]
+    x, known = _clock(report), report.statuses["known"].to_numpy()[:-1]
     least = (x[-1] - x[0]) / 2000
     for row in np.flatnonzero(~known):
-        # Thinner than a hair nobody sees it; the coverage and the list of gaps have it.
+        # Too thin to see; the coverage and the list of gaps show it.
         if x[row + 1] - x[row] > least:
             axes.axvspan(x[row], x[row + 1], color=COLOURS["gap"], lw=0, zorder=0)
 
 
 def _clock(report: Report) -> Any:
-    """Moments on the recording's clock as it was at the beginning, so that time never runs back."""
-    ms = report.held["ms"].to_numpy() + report.held["offset"].iloc[0]
+    """Return times with the first offset of the recording, so that time never runs back."""
+    ms = report.statuses["ms"].to_numpy() + report.statuses["offset"].iloc[0]
     return _when(ms)
 
 
@@ -336,7 +335,7 @@ def _when(local_ms: Any) -> Any:
 
 
 def _bars(report: Report) -> pd.DataFrame:
-    """Days, or weeks and months of a long recording, with their ``start`` and ``width`` in days."""
+    """Return days, or weeks or months of a long recording, with ``start`` and ``width`` in days."""
     days = report.days.set_index(pd.DatetimeIndex(_when(report.days["local"])))
     columns = ["heat_pump_wh", "element_wh", "other_wh", "seen", "length"]
     columns += [name for name in ("cost_low", "cost_high") if name in days]
@@ -381,7 +380,7 @@ def _legend(axes: Any, columns: int) -> None:
 
 def _dates(axes: Any) -> None:
     locator = AutoDateLocator(minticks=3, maxticks=9 if _wide(axes.get_figure()) else 5)
-    # Once a day too: else matplotlib warns that it finds no step for two days on a narrow page.
+    # Also once a day: otherwise matplotlib warns that it finds no step for two days on a narrow page.
     locator.intervald[HOURLY] = [1, 2, 3, 4, 6, 12, 24]
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))

@@ -1,4 +1,4 @@
-"""A report as one HTML file: no script, no network, readable on a phone, in the dark and aloud."""
+"""A report as one HTML file without scripts or network, for phones, dark mode and screen readers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ...analysis.summary import Report
 from .charts import COLOURS, Chart, charts, svg
 from .tables import KeyFigure, ReportTable, facts, hourly, notes, tables, title
 
-#: Inches: each chart is drawn twice, so that its letters are readable on a wide and a narrow screen.
+#: Inches. Each chart is drawn twice, so that its text is readable on a wide and a narrow screen.
 _WIDE, _NARROW = 9.6, 4.2
 #: A table with more rows is folded away.
 _OPEN_ROWS = 31
@@ -84,7 +84,7 @@ _ABOUT = {
 
 
 def page(report: Report) -> str:
-    """The whole page."""
+    """Return the whole page."""
     return "\n".join(_lines(report)) + "\n"
 
 
@@ -94,7 +94,7 @@ def _lines(report: Report) -> Iterator[str]:
     yield "<!DOCTYPE html>"
     yield '<html lang="en"><head><meta charset="utf-8">'
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
-    # Nothing is fetched, and nothing of a foreign file can make it so.
+    # Nothing is fetched, whatever the recordings contain.
     yield '<meta http-equiv="Content-Security-Policy" '
     yield "content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">"
     yield f"<title>{named}</title><style>{_style()}</style></head><body>"
@@ -137,7 +137,7 @@ def _figure(chart: Chart, report: Report) -> str:
 
 
 def _named(element: str, name: str, size: str, chart: Chart) -> str:
-    """Give a chart its words for those who cannot see it; the numbers are in the tables."""
+    """Add a title and description for screen readers; the numbers are in the tables."""
     start, end = f'<svg class="{size}" role="img" aria-labelledby="{name}-t {name}-d"', ">"
     head, _, body = element[len("<svg") :].partition(end)
     words = (

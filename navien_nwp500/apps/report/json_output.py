@@ -1,4 +1,4 @@
-"""A report for a machine: plain JSON types, every name with its unit."""
+"""A report as JSON types, each name with its unit."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ _COLUMNS: tuple[tuple[str, str, float, int], ...] = (
 
 
 def document(report: Report) -> dict[str, Any]:
-    """All of a report. What no reading tells is None; times carry the recording's own zone."""
-    first, last = (_time(report.held.iloc[row]) for row in (0, -1))
+    """Return the whole report. Unknown values are None; times have the recording's zone."""
+    first, last = (_time(report.statuses.iloc[row]) for row in (0, -1))
     return {
         "files": [
             {"path": str(source.path), "readings": source.readings, "torn": source.torn}

@@ -9,7 +9,7 @@ from .tables import ReportTable, facts, notes, tables, title
 
 
 def markdown(report: Report) -> str:
-    """The figures, the days and what happened, as tables."""
+    """Return key figures, days and events as tables."""
     return "\n".join(_lines(report)) + "\n"
 
 
@@ -39,7 +39,7 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def _plain(text: str) -> str:
-    """Text that cannot end a cell or begin a tag: file names come from outside."""
+    """Escape text so that it cannot end a cell or start a tag: file names come from outside."""
     for sign in "\\|<>*_`[":
         text = text.replace(sign, f"\\{sign}")
     return text.replace("\n", " ")

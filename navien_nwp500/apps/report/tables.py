@@ -1,4 +1,4 @@
-"""A report in words and tables, for a page and for Markdown alike."""
+"""A report in words and tables, for HTML and Markdown."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from ...analysis.summary import Report
 from ...analysis.thermal import SHOWER_CELSIUS
 from ...protocol.types import DHWMode
 
-#: So many days have their hours on a page; all hours are in the JSON.
+#: Number of days with hourly tables on the page; all hours are in the JSON.
 HOURLY_DAYS = 14
 NOTHING = "–"
 
 
 class KeyFigure(NamedTuple):
-    """A figure for the top of a page."""
+    """A key figure for the top of the page."""
 
     name: str
     value: str
@@ -25,7 +25,7 @@ class KeyFigure(NamedTuple):
 
 
 class ReportTable(NamedTuple):
-    """``name`` is a title, ``note`` a sentence; the first column of ``rows`` names the row."""
+    """A table: ``name`` is its title, ``note`` a sentence; the first column names the row."""
 
     name: str
     note: str
@@ -34,13 +34,13 @@ class ReportTable(NamedTuple):
 
 
 def title(report: Report) -> str:
-    """Which time it is about."""
+    """Return the period of the report."""
     first, last = (int(edge(report.days["local"])) for edge in (min, max))
     return date(first) if first == last else f"{date(first)} to {date(last)}"
 
 
 def facts(report: Report) -> list[KeyFigure]:
-    """What a person wants to know first."""
+    """Return the key figures."""
     total = report.total
     known_days = total["ms"] / DAY_MS
     energy = total["energy_wh"]
@@ -89,7 +89,7 @@ def facts(report: Report) -> list[KeyFigure]:
 
 
 def notes(report: Report) -> Iterator[str]:
-    """What the figures rest on."""
+    """Return notes about the data behind the figures."""
     minutes = report.total["usual"] / 60_000
     yield (
         "A reading holds until the next, at most three usual intervals or 15 minutes; a longer "
@@ -115,7 +115,7 @@ def notes(report: Report) -> Iterator[str]:
             yield f"{source.path.name}: no reading in it."
     if report.recording.repeated:
         yield f"{report.recording.repeated} readings were in two files and count once."
-    if report.held["setpoint"].isna().all():
+    if report.statuses["setpoint"].isna().all():
         yield "This recording has no setpoint and no mode: its columns are an older version's."
     if report.recording.offsets > 1:
         yield (
@@ -125,7 +125,7 @@ def notes(report: Report) -> Iterator[str]:
 
 
 def tables(report: Report) -> list[ReportTable]:
-    """Everything in numbers, days first."""
+    """Return all tables, days first."""
     found = [_days(report)]
     if report.prices is not None:
         found.append(_prices(report))
@@ -172,7 +172,7 @@ def tables(report: Report) -> list[ReportTable]:
 
 
 def hourly(report: Report) -> list[ReportTable]:
-    """A table a day, of the last days."""
+    """Return a table for each of the last days."""
     hours = report.hours
     day = hours["local"] // DAY_MS * DAY_MS
     last = report.days["local"].tail(HOURLY_DAYS)
@@ -191,7 +191,7 @@ def hourly(report: Report) -> list[ReportTable]:
 
 
 def date(local_ms: float) -> str:
-    """A day, such as Mon 23 Nov 2026."""
+    """Format a day, such as Mon 23 Nov 2026."""
     when = _clock(local_ms)
     return f"{when:%a} {when.day} {when:%b %Y}"
 

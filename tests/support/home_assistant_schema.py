@@ -1,4 +1,4 @@
-"""Home Assistant's side of MQTT discovery, as far as it is published.
+"""Published rules of Home Assistant for MQTT discovery.
 
 Sources: ``homeassistant/components/mqtt/schemas.py`` (``DEVICE_DISCOVERY_SCHEMA``),
 ``.../mqtt/water_heater.py`` (its schema), ``.../sensor/const.py`` (``DEVICE_CLASS_UNITS``,
@@ -8,10 +8,11 @@ pages "MQTT", "MQTT sensor", "MQTT binary sensor" and "MQTT water heater" of hom
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any, Mapping
 
-#: Keys of the message: required, optional. Anything else Home Assistant refuses.
+#: Keys of the message: required, optional. Home Assistant rejects others.
 MESSAGE = (
     {"device", "origin", "components"},
     {"availability", "availability_mode", "state_topic", "command_topic", "qos", "encoding"},
@@ -31,10 +32,7 @@ SENSOR_CLASSES: Mapping[str | None, tuple[set[str | None], set[str]]] = {
     "power": ({"mW", "W", "kW", "MW", "GW", "TW"}, {"measurement"}),
     "energy": ({"J", "kJ", "Wh", "kWh", "MWh"}, {"total", "total_increasing"}),
     "energy_storage": ({"J", "kJ", "Wh", "kWh", "MWh"}, {"measurement"}),
-    "duration": (
-        {"d", "h", "min", "s", "ms"},
-        {"measurement", "total", "total_increasing"},
-    ),
+    "duration": ({"d", "h", "min", "s", "ms"}, {"measurement", "total", "total_increasing"}),
     "water": ({"CCF", "ft³", "m³", "gal", "L"}, {"total", "total_increasing"}),
     "volume_flow_rate": ({"m³/h", "ft³/min", "L/min", "gal/min", "mL/s"}, {"measurement"}),
     "signal_strength": ({"dB", "dBm"}, {"measurement"}),
@@ -52,21 +50,15 @@ WATER_HEATER = (COMMON - {"state_topic"}) | {
     *("mode_command_topic", "mode_state_topic", "mode_state_template", "modes", "optimistic"),
     *("power_command_topic", "power_command_template", "payload_on", "payload_off", "precision"),
     *("temperature_command_topic", "temperature_command_template", "temperature_state_topic"),
-    *(
-        "temperature_state_template",
-        "temperature_unit",
-        "min_temp",
-        "max_temp",
-        "initial",
-        "retain",
-    ),
+    *("temperature_state_template", "temperature_unit", "min_temp", "max_temp", "initial"),
+    "retain",
 }
 MODES = {"off", "eco", "electric", "gas", "heat_pump", "high_demand", "performance"}
 _TEMPLATE = re.compile(r"\{\{ value_json\['(\w+)'\] \}\}")
 
 
-def complaints(message: Mapping[str, Any]) -> list[str]:
-    """What Home Assistant would refuse or warn of."""
+def violations(message: Mapping[str, Any]) -> list[str]:
+    """Return what Home Assistant would reject or warn about."""
     required, optional = MESSAGE
     found = [f"{key} is missing" for key in required - message.keys()]
     found += [f"{key} is unknown" for key in message.keys() - required - optional]
@@ -80,7 +72,7 @@ def complaints(message: Mapping[str, Any]) -> list[str]:
         found.append("availability")
     identities = [entity.get("unique_id") for entity in message["components"].values()]
     if None in identities or len(set(identities)) != len(identities):
-        found.append("each component needs a unique_id of its own")
+        found.append("each component needs its own unique_id")
     for key, entity in message["components"].items():
         found += [f"{key}: {text}" for text in _entity(entity)]
     return found
@@ -135,30 +127,28 @@ def _water_heater(entity: Mapping[str, Any]) -> list[str]:
 
 
 class Display:
-    """What Home Assistant shows of one heater, from the messages it was sent."""
+    """Values that Home Assistant shows of one heater, from the messages it received."""
 
     def __init__(self, message: Mapping[str, Any], retained: Mapping[str, str]) -> None:
-        import json
-
         self._message = message
         self._retained = retained
         self._values = json.loads(retained[message["state_topic"]])
 
     @property
     def available(self) -> bool:
-        """Whether all availability topics say online."""
+        """Return True if all availability topics say online."""
         topics = [one["topic"] for one in self._message["availability"]]
         return all(self._retained.get(topic) == "online" for topic in topics)
 
     def shown(self, key: str, template: str = "value_template") -> str:
-        """The state of an entity, as its template renders it; ``None`` means unknown."""
+        """Return the state of an entity as its template renders it; ``None`` means unknown."""
         match = _TEMPLATE.fullmatch(self._message["components"][key][template])
         assert match is not None
-        # A key that is not there would be rendered empty, with a warning a message.
+        # Home Assistant renders a missing key as empty and warns at each message.
         return str(self._values[match[1]])
 
-    def refused(self) -> list[str]:
-        """The values Home Assistant would refuse or could not plot."""
+    def rejected(self) -> list[str]:
+        """Return the entities whose value Home Assistant would reject or could not plot."""
         found = []
         for key, entity in self._message["components"].items():
             if entity["platform"] == "water_heater":

@@ -1,1 +1,1 @@
-"""Bridges to other systems: Home Assistant over MQTT, and Prometheus. Needs the extra ``bridges``."""
+"""Bridges to Home Assistant over MQTT and to Prometheus. They need the extra ``bridges``."""

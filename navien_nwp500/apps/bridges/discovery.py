@@ -1,8 +1,8 @@
-"""What Home Assistant is told of a heater: its entities, made from the rows of the tables.
+"""Home Assistant entities of a heater, their values and topics, made from the field specs.
 
-A row is an entity: its type says device class, unit and state class, its name says the rest.
-``FACES`` names those a person wants to see; all others are there, switched off. The form is Home
-Assistant's device-based discovery (2024.12 and later): one retained message for a heater,
+Each field is an entity: its type gives device class, unit and state class. ``ENTITIES`` lists those
+that are enabled; all others exist but are disabled. The format is Home Assistant's device-based
+discovery (2024.12 and later): one retained message for each heater,
 ``homeassistant/device/<id>/config``, with device, origin and components.
 """
 
@@ -44,13 +44,13 @@ Traits = Mapping[str, Any]
 
 
 def _traits(unit: str, device_class: str | None = None, state_class: str = "measurement") -> Traits:
-    found = {"unit_of_measurement": unit, "state_class": state_class}
-    return found if device_class is None else {"device_class": device_class, **found}
+    traits = {"unit_of_measurement": unit, "state_class": state_class}
+    return traits if device_class is None else {"device_class": device_class, **traits}
 
 
-#: What Home Assistant is told of each type. Heat in the tank is stored energy, not a meter: as
-#: ``energy`` it would be offered for the energy dashboard. A difference of temperatures gets no
-#: device class: ``temperature`` would add the 32 of Fahrenheit to it.
+#: Unit and classes of each type. Heat in the tank is stored energy, not a meter: Home Assistant
+#: would offer ``energy`` for the energy dashboard. A difference of temperatures has no device
+#: class: with ``temperature``, a conversion to Fahrenheit would add 32 to it.
 TRAITS: Mapping[type[Quantity], Traits] = {
     Temperature: _traits("°C", "temperature"),
     DeciKelvin: _traits("K"),
@@ -66,7 +66,7 @@ TRAITS: Mapping[type[Quantity], Traits] = {
     SignalStrength: _traits("dBm", "signal_strength"),
     Code: {},
 }
-#: The lifetime's counters are plain integers; their names end with the unit.
+#: Unit and classes of the lifetime counters: plain integers whose names end with the unit.
 COUNTERS: Mapping[str, Traits] = {
     "_wh": _traits("Wh", "energy", "total_increasing"),
     "_hours": _traits("h", "duration", "total_increasing"),
@@ -74,7 +74,7 @@ COUNTERS: Mapping[str, Traits] = {
 
 
 class EntityDescription(NamedTuple):
-    """How an entity that is switched on shows itself; ``traits`` add to those of its type."""
+    """Presentation of an enabled entity; ``traits`` are added to those of its type."""
 
     name: str
     traits: Traits = {}
@@ -83,8 +83,8 @@ class EntityDescription(NamedTuple):
 
 _RUNNING, _PROBLEM = {"device_class": "running"}, {"device_class": "problem"}
 
-#: The entities switched on, by field. All others are switched off and diagnostic.
-FACES: Mapping[str, EntityDescription] = {
+#: The enabled entities, by field. All others are disabled and diagnostic.
+ENTITIES: Mapping[str, EntityDescription] = {
     "dhw_temperature": EntityDescription("Tank temperature"),
     "tank_upper_temperature": EntityDescription("Upper tank temperature"),
     "tank_lower_temperature": EntityDescription("Lower tank temperature"),
@@ -117,7 +117,7 @@ FACES: Mapping[str, EntityDescription] = {
     "heard": EntityDescription("Last heard", {"device_class": "timestamp"}, diagnostic=True),
 }
 
-#: What is concluded from a whole status: platform, traits and the value.
+#: Entities computed from a whole status: platform, traits and the value.
 DERIVED: Mapping[str, tuple[str, Traits, Callable[[DeviceStatus], Any]]] = {
     "activity": (
         "sensor",
@@ -129,7 +129,7 @@ DERIVED: Mapping[str, tuple[str, Traits, Callable[[DeviceStatus], Any]]] = {
     "usable_energy_wh": ("sensor", TRAITS[EnergyCount], lambda status: status.usable_energy_wh),
 }
 
-#: Home Assistant's words for the modes of a water heater; it knows no vacation.
+#: Home Assistant's names for the modes of a water heater; it has none for vacation.
 MODES: Mapping[str, DHWMode] = {
     "heat_pump": DHWMode.HEAT_PUMP,
     "electric": DHWMode.ELECTRIC,
@@ -138,28 +138,29 @@ MODES: Mapping[str, DHWMode] = {
     "off": DHWMode.POWER_OFF,
 }
 _MODE_NAMES = {mode: name for name, mode in MODES.items()}
+#: Names of the lifetime counters.
+ENERGY_FIELDS = (*(spec.name for spec in field_specs(EnergyTotal)), "total_wh")
 
 
 def state(
-    status: DeviceStatus, energy: EnergyTotal | None, heard: datetime | None
+    status: DeviceStatus, energy: EnergyTotal | None, received: datetime | None
 ) -> dict[str, Any]:
-    """The values of all entities of a heater; None is unknown."""
-    found = {row.name: _value(getattr(status, row.name)) for row in field_specs(DeviceStatus)}
-    found.update((key, value(status)) for key, (_, _, value) in DERIVED.items())
-    for key in (*(row.name for row in field_specs(EnergyTotal)), "total_wh"):
-        found[key] = None if energy is None else getattr(energy, key)
-    found["heard"] = None if heard is None else heard.isoformat(timespec="seconds")
-    # A heater on vacation is in none of Home Assistant's modes: unknown there, said by "Mode".
+    """Return the values of all entities of a heater; None means unknown."""
+    values = {spec.name: _value(getattr(status, spec.name)) for spec in field_specs(DeviceStatus)}
+    values.update((key, value(status)) for key, (_, _, value) in DERIVED.items())
+    values.update({key: getattr(energy, key, None) for key in ENERGY_FIELDS})
+    values["heard"] = None if received is None else received.isoformat(timespec="seconds")
+    # Home Assistant has no vacation mode: the water heater's mode is unknown, "Mode" shows it.
     mode = status.dhw_operation_setting
-    found["water_heater_mode"] = None if mode is None else _MODE_NAMES.get(mode)
-    return found
+    values["water_heater_mode"] = None if mode is None else _MODE_NAMES.get(mode)
+    return values
 
 
 def _value(value: Any) -> Any:
     if isinstance(value, Flag):
         return _on_off(value.active) if value in (Flag.READY, Flag.ACTIVE) else None
     if isinstance(value, Choice):
-        # Home Assistant refuses a word it was not told beforehand and would keep the old one.
+        # Home Assistant rejects an option that is not in the discovery message and keeps the old one.
         return value.name.lower() if value.known else None
     return value.physical if isinstance(value, Quantity) else value
 
@@ -170,37 +171,38 @@ def _on_off(on: bool) -> str:
 
 @dataclass(frozen=True)
 class Topics:
-    """Where a heater is found on the broker."""
+    """MQTT topics of a heater."""
 
     root: str
     mac: str
 
     @property
     def bridge(self) -> str:
-        """``online`` while a bridge serves; its last will says ``offline``."""
+        """Return the topic that says ``online`` while a bridge runs; its last will is ``offline``."""
         return f"{self.root}/bridge/availability"
 
     @property
     def availability(self) -> str:
-        """``online`` while the heater is heard."""
+        """Return the topic that says ``online`` while the heater responds."""
         return f"{self.root}/{self.mac}/availability"
 
     @property
     def state(self) -> str:
-        """All values, one JSON object."""
+        """Return the topic of all values, one JSON object."""
         return f"{self.root}/{self.mac}/state"
 
-    def command(self, word: str) -> str:
-        """Where a wish is heard: temperature, mode or power."""
-        return f"{self.root}/{self.mac}/{word}/set"
+    def command(self, name: str) -> str:
+        """Return the topic of a command: temperature, mode or power."""
+        return f"{self.root}/{self.mac}/{name}/set"
 
 
 def discovery(
     name: str, topics: Topics, features: DeviceFeatures, fields: set[str], *, control: bool
 ) -> dict[str, Any]:
-    """The message that makes a heater a device of Home Assistant.
+    """Return the message that makes a heater a device of Home Assistant.
 
-    ``fields`` are the rows this heater sends; without ``control`` nothing can be told.
+    ``fields`` are the names of the fields this heater sends; without ``control`` the message has
+    no command topics.
     """
     identity = f"navien_nwp500_{topics.mac}"
     components = {
@@ -232,18 +234,18 @@ def _device(identity: str, name: str, features: DeviceFeatures) -> dict[str, Any
 
 
 def _entities(fields: set[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    for row in field_specs(DeviceStatus):
-        if row.name in fields:
-            yield row.name, _entity(row.name, *_kind(row.codec))
+    for spec in field_specs(DeviceStatus):
+        if spec.name in fields:
+            yield spec.name, _entity(spec.name, *_platform(spec.codec))
     for key, (platform, traits, _) in DERIVED.items():
         yield key, _entity(key, platform, traits)
-    for key in (*(row.name for row in field_specs(EnergyTotal)), "total_wh"):
+    for key in ENERGY_FIELDS:
         if key in fields:
             yield key, _entity(key, "sensor", COUNTERS[key[key.rindex("_") :]])
     yield "heard", _entity("heard", "sensor", {})
 
 
-def _kind(codec: type[Any]) -> tuple[str, Traits]:
+def _platform(codec: type[Any]) -> tuple[str, Traits]:
     if issubclass(codec, Flag):
         return "binary_sensor", {}
     if issubclass(codec, Choice):
@@ -252,45 +254,47 @@ def _kind(codec: type[Any]) -> tuple[str, Traits]:
 
 
 def _entity(key: str, platform: str, traits: Traits) -> dict[str, Any]:
-    face = FACES.get(key)
+    description = ENTITIES.get(key)
     entity: dict[str, Any] = {
         "platform": platform,
-        "name": face.name if face is not None else key.replace("_", " ").capitalize(),
+        "name": description.name if description is not None else key.replace("_", " ").capitalize(),
         "value_template": f"{{{{ value_json['{key}'] }}}}",
         **traits,
-        **(face.traits if face is not None else {}),
+        **(description.traits if description is not None else {}),
     }
-    if face is None or face.diagnostic:
+    if description is None or description.diagnostic:
         entity["entity_category"] = "diagnostic"
-    if face is None:
+    if description is None:
         entity["enabled_by_default"] = False
     return entity
 
 
 def _water_heater(topics: Topics, features: DeviceFeatures, control: bool) -> dict[str, Any]:
-    """The entity that can be told something; its name is the heater's."""
-    found: dict[str, Any] = {"platform": "water_heater", "name": None}
-    for what, key in (
+    """Return the water heater entity; ``None`` makes Home Assistant use the device's name."""
+    entity: dict[str, Any] = {"platform": "water_heater", "name": None}
+    for attribute, key in (
         ("current_temperature", "dhw_temperature"),
         ("temperature_state", "dhw_temperature_setting"),
         ("mode_state", "water_heater_mode"),
     ):
-        found[f"{what}_topic"] = topics.state
-        found[f"{what}_template"] = f"{{{{ value_json['{key}'] }}}}"
-    whole = features.dhw_temperature_setting_use == DhwControl.ONE_DEGREE
-    found["temperature_unit"], found["precision"] = "C", 1.0 if whole else 0.5
+        entity[f"{attribute}_topic"] = topics.state
+        entity[f"{attribute}_template"] = f"{{{{ value_json['{key}'] }}}}"
+    whole_degrees = features.dhw_temperature_setting_use == DhwControl.ONE_DEGREE
+    entity["temperature_unit"], entity["precision"] = "C", 1.0 if whole_degrees else 0.5
     (limits,) = TEMPERATURE.parameters
     low, high = limits.limits(features)
     if high:
-        found["min_temp"], found["max_temp"] = HalfCelsius(low).celsius, HalfCelsius(high).celsius
-    choosable = [
-        DHWMode(value) for value, gate in DHW_MODE.value_capabilities if gate.available(features)
+        entity["min_temp"], entity["max_temp"] = HalfCelsius(low).celsius, HalfCelsius(high).celsius
+    modes = [
+        DHWMode(value)
+        for value, capability in DHW_MODE.value_capabilities
+        if capability.available(features)
     ]
-    # Off is a state to be shown, whether or not it can be chosen.
-    found["modes"] = [_MODE_NAMES[mode] for mode in (*choosable, DHWMode.POWER_OFF)]
+    # Off is shown as a state, even if the heater does not offer it as a choice.
+    entity["modes"] = [_MODE_NAMES[mode] for mode in (*modes, DHWMode.POWER_OFF)]
     if control:
-        found["temperature_command_topic"] = topics.command("temperature")
-        found["mode_command_topic"] = topics.command("mode")
-        if all(gate.available(features) for gate in POWER_OFF.capabilities):
-            found["power_command_topic"] = topics.command("power")
-    return found
+        entity["temperature_command_topic"] = topics.command("temperature")
+        entity["mode_command_topic"] = topics.command("mode")
+        if all(capability.available(features) for capability in POWER_OFF.capabilities):
+            entity["power_command_topic"] = topics.command("power")
+    return entity

@@ -1,7 +1,7 @@
-"""One heater followed for months: what is true of it now, and a word whenever that changes.
+"""Newest status, features and energy of one heater, and a notification of each change.
 
-Whatever the library survives is survived here too; a first connect that fails is tried again. Only
-what a person must mend (a refused password, a wrong setting) ends the following.
+A lost connection, or a first connect that fails, is tried again. Only what a person must correct
+(a rejected password, a wrong setting) ends ``Follower.run``.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from ...protocol.types import Flag
 
 _LOGGER = logger("navien_nwp500.bridges")
 
-#: Polls in a row that may stay without a status before the last one is no longer told.
-SILENT_POLLS = 3
-#: Seconds between questions for the lifetime energy: it moves slowly, and each is a message more.
+#: Consecutive polls that may fail before the last status is no longer published.
+MAX_FAILED_POLLS = 3
+#: Seconds between requests for the lifetime energy: it changes slowly, and each is one more message.
 ENERGY_INTERVAL = 900.0
 
 
 class Follower:
-    """Follows one heater while ``run`` runs.
+    """Follower of one heater while ``run`` runs.
 
-    ``news`` gets a word when a status came, the line changed or something was learned; it has one
-    reader. ``features`` and ``energy`` are None until the heater has told them.
+    ``updates`` gets a value when a status arrived or health, features or energy changed; it has one
+    reader. ``features`` and ``energy`` are None until the heater has sent them.
     """
 
     def __init__(
@@ -41,42 +41,42 @@ class Follower:
         heater: NaviLinkDevice,
         interval: float,
         *,
-        patience: float = 15.0,
+        answer_timeout: float = 15.0,
         energy_interval: float = ENERGY_INTERVAL,
         reconnect: ReconnectConfig = ReconnectConfig(max_retries=None),
     ) -> None:
         self.heater = heater
-        self.news: LatestValue[bool] = LatestValue()
+        self.updates: LatestValue[bool] = LatestValue()
         self.features: DeviceFeatures | None = None
         self.energy: EnergyTotal | None = None
-        #: Seconds a status is true for: the polls that may fail, and their answer times.
-        self.lasts = SILENT_POLLS * (interval + patience)
+        #: Seconds a status stays valid: the polls that may fail, with their timeouts.
+        self.max_age = MAX_FAILED_POLLS * (interval + answer_timeout)
         self._interval = interval
         self._energy_interval = energy_interval
         self._reconnect = reconnect
-        self._heard = float("-inf")
+        self._status_time = float("-inf")
         self._energy_due = float("-inf")
 
     @property
     def status(self) -> DeviceStatus | None:
-        """The newest status, while it is true: None when the heater is not heard."""
-        lost = self.heater.health.state in (HealthState.OFFLINE, HealthState.IDLE)
-        if lost or time.monotonic() - self._heard > self.lasts:
+        """Return the newest status; None when it is too old or the heater is offline."""
+        offline = self.heater.health.state in (HealthState.OFFLINE, HealthState.IDLE)
+        if offline or time.monotonic() - self._status_time > self.max_age:
             return None
         return self.heater.last_status
 
     async def run(self) -> None:
         """Follow until cancelled. Raises AuthenticationError and ConfigurationError."""
-        await run_until_first(self._keep_watching(), self._hear_of_the_line())
+        await run_until_first(self._watch_with_retries(), self._watch_health())
 
-    async def _keep_watching(self) -> None:
+    async def _watch_with_retries(self) -> None:
         tries = 0
         while True:
-            heard = self._heard
+            before = self._status_time
             try:
                 await self._watch()
             except CommunicationError as error:
-                tries = tries + 1 if self._heard == heard else 1
+                tries = tries + 1 if self._status_time == before else 1
                 if tries == 1:
                     _LOGGER.warning("%s: %s; trying again", self.heater.name, error)
                 await asyncio.sleep(self._reconnect.delay(tries))
@@ -85,34 +85,32 @@ class Follower:
         statuses = self.heater.watch(self._interval)
         try:
             async for status in statuses:
-                self._heard = time.monotonic()
-                self.news.put(True)
-                await self._learn(status)
+                self._status_time = time.monotonic()
+                self.updates.put(True)
+                await self._request_due(status)
         finally:
             await statuses.aclose()
 
-    async def _hear_of_the_line(self) -> None:
+    async def _watch_health(self) -> None:
         changes = self.heater.watch_health()
         try:
             async for _ in changes:
-                self.news.put(True)
+                self.updates.put(True)
         finally:
             await changes.aclose()
 
-    async def _learn(self, status: DeviceStatus) -> None:
-        """Ask what is not known yet or due again; what stays unanswered is asked next time."""
+    async def _request_due(self, status: DeviceStatus) -> None:
+        """Request features and energy when unknown or due; a failure is retried at the next status."""
         try:
             if self.features is None or status.did_reload == Flag.ACTIVE:
                 self.features = await self.heater.get_features()
-                self.news.put(True)
-            if (
-                self.features.energy_usage_use == Flag.ACTIVE
-                and time.monotonic() > self._energy_due
-            ):
-                # Whatever year is asked for, the lifetime's total comes with it (PROTOCOL 8.6).
+                self.updates.put(True)
+            has_meter = self.features.energy_usage_use == Flag.ACTIVE
+            if has_meter and time.monotonic() > self._energy_due:
+                # The response holds the lifetime total, whatever year is requested (PROTOCOL 8.6).
                 history = await self.heater.get_energy_monthly(datetime.now().year)
                 self.energy = history.total
                 self._energy_due = time.monotonic() + self._energy_interval
-                self.news.put(True)
+                self.updates.put(True)
         except (CommunicationError, DeviceError) as error:
-            _LOGGER.debug("%s: asked in vain: %s", self.heater.name, error)
+            _LOGGER.debug("%s: features or energy not received: %s", self.heater.name, error)

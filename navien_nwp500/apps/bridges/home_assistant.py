@@ -1,8 +1,8 @@
-"""Home Assistant's side: heaters told on to an MQTT broker, and wishes heard from it.
+"""MQTT bridge to Home Assistant: publishes heaters to a broker and executes commands from it.
 
-Everything is retained, so that Home Assistant knows all after a restart; whether it still holds is
-said by two availability topics, the bridge's (its last will) and the heater's. The broker is a
-stranger's: lost, it is sought again as ``ReconnectConfig`` says, and nothing waits meanwhile.
+Everything is retained, so that Home Assistant has all values after a restart. Two availability
+topics say whether they are current: the bridge's (with its last will) and the heater's. A lost
+connection to the broker is retried as ``ReconnectConfig`` says; nothing is queued meanwhile.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ from ..._util.aio import LatestValue, run_until_first
 from ...config import ReconnectConfig
 from ...device import NaviLinkDevice
 from ...exceptions import ConfigurationError, NaviLinkError, ValueOutOfRangeError
-from ...protocol.energy import EnergyTotal
+from ...protocol.features import DeviceFeatures
 from ...protocol.fields import field_specs
 from ...protocol.redaction import logger
 from ...protocol.status import DeviceStatus
 from ...protocol.types import DHWMode, Flag
-from .discovery import MODES, Topics, discovery, state
+from .discovery import ENERGY_FIELDS, MODES, Topics, discovery, state
 from .follower import Follower
 
 _LOGGER = logger("navien_nwp500.bridges")
 
 ONLINE, OFFLINE = "online", "offline"
-#: Seconds for the broker to take a last word.
-FAREWELL = 2.0
+#: Seconds to wait for the broker to accept the last ``offline`` messages.
+OFFLINE_TIMEOUT = 2.0
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
 
 
 @dataclass(frozen=True)
 class Broker:
-    """Where the broker is and how to get in; ``mqtts`` verifies its certificate."""
+    """Address and credentials of an MQTT broker; ``mqtts`` verifies its certificate."""
 
     host: str
     port: int
@@ -53,28 +53,28 @@ class Broker:
     def parse(cls, url: str, password: str | None = None, ca_file: Path | None = None) -> Broker:
         """Read ``mqtt[s]://[user@]host[:port]``.
 
-        Raises ConfigurationError for anything else, and for a password: every program on the
-        machine can read a command line.
+        Raises ConfigurationError for anything else, and for a password: every program on this
+        machine can read the command line.
         """
-        expected = "it must be mqtt[s]://[user@]host[:port]"
+        expected = "it must have the form mqtt[s]://[user@]host[:port]"
         try:
             parts = urlsplit(url)
             host, port = parts.hostname, parts.port
         except ValueError as error:
-            raise ConfigurationError(f"the broker's address cannot be read; {expected}") from error
+            raise ConfigurationError(f"the broker URL is not valid; {expected}") from error
         if parts.password is not None:
             raise ConfigurationError(
-                "the broker's password may not be in its address; use MQTT_PASSWORD or a file"
+                "the broker URL may not contain a password; use MQTT_PASSWORD or a file"
             )
-        rest = parts.path.strip("/") or parts.query or parts.fragment
-        if parts.scheme not in _PORTS or not host or rest:
-            raise ConfigurationError(f"the broker is {url!r}; {expected}")
+        unexpected = parts.path.strip("/") or parts.query or parts.fragment
+        if parts.scheme not in _PORTS or not host or unexpected:
+            raise ConfigurationError(f"the broker URL is {url!r}; {expected}")
         user = unquote(parts.username) if parts.username else None
         tls = parts.scheme == "mqtts"
         return cls(host, port or _PORTS[parts.scheme], tls, user, password, ca_file)
 
     def client(self, will: aiomqtt.Will) -> aiomqtt.Client:
-        """A connection to enter, once."""
+        """Return a client, a context manager to be entered once."""
         context = ssl.create_default_context(cafile=self.ca_file) if self.tls else None
         return aiomqtt.Client(
             self.host,
@@ -89,10 +89,11 @@ class Broker:
 
 
 class MqttBridge:
-    """Tells heaters on to one broker while ``run`` runs.
+    """Bridge of heaters to one broker while ``run`` runs.
 
-    ``root`` begins the heaters' topics, ``prefix`` Home Assistant's. Without ``control`` no wish
-    is heard. Bridges of different accounts on one broker need roots of their own.
+    ``root`` is the prefix of the heaters' topics, ``prefix`` that of Home Assistant's discovery.
+    Without ``control`` no command topics are offered. Bridges of different accounts on one broker
+    need different roots.
     """
 
     def __init__(
@@ -114,13 +115,13 @@ class MqttBridge:
         self._connected = False
 
     async def run(self) -> None:
-        """Serve until cancelled; the last word to the broker is ``offline``.
+        """Serve until cancelled, then publish ``offline``.
 
         Raises AuthenticationError and ConfigurationError of the heaters' cloud.
         """
-        await run_until_first(self._keep_serving(), *(one.run() for one in self._followers))
+        await run_until_first(self._serve_with_retries(), *(one.run() for one in self._followers))
 
-    async def _keep_serving(self) -> None:
+    async def _serve_with_retries(self) -> None:
         tries = 0
         while True:
             self._connected = False
@@ -133,189 +134,181 @@ class MqttBridge:
             await asyncio.sleep(self._reconnect.delay(tries))
 
     async def _serve(self) -> None:
-        """One connection. Its end on purpose is told from its loss: only the first says goodbye."""
+        """Serve one connection; publish ``offline`` when it ends for another reason than its loss."""
         topic = Topics(self._root, "").bridge
         end: BaseException | None = None
         try:
             async with self._broker.client(aiomqtt.Will(topic, OFFLINE, 1, True)) as client:
                 self._connected = True
                 _LOGGER.info("connected to broker %s", self._broker.host)
-                pages = [self._page(client, follower) for follower in self._followers]
+                publishers = [
+                    HeaterPublisher(client, one, self._root, self._prefix, self._control)
+                    for one in self._followers
+                ]
                 try:
-                    await self._open(client, pages)
+                    await self._start(client, publishers)
                 except aiomqtt.MqttError:
                     raise
                 except BaseException as error:
                     end = error
-                    await _farewell(client, [topic, *(page.topics.availability for page in pages)])
+                    topics = [topic, *(one.topics.availability for one in publishers)]
+                    await _publish_offline(client, topics)
         except aiomqtt.MqttError:
             if end is None:
                 raise
         if end is not None:
             raise end
 
-    def _page(self, client: aiomqtt.Client, follower: Follower) -> HeaterPublisher:
-        topics = Topics(self._root, follower.heater.mac_address)
-        return HeaterPublisher(client, follower, topics, self._prefix, self._control)
-
-    async def _open(self, client: aiomqtt.Client, pages: list[HeaterPublisher]) -> None:
+    async def _start(self, client: aiomqtt.Client, publishers: list[HeaterPublisher]) -> None:
         await client.subscribe(f"{self._prefix}/status", qos=1)
         if self._control:
             await client.subscribe(f"{self._root}/+/+/set", qos=1)
         await client.publish(Topics(self._root, "").bridge, ONLINE, qos=1, retain=True)
-        await run_until_first(self._listen(client, pages), *(page.run() for page in pages))
+        await run_until_first(self._receive(client, publishers), *(one.run() for one in publishers))
 
-    async def _listen(self, client: aiomqtt.Client, pages: list[HeaterPublisher]) -> None:
-        wishes = {page.topics.command(word): (page, word) for page in pages for word in WISHES}
+    async def _receive(self, client: aiomqtt.Client, publishers: list[HeaterPublisher]) -> None:
+        targets = {one.topics.command(name): (one, name) for one in publishers for name in COMMANDS}
         async for message in client.messages:
             topic = str(message.topic)
-            said = message.payload if isinstance(message.payload, bytes) else b""
+            payload = message.payload if isinstance(message.payload, bytes) else b""
             if message.retain:
-                # Said to nobody in particular, some day: no wish of now.
-                _LOGGER.debug("%s: retained, not heeded", topic)
+                # It may be days old, so it is no command to execute now.
+                _LOGGER.debug("%s: retained message ignored", topic)
             elif topic == f"{self._prefix}/status":
-                if said == ONLINE.encode():
-                    for page in pages:
-                        page.begin_again()
-            elif topic in wishes:
-                page, word = wishes[topic]
-                page.wish(word, said.decode("utf-8", "replace"))
+                if payload == ONLINE.encode():
+                    for publisher in publishers:
+                        publisher.republish()
+            elif topic in targets:
+                publisher, name = targets[topic]
+                publisher.add_command(name, payload.decode("utf-8", "replace"))
 
 
 class HeaterPublisher:
-    """One heater on one connection to the broker: what is told of it, what is wished of it."""
+    """Publisher of one heater's values, and executor of its commands, on one broker connection."""
 
     def __init__(
-        self,
-        client: aiomqtt.Client,
-        follower: Follower,
-        topics: Topics,
-        prefix: str,
-        control: bool,
+        self, client: aiomqtt.Client, follower: Follower, root: str, prefix: str, control: bool
     ) -> None:
-        self.topics = topics
+        self.topics = Topics(root, follower.heater.mac_address)
         self._client = client
         self._follower = follower
-        self._discovery_topic = f"{prefix}/device/navien_nwp500_{topics.mac}/config"
+        self._discovery_topic = f"{prefix}/device/navien_nwp500_{self.topics.mac}/config"
         self._control = control
         self._fields: set[str] = set()
-        self._introduced = ""
-        #: The newest wish of each kind; an older one is no wish any more.
-        self._wishes: dict[str, str] = {}
-        self._wished: LatestValue[bool] = LatestValue()
+        self._published_discovery = ""
+        #: Newest payload by command; it replaces one that was not executed yet.
+        self._commands: dict[str, str] = {}
+        self._command_added: LatestValue[bool] = LatestValue()
 
     async def run(self) -> None:
-        """Tell and obey until cancelled."""
-        await run_until_first(self._tell(), self._obey())
+        """Publish values and execute commands until cancelled."""
+        await run_until_first(self._publish_updates(), self._execute_commands())
 
-    def begin_again(self) -> None:
-        """Tell everything anew: Home Assistant has started."""
-        self._introduced = ""
-        self._follower.news.put(True)
+    def republish(self) -> None:
+        """Publish everything again, because Home Assistant has started."""
+        self._published_discovery = ""
+        self._follower.updates.put(True)
 
-    def wish(self, word: str, said: str) -> None:
-        """Take a wish; the newest of its kind is granted as soon as the one before is done."""
-        self._wishes[word] = said
-        self._wished.put(True)
+    def add_command(self, name: str, payload: str) -> None:
+        """Queue a command; it is executed as soon as the one before is done."""
+        self._commands[name] = payload
+        self._command_added.put(True)
 
-    async def _tell(self) -> None:
+    async def _publish_updates(self) -> None:
         follower = self._follower
         while True:
             status = follower.status
             if status is not None and follower.features is not None:
-                await self._introduce(status)
-                heard = follower.heater.health.last_status
-                await self._publish(self.topics.state, state(status, follower.energy, heard))
+                await self._publish_discovery(status, follower.features)
+                received = follower.heater.health.last_status
+                await self._publish(self.topics.state, state(status, follower.energy, received))
             await self._publish(self.topics.availability, ONLINE if status else OFFLINE)
-            # Silence makes no news: look again when the last status may have become untrue.
-            await follower.news.get(follower.lasts / 4)
+            # A status that expires causes no update, so look again before long.
+            await follower.updates.get(follower.max_age / 4)
 
-    async def _introduce(self, status: DeviceStatus) -> None:
-        """Publish the discovery message when it is not what Home Assistant was told."""
-        features = self._follower.features
-        if features is None:
-            return
-        rows = field_specs(DeviceStatus)
-        self._fields |= {row.name for row in rows if getattr(status, row.name) is not None}
+    async def _publish_discovery(self, status: DeviceStatus, features: DeviceFeatures) -> None:
+        """Publish the discovery message if it has changed."""
+        specs = field_specs(DeviceStatus)
+        self._fields |= {spec.name for spec in specs if getattr(status, spec.name) is not None}
         if features.energy_usage_use == Flag.ACTIVE:
-            self._fields |= {row.name for row in field_specs(EnergyTotal)} | {"total_wh"}
+            self._fields |= set(ENERGY_FIELDS)
         name = self._follower.heater.name
-        found = discovery(name, self.topics, features, self._fields, control=self._control)
-        text = json.dumps(found, ensure_ascii=False)
-        if text != self._introduced:
+        message = discovery(name, self.topics, features, self._fields, control=self._control)
+        text = json.dumps(message, ensure_ascii=False)
+        if text != self._published_discovery:
             await self._publish(self._discovery_topic, text)
-            self._introduced = text
+            self._published_discovery = text
 
     async def _publish(self, topic: str, content: str | Mapping[str, Any]) -> None:
         text = content if isinstance(content, str) else json.dumps(content)
         await self._client.publish(topic, text, qos=1, retain=True)
 
-    async def _obey(self) -> None:
+    async def _execute_commands(self) -> None:
         while True:
-            await self._wished.get()
-            while self._wishes:
-                word = next(iter(self._wishes))
-                await self._grant(word, self._wishes.pop(word))
-                # Granted or not: what is true is told again.
-                self._follower.news.put(True)
+            await self._command_added.get()
+            while self._commands:
+                name = next(iter(self._commands))
+                await self._execute(name, self._commands.pop(name))
+                # Publish the actual state again, whether or not the command succeeded.
+                self._follower.updates.put(True)
 
-    async def _grant(self, word: str, said: str) -> None:
+    async def _execute(self, name: str, payload: str) -> None:
         heater = self._follower.heater
         try:
-            status = await WISHES[word](heater, said)
+            status = await COMMANDS[name](heater, payload)
         except NaviLinkError as error:
-            _LOGGER.warning("%s: %s %r was not done: %s", heater.name, word, said[:40], error)
+            _LOGGER.warning("%s: %s %r failed: %s", heater.name, name, payload[:40], error)
             return
         held = " once the time-of-use window is over" if status.held_mode is not None else ""
-        _LOGGER.info("%s: %s %s%s", heater.name, word, said, held)
+        _LOGGER.info("%s: %s %s%s", heater.name, name, payload, held)
 
 
-async def _set_temperature(heater: NaviLinkDevice, said: str) -> DeviceStatus:
+async def _set_temperature(heater: NaviLinkDevice, payload: str) -> DeviceStatus:
     try:
-        celsius = float(said)
+        celsius = float(payload)
     except ValueError as error:
-        raise ValueOutOfRangeError("this is no number of degrees Celsius") from error
+        raise ValueOutOfRangeError("the value must be a number of degrees Celsius") from error
     return await heater.set_temperature(celsius=celsius)
 
 
-async def _set_mode(heater: NaviLinkDevice, said: str) -> DeviceStatus:
-    mode = MODES.get(said)
+async def _set_mode(heater: NaviLinkDevice, payload: str) -> DeviceStatus:
+    mode = MODES.get(payload)
     if mode is None:
-        raise ValueOutOfRangeError(f"it may be one of {', '.join(MODES)}")
+        raise ValueOutOfRangeError(f"the value must be one of {', '.join(MODES)}")
     if mode is DHWMode.POWER_OFF:
         return await heater.turn_off()
     return await heater.set_dhw_mode(mode)
 
 
-async def _set_power(heater: NaviLinkDevice, said: str) -> DeviceStatus:
-    if said not in ("ON", "OFF"):
-        raise ValueOutOfRangeError("it may be ON or OFF")
-    return await (heater.turn_on() if said == "ON" else heater.turn_off())
+async def _set_power(heater: NaviLinkDevice, payload: str) -> DeviceStatus:
+    if payload not in ("ON", "OFF"):
+        raise ValueOutOfRangeError("the value must be ON or OFF")
+    return await (heater.turn_on() if payload == "ON" else heater.turn_off())
 
 
-#: What Home Assistant can wish, and how the heater is told.
-WISHES: Mapping[str, Callable[[NaviLinkDevice, str], Awaitable[DeviceStatus]]] = {
+#: Commands of Home Assistant by the name in their topic.
+COMMANDS: Mapping[str, Callable[[NaviLinkDevice, str], Awaitable[DeviceStatus]]] = {
     "temperature": _set_temperature,
     "mode": _set_mode,
     "power": _set_power,
 }
 
 
-async def _farewell(client: aiomqtt.Client, topics: Sequence[str]) -> None:
-    """Say ``offline``, if the broker takes it in time; else its will says so."""
+async def _publish_offline(client: aiomqtt.Client, topics: Sequence[str]) -> None:
+    """Publish ``offline`` within a time limit; if that fails, the broker sends the last will."""
+
+    async def publish() -> None:
+        for topic in topics:
+            await client.publish(topic, OFFLINE, qos=1, retain=True)
+
     loop = asyncio.get_running_loop()
-    task = loop.create_task(_say_offline(client, topics), name="farewell")
-    deadline = loop.time() + FAREWELL
+    task = loop.create_task(publish(), name="publish-offline")
+    deadline = loop.time() + OFFLINE_TIMEOUT
     while not task.done() and loop.time() < deadline:
         try:
             await asyncio.wait({task}, timeout=deadline - loop.time())
         except asyncio.CancelledError:
-            # We are ending already; who ends us asks again until we have (waiting.ended).
+            # This task is ending already; cancel_and_wait cancels it again until it has ended.
             continue
     if not task.cancel() and (error := task.exception()) is not None:
-        _LOGGER.debug("no farewell: %s", error)
-
-
-async def _say_offline(client: aiomqtt.Client, topics: Sequence[str]) -> None:
-    for topic in topics:
-        await client.publish(topic, OFFLINE, qos=1, retain=True)
+        _LOGGER.debug("offline was not published: %s", error)

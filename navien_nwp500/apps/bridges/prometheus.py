@@ -1,7 +1,7 @@
-"""Prometheus' side: a page of metrics, made from the rows of the tables at each visit.
+"""Prometheus exporter: metrics made from the field specs at each scrape.
 
-A row is a metric: its type says base unit and form, its meaning is the help. What a heater said is
-told while it is true; of a heater that is not heard only ``navien_up 0`` is told, never old values.
+Each field is a metric: its type gives base unit and form, its meaning is the help text. Values are
+exported only while they are current; a heater that does not respond has ``navien_up 0`` and no values.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from ...protocol.types import (
 )
 from .follower import Follower
 
-#: Suffix and factor that make a type's unit a base unit of Prometheus.
+#: Suffix and factor that convert a type's unit to a base unit of Prometheus.
 UNITS: Mapping[type[Quantity], tuple[str, float]] = {
     Temperature: ("_celsius", 1),
     DeciKelvin: ("_kelvin", 1),
@@ -60,7 +60,7 @@ UNITS: Mapping[type[Quantity], tuple[str, float]] = {
     SignalStrength: ("_dbm", 1),
     Code: ("", 1),
 }
-#: The lifetime's counters are plain integers; their names end with the unit.
+#: The same for the lifetime counters: plain integers whose names end with the unit.
 COUNTERS: Mapping[str, tuple[str, float]] = {
     "_wh": ("_energy_joules", 3600),
     "_hours": ("_running_seconds", 3600),
@@ -69,77 +69,79 @@ _LABELS = ("mac",)
 
 
 class HeaterCollector(Collector):
-    """Makes the metrics of heaters out of what is true of them now."""
+    """Collector of the current values of heaters."""
 
     def __init__(self, followers: Sequence[Follower]) -> None:
         self._followers = followers
 
     def collect(self) -> Iterator[Metric]:
-        """Yield each metric some heater has a value for."""
-        yield from self._lines()
+        """Yield each metric that has a value for at least one heater."""
+        yield from self._connections()
         statuses = {
             follower.heater.mac_address: follower.status
             for follower in self._followers
             if follower.status is not None
         }
-        for row in field_specs(DeviceStatus):
-            values = {mac: getattr(status, row.name) for mac, status in statuses.items()}
-            known = {mac: value for mac, value in values.items() if _said(value)}
+        for spec in field_specs(DeviceStatus):
+            values = {mac: getattr(status, spec.name) for mac, status in statuses.items()}
+            known = {mac: value for mac, value in values.items() if _known(value)}
             if known:
-                yield _metric(row.name, row.codec, row.meaning, known)
+                yield _metric(spec.name, spec.codec, spec.meaning, known)
         if statuses:
             activities = {mac: status.activity.value for mac, status in statuses.items()}
             names = [one.value for one in Activity]
             yield _states("navien_activity", "What the heater is doing.", names, activities)
         yield from self._counters()
 
-    def _lines(self) -> Iterator[Metric]:
-        up = GaugeMetricFamily("navien_up", "Whether the heater is heard.", labels=_LABELS)
-        heard = GaugeMetricFamily(
-            "navien_last_status_timestamp_seconds", "When its newest status came.", labels=_LABELS
+    def _connections(self) -> Iterator[Metric]:
+        up = GaugeMetricFamily("navien_up", "1 while the heater responds.", labels=_LABELS)
+        received = GaugeMetricFamily(
+            "navien_last_status_timestamp_seconds", "Time of the newest status.", labels=_LABELS
         )
         reconnects = CounterMetricFamily(
-            "navien_reconnects", "Times the connection was lost and found again.", labels=_LABELS
+            "navien_reconnects", "Reconnections to the cloud.", labels=_LABELS
         )
         bad = CounterMetricFamily(
-            "navien_bad_messages", "Messages that could not be understood.", labels=_LABELS
+            "navien_bad_messages", "Messages that could not be decoded.", labels=_LABELS
         )
-        info = InfoMetricFamily("navien_heater", "Which heater it is.", labels=_LABELS)
+        info = InfoMetricFamily(
+            "navien_heater", "Name, model and firmware of the heater.", labels=_LABELS
+        )
         for follower in self._followers:
             label, health = [follower.heater.mac_address], follower.heater.health
             up.add_metric(label, float(follower.status is not None))
             reconnects.add_metric(label, health.reconnects)
             bad.add_metric(label, health.bad_messages)
             if health.last_status is not None:
-                heard.add_metric(label, health.last_status.timestamp())
+                received.add_metric(label, health.last_status.timestamp())
             info.add_metric(label, _identity(follower))
-        yield from (up, heard, reconnects, bad, info)
+        yield from (up, received, reconnects, bad, info)
 
     def _counters(self) -> Iterator[Metric]:
-        """A heater's lifetime: true for as long as it is heard, and never going back."""
-        told = [one for one in self._followers if one.energy is not None and one.status is not None]
-        for row in field_specs(EnergyTotal):
-            if told:
-                stem, _, unit = row.name.rpartition("_")
-                suffix, factor = COUNTERS[f"_{unit}"]
-                family = CounterMetricFamily(f"navien_{stem}{suffix}", row.meaning, labels=_LABELS)
-                for one in told:
-                    value = getattr(one.energy, row.name) * factor
-                    family.add_metric([one.heater.mac_address], value)
-                yield family
+        """Yield the lifetime counters of the heaters that respond."""
+        known = [
+            one for one in self._followers if one.energy is not None and one.status is not None
+        ]
+        for spec in field_specs(EnergyTotal) if known else ():
+            stem, _, unit = spec.name.rpartition("_")
+            suffix, factor = COUNTERS[f"_{unit}"]
+            family = CounterMetricFamily(f"navien_{stem}{suffix}", spec.meaning, labels=_LABELS)
+            for one in known:
+                family.add_metric([one.heater.mac_address], getattr(one.energy, spec.name) * factor)
+            yield family
 
 
-def _said(value: Any) -> bool:
-    """Whether a value says anything: a flag that is neither on nor off does not."""
+def _known(value: Any) -> bool:
+    """Return False for None and for a flag that is neither on nor off."""
     return value in (Flag.READY, Flag.ACTIVE) if isinstance(value, Flag) else value is not None
 
 
 def _identity(follower: Follower) -> dict[str, str]:
-    found = {"name": follower.heater.name, "model": "NWP500"}
+    labels = {"name": follower.heater.name, "model": "NWP500"}
     features = follower.features
     if features is not None and features.controller_sw_version is not None:
-        found["firmware"] = features.controller_sw_version.text
-    return found
+        labels["firmware"] = features.controller_sw_version.text
+    return labels
 
 
 def _metric(name: str, codec: type[Any], meaning: str, values: Mapping[str, Any]) -> Metric:
@@ -163,14 +165,14 @@ def _unit(codec: type[Any]) -> tuple[str, float]:
 def _states(name: str, meaning: str, names: Iterable[str], values: Mapping[str, str]) -> Metric:
     family = StateSetMetricFamily(name, meaning, labels=_LABELS)
     for mac, value in values.items():
-        # A code nobody knows is a state of its own.
+        # An unknown code becomes an additional state.
         family.add_metric([mac], {one: one == value for one in dict.fromkeys([*names, value])})
     return family
 
 
 @asynccontextmanager
-async def serving(followers: Sequence[Follower], host: str, port: int) -> AsyncIterator[str]:
-    """Serve ``/metrics`` on this address; yields its URL. Port 0 lets the system choose."""
+async def serve_metrics(followers: Sequence[Follower], host: str, port: int) -> AsyncIterator[str]:
+    """Serve ``/metrics`` on an address and yield its URL; with port 0 the system chooses a port."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(HeaterCollector(followers))
 
@@ -185,7 +187,7 @@ async def serving(followers: Sequence[Follower], host: str, port: int) -> AsyncI
     try:
         await web.TCPSite(runner, host, port).start()
         bound = runner.addresses[0]
-        shown = f"[{bound[0]}]" if ":" in bound[0] else bound[0]
-        yield f"http://{shown}:{bound[1]}/metrics"
+        address = f"[{bound[0]}]" if ":" in bound[0] else bound[0]
+        yield f"http://{address}:{bound[1]}/metrics"
     finally:
         await runner.cleanup()

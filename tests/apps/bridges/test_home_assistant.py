@@ -1,4 +1,4 @@
-"""The bridge to Home Assistant, over the built-in broker, and over mosquitto where they may differ."""
+"""MQTT bridge to Home Assistant, with the built-in broker, and with mosquitto where they may differ."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ import trustme
 
 from navien_nwp500 import DHWMode, NaviLinkClient
 from navien_nwp500._util.aio import cancel_and_wait
-from navien_nwp500.apps.bridges.discovery import FACES, MODES, Topics, discovery, state
+from navien_nwp500.apps.bridges.discovery import ENTITIES, MODES, Topics, discovery, state
 from navien_nwp500.apps.bridges.follower import Follower
 from navien_nwp500.apps.bridges.home_assistant import Broker, MqttBridge
 from navien_nwp500.apps.cli.commands.bridge import password as broker_password
@@ -39,7 +39,7 @@ from navien_nwp500.simulator.faults import (
     RevokeCredentials,
 )
 from support.cli import LIMIT, run, start
-from support.home_assistant_schema import Display, complaints
+from support.home_assistant_schema import Display, violations
 from support.reliability_tools import (
     FAST_RECONNECT,
     SHORT_TIMEOUT,
@@ -56,12 +56,12 @@ CONFIG = f"homeassistant/device/navien_nwp500_{MAC}/config"
 
 BUILT_IN, MOSQUITTO = "built-in", "mosquitto"
 
-#: Retained messages, wills and a broker's restart: there each broker has a way of its own.
+#: For retained messages, wills and restarts, where brokers differ.
 on_each_broker = pytest.mark.parametrize("broker", [BUILT_IN, MOSQUITTO], indirect=True)
 
 
 class BuiltIn:
-    """The simulator's broker on a port of the system's choice, started and stopped as often as asked."""
+    """The simulator's broker on a free port; it can be started and stopped several times."""
 
     def __init__(self) -> None:
         self.port = 0
@@ -76,7 +76,7 @@ class BuiltIn:
 
 
 class Mosquitto:
-    """mosquitto, a process of each test's own."""
+    """A mosquitto process for one test."""
 
     def __init__(self, program: str, folder: Path, *lines: str) -> None:
         with socket.socket() as probe:
@@ -84,12 +84,12 @@ class Mosquitto:
             self.port = probe.getsockname()[1]
         config = folder / "mosquitto.conf"
         config.write_text("\n".join([f"listener {self.port} 127.0.0.1", *lines, ""]))
-        self._words = [program, "-c", str(config)]
+        self._command = [program, "-c", str(config)]
         self._process: subprocess.Popen[bytes] | None = None
 
     async def start(self) -> None:
         quiet = subprocess.DEVNULL
-        self._process = subprocess.Popen(self._words, stdout=quiet, stderr=quiet)
+        self._process = subprocess.Popen(self._command, stdout=quiet, stderr=quiet)
         await wait_until(self._listens)
 
     def _listens(self) -> bool:
@@ -111,7 +111,7 @@ AnyBroker = Union[BuiltIn, Mosquitto]
 async def broker(
     request: pytest.FixtureRequest, tmp_path: Path, find_program: Callable[..., str]
 ) -> AsyncIterator[AnyBroker]:
-    """The built-in broker; ``on_each_broker`` runs a test over mosquitto too."""
+    """Run the built-in broker; ``on_each_broker`` runs a test with mosquitto too."""
     found: AnyBroker = BuiltIn()
     if getattr(request, "param", BUILT_IN) == MOSQUITTO:
         found = Mosquitto(find_program(MOSQUITTO), tmp_path, "allow_anonymous true")
@@ -123,22 +123,22 @@ async def broker(
 
 
 class HomeAssistant:
-    """What a subscriber of everything has heard; it can also speak."""
+    """Subscriber of all topics, which can also publish."""
 
     def __init__(self, client: aiomqtt.Client) -> None:
         self.retained: dict[str, str] = {}
-        self.heard: list[tuple[str, str]] = []
+        self.received: list[tuple[str, str]] = []
         self._client = client
         self._task = asyncio.ensure_future(self._listen())
 
     async def stop(self) -> None:
         await cancel_and_wait(self._task)
 
-    async def say(self, topic: str, text: str, retain: bool = False) -> None:
+    async def publish(self, topic: str, text: str, retain: bool = False) -> None:
         await self._client.publish(topic, text, qos=1, retain=retain)
 
     async def until(self, condition: Callable[[Display], bool]) -> Display:
-        """Return once the display shows it."""
+        """Wait until the condition holds for the display."""
         await wait_until(lambda: CONFIG in self.retained and STATE in self.retained)
         await wait_until(lambda: condition(self.display))
         return self.display
@@ -152,7 +152,7 @@ class HomeAssistant:
             assert isinstance(message.payload, bytes)
             topic, text = str(message.topic), message.payload.decode()
             self.retained[topic] = text
-            self.heard.append((topic, text))
+            self.received.append((topic, text))
 
 
 @asynccontextmanager
@@ -171,13 +171,19 @@ async def bridging(
     sim: Simulator,
     broker: AnyBroker,
     interval: float = 0.2,
-    patience: float = LIMIT,
+    answer_timeout: float = LIMIT,
     **settings: Any,
 ) -> AsyncIterator[asyncio.Task[None]]:
-    async with NaviLinkClient(fast_config(sim, answer_timeout=patience, **settings)) as client:
+    async with NaviLinkClient(
+        fast_config(sim, answer_timeout=answer_timeout, **settings)
+    ) as client:
         followers = [
             Follower(
-                heater, interval, patience=patience, energy_interval=0.5, reconnect=FAST_RECONNECT
+                heater,
+                interval,
+                answer_timeout=answer_timeout,
+                energy_interval=0.5,
+                reconnect=FAST_RECONNECT,
             )
             for heater in await client.get_devices()
         ]
@@ -197,13 +203,13 @@ async def bridging(
 
 
 @on_each_broker
-async def test_home_assistant_gets_a_device_it_accepts_and_can_show(
+async def test_discovery_message_and_values_are_valid_for_home_assistant(
     sim: Simulator, broker: AnyBroker
 ) -> None:
     async with home_assistant(broker) as home, bridging(sim, broker):
         display = await home.until(lambda one: one.available and one.shown("total_wh") != "None")
-        assert complaints(json.loads(home.retained[CONFIG])) == []
-        assert display.refused() == []
+        assert violations(json.loads(home.retained[CONFIG])) == []
+        assert display.rejected() == []
         assert display.shown("water_heater", "temperature_state_template") == "60.5"
         assert display.shown("water_heater", "mode_state_template") == "eco"
         total = sim.units[0].heater.energy_total
@@ -212,30 +218,32 @@ async def test_home_assistant_gets_a_device_it_accepts_and_can_show(
         assert display.shown("problem") == "OFF" and display.shown("error_text") == "none"
 
 
-async def test_wishes_of_home_assistant_come_true(sim: Simulator, broker: AnyBroker) -> None:
+async def test_commands_of_home_assistant_change_the_heater(
+    sim: Simulator, broker: AnyBroker
+) -> None:
     async with home_assistant(broker) as home, bridging(sim, broker):
         await home.until(lambda one: one.available)
         heater = json.loads(home.retained[CONFIG])["components"]["water_heater"]
         assert (heater["min_temp"], heater["max_temp"]) == (40.5, 65.5)
 
-        async def wish(word: str, text: str) -> None:
-            await home.say(heater[f"{word}_command_topic"], text)
+        async def command(name: str, text: str) -> None:
+            await home.publish(heater[f"{name}_command_topic"], text)
 
-        await wish("temperature", "48.9")
+        await command("temperature", "48.9")
         await home.until(
             lambda one: one.shown("water_heater", "temperature_state_template") == "49.0"
         )
         for mode in (*(mode for mode in heater["modes"] if mode != "eco"), "eco"):
-            await wish("mode", mode)
+            await command("mode", mode)
             await home.until(lambda one: one.shown("water_heater", "mode_state_template") == mode)
             assert sim.units[0].heater.status().dhw_operation_setting == MODES[mode]
         for text, shown in (("OFF", "off"), ("ON", "eco")):
-            await wish("power", text)
+            await command("power", text)
             await home.until(lambda one: one.shown("water_heater", "mode_state_template") == shown)
 
 
 @pytest.mark.parametrize(
-    ("word", "text"),
+    ("command", "text"),
     [
         ("temperature", "99"),
         ("temperature", "nan"),
@@ -244,79 +252,78 @@ async def test_wishes_of_home_assistant_come_true(sim: Simulator, broker: AnyBro
         ("power", "maybe"),
     ],
 )
-async def test_a_wish_refused_is_logged_and_the_truth_told_again(
-    sim: Simulator, broker: AnyBroker, caplog: pytest.LogCaptureFixture, word: str, text: str
+async def test_a_rejected_command_is_logged_and_the_actual_state_published(
+    sim: Simulator, broker: AnyBroker, caplog: pytest.LogCaptureFixture, command: str, text: str
 ) -> None:
     async with home_assistant(broker) as home, bridging(sim, broker, interval=60):
         await home.until(lambda one: one.available and one.shown("total_wh") != "None")
-        before = len(home.heard)
-        await home.say(f"navien_nwp500/{MAC}/{word}/set", text)
-        await wait_until(lambda: count_log(caplog, "was not done") == 1)
-        await wait_until(lambda: STATE in [topic for topic, _ in home.heard[before:]])
+        before = len(home.received)
+        await home.publish(f"navien_nwp500/{MAC}/{command}/set", text)
+        await wait_until(lambda: count_log(caplog, "failed: ") == 1)
+        await wait_until(lambda: STATE in [topic for topic, _ in home.received[before:]])
         assert home.display.shown("water_heater", "temperature_state_template") == "60.5"
 
 
 @on_each_broker
-async def test_a_retained_wish_is_not_heeded(sim: Simulator, broker: AnyBroker) -> None:
+async def test_a_retained_command_is_ignored(sim: Simulator, broker: AnyBroker) -> None:
     async with home_assistant(broker) as home:
-        await home.say(f"navien_nwp500/{MAC}/mode/set", "electric", retain=True)
+        await home.publish(f"navien_nwp500/{MAC}/mode/set", "electric", retain=True)
         async with bridging(sim, broker):
             await home.until(lambda one: one.available)
-            # The one after it is heeded, and they are heard in turn.
-            await home.say(f"navien_nwp500/{MAC}/temperature/set", "50")
+            # The command after it is executed, and they are received in order.
+            await home.publish(f"navien_nwp500/{MAC}/temperature/set", "50")
             await home.until(
                 lambda one: one.shown("water_heater", "temperature_state_template") == "50.0"
             )
             assert home.display.shown("water_heater", "mode_state_template") == "eco"
 
 
-async def test_of_wishes_that_pile_up_the_newest_is_granted(
+async def test_of_waiting_commands_only_the_newest_is_executed(
     sim: Simulator, broker: AnyBroker
 ) -> None:
     async with home_assistant(broker) as home, bridging(sim, broker):
         await home.until(lambda one: one.available)
         topic = f"navien_nwp500/{MAC}/temperature/set"
-        await asyncio.gather(*(home.say(topic, str(degrees)) for degrees in range(42, 62)))
-        seen = await home.until(
+        await asyncio.gather(*(home.publish(topic, str(degrees)) for degrees in range(42, 62)))
+        await home.until(
             lambda one: one.shown("water_heater", "temperature_state_template") == "61.0"
         )
-        assert seen.available
         setpoints = {
             json.loads(text)["dhw_temperature_setting"]
-            for place, text in home.heard
-            if place == STATE
+            for topic, text in home.received
+            if topic == STATE
         }
         assert len(setpoints) < 15
 
 
-async def test_a_client_that_may_only_read_offers_no_control(
+async def test_a_read_only_client_offers_no_command_topics(
     sim: Simulator, broker: AnyBroker
 ) -> None:
     async with home_assistant(broker) as home, bridging(sim, broker, read_only=True):
         await home.until(lambda one: one.available)
         message = json.loads(home.retained[CONFIG])
-        assert complaints(message) == []
+        assert violations(message) == []
         assert not [key for key in message["components"]["water_heater"] if "command" in key]
 
 
-async def test_when_home_assistant_starts_everything_is_told_again(
+async def test_everything_is_published_again_when_home_assistant_starts(
     sim: Simulator, broker: AnyBroker
 ) -> None:
     async with home_assistant(broker) as home, bridging(sim, broker, interval=60):
         await home.until(lambda one: one.available and one.shown("total_wh") != "None")
         for text, expected in (("offline", False), ("online", True)):
-            before = len(home.heard)
-            await home.say("homeassistant/status", text)
-            await home.say(f"navien_nwp500/{MAC}/power/set", "again")
-            await wait_until(lambda: STATE in [topic for topic, _ in home.heard[before:]])
-            told = [topic for topic, _ in home.heard[before:]]
-            assert (CONFIG in told) is expected
+            before = len(home.received)
+            await home.publish("homeassistant/status", text)
+            await home.publish(f"navien_nwp500/{MAC}/power/set", "again")
+            await wait_until(lambda: STATE in [topic for topic, _ in home.received[before:]])
+            topics = [topic for topic, _ in home.received[before:]]
+            assert (CONFIG in topics) is expected
 
 
 async def test_an_unplugged_heater_becomes_unavailable_and_comes_back(
     sim: Simulator, broker: AnyBroker
 ) -> None:
-    async with home_assistant(broker) as home, bridging(sim, broker, patience=SHORT_TIMEOUT):
+    async with home_assistant(broker) as home, bridging(sim, broker, answer_timeout=SHORT_TIMEOUT):
         await home.until(lambda one: one.available)
         await sim.unplug()
         await home.until(lambda one: not one.available)
@@ -325,10 +332,13 @@ async def test_an_unplugged_heater_becomes_unavailable_and_comes_back(
         await home.until(lambda one: one.available)
 
 
-async def test_a_heater_offline_from_the_start_is_no_reason_to_end(broker: AnyBroker) -> None:
+async def test_a_bridge_runs_with_a_heater_offline_from_the_start(broker: AnyBroker) -> None:
     async with Simulator(speed=600, heaters=2) as sim:
         await sim.unplug(1)
-        async with home_assistant(broker) as home, bridging(sim, broker, patience=SHORT_TIMEOUT):
+        async with (
+            home_assistant(broker) as home,
+            bridging(sim, broker, answer_timeout=SHORT_TIMEOUT),
+        ):
             await home.until(lambda one: one.available)
             other = "navien_nwp500/0123456789ac/availability"
             await wait_until(lambda: home.retained.get(other) == "offline")
@@ -336,17 +346,17 @@ async def test_a_heater_offline_from_the_start_is_no_reason_to_end(broker: AnyBr
             await wait_until(lambda: home.retained.get(other) == "online")
 
 
-async def test_a_cut_to_the_cloud_is_no_outage_and_a_long_one_is(
+async def test_only_a_long_outage_of_the_cloud_makes_a_heater_unavailable(
     sim: Simulator, broker: AnyBroker, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with home_assistant(broker) as home, bridging(sim, broker, patience=SHORT_TIMEOUT):
+    async with home_assistant(broker) as home, bridging(sim, broker, answer_timeout=SHORT_TIMEOUT):
         await home.until(lambda one: one.available)
-        before = len(home.heard)
+        before = len(home.received)
         sim.faults.inject(CutConnections())
-        await wait_until(lambda: count_log(caplog, "connection to the cloud is back") == 1)
-        told = len(home.heard)
-        await wait_until(lambda: STATE in [topic for topic, _ in home.heard[told:]])
-        assert (AVAILABILITY, "offline") not in home.heard[before:]
+        await wait_until(lambda: count_log(caplog, "Connection to the cloud restored") == 1)
+        after = len(home.received)
+        await wait_until(lambda: STATE in [topic for topic, _ in home.received[after:]])
+        assert (AVAILABILITY, "offline") not in home.received[before:]
         sim.faults.inject(RefuseRequests(where="mqtt", status=503))
         sim.faults.inject(CutConnections())
         await home.until(lambda one: not one.available)
@@ -355,7 +365,7 @@ async def test_a_cut_to_the_cloud_is_no_outage_and_a_long_one_is(
 
 
 @on_each_broker
-async def test_a_broker_that_restarts_is_sought_again_and_told_everything(
+async def test_after_a_broker_restart_everything_is_published_again(
     sim: Simulator, broker: AnyBroker, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with bridging(sim, broker) as task:
@@ -365,14 +375,14 @@ async def test_a_broker_that_restarts_is_sought_again_and_told_everything(
         await wait_until(lambda: count_log(caplog, "trying again") == 1)
         await broker.start()
         async with home_assistant(broker) as home:
-            # It keeps nothing over a restart: all this is new.
+            # The broker keeps nothing over a restart, so all messages are new.
             display = await home.until(lambda one: one.available)
-            assert display.refused() == [] and not task.done()
+            assert display.rejected() == [] and not task.done()
         assert count_log(caplog, "trying again") == 1
 
 
 @on_each_broker
-async def test_an_end_is_told_to_the_broker(sim: Simulator, broker: AnyBroker) -> None:
+async def test_offline_is_published_when_the_bridge_ends(sim: Simulator, broker: AnyBroker) -> None:
     async with home_assistant(broker) as home:
         async with bridging(sim, broker) as task:
             await home.until(lambda one: one.available)
@@ -398,7 +408,7 @@ async def test_a_password_the_cloud_refuses_ends_the_bridge(
 
 @on_each_broker
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-async def test_however_the_process_ends_home_assistant_knows(
+async def test_offline_is_published_after_sigterm_and_sigkill(
     sim: Simulator, broker: AnyBroker, tmp_path: Path, number: int
 ) -> None:
     words = ("bridge", "mqtt", "--interval", "0.2", "--broker", f"mqtt://127.0.0.1:{broker.port}")
@@ -425,7 +435,7 @@ def authority(tmp_path: Path) -> trustme.CA:
     return found
 
 
-async def test_tls_with_a_password_from_a_file_and_nothing_without_the_certificate(
+async def test_tls_needs_a_trusted_certificate_and_reads_the_password_from_a_file(
     sim: Simulator, tmp_path: Path, authority: trustme.CA, find_program: Callable[..., str]
 ) -> None:
     mosquitto, mosquitto_passwd = find_program(MOSQUITTO), find_program("mosquitto_passwd")
@@ -435,19 +445,13 @@ async def test_tls_with_a_password_from_a_file_and_nothing_without_the_certifica
         check=True,
         capture_output=True,
     )
-    lines = [
-        f"{name} {tmp_path / file}"
-        for name, file in (
-            ("certfile", "cert.pem"),
-            ("keyfile", "key.pem"),
-            ("password_file", "users"),
-        )
-    ]
-    broker = Mosquitto(mosquitto, tmp_path, "allow_anonymous false", *lines, *_as_me())
+    files = {"certfile": "cert.pem", "keyfile": "key.pem", "password_file": "users"}
+    lines = [f"{name} {tmp_path / file}" for name, file in files.items()]
+    broker = Mosquitto(mosquitto, tmp_path, "allow_anonymous false", *lines, *_keep_root())
     await broker.start()
     try:
         context = ssl.create_default_context(cafile=tmp_path / "ca.pem")
-        me = aiomqtt.Client(
+        subscriber = aiomqtt.Client(
             "127.0.0.1", broker.port, username="navien", password="planted-77", tls_context=context
         )
         words = ["bridge", "mqtt", "--broker", f"mqtts://navien@127.0.0.1:{broker.port}"]
@@ -459,7 +463,7 @@ async def test_tls_with_a_password_from_a_file_and_nothing_without_the_certifica
         assert b"certificate" in first.lower() and b"planted-77" not in first
         stranger.send_signal(signal.SIGTERM)
         await within_limit(stranger.communicate())
-        async with me as client:
+        async with subscriber as client:
             await client.subscribe(BRIDGE, qos=1)
             process = await start(tmp_path, *words, *secret, *trusted, **sim.environment)
             try:
@@ -473,28 +477,21 @@ async def test_tls_with_a_password_from_a_file_and_nothing_without_the_certifica
         await broker.stop()
 
 
-def _as_me() -> list[str]:
-    """Started by root, mosquitto becomes another user, who may not read a test's files."""
+def _keep_root() -> list[str]:
+    """Keep root as mosquitto's user: the user it changes to may not read a test's files."""
     return ["user root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
 
 
 @pytest.mark.parametrize(
     "url",
-    [
-        "homeassistant",
-        "http://host",
-        "mqtt://",
-        "mqtt://host:no",
-        "mqtt://host/path",
-        "mqtt://h:0x1",
-    ],
+    ["homeassistant", "http://host", "mqtt://", "mqtt://h:no", "mqtt://h/path", "mqtt://h:0x1"],
 )
-def test_a_broker_that_cannot_be_one(url: str) -> None:
+def test_an_invalid_broker_url_is_rejected(url: str) -> None:
     with pytest.raises(ConfigurationError, match="mqtt"):
         Broker.parse(url)
 
 
-async def test_a_password_on_the_command_line_is_refused_and_not_repeated(
+async def test_a_password_in_the_broker_url_is_rejected_and_not_printed(
     tmp_path: Path,
 ) -> None:
     words = ("bridge", "mqtt", "--simulate", "--broker", "mqtt://me:planted-77@127.0.0.1")
@@ -504,33 +501,33 @@ async def test_a_password_on_the_command_line_is_refused_and_not_repeated(
     assert "planted-77" not in repr(Broker("h", 1, password="planted-77"))
 
 
-async def test_every_row_is_an_entity_and_every_face_has_one(sim: Simulator) -> None:
+async def test_every_field_is_an_entity_and_every_description_is_used(sim: Simulator) -> None:
     features = sim.units[0].heater.features
     status = sim.units[0].heater.status()
-    rows = {row.name for row in field_specs(DeviceStatus)}
-    counters = {row.name for row in field_specs(EnergyTotal)} | {"total_wh"}
-    message = discovery("H", Topics("r", MAC), features, rows | counters, control=True)
+    fields = {spec.name for spec in field_specs(DeviceStatus)}
+    fields |= {spec.name for spec in field_specs(EnergyTotal)} | {"total_wh"}
+    message = discovery("H", Topics("r", MAC), features, fields, control=True)
     entities = message["components"]
-    assert complaints(message) == []
-    assert rows | counters <= set(entities) and set(FACES) <= set(entities)
+    assert violations(message) == []
+    assert fields <= set(entities) and set(ENTITIES) <= set(entities)
     assert set(state(status, None, None)) >= set(entities) - {"water_heater"}
     for key, entity in entities.items():
-        shown = key in FACES or key == "water_heater"
+        shown = key in ENTITIES or key == "water_heater"
         assert entity.get("enabled_by_default", True) is shown
         assert shown or entity["entity_category"] == "diagnostic"
         assert not shown or len(entity["name"] or "") <= 24
 
 
-async def test_only_the_meter_is_energy_for_the_dashboard(sim: Simulator) -> None:
+async def test_only_lifetime_counters_have_the_device_class_energy(sim: Simulator) -> None:
     features = sim.units[0].heater.features
-    fields = {row.name for row in field_specs(DeviceStatus)} | {"heat_pump_wh", "element_wh"}
+    fields = {spec.name for spec in field_specs(DeviceStatus)} | {"heat_pump_wh", "element_wh"}
     entities = discovery("H", Topics("r", MAC), features, fields, control=True)["components"]
     meters = {key for key, one in entities.items() if one.get("device_class") == "energy"}
     assert meters == {"heat_pump_wh", "element_wh"}
     assert all(entities[key]["state_class"] == "total_increasing" for key in meters)
 
 
-async def test_what_is_not_known_is_unknown_not_a_number(sim: Simulator) -> None:
+async def test_unknown_values_are_none(sim: Simulator) -> None:
     status = replace(
         sim.units[0].heater.status(),
         tou_status=TouStatus(9),
@@ -559,16 +556,16 @@ async def test_the_password_is_read_from_the_env_file_too(
 
 
 @pytest.mark.parametrize(
-    ("word", "package", "option"),
+    ("command", "package", "option"),
     [("mqtt", "aiomqtt", "--broker=mqtt://h"), ("prometheus", "prometheus_client", "--simulate")],
 )
-def test_a_missing_extra_is_named(word: str, package: str, option: str) -> None:
+def test_a_missing_extra_is_named(command: str, package: str, option: str) -> None:
     program = (
-        f"import sys; sys.modules[{package!r}] = None; sys.argv[1:] = ['bridge', {word!r}, "
+        f"import sys; sys.modules[{package!r}] = None; sys.argv[1:] = ['bridge', {command!r}, "
         f"{option!r}]; from navien_nwp500.__main__ import main; main()"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=LIMIT
     )
     assert done.returncode == 2 and "Traceback" not in done.stderr
-    assert f"needs {package}: pip install 'navien-nwp500[bridges]'" in done.stderr
+    assert f"needs {package}: install the extra 'bridges'" in done.stderr

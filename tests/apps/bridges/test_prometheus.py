@@ -1,4 +1,4 @@
-"""The bridge to Prometheus: scraped over HTTP, read by the parsers Prometheus publishes."""
+"""Prometheus exporter: scraped over HTTP and read by the official parsers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from navien_nwp500 import NaviLinkClient
 from navien_nwp500._util.aio import cancel_and_wait, run_until_first
 from navien_nwp500.apps.bridges.follower import Follower
-from navien_nwp500.apps.bridges.prometheus import UNITS, serving
+from navien_nwp500.apps.bridges.prometheus import UNITS, serve_metrics
 from navien_nwp500.protocol.fields import field_specs
 from navien_nwp500.protocol.status import DeviceStatus
 from navien_nwp500.protocol.types import Choice
@@ -37,7 +37,7 @@ async def scrape(url: str, **headers: str) -> str:
 
 
 async def samples(url: str) -> dict[tuple[str, str], float]:
-    """Values by metric and MAC; of a state set the state in force."""
+    """Return values by metric and MAC; of a state set, the active state."""
     found = {}
     for family in text_string_to_metric_families(await scrape(url)):
         for one in family.samples:
@@ -48,18 +48,22 @@ async def samples(url: str) -> dict[tuple[str, str], float]:
 
 @asynccontextmanager
 async def exporting(
-    sim: Simulator, interval: float = 0.2, patience: float = LIMIT
+    sim: Simulator, interval: float = 0.2, answer_timeout: float = LIMIT
 ) -> AsyncIterator[str]:
-    async with NaviLinkClient(fast_config(sim, answer_timeout=patience)) as client:
+    async with NaviLinkClient(fast_config(sim, answer_timeout=answer_timeout)) as client:
         followers = [
             Follower(
-                heater, interval, patience=patience, energy_interval=0.5, reconnect=FAST_RECONNECT
+                heater,
+                interval,
+                answer_timeout=answer_timeout,
+                energy_interval=0.5,
+                reconnect=FAST_RECONNECT,
             )
             for heater in await client.get_devices()
         ]
         task = asyncio.ensure_future(run_until_first(*(one.run() for one in followers)))
         try:
-            async with serving(followers, "127.0.0.1", 0) as url:
+            async with serve_metrics(followers, "127.0.0.1", 0) as url:
                 yield url
         finally:
             await cancel_and_wait(task)
@@ -68,7 +72,7 @@ async def exporting(
 async def until(
     url: str, metric: str, mac: str, value: float | None = None
 ) -> dict[tuple[str, str], float]:
-    """The samples, once this one is there, and is ``value``."""
+    """Wait for this sample, with this value if given; return all samples."""
 
     async def wait() -> dict[tuple[str, str], float]:
         while True:
@@ -83,7 +87,7 @@ async def until(
 FIRST, SECOND = "0123456789ab", "0123456789ac"
 
 
-async def test_what_the_heater_says_in_base_units(sim: Simulator) -> None:
+async def test_values_are_in_base_units(sim: Simulator) -> None:
     async with exporting(sim) as url:
         found = await until(url, "navien_heat_pump_energy_joules_total", FIRST)
         assert found["navien_heat_pump_energy_joules_total", FIRST] >= 1_266_000 * 3600
@@ -96,7 +100,7 @@ async def test_what_the_heater_says_in_base_units(sim: Simulator) -> None:
         assert found["navien_heater_info", FIRST] == 1
 
 
-async def test_both_formats_are_what_their_parsers_take(sim: Simulator) -> None:
+async def test_both_formats_can_be_parsed(sim: Simulator) -> None:
     async with exporting(sim) as url:
         await until(url, "navien_up", FIRST, 1)
         text = await scrape(url, **OPENMETRICS)
@@ -106,17 +110,17 @@ async def test_both_formats_are_what_their_parsers_take(sim: Simulator) -> None:
         assert all(re.fullmatch("navien_[a-z0-9_]+", name) for name in names)
 
 
-async def test_of_a_silent_heater_only_its_silence_is_told() -> None:
+async def test_a_heater_that_does_not_respond_has_no_values() -> None:
     async with (
         Simulator(speed=600, heaters=2) as sim,
-        exporting(sim, patience=SHORT_TIMEOUT) as url,
+        exporting(sim, answer_timeout=SHORT_TIMEOUT) as url,
     ):
         await until(url, "navien_up", FIRST, 1)
         await until(url, "navien_up", SECOND, 1)
         await sim.unplug(1)
         found = await until(url, "navien_up", SECOND, 0)
-        told = {name for name, mac in found if mac == SECOND}
-        assert told == {
+        exported = {name for name, mac in found if mac == SECOND}
+        assert exported == {
             "navien_up",
             "navien_last_status_timestamp_seconds",
             "navien_reconnects_total",
@@ -128,26 +132,28 @@ async def test_of_a_silent_heater_only_its_silence_is_told() -> None:
         assert ("navien_comp_use", SECOND) in await until(url, "navien_up", SECOND, 1)
 
 
-def test_every_row_has_a_unit() -> None:
-    for row in field_specs(DeviceStatus):
-        known = issubclass(row.codec, Choice) or any(one in UNITS for one in row.codec.__mro__)
-        assert known, row.name
+def test_every_field_type_has_a_unit() -> None:
+    for spec in field_specs(DeviceStatus):
+        known = issubclass(spec.codec, Choice) or any(one in UNITS for one in spec.codec.__mro__)
+        assert known, spec.name
 
 
-async def test_the_dashboard_asks_for_metrics_there_are(sim: Simulator) -> None:
+async def test_the_dashboard_queries_existing_metrics(sim: Simulator) -> None:
     dashboard = json.loads(DASHBOARD.read_text("utf-8"))
     queries = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
     queries += [one["query"] for one in dashboard["templating"]["list"] if one["type"] == "query"]
-    asked = {name for query in queries for name in re.findall(r"\bnavien_\w+", query)}
+    queried = {name for query in queries for name in re.findall(r"\bnavien_\w+", query)}
     async with exporting(sim) as url:
         found = await until(url, "navien_heat_pump_energy_joules_total", FIRST)
-    there = {name for name, _ in found}
-    assert len(asked) > 10 and asked <= there
+    exported = {name for name, _ in found}
+    assert len(queried) > 10 and queried <= exported
     identities = [panel["id"] for panel in dashboard["panels"]]
     assert len(set(identities)) == len(identities)
 
 
-async def test_the_word_says_where_and_ends_at_sigterm(sim: Simulator, tmp_path: Path) -> None:
+async def test_the_command_prints_its_url_and_ends_at_sigterm(
+    sim: Simulator, tmp_path: Path
+) -> None:
     words = ("bridge", "prometheus", "--interval", "0.2", "--listen", "127.0.0.1:0")
     process = await start(tmp_path, *words, **sim.environment)
     try:
@@ -162,6 +168,6 @@ async def test_the_word_says_where_and_ends_at_sigterm(sim: Simulator, tmp_path:
 
 
 @pytest.mark.parametrize("listen", ["9500", "host:", "host:http", ":9500", "host:99999"])
-async def test_an_address_that_is_none(tmp_path: Path, listen: str) -> None:
+async def test_an_invalid_listen_address_is_rejected(tmp_path: Path, listen: str) -> None:
     code, _, err = await run(tmp_path, "bridge", "prometheus", "--simulate", "--listen", listen)
     assert code == 2 and "HOST:PORT" in err

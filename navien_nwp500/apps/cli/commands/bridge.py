@@ -117,13 +117,13 @@ async def serve_prometheus(
 ) -> None:
     """Serve metrics until stopped; say on stderr where."""
     try:
-        from ...bridges.prometheus import serving
+        from ...bridges.prometheus import serve_metrics
     except ModuleNotFoundError as error:
         raise _missing(error) from error
     host, port = _address(listen)
     async with open_context(simulate, speed) as here:
         following = await _followers(here, interval, device)
-        async with serving(following, host, port) as url:
+        async with serve_metrics(following, host, port) as url:
             print(f"metrics at {url}", file=sys.stderr, flush=True)
             await run_until_first(*(follower.run() for follower in following))
 
@@ -136,7 +136,7 @@ async def _followers(
     config = here.client.config
     every = here.real(interval or config.polling_interval)
     return [
-        Follower(heater, every, patience=config.answer_timeout)
+        Follower(heater, every, answer_timeout=config.answer_timeout)
         for heater in await heaters(here.client, device)
     ]
 

@@ -1,7 +1,6 @@
-"""What the cloud's tests share: an account, a signer of their own, a client with a hand codec.
+"""Helpers of the simulator's tests: an account, an independent signer, a raw MQTT client.
 
-The signer is written from the AWS documentation, not from ``simulator.sigv4``, so that the two
-judge each other.
+The signer is written from the AWS documentation, independently of ``simulator.cloud.sigv4``.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ LIMIT = 60.0
 
 
 def make_account(heaters: int = 1, email: str = EMAIL, first: int = 0) -> CloudAccount:
-    """Make an account with that many heaters, the first with the MAC of the documents."""
+    """Make an account with so many heaters; the first has the MAC address of the documents."""
     macs = [f"{int(MAC, 16) + first + index:012x}" for index in range(heaters)]
     return CloudAccount(email, PASSWORD, [HeaterRecord(mac) for mac in macs])
 
@@ -40,9 +39,9 @@ def keys(names: str, **inner: Any) -> dict[str, Any]:
     return {**dict.fromkeys(names.split()), **inner}
 
 
-#: The keys of the recorded answers, by path: PROTOCOL 1.5 to 1.10, 1.12.
+#: The keys of the recorded responses by path: PROTOCOL 1.5 to 1.10, 1.12.
 # fmt: off
-ANSWERS = {
+RESPONSES = {
     "/user/sign-in": keys(
         "userInfo legal token",
         userInfo=keys("userType userFirstName userLastName userStatus userSeq"),
@@ -80,14 +79,14 @@ ANSWERS = {
 # fmt: on
 
 
-def answer_keys(path: str) -> set[str]:
-    """The paths of keys in a whole answer; that to a push registration has no ``data``."""
-    data = {"data": ANSWERS[path]} if path in ANSWERS else {}
+def response_keys(path: str) -> set[str]:
+    """Return the key paths of a response; that of a push registration has no ``data``."""
+    data = {"data": RESPONSES[path]} if path in RESPONSES else {}
     return key_paths({"code": 200, "msg": "SUCCESS", **data})
 
 
 def key_paths(value: Any, prefix: str = "") -> set[str]:
-    """Every path of keys in a JSON value; the members of a list are one."""
+    """Return every path of keys in a JSON value; all members of a list count as one."""
     if isinstance(value, dict):
         return {prefix} | {
             path for key in value for path in key_paths(value[key], f"{prefix}.{key}")
@@ -98,7 +97,7 @@ def key_paths(value: Any, prefix: str = "") -> set[str]:
 
 
 def presign(keys: IssuedKeys, host: str, *, when: float | None = None, **changes: str) -> str:
-    """Sign GET /mqtt with the query of a presigned request; return the target.
+    """Return the target of a presigned GET /mqtt.
 
     ``changes`` overrides ``region``, ``service``, ``secret`` or ``token``.
     """
@@ -125,7 +124,7 @@ def presign(keys: IssuedKeys, host: str, *, when: float | None = None, **changes
 
 
 def tls_of(cloud: CloudServer) -> ssl.SSLContext:
-    """Trust the cloud's authority and nobody else."""
+    """Return a TLS context that trusts only the cloud's authority."""
     return ssl.create_default_context(cafile=str(cloud.ca_file))
 
 
@@ -143,12 +142,12 @@ def _packet(first: int, body: bytes) -> bytes:
             return bytes([first]) + bytes(size) + body
 
 
-#: A property that may stand in every packet that has properties, and one more for its length.
+#: A user property, allowed in every packet, long enough for a length of two bytes.
 PROPERTIES = b"\x26" + _text("name") + _text("value" * 30)
 
 
 def _properties(level: int) -> bytes:
-    """The properties of MQTT 5: a length of two bytes, and a user property."""
+    """Return the properties of an MQTT 5 packet, empty for 3.1.1."""
     if level < 5:
         return b""
     return bytes([len(PROPERTIES) & 0x7F | 0x80, len(PROPERTIES) >> 7]) + PROPERTIES
@@ -184,7 +183,7 @@ def publish_packet(topic: str, payload: bytes = b"{}", qos: int = 1, level: int 
 
 
 class RawClient:
-    """An MQTT client over a WebSocket that sends exactly the bytes it is told to."""
+    """An MQTT client over a WebSocket that sends exactly the given bytes."""
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self.level = 4
@@ -193,7 +192,7 @@ class RawClient:
 
     @property
     def protocol(self) -> str | None:
-        """The sub-protocol agreed on."""
+        """Return the negotiated sub-protocol."""
         return self._socket.protocol
 
     async def send(self, data: bytes) -> None:
@@ -203,9 +202,9 @@ class RawClient:
         await self._socket.send_str(text)
 
     async def read(self) -> bytes:
-        """Read the next packet, acknowledging a PUBLISH; empty when the connection has ended."""
+        """Read and acknowledge the next packet; empty when the connection has ended."""
         while True:
-            packet = self._cut()
+            packet = self._next_packet()
             if packet is not None:
                 await self._acknowledge(packet)
                 return packet
@@ -235,7 +234,7 @@ class RawClient:
             end = 2 + int.from_bytes(body[:2], "big")
             await self.send(b"\x40\x02" + body[end : end + 2])
 
-    def _cut(self) -> bytes | None:
+    def _next_packet(self) -> bytes | None:
         length = 0
         for index, byte in enumerate(self._buffer[1:5]):
             length |= (byte & 0x7F) << (7 * index)
@@ -252,17 +251,20 @@ class RawClient:
 async def raw_clients(
     cloud: CloudServer,
 ) -> AsyncIterator[Callable[..., Awaitable[RawClient]]]:
-    """Give a function that opens a signed WebSocket for an account; all are closed at the end."""
+    """Yield a function that opens a signed WebSocket, and connects if given a client id."""
     host = cloud.websocket_url.split("/")[2]
     async with contextlib.AsyncExitStack() as stack:
         connector = aiohttp.TCPConnector(ssl=tls_of(cloud))
         session = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
 
-        async def opened(account: CloudAccount | None = None) -> RawClient:
+        async def connect(
+            client_id: str | None = None, level: int = 4, account: CloudAccount | None = None
+        ) -> RawClient:
             keys = cloud.book.issue_keys(account or cloud.accounts[0])
             url = URL(f"wss://{host}{presign(keys, host)}", encoded=True)
             socket = await session.ws_connect(url, protocols=("mqtt",))
             stack.push_async_callback(socket.close)
-            return RawClient(socket)
+            client = RawClient(socket)
+            return client if client_id is None else await client.connect(client_id, level)
 
-        yield opened
+        yield connect

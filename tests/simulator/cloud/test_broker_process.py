@@ -1,4 +1,4 @@
-"""What each broker of the simulator promises: three of them, and two know nothing of this project."""
+"""The promises of each broker of the simulator; iotcore and mosquitto are independent of it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ CHILDREN = [MOSQUITTO, *([IOTCORE] if find_spec("iotcore") else [])]
 V5 = aiomqtt.ProtocolVersion.V5
 
 
-def there(name: str, find_program: Callable[..., str]) -> str:
+def installed(name: str, find_program: Callable[..., str]) -> str:
     if name == MOSQUITTO:
         find_program(MOSQUITTO)
     return name
@@ -45,13 +45,13 @@ def there(name: str, find_program: Callable[..., str]) -> str:
 
 @pytest.fixture(params=[BUILT_IN, *CHILDREN])
 def name(request: pytest.FixtureRequest, find_program: Callable[..., str]) -> str:
-    return there(request.param, find_program)
+    return installed(request.param, find_program)
 
 
 @pytest.fixture(params=CHILDREN)
 def child(request: pytest.FixtureRequest, find_program: Callable[..., str]) -> str:
-    """A broker that is a process of its own."""
-    return there(request.param, find_program)
+    """Return a broker that runs as a child process."""
+    return installed(request.param, find_program)
 
 
 @pytest.fixture
@@ -60,11 +60,11 @@ async def ports(name: str) -> AsyncIterator[BrokerPorts]:
         yield ports
 
 
-async def following(client: aiomqtt.Client) -> aiomqtt.Message:
+async def next_message(client: aiomqtt.Client) -> aiomqtt.Message:
     return await within_limit(client.messages.__anext__())
 
 
-async def test_clients_of_both_versions_meet(ports: BrokerPorts) -> None:
+async def test_clients_of_both_mqtt_versions_exchange_messages(ports: BrokerPorts) -> None:
     old = aiomqtt.Client(HOST, ports.mqtt3)
     new = aiomqtt.Client(HOST, ports.mqtt5, protocol=V5)
     async with old, new:
@@ -72,17 +72,17 @@ async def test_clients_of_both_versions_meet(ports: BrokerPorts) -> None:
             await client.subscribe("a/+/c/#", qos=1)
             for qos, payload in ((0, b"{}"), (1, b"x" * 128 * 1024)):
                 await other.publish("a/b/c", payload, qos=qos)
-                message = await following(client)
+                message = await next_message(client)
                 assert (str(message.topic), message.payload) == ("a/b/c", payload)
             await client.unsubscribe("a/+/c/#")
             await client.subscribe("end")
             for topic in ("a/b/c", "end"):
                 await other.publish(topic, b"", qos=1)
-            assert str((await following(client)).topic) == "end"
+            assert str((await next_message(client)).topic) == "end"
             await client.unsubscribe("end")
 
 
-async def test_what_is_retained_comes_to_who_subscribes_later(ports: BrokerPorts) -> None:
+async def test_a_later_subscriber_gets_the_retained_messages(ports: BrokerPorts) -> None:
     async with aiomqtt.Client(HOST, ports.mqtt3) as one:
         for payload in ("old", "new"):
             await one.publish("kept/a", payload, qos=1, retain=True)
@@ -90,14 +90,14 @@ async def test_what_is_retained_comes_to_who_subscribes_later(ports: BrokerPorts
         await one.publish("kept/b", "", qos=1, retain=True)
     async with aiomqtt.Client(HOST, ports.mqtt3) as later:
         await later.subscribe("kept/#", qos=1)
-        message = await following(later)
+        message = await next_message(later)
         assert (str(message.topic), message.payload, message.retain) == ("kept/a", b"new", True)
         await later.publish("kept/c", "live", qos=1)
-        assert (await following(later)).payload == b"live"
+        assert (await next_message(later)).payload == b"live"
 
 
 @pytest.mark.parametrize("ending", ["abort", "disconnect", "takeover"])
-async def test_a_will_is_published_unless_the_client_said_its_end(
+async def test_a_will_is_published_unless_the_client_disconnects(
     ports: BrokerPorts, ending: str
 ) -> None:
     async with aiomqtt.Client(HOST, ports.mqtt3) as watcher:
@@ -118,9 +118,9 @@ async def test_a_will_is_published_unless_the_client_said_its_end(
             second.close()
         writer.close()
         if ending != "disconnect":
-            assert (await following(watcher)).payload == b"gone"
+            assert (await next_message(watcher)).payload == b"gone"
         await watcher.publish("end", "end")
-        assert (await following(watcher)).payload == b"end"
+        assert (await next_message(watcher)).payload == b"end"
 
 
 _PROGRAM = """
@@ -135,8 +135,8 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="process groups as Unix has them")
-async def test_a_broker_outlives_control_c_and_not_its_parent(name: str) -> None:
+@pytest.mark.skipif(sys.platform == "win32", reason="needs process groups of Unix")
+async def test_a_broker_survives_control_c_and_ends_with_its_parent(name: str) -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", _PROGRAM, name, stdout=asyncio.subprocess.PIPE, start_new_session=True
     )
@@ -158,7 +158,7 @@ def listens(port: int) -> bool:
         return probe.connect_ex((HOST, port)) == 0
 
 
-async def test_taken_port_is_left_for_another(child: str) -> None:
+async def test_a_broker_chooses_another_port_when_one_is_in_use(child: str) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -190,12 +190,14 @@ async def test_no_free_port_is_an_os_error(child: str) -> None:
                 pass
 
 
-def test_a_broker_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broker_that_is_not_installed_is_a_configuration_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("PATH", "")
     monkeypatch.setattr("shutil.which", lambda *_, **__: None)
     monkeypatch.setitem(sys.modules, "iotcore", None)
-    for name, remedy in ((MOSQUITTO, "install mosquitto"), (IOTCORE, "extra 'iotcore'")):
-        with pytest.raises(ConfigurationError, match=remedy):
+    for name, advice in ((MOSQUITTO, "install mosquitto"), (IOTCORE, "extra 'iotcore'")):
+        with pytest.raises(ConfigurationError, match=advice):
             Simulator(broker=name)
     with pytest.raises(ConfigurationError, match="it must be one of built-in, iotcore, mosquitto"):
         Simulator(broker="hivemq")
@@ -213,29 +215,29 @@ FILTERS = st.tuples(
 
 
 @given(st.lists(FILTERS, max_size=8), st.lists(FILTERS, max_size=4), NAMES.map("/".join))
-def test_subscriptions_are_found_as_the_standard_says(
+def test_matching_subscriptions_follow_the_standard(
     kept: list[str], dropped: list[str], topic: str
 ) -> None:
-    found, everyone = Subscriptions(), dict[str, int]()
+    tree, expected = Subscriptions(), dict[str, int]()
     for number, topic_filter in enumerate([*kept, *dropped]):
-        found.add(topic_filter, topic_filter, number)  # type: ignore[arg-type]
-        everyone[topic_filter] = number
+        tree.add(topic_filter, topic_filter, number)  # type: ignore[arg-type]
+        expected[topic_filter] = number
     for topic_filter in set(dropped):
-        found.remove(topic_filter, topic_filter)  # type: ignore[arg-type]
-        del everyone[topic_filter]
+        tree.remove(topic_filter, topic_filter)  # type: ignore[arg-type]
+        del expected[topic_filter]
     hidden = topic.startswith("$")
-    assert found.matching(topic) == {
+    assert tree.matching(topic) == {
         one: number
-        for one, number in everyone.items()
+        for one, number in expected.items()
         if mqtt_packets.matches(one, topic) and not (hidden and one[:1] in ("+", "#"))
     }
-    for topic_filter in everyone:
-        found.remove(topic_filter, topic_filter)  # type: ignore[arg-type]
-    assert found._root.children == {}
+    for topic_filter in expected:
+        tree.remove(topic_filter, topic_filter)  # type: ignore[arg-type]
+    assert tree._root.children == {}
 
 
-async def answer(data: bytes) -> bytes:
-    """All that the built-in broker says to these bytes until it closes the connection."""
+async def response(data: bytes) -> bytes:
+    """Return all that the built-in broker sends after these bytes, until it closes."""
     async with BuiltInBroker().running(HOST) as port:
         reader, writer = await asyncio.open_connection(HOST, port)
         writer.write(data)
@@ -250,7 +252,7 @@ ACCEPTED = b"\x20\x02\0\0"
 
 
 @pytest.mark.parametrize(
-    ("data", "said"),
+    ("data", "expected"),
     [
         (b"\x10\xff\xff\xff\xff\xff", b""),
         (b"\x10\x10GET / HTTP/1.1\r\n", b""),
@@ -264,26 +266,24 @@ ACCEPTED = b"\x20\x02\0\0"
         (connect_packet("a") + b"\x82\x07\0\1\0\2a#\1\xe0\0", ACCEPTED + b"\x90\x03\0\1\x80"),
     ],
 )
-async def test_what_the_built_in_broker_does_not_take_closes_the_connection(
-    data: bytes, said: bytes
-) -> None:
-    assert await answer(data) == said
+async def test_the_built_in_broker_closes_on_invalid_packets(data: bytes, expected: bytes) -> None:
+    assert await response(data) == expected
 
 
-async def test_a_client_silent_beyond_its_keep_alive_is_sent_away() -> None:
+async def test_a_client_that_misses_its_keep_alive_is_disconnected() -> None:
     async with BuiltInBroker().running(HOST) as port:
         async with aiomqtt.Client(HOST, port) as watcher:
             await watcher.subscribe("wills/#")
             reader, writer = await asyncio.open_connection(HOST, port)
             packet = bytearray(connect_packet("silent", will="wills/silent"))
-            packet[10:12] = b"\0\1"  # its keep-alive, seconds
+            packet[10:12] = b"\0\1"  # the keep-alive, seconds
             writer.write(packet)
             assert await within_limit(reader.read()) == ACCEPTED
-            assert (await following(watcher)).payload == b"gone"
+            assert (await next_message(watcher)).payload == b"gone"
             writer.close()
 
 
-async def test_a_client_that_does_not_read_is_sent_away(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_client_that_does_not_read_is_disconnected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "navien_nwp500.simulator.cloud.built_in_broker._MAX_WAITING_BYTES", 1024 * 1024
     )
@@ -293,17 +293,17 @@ async def test_a_client_that_does_not_read_is_sent_away(monkeypatch: pytest.Monk
         writer.transport.pause_reading()  # type: ignore[attr-defined]
         async with aiomqtt.Client(HOST, port) as other:
             await other.subscribe("wills/#")
-            gone = asyncio.ensure_future(following(other))
-            while not gone.done():
+            will = asyncio.ensure_future(next_message(other))
+            while not will.done():
                 await other.publish("b", b"x" * 128 * 1024, qos=1)
-            assert gone.result().payload == b"gone"
+            assert will.result().payload == b"gone"
         writer.transport.abort()
 
 
-# The tests themselves
+# The test fixtures
 
 
-def test_a_program_that_is_missing_skips_a_test_and_fails_it_where_ci_is_true(
+def test_a_missing_program_skips_a_test_and_fails_it_in_ci(
     find_program: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CI", "true")

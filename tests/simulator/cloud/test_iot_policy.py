@@ -1,4 +1,4 @@
-"""What the cloud lets an account do at the broker, and how it cuts bytes into packets."""
+"""The AWS IoT policy of an account, and the splitting of bytes into MQTT packets."""
 
 from __future__ import annotations
 
@@ -31,13 +31,15 @@ OTHER_HEATER = f"cmd/52/navilink-{OTHER_MAC}"
 LEVELS = [4, 5]
 
 
-def first_of(data: bytes, level: int = 4) -> Packet:
+def first_packet(data: bytes, level: int = 4) -> Packet:
     return next(PacketSplitter(1 << 20, level).feed(data))
 
 
-def connected(account: CloudAccount | None = None, client_id: str = "me", level: int = 4) -> Policy:
+def connected_policy(
+    account: CloudAccount | None = None, client_id: str = "me", level: int = 4
+) -> Policy:
     policy = Policy(account or make_account())
-    policy.connect(first_of(connect_packet(client_id, level=level)))
+    policy.connect(first_packet(connect_packet(client_id, level=level)))
     return policy
 
 
@@ -89,41 +91,43 @@ BAD_FILTERS = [
 ]
 
 
-def publishing(topic: str, level: int) -> Packet:
-    return first_of(publish_packet(topic, level=level), level)
+def publish_to(topic: str, level: int) -> Packet:
+    return first_packet(publish_packet(topic, level=level), level)
 
 
-def subscribing(*filters: str, level: int) -> Packet:
-    return first_of(subscribe_packet(*filters, level=level), level)
+def subscribe_to(*filters: str, level: int) -> Packet:
+    return first_packet(subscribe_packet(*filters, level=level), level)
 
 
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("topic", TOPICS)
-def test_may_be_published_and_subscribed(topic: str, level: int) -> None:
-    connected(level=level).check(publishing(topic, level))
-    connected(level=level).check(subscribing(topic, level=level))
+def test_topics_that_may_be_published_and_subscribed(topic: str, level: int) -> None:
+    connected_policy(level=level).check(publish_to(topic, level))
+    connected_policy(level=level).check(subscribe_to(topic, level=level))
 
 
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("topic_filter", FILTERS)
-def test_may_be_subscribed_and_not_published(topic_filter: str, level: int) -> None:
-    connected(level=level).check(subscribing(topic_filter, level=level))
+def test_filters_that_may_be_subscribed_and_not_published(topic_filter: str, level: int) -> None:
+    connected_policy(level=level).check(subscribe_to(topic_filter, level=level))
     with pytest.raises(PolicyViolation):
-        connected(level=level).check(publishing(topic_filter, level))
+        connected_policy(level=level).check(publish_to(topic_filter, level))
 
 
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("topic", BAD_TOPICS)
-def test_may_not_be_published(topic: str, level: int) -> None:
+def test_topics_that_may_not_be_published(topic: str, level: int) -> None:
     with pytest.raises(PolicyViolation):
-        connected(level=level).check(publishing(topic, level))
+        connected_policy(level=level).check(publish_to(topic, level))
 
 
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("topic_filter", BAD_TOPICS + BAD_FILTERS)
-def test_may_not_be_subscribed(topic_filter: str, level: int) -> None:
+def test_filters_that_may_not_be_subscribed(topic_filter: str, level: int) -> None:
     with pytest.raises(PolicyViolation):
-        connected(level=level).check(subscribing("cmd/52/me/res", topic_filter, level=level))
+        connected_policy(level=level).check(
+            subscribe_to("cmd/52/me/res", topic_filter, level=level)
+        )
 
 
 BAD_FIRST = [
@@ -142,29 +146,29 @@ BAD_FIRST = [
 
 
 @pytest.mark.parametrize("data", BAD_FIRST)
-def test_may_not_be_first(data: bytes) -> None:
+def test_packets_that_may_not_be_first(data: bytes) -> None:
     with pytest.raises(PolicyViolation):
-        Policy(make_account()).connect(first_of(data))
+        Policy(make_account()).connect(first_packet(data))
 
 
 @pytest.mark.parametrize("level", LEVELS)
 def test_connect_with_will_and_user_name(level: int) -> None:
     will = f"{EVENTS}/app-connection"
-    packet = first_of(connect_packet("me", will=will, user="?SDK=x", level=level))
+    packet = first_packet(connect_packet("me", will=will, user="?SDK=x", level=level))
     assert Policy(make_account()).connect(packet)[:2] == (level, "me")
 
 
-def test_a_topic_is_named_each_time() -> None:
-    """An alias of MQTT 5 would carry a topic past the policy."""
+def test_a_publish_without_topic_is_a_violation() -> None:
+    """A topic alias of MQTT 5 would bypass the policy."""
     with pytest.raises(PolicyViolation):
-        connected(level=5).check(publishing("", 5))
+        connected_policy(level=5).check(publish_to("", 5))
 
 
-def test_what_a_message_says_stands_behind_its_properties() -> None:
-    packet = publishing(f"{HEATER}/st", 5)
+def test_the_payload_comes_after_the_properties() -> None:
+    packet = publish_to(f"{HEATER}/st", 5)
     assert read_publish(packet) == (f"{HEATER}/st", 1, b"{}")
     made = publish(f"{HEATER}/st", b"{}", 5)
-    assert read_publish(first_of(made.raw, 5)) == (f"{HEATER}/st", None, b"{}")
+    assert read_publish(first_packet(made.raw, 5)) == (f"{HEATER}/st", None, b"{}")
 
 
 LATER = [
@@ -176,23 +180,23 @@ LATER = [
 
 
 @pytest.mark.parametrize("data", LATER)
-def test_may_not_be_later(data: bytes) -> None:
+def test_packets_that_may_not_be_later(data: bytes) -> None:
     with pytest.raises(PolicyViolation):
-        connected().check(first_of(data))
+        connected_policy().check(first_packet(data))
 
 
-def test_fifty_subscriptions_and_no_more() -> None:
-    policy = connected()
+def test_at_most_fifty_subscriptions() -> None:
+    policy = connected_policy()
     for index in range(50):
-        policy.check(first_of(subscribe_packet(f"{HEATER}/{index}")))
-    policy.check(first_of(subscribe_packet(f"{HEATER}/0")))
-    policy.check(first_of(unsubscribe_packet(f"{HEATER}/0")))
-    policy.check(first_of(subscribe_packet(f"{HEATER}/50")))
+        policy.check(first_packet(subscribe_packet(f"{HEATER}/{index}")))
+    policy.check(first_packet(subscribe_packet(f"{HEATER}/0")))
+    policy.check(first_packet(unsubscribe_packet(f"{HEATER}/0")))
+    policy.check(first_packet(subscribe_packet(f"{HEATER}/50")))
     with pytest.raises(PolicyViolation):
-        policy.check(first_of(subscribe_packet(f"{HEATER}/0")))
+        policy.check(first_packet(subscribe_packet(f"{HEATER}/0")))
 
 
-def test_splitter_gives_the_same_packets_however_cut() -> None:
+def test_the_splitter_returns_the_same_packets_for_every_chunk_size() -> None:
     packets = [connect_packet("me"), subscribe_packet("a/b"), publish_packet("a", b"x" * 300)]
     stream = b"".join(packets)
     for size in range(1, len(stream)):
@@ -203,13 +207,13 @@ def test_splitter_gives_the_same_packets_however_cut() -> None:
 
 
 @pytest.mark.parametrize("data", [b"\x30\xff\xff\xff\xff", b"\x30\xe9\x07"])
-def test_splitter_bounds_what_it_keeps(data: bytes) -> None:
+def test_the_splitter_limits_the_size_of_a_packet(data: bytes) -> None:
     with pytest.raises(PacketError):
         list(PacketSplitter(1000).feed(data))
 
 
 @pytest.mark.parametrize("cut", range(2, 20))
-def test_a_cut_connect_is_an_error_of_its_own(cut: int) -> None:
+def test_an_incomplete_connect_is_a_packet_error(cut: int) -> None:
     whole = connect_packet("me", will=f"{EVENTS}/x", user="?SDK=x")
     packet = Packet(1, 0, whole[2:][:cut], b"")
     with pytest.raises(PacketError):

@@ -1,4 +1,4 @@
-"""The REST half of the cloud: shapes as recorded, errors as written down."""
+"""The REST API of the simulated cloud: keys as recorded, errors as documented."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from aiohttp.test_utils import TestClient, TestServer
 from navien_nwp500.simulator.cloud.accounts import AccountBook
 from navien_nwp500.simulator.cloud.counters import Counters
 from navien_nwp500.simulator.cloud.rest_api import BASE, RestApi
-from support.cloud_tools import EMAIL, MAC, PASSWORD, answer_keys, key_paths, make_account
+from support.cloud_tools import EMAIL, MAC, PASSWORD, key_paths, make_account, response_keys
 
 IDENTITY = {"macAddress": MAC, "additionalValue": "1234"}
 TOU_QUERY = {**IDENTITY, "controllerId": "12345678AB12345678", "userType": "O"}
 
 
 class Caller:
-    """A REST client that keeps its token, and the clock of the cloud it calls."""
+    """A REST client that stores its token."""
 
     def __init__(self, client: TestClient[Any, Any], book: AccountBook, counters: Counters) -> None:
         self.client = client
@@ -30,7 +30,7 @@ class Caller:
         self.token: str | None = None
 
     async def call(self, method: str, path: str, **fields: Any) -> tuple[int, Any]:
-        """Call and give the HTTP status and the body."""
+        """Make a call, and return the HTTP status and the body."""
         response = await self.raw(method, path, **fields)
         return response.status, await response.json()
 
@@ -47,7 +47,7 @@ class Caller:
 
 
 class Clock:
-    """A clock that moves when told to, in seconds since the epoch."""
+    """A clock that a test moves, in seconds since the epoch."""
 
     def __init__(self) -> None:
         self.time = 1_800_000_000.0
@@ -82,21 +82,21 @@ CALLS: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("path", CALLS)
-async def test_answer_has_the_keys_of_the_real_one(caller: Caller, path: str) -> None:
+async def test_a_response_has_the_keys_of_the_recorded_one(caller: Caller, path: str) -> None:
     method, fields = CALLS[path]
     await caller.sign_in()
     status, body = await caller.call(method, path, userId=EMAIL, **fields)
     assert (status, BASE) == (200, "/api/v2.1")
-    assert key_paths(body) == answer_keys(path)
+    assert key_paths(body) == response_keys(path)
 
 
-async def test_refresh_has_the_keys_of_the_real_one(caller: Caller) -> None:
+async def test_a_refresh_has_the_keys_of_the_recorded_one(caller: Caller) -> None:
     token = await caller.sign_in()
     _, body = await caller.call("POST", "/auth/refresh", refreshToken=token["refreshToken"])
-    assert key_paths(body) == answer_keys("/auth/refresh")
+    assert key_paths(body) == response_keys("/auth/refresh")
 
 
-async def test_tokens_have_the_sizes_of_the_real_ones(caller: Caller) -> None:
+async def test_tokens_have_the_sizes_of_the_recorded_ones(caller: Caller) -> None:
     token = await caller.sign_in()
     assert token["accessKeyId"].startswith("ASIA")
     sizes = {key: len(token[key]) for key in ("accessKeyId", "secretKey", "sessionToken")}
@@ -114,7 +114,7 @@ async def test_wrong_password(caller: Caller) -> None:
     assert (caller.counters.passwords, caller.counters.sign_ins) == (1, 0)
 
 
-async def test_unknown_user_comes_with_http_200(caller: Caller) -> None:
+async def test_an_unknown_user_is_an_error_with_http_200(caller: Caller) -> None:
     unknown = {"userId": "nobody@example.com", "password": PASSWORD}
     status, body = await caller.call("POST", "/user/sign-in", **unknown)
     assert (status, body) == (200, {"code": 404, "msg": "USER_NOT_FOUND", "data": None})
@@ -134,7 +134,9 @@ PRIVATE: list[tuple[str, str]] = [
 
 
 @pytest.mark.parametrize(("method", "path"), PRIVATE)
-async def test_token_is_wanted(caller: Caller, method: str, path: str) -> None:
+async def test_a_call_without_valid_token_is_unauthorized(
+    caller: Caller, method: str, path: str
+) -> None:
     await caller.sign_in()
     good = caller.token
     for bad in (None, "nonsense", f"Bearer {good}"):
@@ -144,7 +146,7 @@ async def test_token_is_wanted(caller: Caller, method: str, path: str) -> None:
     assert caller.counters.unauthorized == 3
 
 
-async def test_token_expires_and_refresh_rotates(caller: Caller, clock: Clock) -> None:
+async def test_a_token_expires_and_a_refresh_token_works_once(caller: Caller, clock: Clock) -> None:
     first = await caller.sign_in()
     clock.time += 3600
     assert (await caller.call("POST", "/user/info", userId=EMAIL))[0] == 401
@@ -157,7 +159,7 @@ async def test_token_expires_and_refresh_rotates(caller: Caller, clock: Clock) -
     assert caller.counters.refreshes == 1
 
 
-async def test_keys_have_a_clock_of_their_own(caller: Caller, clock: Clock) -> None:
+async def test_aws_keys_expire_independently_of_tokens(caller: Caller, clock: Clock) -> None:
     caller.book.keys_lifetime = 600
     token = await caller.sign_in()
     assert token["authorizationExpiresIn"] == 600
@@ -175,7 +177,7 @@ async def test_keys_have_a_clock_of_their_own(caller: Caller, clock: Clock) -> N
     assert renewed is not None and renewed.expires_at == keys.expires_at + 60
 
 
-async def test_secured_sign_in_brings_only_aws_keys(caller: Caller) -> None:
+async def test_secured_sign_in_returns_only_aws_keys(caller: Caller) -> None:
     await caller.sign_in()
     _, body = await caller.call("POST", "/user/secured-sign-in", userId=EMAIL)
     assert set(body["data"]) == {"userInfo", "legal", "token"}
@@ -190,7 +192,7 @@ async def test_user_info(caller: Caller) -> None:
 
 
 @pytest.mark.parametrize("count", [20, 50, 7])
-async def test_three_hundred_heaters_by_the_page(caller: Caller, count: int) -> None:
+async def test_three_hundred_heaters_are_listed_in_pages(caller: Caller, count: int) -> None:
     await caller.sign_in("many@example.com")
     macs: list[str] = []
     while True:
@@ -227,7 +229,7 @@ async def test_unknown_heater(caller: Caller, path: str, identity: dict[str, str
     assert (status, body) == (404, {"code": 404, "msg": "NOT_FOUND", "data": None})
 
 
-async def test_another_persons_list(caller: Caller) -> None:
+async def test_the_list_of_another_user_is_not_authorized(caller: Caller) -> None:
     await caller.sign_in()
     fields = {"userId": "many@example.com", "offset": 0, "count": 20}
     status, body = await caller.call("POST", "/device/list", **fields)
@@ -247,17 +249,17 @@ BAD: list[Callable[[], dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize("how", BAD)
-async def test_bad_request(caller: Caller, how: Callable[[], dict[str, Any]]) -> None:
+@pytest.mark.parametrize("make", BAD)
+async def test_bad_request(caller: Caller, make: Callable[[], dict[str, Any]]) -> None:
     await caller.sign_in()
-    request = how()
+    request = make()
     headers = {**request.pop("headers", {}), "authorization": str(caller.token)}
     response = await caller.client.post(BASE + "/device/list", headers=headers, **request)
     assert response.status == 400
     assert await response.json() == {"code": 400, "msg": "COMMON_BAD_REQUEST", "data": None}
 
 
-async def test_plan_is_stored(caller: Caller) -> None:
+async def test_a_time_of_use_plan_is_stored(caller: Caller) -> None:
     await caller.sign_in()
     _, before = await caller.call("GET", "/device/tou", userId=EMAIL, **TOU_QUERY)
     interval = {**before["data"]["touInfo"]["schedule"][0]["interval"][0], "endHour": 23}
@@ -265,10 +267,10 @@ async def test_plan_is_stored(caller: Caller) -> None:
     info = {"name": "Flat", "schedule": schedule, "utility": "Own", "zipCode": "10001"}
     plan = {"registerPath": "wifi", "sourceData": {"label": "x"}, "sourceType": "openei"}
     body = {**IDENTITY, **plan, "touInfo": info, "userId": EMAIL, "userType": "O"}
-    status, answer = await caller.call("PUT", "/device/tou", **body, zipCode="10001")
-    assert status == 200 and set(answer["data"]) == {"sourceType", "touInfo"}
+    status, stored = await caller.call("PUT", "/device/tou", **body, zipCode="10001")
+    assert status == 200 and set(stored["data"]) == {"sourceType", "touInfo"}
     _, after = await caller.call("GET", "/device/tou", userId=EMAIL, **TOU_QUERY)
-    assert after["data"]["touInfo"] == answer["data"]["touInfo"]
+    assert after["data"]["touInfo"] == stored["data"]["touInfo"]
     assert after["data"]["touInfo"]["zipCode"] == 10001
     assert key_paths(after) == key_paths(before)
     status, _ = await caller.call("PUT", "/device/tou", **{**body, "touInfo": {}})
@@ -277,7 +279,7 @@ async def test_plan_is_stored(caller: Caller) -> None:
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("path", ["/device/connectivity-status", "/no/such/route"])
-async def test_unknown_route_is_answered_by_the_gateway(
+async def test_an_unknown_path_gets_the_error_of_the_gateway(
     caller: Caller, method: str, path: str
 ) -> None:
     await caller.sign_in()
@@ -292,11 +294,11 @@ async def test_app_version_needs_no_token(caller: Caller) -> None:
     assert status == 200 and set(body["data"]) == {"appVersion", "appForceVersion"}
 
 
-async def test_nothing_is_kept_of_what_has_expired(caller: Caller, clock: Clock) -> None:
+async def test_expired_secrets_are_removed(caller: Caller, clock: Clock) -> None:
     for _ in range(3):
         await caller.sign_in()
     clock.time += 40 * 86400
     await caller.sign_in()
     book = caller.book
-    for kept in (book._keys, book._access._entries, book._refresh._entries):
-        assert len(kept) == 1
+    for stored in (book._keys, book._access._entries, book._refresh._entries):
+        assert len(stored) == 1

@@ -1,4 +1,4 @@
-"""The signature check against a signer of the tests' own and against the real SDK's."""
+"""The signature check, tested with an independent signer and with the AWS SDK."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ HOST = "127.0.0.1"
 KEYS = IssuedKeys("ASIAEXAMPLE000000000", "s/cr+t" * 6, "t+k/n=" * 50, expires_at=NOW + 3600)
 
 
-def judged(target: str, *, host: str = HOST, now: float = NOW, **headers: str) -> IssuedKeys:
+def verified(target: str, *, host: str = HOST, now: float = NOW, **headers: str) -> IssuedKeys:
     received = [("Host", host), *headers.items()]
     return verify("GET", target, received, {KEYS.access_key_id: KEYS}.get, now)
 
 
-def test_right_signature() -> None:
-    assert judged(presign(KEYS, HOST, when=NOW)) is KEYS
+def test_a_right_signature_is_accepted() -> None:
+    assert verified(presign(KEYS, HOST, when=NOW)) is KEYS
 
 
 @pytest.mark.parametrize("skew", [-299, 299])
-def test_clock_within_five_minutes(skew: int) -> None:
-    assert judged(presign(KEYS, HOST, when=NOW + skew)) is KEYS
+def test_a_clock_within_five_minutes_is_accepted(skew: int) -> None:
+    assert verified(presign(KEYS, HOST, when=NOW + skew)) is KEYS
 
 
 def test_order_and_case_of_the_encoding_do_not_matter() -> None:
     path, query = presign(KEYS, HOST, when=NOW).split("?")
     shuffled = "&".join(reversed(query.replace("%2F", "%2f").split("&")))
-    assert judged(f"{path}?{shuffled}") is KEYS
+    assert verified(f"{path}?{shuffled}") is KEYS
 
 
-def test_blanks_in_a_header_are_folded() -> None:
-    assert judged(presign(KEYS, "a b", when=NOW), host="  a    b ") is KEYS
+def test_repeated_blanks_in_a_header_do_not_matter() -> None:
+    assert verified(presign(KEYS, "a b", when=NOW), host="  a    b ") is KEYS
 
 
-REFUSED = {
+REJECTED = {
     "wrong signature": [
         presign(KEYS, HOST, when=NOW, secret="x" * 40),
         presign(KEYS, "elsewhere", when=NOW),
@@ -78,21 +78,21 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(
-    ("reason", "target"), [(reason, target) for reason in REFUSED for target in REFUSED[reason]]
+    ("reason", "target"), [(reason, target) for reason in REJECTED for target in REJECTED[reason]]
 )
-def test_refused(reason: str, target: str) -> None:
+def test_a_wrong_signature_is_rejected(reason: str, target: str) -> None:
     with pytest.raises(SignatureRejected, match=reason):
-        judged(target)
+        verified(target)
 
 
-def test_expired_key() -> None:
+def test_expired_keys_are_rejected() -> None:
     late = KEYS.expires_at
     with pytest.raises(SignatureRejected, match="expired key"):
-        judged(presign(KEYS, HOST, when=late), now=late)
+        verified(presign(KEYS, HOST, when=late), now=late)
 
 
 def signed_by_sdk(*, sign_token: bool, host: str = HOST) -> tuple[str, list[tuple[str, str]]]:
-    """Have awscrt presign GET /mqtt; give the target and the headers."""
+    """Let awscrt presign GET /mqtt, and return the target and the headers."""
     received = [("host", host), ("upgrade", "websocket"), ("connection", "Upgrade")]
     request = http.HttpRequest("GET", "/mqtt", http.HttpHeaders(received))
     config: dict[str, Any] = {
@@ -124,7 +124,7 @@ def test_the_sdk_signs_the_same(host: str) -> None:
     assert verify("GET", target, headers, {keys.access_key_id: keys}.get, now) is keys
 
 
-def test_a_token_signed_in_is_refused() -> None:
+def test_a_signed_token_is_rejected() -> None:
     target, headers = signed_by_sdk(sign_token=True)
     now = date_of(target)
     keys = IssuedKeys(KEYS.access_key_id, KEYS.secret_key, KEYS.session_token, now + 1)
@@ -132,7 +132,7 @@ def test_a_token_signed_in_is_refused() -> None:
         verify("GET", target, headers, {keys.access_key_id: keys}.get, now)
 
 
-def test_keys_do_not_show_their_secrets() -> None:
+def test_the_repr_of_keys_has_no_secrets() -> None:
     assert KEYS.secret_key not in repr(KEYS)
     assert KEYS.session_token not in repr(KEYS)
     assert quote(KEYS.session_token, safe="") not in repr(KEYS)

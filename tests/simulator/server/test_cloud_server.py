@@ -1,4 +1,4 @@
-"""How the cloud starts and stops: nothing is left, whatever happens half-way."""
+"""Start and stop of the cloud: no file, task or process remains, even after a cancellation."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from support.cloud_tools import LIMIT, make_account, raw_clients, tls_of
 
 
 def children() -> set[str]:
-    """The processes this one has started and not reaped."""
+    """Return the child processes of this process."""
     found: set[str] = set()
     for each in Path("/proc/self/task").glob("*/children"):
-        with contextlib.suppress(OSError):  # the thread has ended meanwhile
+        with contextlib.suppress(OSError):  # the thread has ended
             found.update(each.read_text().split())
     return found
 
 
 @pytest.fixture(name="clean")
 def fixture_clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Give the directory for temporary files, and check that neither file nor child is left."""
+    """Return the temporary directory; afterwards no file and no child process may remain."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     before = children()
     yield tmp_path
@@ -39,11 +39,11 @@ def fixture_clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[P
     assert children() == before
 
 
-async def test_stop_leaves_nothing(clean: Path) -> None:
+async def test_a_stop_leaves_no_file_and_no_process(clean: Path) -> None:
     async with CloudServer([make_account()]) as cloud:
         assert cloud.ca_file.is_relative_to(clean)
-        async with raw_clients(cloud) as opened:
-            await (await opened()).connect("left behind")
+        async with raw_clients(cloud) as connect:
+            await connect("left behind")
             await cloud.__aexit__(None, None, None)
             with pytest.raises(OSError):
                 await asyncio.open_connection("127.0.0.1", cloud.broker_port)
@@ -51,7 +51,7 @@ async def test_stop_leaves_nothing(clean: Path) -> None:
 
 
 @pytest.mark.parametrize("moment", ["at once", "authority", "broker"])
-async def test_cancelled_start_leaves_nothing(clean: Path, moment: str) -> None:
+async def test_a_cancelled_start_leaves_no_file_and_no_process(clean: Path, moment: str) -> None:
     before = children()
     reached: dict[str, Callable[[], bool]] = {
         "at once": lambda: True,
@@ -69,7 +69,7 @@ async def test_cancelled_start_leaves_nothing(clean: Path, moment: str) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux keeps a reserved port")
-def test_reserved_port_is_given_to_nobody_else() -> None:
+def test_a_reserved_port_is_not_given_to_another_socket() -> None:
     with reserved_port() as port, socket.socket() as other:
         with pytest.raises(OSError):
             other.bind(("127.0.0.1", port))
@@ -95,18 +95,18 @@ async def test_tls_context_names_loopback(
             await writer.wait_closed()
 
 
-async def test_who_ends_his_handshake_after_the_end_is_turned_away(clean: Path) -> None:
+async def test_a_tls_handshake_that_ends_after_the_stop_is_closed(clean: Path) -> None:
     before = asyncio.all_tasks()
     async with CloudServer([make_account()]) as cloud:
         tls = tls_of(cloud)
         early = socket.create_connection(("127.0.0.1", URL(cloud.base_url).port or 0), LIMIT)
-        await asyncio.sleep(0.1)  # to be accepted
+        await asyncio.sleep(0.1)  # until it is accepted
 
-    def late() -> bytes:
+    def finish_handshake() -> bytes:
         with contextlib.suppress(ConnectionError), early:
-            with tls.wrap_socket(early, server_hostname="127.0.0.1") as shaken:
-                return shaken.recv(1)
+            with tls.wrap_socket(early, server_hostname="127.0.0.1") as encrypted:
+                return encrypted.recv(1)
         return b""
 
-    assert await asyncio.get_running_loop().run_in_executor(None, late) == b""
+    assert await asyncio.get_running_loop().run_in_executor(None, finish_handshake) == b""
     assert asyncio.all_tasks() == before

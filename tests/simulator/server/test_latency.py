@@ -1,4 +1,4 @@
-"""The simulated way to the cloud: every byte arrives, in its order, and cuts are passed on."""
+"""The latency proxy: every byte arrives in the right order, and cuts are passed on."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 async def connected(
     serve: Serve, latency: float = LATENCY
 ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter, LatencyProxy]]:
-    """A client's connection to ``serve``, that far away."""
+    """Connect a client to ``serve`` through the proxy."""
 
     async def serving(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -36,8 +36,8 @@ async def connected(
         finally:
             writer.close()
 
-    troubles: list[object] = []
-    asyncio.get_running_loop().set_exception_handler(lambda _, told: troubles.append(told))
+    errors: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context))
     server = await asyncio.start_server(serving, "127.0.0.1", 0)
     proxy = LatencyProxy("127.0.0.1", server.sockets[0].getsockname()[1], latency)
     async with proxy.running() as port:
@@ -46,7 +46,7 @@ async def connected(
         writer.close()
     server.close()
     await server.wait_closed()
-    assert troubles == []
+    assert errors == []
 
 
 async def test_every_byte_arrives_in_its_order_both_ways_at_once() -> None:
@@ -65,7 +65,7 @@ async def test_every_byte_arrives_in_its_order_both_ways_at_once() -> None:
         assert await asyncio.wait_for(answer, LIMIT) == sent
 
 
-async def test_a_half_closed_way_still_brings_the_answer() -> None:
+async def test_a_half_closed_connection_still_brings_the_response() -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"heard " + await reader.read())
 
@@ -101,7 +101,7 @@ async def test_a_client_that_cuts_is_cut_at_the_server() -> None:
             await asyncio.wait_for(ended, LIMIT)
 
 
-async def test_a_server_may_speak_on_to_a_client_that_is_gone() -> None:
+async def test_a_server_may_still_write_to_a_closed_client() -> None:
     ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -119,7 +119,7 @@ async def test_a_server_may_speak_on_to_a_client_that_is_gone() -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_a_server_that_is_not_there_is_a_cut() -> None:
+async def test_an_unreachable_server_cuts_the_client() -> None:
     async with LatencyProxy("127.0.0.1", 1, LATENCY).running() as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         with contextlib.suppress(ConnectionError):
@@ -127,7 +127,7 @@ async def test_a_server_that_is_not_there_is_a_cut() -> None:
         writer.close()
 
 
-async def test_the_end_of_the_way_leaves_no_connection() -> None:
+async def test_the_end_of_the_proxy_leaves_no_connection() -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
 
@@ -138,8 +138,8 @@ async def test_the_end_of_the_way_leaves_no_connection() -> None:
     assert len(asyncio.all_tasks()) == 1
 
 
-async def test_no_byte_is_quicker_than_the_latency_and_tcp_costs_a_round_trip() -> None:
-    """The only bounds a busy machine cannot break are those from below."""
+async def test_no_byte_is_faster_than_the_latency_and_tcp_costs_a_round_trip() -> None:
+    """Check lower bounds only: a busy machine may be slower."""
     loop = asyncio.get_running_loop()
 
     async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -154,10 +154,10 @@ async def test_no_byte_is_quicker_than_the_latency_and_tcp_costs_a_round_trip() 
             assert loop.time() - begin >= least
 
 
-# With a whole cloud at its end
+# With a whole cloud
 
 
-async def test_rest_calls_in_a_row_share_one_connection() -> None:
+async def test_successive_rest_calls_share_one_connection() -> None:
     async with Simulator(latency=0.001) as sim:
         auth = NaviLinkAuth(sim.config)
         await auth.sign_in()
@@ -169,7 +169,7 @@ async def test_rest_calls_in_a_row_share_one_connection() -> None:
         await auth.close()
 
 
-async def test_a_cut_of_the_cloud_is_felt_and_healed() -> None:
+async def test_the_client_reconnects_through_the_proxy_after_a_cut() -> None:
     async with Simulator(speed=600, latency=LATENCY) as sim:
         async with NaviLinkClient(sim.config) as client:
             (device,) = await client.get_devices()
@@ -182,7 +182,7 @@ async def test_a_cut_of_the_cloud_is_felt_and_healed() -> None:
             assert (await device.get_status()).dhw_charge_percent >= 0
 
 
-async def test_a_saved_session_leaves_the_list_and_the_broker(tmp_path: Path) -> None:
+async def test_a_saved_session_needs_one_round_trip_less(tmp_path: Path) -> None:
     async with Simulator(speed=600, latency=0.001) as sim:
         config = replace(sim.config, session_file=tmp_path / "session.json")
         for _ in range(2):
@@ -195,11 +195,11 @@ async def test_a_saved_session_leaves_the_list_and_the_broker(tmp_path: Path) ->
         assert (cold, warm) == (4, 3)
 
 
-async def test_without_latency_there_is_no_relay(sim: Simulator) -> None:
+async def test_without_latency_there_is_no_proxy(sim: Simulator) -> None:
     assert not hasattr(sim._cloud, "latency_proxy")
 
 
 @pytest.mark.parametrize("latency", [-1, 11, float("nan")])
-def test_a_latency_that_can_be_none_is_refused(latency: float) -> None:
+def test_an_impossible_latency_is_a_configuration_error(latency: float) -> None:
     with pytest.raises(ConfigurationError, match="latency"):
         Simulator(latency=latency)

@@ -1,4 +1,4 @@
-"""The broker's public side: handshake, relay, takeover, and what closes a connection."""
+"""The MQTT gateway: handshake, relay, takeover, and violations that close a connection."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ async def fixture_cloud() -> AsyncIterator[CloudServer]:
         yield cloud
 
 
-# The real client
+# The AWS SDK
 
 
 def sdk_connection(cloud: CloudServer, client_id: str, keys: IssuedKeys) -> mqtt.Connection:
-    """Build a connection of the real SDK, as a client of the production cloud does."""
+    """Make a connection of the AWS SDK, as a client of the real cloud does."""
     provider = auth.AwsCredentialsProvider.new_static(
         keys.access_key_id, keys.secret_key, keys.session_token
     )
@@ -94,7 +94,7 @@ async def test_sdk_connects_subscribes_publishes_and_receives(cloud: CloudServer
 
 @in_module_loop
 @pytest.mark.parametrize("case", ["revoked", "expired", "wrong secret", "wrong token"])
-async def test_sdk_is_refused(cloud: CloudServer, case: str) -> None:
+async def test_the_sdk_is_rejected_with_invalid_keys(cloud: CloudServer, case: str) -> None:
     keys = cloud.book.issue_keys(cloud.accounts[0])
     secret, token = keys.secret_key, keys.session_token
     if case == "revoked":
@@ -133,8 +133,8 @@ async def test_unsigned_handshake_is_answered_403(cloud: CloudServer, query: str
 
 @in_module_loop
 async def test_sub_protocol_is_mqtt(cloud: CloudServer) -> None:
-    async with raw_clients(cloud) as opened:
-        client = await opened()
+    async with raw_clients(cloud) as connect:
+        client = await connect()
         assert client.protocol == "mqtt"
 
 
@@ -145,7 +145,7 @@ async def test_only_its_own_authority_is_trusted(cloud: CloudServer) -> None:
             await session.get(cloud.base_url)
 
 
-async def test_a_wrong_clock_is_refused_and_can_be_seen() -> None:
+async def test_a_wrong_clock_is_rejected_and_shows_in_the_date() -> None:
     async with CloudServer([make_account()], now=lambda: time.time() + 3600) as cloud:
         host = URL(cloud.websocket_url).authority
         target = presign(cloud.book.issue_keys(cloud.accounts[0]), host)
@@ -162,9 +162,9 @@ async def test_a_wrong_clock_is_refused_and_can_be_seen() -> None:
 
 
 @in_module_loop
-async def test_packets_cut_and_joined_across_frames(cloud: CloudServer) -> None:
-    async with raw_clients(cloud) as opened:
-        client = await opened()
+async def test_packets_may_span_frames_and_share_them(cloud: CloudServer) -> None:
+    async with raw_clients(cloud) as connect:
+        client = await connect()
         for byte in connect_packet("cut") + subscribe_packet(f"{HEATER}/#"):
             await client.send(bytes([byte]))
         assert [(await client.read())[0] for _ in range(2)] == [0x20, 0x90]
@@ -176,8 +176,8 @@ async def test_packets_cut_and_joined_across_frames(cloud: CloudServer) -> None:
 
 @in_module_loop
 async def test_payload_of_128_kilobytes(cloud: CloudServer) -> None:
-    async with raw_clients(cloud) as opened:
-        client = await (await opened()).connect("large")
+    async with raw_clients(cloud) as connect:
+        client = await connect("large")
         await client.subscribe(f"{HEATER}/#")
         payload = os.urandom(128 * 1024)
         await client.send(publish_packet(f"{HEATER}/st", payload, qos=0))
@@ -185,12 +185,12 @@ async def test_payload_of_128_kilobytes(cloud: CloudServer) -> None:
 
 
 @in_module_loop
-async def test_a_heater_on_the_plain_port_and_a_client_meet(cloud: CloudServer) -> None:
+async def test_a_heater_on_the_plain_port_reaches_a_client(cloud: CloudServer) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", cloud.broker_port)
     writer.write(connect_packet("heater"))
     assert await reader.readexactly(4) == b"\x20\x02\x00\x00"
-    async with raw_clients(cloud) as opened:
-        client = await (await opened()).connect("meets")
+    async with raw_clients(cloud) as connect:
+        client = await connect("meets")
         await client.subscribe("cmd/52/10001/20002/meets/res/#")
         for suffix in ("", "/did"):
             topic = f"cmd/52/10001/20002/meets/res{suffix}"
@@ -201,18 +201,20 @@ async def test_a_heater_on_the_plain_port_and_a_client_meet(cloud: CloudServer) 
 
 
 @in_module_loop
-async def test_clients_of_both_versions_meet_and_throw_each_other_out(cloud: CloudServer) -> None:
+async def test_clients_of_both_versions_exchange_messages_and_take_over_ids(
+    cloud: CloudServer,
+) -> None:
     takeovers, connects = cloud.counters.takeovers, cloud.counters.connects
-    async with raw_clients(cloud) as opened:
-        older = await (await opened()).connect("older")
-        newer = await (await opened()).connect("newer", level=5)
+    async with raw_clients(cloud) as connect:
+        older = await connect("older")
+        newer = await connect("newer", level=5)
         for client in (older, newer):
             await client.subscribe(f"{HEATER}/#")
         for sender in (older, newer):
             await sender.send(publish_packet(f"{HEATER}/st", b"news", 0, sender.level))
             for client in (older, newer):
                 assert (await client.read()).endswith(b"news")
-        await (await opened()).connect("newer")
+        await connect("newer")
         assert await newer.read() == b""
     assert cloud.counters.takeovers == takeovers + 1
     assert cloud.counters.connects == connects + 3
@@ -221,29 +223,29 @@ async def test_clients_of_both_versions_meet_and_throw_each_other_out(cloud: Clo
 @in_module_loop
 @pytest.mark.parametrize("level", [4, 5])
 async def test_connect_may_be_followed_at_once(cloud: CloudServer, level: int) -> None:
-    async with raw_clients(cloud) as opened:
-        client = await opened()
+    async with raw_clients(cloud) as connect:
+        client = await connect()
         subscribe = subscribe_packet(f"{HEATER}/#", level=level)
         await client.send(connect_packet("hasty", level=level) + subscribe)
         assert [(await client.read())[0] for _ in range(2)] == [0x20, 0x90]
 
 
 @in_module_loop
-async def test_who_says_nothing_is_sent_away(
+async def test_a_client_without_connect_is_disconnected(
     cloud: CloudServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("navien_nwp500.simulator.server.mqtt_connection._CONNECT_SECONDS", 0.05)
-    async with raw_clients(cloud) as opened:
-        assert await (await opened()).read() == b""
+    async with raw_clients(cloud) as connect:
+        assert await (await connect()).read() == b""
 
 
 @in_module_loop
 async def test_second_connection_with_an_id_closes_the_first(cloud: CloudServer) -> None:
     takeovers = cloud.counters.takeovers
-    async with raw_clients(cloud) as opened:
-        first = await (await opened()).connect("twin")
+    async with raw_clients(cloud) as connect:
+        first = await connect("twin")
         for _ in range(5):
-            second = await (await opened()).connect("twin")
+            second = await connect("twin")
             assert await first.read() == b""
             await second.subscribe(f"{HEATER}/#")
             await second.send(publish_packet(f"{HEATER}/st", qos=0))
@@ -253,12 +255,12 @@ async def test_second_connection_with_an_id_closes_the_first(cloud: CloudServer)
 
 
 @in_module_loop
-async def test_of_many_at_once_with_an_id_one_stays(cloud: CloudServer) -> None:
-    async with raw_clients(cloud) as opened:
-        clients = [await opened() for _ in range(5)]
+async def test_of_many_clients_with_one_id_one_remains(cloud: CloudServer) -> None:
+    async with raw_clients(cloud) as connect:
+        clients = [await connect() for _ in range(5)]
         for client in clients:
             await client.send(connect_packet("crowd"))
-        last = await (await opened()).connect("crowd")
+        last = await connect("crowd")
         for client in clients:
             while await client.read():
                 pass
@@ -266,18 +268,18 @@ async def test_of_many_at_once_with_an_id_one_stays(cloud: CloudServer) -> None:
 
 
 @in_module_loop
-async def test_drop_cuts_everyone_and_new_ones_may_come(cloud: CloudServer) -> None:
-    async with raw_clients(cloud) as opened:
-        clients = [await (await opened()).connect(f"dropped-{index}") for index in range(3)]
+async def test_drop_connections_closes_all_and_allows_new_ones(cloud: CloudServer) -> None:
+    async with raw_clients(cloud) as connect:
+        clients = [await connect(f"dropped-{index}") for index in range(3)]
         await cloud.drop_connections()
         assert [await client.read() for client in clients] == [b""] * 3
-        await (await opened()).connect("dropped-0")
+        await connect("dropped-0")
 
 
 @pytest.mark.parametrize("closes", [1, 2])
-async def test_what_is_done_to_a_connection_that_is_gone_is_no_error(closes: int) -> None:
-    async with CloudServer([make_account()]) as cloud, raw_clients(cloud) as opened:
-        client = await (await opened()).connect("gone")
+async def test_calls_on_a_closed_connection_are_no_error(closes: int) -> None:
+    async with CloudServer([make_account()]) as cloud, raw_clients(cloud) as connect:
+        client = await connect("gone")
         (connection,) = cloud._connections
         for _ in range(closes):
             connection._transport.close()
@@ -293,8 +295,8 @@ async def test_last_will_is_published_when_cut(cloud: CloudServer) -> None:
     watcher_reader, writer = await asyncio.open_connection("127.0.0.1", cloud.broker_port)
     writer.write(connect_packet("watcher") + subscribe_packet(f"{EVENTS}/#", qos=0))
     await watcher_reader.readexactly(4 + 5)
-    async with raw_clients(cloud) as opened:
-        client = await opened()
+    async with raw_clients(cloud) as connect:
+        client = await connect()
         await client.send(connect_packet("mortal", will=f"{EVENTS}/app-connection"))
         assert await client.read() == b"\x20\x02\x00\x00"
         await cloud.drop_connections()
@@ -304,8 +306,7 @@ async def test_last_will_is_published_when_cut(cloud: CloudServer) -> None:
     await writer.wait_closed()
 
 
-# A violation
-
+# Violations
 
 VIOLATIONS = [
     publish_packet(f"{OTHER_HEATER}/st"),
@@ -327,10 +328,10 @@ async def test_violation_closes_without_a_packet(
     cloud: CloudServer, level: int, data: bytes
 ) -> None:
     violations = cloud.counters.violations
-    async with raw_clients(cloud) as opened:
-        victim = await (await opened(OTHER)).connect("victim")
+    async with raw_clients(cloud) as connect:
+        victim = await connect("victim", account=OTHER)
         await victim.subscribe(f"{OTHER_HEATER}/#")
-        client = await (await opened()).connect("intruder", level)
+        client = await connect("intruder", level)
         await client.send(data)
         assert await client.read() == b""
         await victim.send(publish_packet(f"{OTHER_HEATER}/st", b"own", qos=0))
@@ -340,7 +341,7 @@ async def test_violation_closes_without_a_packet(
 
 @in_module_loop
 async def test_text_frame_closes(cloud: CloudServer) -> None:
-    async with raw_clients(cloud) as opened:
-        client = await (await opened()).connect("text")
+    async with raw_clients(cloud) as connect:
+        client = await connect("text")
         await client.send_text("hello")
         assert await client.read() == b""

@@ -1,7 +1,7 @@
 """Async client for Navien NWP500 heat pump water heaters over the NaviLink cloud.
 
-Each name is loaded when it is first used: a program that only decodes stored messages loads no
-event loop.
+Each name is loaded on first use, so a program that only decodes stored messages does not load
+asyncio.
 """
 
 from importlib import import_module
@@ -21,9 +21,8 @@ if TYPE_CHECKING:
     from .models import *
     from .mqtt import *
 
-else:  # a type checker would take any name for an attribute
-    #: The modules with public names, in the order in which a name is searched: those that load
-    #: little first.
+else:  # a type checker would accept any name as an attribute
+    #: Modules with public names, in search order: those that load quickly come first.
     _MODULES = (
         *("exceptions", "config", "models", "history.csv", "history.alerts"),
         *("auth", "mqtt", "device", "client"),

@@ -1,8 +1,7 @@
 """Command table: one definition for each command a heater understands.
 
 Each command was captured from the maker's app or sent by live clients (PROTOCOL 5). Codes that the
-app declares and no client sends are left out, and so is the firmware commit (33554442), which nobody
-has tried.
+app declares and no client sends are left out, and so is the untested firmware commit (33554442).
 
 One definition is enough for a new command: ``device.control`` sends and confirms it, ``set`` of the
 command line offers it, the simulated heater stores what its expectations name, and

@@ -52,7 +52,7 @@ FIELD_MASKS: Mapping[str, str] = {
             "longitude",
             "altitude",
             "zipCode",
-            # Utility and rate plan tell the region.
+            # Utility and rate plan identify the region.
             "utility",
             "name",
         ),

@@ -1,4 +1,4 @@
-"""The tables of fields: what a spec promises, what damage costs, what follows from a status."""
+"""Field specs, damaged fields, values derived from a status, and error codes."""
 
 from __future__ import annotations
 

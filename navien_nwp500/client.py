@@ -12,9 +12,9 @@ from ._connection.pool import ConnectionPool
 from .auth import NaviLinkAuth
 from .aws_iot_websocket import AwsIotMqtt3, AwsIotMqtt5
 from .config import NaviLinkConfig
-from .device import NaviLinkDevice, parse_device_info
+from .device import NaviLinkDevice
 from .exceptions import ConfigurationError, ProtocolError
-from .protocol.account import DeviceInfo, UserInfo
+from .protocol.account import DeviceInfo, UserInfo, parse_device_info
 from .protocol.messages import DEVICE_TYPE
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ class NaviLinkClient:
         if device is None:
             device = NaviLinkDevice(info, self._auth, self._pool, self.config)
             self._devices[info.mac_address] = device
-        device._info = info
+        device._cloud.info = info
         return device
 
     async def _page(self, offset: int) -> list[DeviceInfo]:

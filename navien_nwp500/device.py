@@ -20,22 +20,17 @@ when the setting already has the wanted value.
 
 from __future__ import annotations
 
-import math
 import re
-from contextlib import asynccontextmanager
-from dataclasses import replace
-from typing import Any, AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
+from typing import Any, AsyncGenerator, Iterable, Mapping, Sequence
 
+from ._connection.cloud_device import CloudDevice
 from ._connection.command_sender import CommandSender
+from ._connection.command_values import to_integer, to_mode, to_temperature
 from ._connection.pool import ConnectionPool
-from ._connection.schedule_writer import ScheduleWriter
+from ._connection.schedule_writer import ScheduleWriter, without
 from .auth import NaviLinkAuth
 from .config import NaviLinkConfig, ReconnectConfig
 from .exceptions import (
-    DeviceOfflineError,
-    NaviLinkError,
-    ProtocolError,
-    RequestTimeoutError,
     ValueOutOfRangeError,
 )
 from .models import Health
@@ -46,8 +41,7 @@ from .protocol.commands import Command
 from .protocol.energy import EnergyHistory
 from .protocol.features import DeviceFeatures
 from .protocol.fields import decode_fields, require_list, require_object
-from .protocol.messages import DEVICE_TYPE, Address
-from .protocol.redaction import logger
+from .protocol.messages import Address
 from .protocol.schedules import (
     RecirculationEntry,
     RecirculationProgram,
@@ -56,20 +50,9 @@ from .protocol.schedules import (
 )
 from .protocol.status import DeviceStatus
 from .protocol.tou import TOUInfo, TOUPeriod, decode_tou
-from .protocol.types import DhwControl, DHWMode, HalfCelsius, RecircMode
+from .protocol.types import DhwControl, DHWMode, RecircMode
 
 __all__ = ["NaviLinkDevice", "find_devices"]
-
-_LOGGER = logger("navien_nwp500.device")
-
-#: Numbers that an early design used for modes, and the modes they meant.
-_EARLY_MODES = {32: DHWMode.HEAT_PUMP, 33: DHWMode.ELECTRIC, 34: DHWMode.ENERGY_SAVER}
-_SELECTABLE_MODES = (
-    DHWMode.HEAT_PUMP,
-    DHWMode.ELECTRIC,
-    DHWMode.ENERGY_SAVER,
-    DHWMode.HIGH_DEMAND,
-)
 
 
 class NaviLinkDevice:
@@ -78,13 +61,12 @@ class NaviLinkDevice:
     def __init__(
         self, info: DeviceInfo, auth: NaviLinkAuth, pool: ConnectionPool, config: NaviLinkConfig
     ) -> None:
-        self._info = info
-        self._address = _address(info)
+        self._cloud = CloudDevice(info, auth)
         self._auth = auth
         self._pool = pool
         self._config = config
-        self._mqtt = NaviLinkMQTT(pool, self._address)
-        self._commands = CommandSender(self._mqtt, self, config)
+        self._mqtt = NaviLinkMQTT(pool, self.address)
+        self._commands = CommandSender(self._mqtt, self._cloud, config)
         self._schedules = ScheduleWriter(self._commands)
 
     def __repr__(self) -> str:
@@ -93,27 +75,27 @@ class NaviLinkDevice:
     @property
     def name(self) -> str:
         """Name given by the owner."""
-        return self._info.device_name or "NWP500"
+        return self._cloud.name
 
     @property
     def info(self) -> DeviceInfo:
         """Latest device info of the cloud; ``get_info()`` requests it again."""
-        return self._info
+        return self._cloud.info
 
     @property
     def address(self) -> Address:
         """Address of the heater in topics and requests."""
-        return self._address
+        return self._cloud.address
 
     @property
     def mac_address(self) -> str:
         """MAC address, 12 lower-case hexadecimal digits."""
-        return self._address.mac_address
+        return self.address.mac_address
 
     @property
     def device_type(self) -> int:
         """Device type, 52 for the NWP500."""
-        return self._address.device_type
+        return self.address.device_type
 
     @property
     def last_status(self) -> DeviceStatus | None:
@@ -133,18 +115,11 @@ class NaviLinkDevice:
 
     async def get_info(self) -> DeviceInfo:
         """Request the device info from the cloud. Raises APIError and other REST errors."""
-        info = parse_device_info(await self._post("/device/info"))
-        # The response holds neither (PROTOCOL 1.8).
-        self._info = replace(
-            info,
-            mac_address=self._address.mac_address,
-            additional_value=self._address.additional_value,
-        )
-        return self._info
+        return await self._cloud.request_info()
 
     async def get_firmware_info(self) -> list[FirmwareInfo]:
         """Request the firmware of each component. Raises APIError and other REST errors."""
-        data = await self._post("/device/firmware/info")
+        data = await self._cloud.post("/device/firmware/info")
         return [decode_fields(FirmwareInfo, entry) for entry in require_list(data, "firmwares")]
 
     async def get_tou_info(self) -> TOUInfo:
@@ -155,9 +130,9 @@ class NaviLinkDevice:
         """
         features = await self.get_features()
         query = {
-            "additionalValue": self._address.additional_value,
+            "additionalValue": self.address.additional_value,
             "controllerId": features.controller_serial_number or "",
-            "macAddress": self._address.mac_address,
+            "macAddress": self.address.mac_address,
             "userId": self._auth.user_id,
             "userType": (self._auth.user.user_type if self._auth.user else None) or "O",
         }
@@ -183,7 +158,7 @@ class NaviLinkDevice:
         RequestTimeoutError when it does not answer although it is online, CommunicationError when
         the connection drops.
         """
-        async with self.explain_timeout():
+        async with self._cloud.explain_timeout():
             return await self._mqtt.get_status()
 
     async def get_features(self) -> DeviceFeatures:
@@ -250,19 +225,6 @@ class NaviLinkDevice:
             self._pool.reconnect_config = reconnect_config
         return self._mqtt
 
-    @asynccontextmanager
-    async def explain_timeout(self) -> AsyncIterator[None]:
-        """Turn a RequestTimeoutError inside into DeviceOfflineError when the cloud reports it."""
-        try:
-            yield
-        except RequestTimeoutError as error:
-            if await self._is_offline():
-                raise DeviceOfflineError(
-                    f"{self.name} is offline: it is not connected to the cloud. Check its power and "
-                    "its Wi-Fi"
-                ) from error
-            raise
-
     # Commands
 
     async def control(
@@ -284,7 +246,8 @@ class NaviLinkDevice:
                 f"{', '.join(values) or 'nothing'}"
             )
         typed = {
-            one.name: one.codec(_whole(one.name, values[one.name])) for one in command.parameters
+            one.name: one.codec(to_integer(one.name, values[one.name]))
+            for one in command.parameters
         }
         return await self._commands.execute(command, force=force, dry_run=dry_run, **typed)
 
@@ -304,7 +267,7 @@ class NaviLinkDevice:
         In a time-of-use window the last three take effect when the window ends; the returned
         status then has ``held_mode``. Electric reverts by itself after 72 h (documents).
         """
-        chosen = _mode(mode)
+        chosen = to_mode(mode)
         return await self.control(commands.DHW_MODE, force=force, dry_run=dry_run, mode=chosen)
 
     async def set_temperature(
@@ -322,7 +285,7 @@ class NaviLinkDevice:
         """
         features = await self._commands.features()
         whole = features.dhw_temperature_setting_use == DhwControl.ONE_DEGREE
-        wanted = _temperature(fahrenheit, celsius, whole)
+        wanted = to_temperature(fahrenheit, celsius, whole_degrees=whole)
         return await self.control(
             commands.TEMPERATURE, force=force, dry_run=dry_run, temperature=wanted
         )
@@ -434,7 +397,7 @@ class NaviLinkDevice:
     ) -> ReservationProgram:
         """Remove a reservation and keep the others. Raises ValueOutOfRangeError when there is no such."""
         return await self._schedules.change_reservations(
-            lambda before: _without(before, reservation), dry_run=dry_run
+            lambda before: without(before, reservation), dry_run=dry_run
         )
 
     async def update_reservation(
@@ -442,7 +405,7 @@ class NaviLinkDevice:
     ) -> ReservationProgram:
         """Replace ``old`` with ``new``. Raises ValueOutOfRangeError when there is no such."""
         return await self._schedules.change_reservations(
-            lambda before: [*_without(before, old), new], dry_run=dry_run
+            lambda before: [*without(before, old), new], dry_run=dry_run
         )
 
     async def set_recirculation_schedule(
@@ -462,21 +425,6 @@ class NaviLinkDevice:
         """
         return await self._schedules.write_tou(periods, enabled=enabled, dry_run=dry_run)
 
-    async def _post(self, path: str) -> Any:
-        body = {
-            "macAddress": self._address.mac_address,
-            "additionalValue": self._address.additional_value,
-            "userId": self._auth.user_id,
-        }
-        return await self._auth.call("POST", path, body=body)
-
-    async def _is_offline(self) -> bool:
-        try:
-            return not (await self.get_info()).online
-        except NaviLinkError as error:
-            _LOGGER.debug("%s: cannot ask whether it is online: %s", self._address, error)
-            return False
-
 
 def find_devices(devices: Sequence[NaviLinkDevice], wanted: str) -> list[NaviLinkDevice]:
     """Find devices by name or MAC address, or by the beginning of either.
@@ -494,70 +442,3 @@ def find_devices(devices: Sequence[NaviLinkDevice], wanted: str) -> list[NaviLin
         for one in devices
         if one.name.casefold().startswith(text) or (digits and one.mac_address.startswith(digits))
     ]
-
-
-def parse_device_info(data: Any) -> DeviceInfo:
-    """Decode the device info of a REST response, two objects in one. Raises ProtocolError."""
-    if not isinstance(data, dict) or not isinstance(data.get("deviceInfo"), dict):
-        raise ProtocolError("the device info holds no deviceInfo")
-    location = data.get("location")
-    return decode_fields(
-        DeviceInfo, {**data["deviceInfo"], **(location if isinstance(location, dict) else {})}
-    )
-
-
-def _address(info: DeviceInfo) -> Address:
-    if info.mac_address is None or info.additional_value is None:
-        raise ProtocolError("/device/list: a heater without macAddress or additionalValue")
-    device_type = DEVICE_TYPE if info.device_type is None else info.device_type
-    mac = info.mac_address.lower()
-    return Address(mac, info.additional_value, info.home_seq or 0, device_type)
-
-
-def _mode(mode: Any) -> DHWMode:
-    choices = ", ".join(f"DHWMode.{choice.name} ({int(choice)})" for choice in _SELECTABLE_MODES)
-    if isinstance(mode, int) and not isinstance(mode, bool):
-        if mode in _SELECTABLE_MODES:
-            return DHWMode(mode)
-        if mode in _EARLY_MODES:
-            meant = _EARLY_MODES[mode]
-            raise ValueOutOfRangeError(
-                f"{int(mode)} is the number of an early design; DHWMode.{meant.name} is {int(meant)}. "
-                f"The modes are {choices}"
-            )
-        if mode == DHWMode.VACATION:
-            raise ValueOutOfRangeError("vacation needs a number of days: start_vacation(days=…)")
-        if mode in (DHWMode.STANDBY, DHWMode.POWER_OFF):
-            raise ValueOutOfRangeError(
-                f"{int(mode)} cannot be set: to switch the heater off use turn_off(). The modes "
-                f"are {choices}"
-            )
-    raise ValueOutOfRangeError(f"{mode!r} is not a mode; the modes are {choices}")
-
-
-def _temperature(fahrenheit: float | None, celsius: float | None, whole: bool) -> HalfCelsius:
-    if (fahrenheit is None) == (celsius is None):
-        raise ValueOutOfRangeError("give the temperature once: fahrenheit=… or celsius=…")
-    value = fahrenheit if celsius is None else celsius
-    usable = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not usable or value is None or not math.isfinite(value) or abs(value) > 1000:
-        raise ValueOutOfRangeError(f"{value!r} is not a temperature")
-    degrees = value if fahrenheit is None else (value - 32) / 1.8
-    return HalfCelsius.from_celsius(round(degrees) if whole else degrees)
-
-
-def _whole(name: str, value: Any) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise ValueOutOfRangeError(f"{name} is {value!r}; it must be a whole number")
-    return value
-
-
-def _without(before: Sequence[Reservation], reservation: Reservation) -> list[Reservation]:
-    left = list(before)
-    if reservation not in left:
-        raise ValueOutOfRangeError(
-            "the heater has no such reservation; read them with get_reservations() and pass one of "
-            "them"
-        )
-    left.remove(reservation)
-    return left

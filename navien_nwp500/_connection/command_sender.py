@@ -11,7 +11,7 @@ import asyncio
 import time
 from dataclasses import replace
 from functools import cached_property
-from typing import Any, AsyncContextManager, Mapping, Protocol
+from typing import Any, Mapping, Protocol
 
 from ..config import NaviLinkConfig
 from ..exceptions import (
@@ -27,6 +27,7 @@ from ..protocol.features import DeviceFeatures
 from ..protocol.messages import Message
 from ..protocol.status import DeviceStatus
 from ..protocol.types import DHWMode, Quantity, Temperature
+from .cloud_device import CloudDevice
 
 #: Reasons of a refusal (PROTOCOL 4.4); other codes are unknown and shown as numbers.
 FAIL_CODES = {2: "the command before it was too recent; wait a few seconds and send it again"}
@@ -51,25 +52,14 @@ class HeaterConnection(Protocol):
         """Request the features."""
 
 
-class HeaterInfo(Protocol):
-    """Name and availability of the heater, as the cloud knows them."""
-
-    @property
-    def name(self) -> str:
-        """Name given by the owner."""
-
-    def explain_timeout(self) -> AsyncContextManager[None]:
-        """Turn a timeout inside into DeviceOfflineError when the cloud knows the reason."""
-
-
 class CommandSender:
     """Send the commands of one heater, one at a time."""
 
     def __init__(
-        self, connection: HeaterConnection, heater: HeaterInfo, config: NaviLinkConfig
+        self, connection: HeaterConnection, device: CloudDevice, config: NaviLinkConfig
     ) -> None:
         self._connection = connection
-        self._heater = heater
+        self._device = device
         self._config = config
         self._features: DeviceFeatures | None = None
         self._last_sent = float("-inf")
@@ -107,7 +97,7 @@ class CommandSender:
         for capability in capabilities:
             if not capability.available(features):
                 raise UnsupportedCommandError(
-                    f"{self._heater.name} does not offer this ({capability.field} is "
+                    f"{self._device.name} does not offer this ({capability.field} is "
                     f"{getattr(features, capability.field)}): {command.meaning}"
                 )
         for parameter in command.parameters:
@@ -118,7 +108,7 @@ class CommandSender:
                 step = f" in steps of {parameter.step}" if parameter.step > 1 else ""
                 also = "".join(f", or {extra}" for extra in parameter.also_allowed)
                 raise ValueOutOfRangeError(
-                    f"{parameter.name} is {_text(parameter.codec, value)}; {self._heater.name} allows "
+                    f"{parameter.name} is {_text(parameter.codec, value)}; {self._device.name} allows "
                     f"{allowed}{step}{also}"
                 )
 
@@ -139,29 +129,29 @@ class CommandSender:
                 message = await self.request(command, body)
             except RequestTimeoutError as error:
                 raise RequestTimeoutError(
-                    f"{self._heater.name} did not answer ({command.name}); the command may still take "
+                    f"{self._device.name} did not answer ({command.name}); the command may still take "
                     "effect. Check its status before you send it again"
                 ) from error
             finally:
                 self._last_sent = time.monotonic()
         if message.fail_code is not None:
             reason = FAIL_CODES.get(message.fail_code, f"fail code {message.fail_code}")
-            raise CommandRejectedError(f"{self._heater.name} refused ({command.name}): {reason}")
+            raise CommandRejectedError(f"{self._device.name} refused ({command.name}): {reason}")
         return message
 
     async def request(self, command: Command, body: Mapping[str, Any] | None = None) -> Message:
         """Send any command and return the response. Raises DeviceOfflineError, RequestTimeoutError."""
-        async with self._heater.explain_timeout():
+        async with self._device.explain_timeout():
             return await self._connection.request(command, body)
 
     async def status(self) -> DeviceStatus:
         """Request the status."""
-        async with self._heater.explain_timeout():
+        async with self._device.explain_timeout():
             return await self._connection.get_status()
 
     async def request_features(self) -> DeviceFeatures:
         """Request the features."""
-        async with self._heater.explain_timeout():
+        async with self._device.explain_timeout():
             self._features = await self._connection.get_features()
         return self._features
 
@@ -189,7 +179,7 @@ class CommandSender:
         status = message.status
         if status is None:
             raise ProtocolError(
-                f"{self._heater.name}: the response to {command.name} holds no status"
+                f"{self._device.name}: the response to {command.name} holds no status"
             )
         acknowledged = status.command in (None, command.code)
         if acknowledged and command.confirmed_by(status, values):
@@ -201,7 +191,7 @@ class CommandSender:
         asked = ", ".join(f"{name} {_text(type(value), value)}" for name, value in values.items())
         found = ", ".join(_actual(status, part.field) for part in command.expects)
         raise CommandRejectedError(
-            f"{self._heater.name} answered {command.name} but does not confirm it: requested "
+            f"{self._device.name} answered {command.name} but does not confirm it: requested "
             f"{asked or command.meaning}; found {found or f'a response to {status.command}'}"
         )
 

@@ -160,6 +160,18 @@ class ScheduleWriter:
         return asyncio.Lock()
 
 
+def without(reservations: Sequence[Reservation], reservation: Reservation) -> list[Reservation]:
+    """Return the list without one reservation. Raises ValueOutOfRangeError when it is missing."""
+    left = list(reservations)
+    if reservation not in left:
+        raise ValueOutOfRangeError(
+            "the heater has no such reservation; read them with get_reservations() and pass one of "
+            "them"
+        )
+    left.remove(reservation)
+    return left
+
+
 def _equal(one: ReservationProgram, other: ReservationProgram) -> bool:
     """Compare without regard to order, which the heater does not keep (PROTOCOL 8.3)."""
     return one.enabled == other.enabled and _sorted(one.reservations) == _sorted(other.reservations)

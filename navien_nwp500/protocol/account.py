@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from .fields import field_spec
+from ..exceptions import ProtocolError
+from .fields import decode_fields, field_spec
 from .types import Code, Version
 
 
@@ -64,3 +65,13 @@ class FirmwareInfo:
     # fmt: on
 
     extra: dict[str, Any] = field(default_factory=dict, repr=False)
+
+
+def parse_device_info(data: Any) -> DeviceInfo:
+    """Decode the device info of a REST response, two objects in one. Raises ProtocolError."""
+    if not isinstance(data, dict) or not isinstance(data.get("deviceInfo"), dict):
+        raise ProtocolError("the device info holds no deviceInfo")
+    location = data.get("location")
+    return decode_fields(
+        DeviceInfo, {**data["deviceInfo"], **(location if isinstance(location, dict) else {})}
+    )

@@ -242,6 +242,34 @@ async def test_errors_in_the_logs_of_the_libraries_are_logged_as_debug(
     assert not [one for one in caplog.records if one.levelname == "ERROR"]
 
 
+# Calls between the device and the transport
+
+
+@each_transport
+async def test_a_status_request_passes_at_most_five_calls(
+    sim: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each function is one step for a reader who follows a status request through the package."""
+    async with NaviLinkClient(fast_config(sim)) as client:
+        device = (await client.get_devices())[0]
+        await device.get_status()
+        kind = type(client._pool.first._transport._transport)
+        publish = kind.publish
+        calls: list[str] = []
+
+        async def count_calls(transport: Transport, frame: Frame) -> None:
+            caller = sys._getframe(1)
+            while caller.f_code is not device.get_status.__func__.__code__:
+                calls.append(caller.f_code.co_name)
+                assert caller.f_back is not None
+                caller = caller.f_back
+            await publish(transport, frame)
+
+        monkeypatch.setattr(kind, "publish", count_calls)
+        await within_limit(device.get_status())
+    assert len(calls) <= 5, calls
+
+
 # MQTT 5
 
 

@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from navien_nwp500.device import parse_device_info
-from navien_nwp500.protocol.account import DeviceInfo, FirmwareInfo, UserInfo
+from navien_nwp500.protocol.account import DeviceInfo, FirmwareInfo, UserInfo, parse_device_info
 from navien_nwp500.protocol.calendar import WEEKDAYS, WEEKEND
 from navien_nwp500.protocol.capture import MQTT, OUT, CaptureEntry, find_private, mask_entry
 from navien_nwp500.protocol.fields import decode_fields, encode_fields, field_specs

@@ -18,9 +18,9 @@ from hypothesis import given, strategies as st
 
 from navien_nwp500 import CommandRejectedError, NaviLinkClient
 from navien_nwp500.apps.cli.har import entries_of_har
-from navien_nwp500.device import parse_device_info
 from navien_nwp500.exceptions import ConfigurationError, ProtocolError
 from navien_nwp500.protocol import capture
+from navien_nwp500.protocol.account import parse_device_info
 from navien_nwp500.protocol.capture import (
     IN,
     MQTT,

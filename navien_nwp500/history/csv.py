@@ -54,7 +54,7 @@ _CELLS: Mapping[str, Callable[[DeviceStatus], str]] = {
 #: The columns of a new file.
 COLUMNS: tuple[str, ...] = ("timestamp", *_CELLS)
 #: The columns every file of ours begins with.
-FIXED: tuple[str, ...] = ("timestamp", *_FIRST)
+FIXED_COLUMNS: tuple[str, ...] = ("timestamp", *_FIRST)
 
 
 class CsvRecorder:
@@ -157,10 +157,14 @@ class CsvRecorder:
             return
         header = _cells(first.decode("utf-8", "replace")) if end else ()
         known = all(name in _CELLS for name in header[1:])
-        if header[: len(FIXED)] != FIXED or not known or len(set(header)) != len(header):
+        if (
+            header[: len(FIXED_COLUMNS)] != FIXED_COLUMNS
+            or not known
+            or len(set(header)) != len(header)
+        ):
             raise ConfigurationError(
                 f"{self.path} does not begin with the columns of a recording "
-                f"({','.join(FIXED[:3])},…); name another file"
+                f"({','.join(FIXED_COLUMNS[:3])},…); name another file"
             )
         self.columns = header
 

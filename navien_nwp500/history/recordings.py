@@ -16,7 +16,7 @@ from typing import Iterable, Iterator, NamedTuple, Sequence
 import pandas as pd
 
 from ..exceptions import ConfigurationError
-from .csv import FIXED
+from .csv import FIXED_COLUMNS
 
 #: Columns read, by their name in the file: the name here, and what one count is (degrees Celsius, Wh).
 _READ: dict[str, tuple[str, float]] = {
@@ -40,7 +40,7 @@ _READ: dict[str, tuple[str, float]] = {
 }
 #: The heater sends these in every status; the tank's sensors it may leave out.
 _REQUIRED = {"dhw_charge_percent", "operation_mode", "current_inst_power"}
-_HEADER = ",".join(FIXED).encode()
+_HEADER = ",".join(FIXED_COLUMNS).encode()
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)")
 #: Milliseconds between readings when a file has but one (the monitor's usual interval).
 _USUAL_MS = 300_000
@@ -115,7 +115,7 @@ def load(paths: Iterable[Path]) -> Recording:
 
 
 def _no_recording(path: Path, line: int) -> ConfigurationError:
-    start = ",".join(FIXED[:3])
+    start = ",".join(FIXED_COLUMNS[:3])
     return ConfigurationError(
         f"{path}, line {line}: not the header of a recording, which begins {start},…"
     )
@@ -129,7 +129,9 @@ def _blocks(path: Path, lines: Sequence[bytes]) -> Iterator[_Block]:
         starts.insert(0, 0)
     for start, end in zip(starts, [*starts[1:], len(lines)]):
         columns = lines[start].decode("utf-8-sig", "replace").rstrip("\r").split(",")
-        if tuple(columns[: len(FIXED)]) != FIXED or len(set(columns)) != len(columns):
+        if tuple(columns[: len(FIXED_COLUMNS)]) != FIXED_COLUMNS or len(set(columns)) != len(
+            columns
+        ):
             raise _no_recording(path, start + 1)
         kept = [
             (number, line.rstrip(b"\r"))

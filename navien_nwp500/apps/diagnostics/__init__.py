@@ -1,6 +1,6 @@
 """Connection diagnostics: the checks of ``doctor``, and its advice.
 
-The one program that may import ``_connection``, to look at a connection while it is being made.
+The only program that may import ``_connection``, because it examines a connection being made.
 """
 
 from .checks import Finding, State, diagnose

@@ -1,12 +1,12 @@
-"""The way to a reading, walked step by step: where it ends, why, and what to do.
+"""Connection check: the steps from the settings to a status, each with its result and advice.
 
 ::
 
     async for finding in diagnose():
         print(finding.step, finding.state.value, finding.fact)
 
-A step whose needs are not met is not tried; one that fails does not stop those that do not need
-it. What a finding says can be shown to anybody: it holds no account, heater, host or path.
+A step is tried if the steps it depends on have passed. Findings can be shared: they contain no
+account, heater, host or path.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from ...exceptions import (
     RequestTimeoutError,
     WebSocketError,
 )
-from ...history.csv import FIXED
+from ...history.csv import FIXED_COLUMNS
 from ...protocol.fields import T, field_specs
 from ...protocol.messages import ReplyAddress
 from ...protocol.status import DeviceStatus
@@ -46,7 +46,7 @@ from . import advice, network
 
 
 class State(Enum):
-    """How a step ended."""
+    """Result of a step."""
 
     PASSED = "passed"
     FAILED = "failed"
@@ -55,7 +55,7 @@ class State(Enum):
 
 @dataclass(frozen=True)
 class Finding:
-    """What one step found. ``why`` and ``do`` explain a failure; ``why`` alone is a remark."""
+    """Finding of one step. ``why`` and ``do`` explain a failure; ``why`` alone is a remark."""
 
     step: str
     state: State
@@ -67,29 +67,31 @@ class Finding:
 
 
 class Fact(NamedTuple):
-    """What a step that passed can say, and perhaps a remark."""
+    """Result of a step that passed, with an optional remark."""
 
     text: str
     remark: str = ""
 
 
-class Way:
-    """One walk. Each method is a step: it returns a fact, or raises what ended it."""
+class ConnectionCheck:
+    """One run of the steps. Each public method is a step: it returns a fact or raises an error."""
 
     def __init__(
         self, config: NaviLinkConfig | None, device: str | None, recording: Path | None
     ) -> None:
-        self._given = config
+        self._given_config = config
         self._device = device
         self._recording = recording
         self._heaters: list[NaviLinkDevice] = []
-        self._dialled: list[Transport | CommunicationError] = []
+        self._transport: Transport | CommunicationError | None = None
         #: Closes what the steps have opened.
-        self.ends = AsyncExitStack()
+        self.resources = AsyncExitStack()
 
     @cached_property
     def _config(self) -> NaviLinkConfig:
-        return NaviLinkConfig.from_environment() if self._given is None else self._given
+        return (
+            NaviLinkConfig.from_environment() if self._given_config is None else self._given_config
+        )
 
     @property
     def _session_saved(self) -> bool:
@@ -99,37 +101,37 @@ class Way:
     @cached_property
     def _client(self) -> NaviLinkClient:
         client = NaviLinkClient(self._config)
-        self.ends.push_async_callback(client.close)
+        self.resources.push_async_callback(client.close)
         return client
 
     async def configuration(self) -> Fact:
         if self._config.email and self._config.password:
-            return Fact("e-mail and password are given")
+            return Fact("e-mail and password are set")
         if self._config.email and self._session_saved:
-            return Fact("the e-mail is given, and a session is saved")
+            return Fact("the e-mail is set, and a session is saved")
         raise advice.NoAccountError("the e-mail or the password is missing")
 
     async def rest_name(self) -> Fact:
-        return await self._first(self._resolve, (self._config.base_url,))
+        return await self._first_working(self._resolve, (self._config.base_url,))
 
     async def rest_tls(self) -> Fact:
-        return await self._first(self._secure, (self._config.base_url,))
+        return await self._first_working(self._open_tls, (self._config.base_url,))
 
     async def clock(self) -> Fact:
         skew = await self._client.auth.measure_skew()
         if skew is None:
-            return Fact("the cloud does not tell its time")
+            return Fact("the cloud does not send its time")
         if abs(skew) >= MAX_CLOCK_SKEW:
             direction = "behind" if skew > 0 else "ahead"
             raise advice.WrongClockError(f"this machine is {abs(skew):.0f} s {direction}")
-        return Fact(f"{abs(skew):.0f} s off, {MAX_CLOCK_SKEW:.0f} s are allowed")
+        return Fact(f"{abs(skew):.0f} s off; {MAX_CLOCK_SKEW:.0f} s are allowed")
 
     async def sign_in(self) -> Fact:
         if self._config.password:
             await self._client.authenticate()
             return Fact("e-mail and password are accepted")
         await self._client.auth.ensure_signed_in()
-        return Fact("not needed: the saved session holds")
+        return Fact("not needed: the saved session is valid")
 
     async def token(self) -> Fact:
         self._heaters = await self._client.get_devices()
@@ -140,69 +142,71 @@ class Way:
         if wanted is not None:
             self._heaters = find_devices(self._heaters, wanted)
             if len(self._heaters) > 1:
-                raise advice.NoHeaterError(f"{len(self._heaters)} of {count} NWP500 can be meant")
+                raise advice.NoHeaterError(f"{len(self._heaters)} of {count} NWP500 match")
         if not self._heaters:
             raise advice.NoHeaterError(f"not among the {count} NWP500 of the account")
         return Fact(f"{count} NWP500 on the account")
 
     async def aws_keys(self) -> Fact:
-        keys = await self._client.auth.aws_credentials()
-        left = (keys.expires_at - time.time()) / 60
-        return Fact(f"given, to be renewed in {left:.0f} min")
+        credentials = await self._client.auth.aws_credentials()
+        minutes = (credentials.expires_at - time.time()) / 60
+        return Fact(f"received, to be renewed in {minutes:.0f} min")
 
     async def broker_name(self) -> Fact:
-        return await self._first(self._resolve, self._config.websocket_urls)
+        return await self._first_working(self._resolve, self._config.websocket_urls)
 
     async def broker_tls(self) -> Fact:
-        return await self._first(self._secure, self._config.websocket_urls)
+        return await self._first_working(self._open_tls, self._config.websocket_urls)
 
     async def signature(self) -> Fact:
-        """Dial; what else than a refusal ends that is the next step's."""
+        """Open a connection; any error but a rejected handshake is reported by the next step."""
         try:
-            link = await Connector(self._client.auth, self._config, choose_transports).connect()
+            transport = await Connector(
+                self._client.auth, self._config, choose_transports
+            ).connect()
         except HandshakeRefusedError:
             raise
         except (WebSocketError, RequestTimeoutError) as error:
-            self._dialled.append(error)
+            self._transport = error
         else:
-            self.ends.push_async_callback(link.close)
-            self._dialled.append(link)
-        return Fact("not refused")
+            self.resources.push_async_callback(transport.close)
+            self._transport = transport
+        return Fact("not rejected")
 
     async def connack(self) -> Fact:
-        self._link()
-        return Fact("the broker welcomes us")
+        self._opened_transport()
+        return Fact("the broker accepts the MQTT connection")
 
     async def subscription(self) -> Fact:
-        link, address = self._link(), self._heaters[0].address
+        transport, address = self._opened_transport(), self._heaters[0].address
         user = self._client.auth.user
-        requester = ReplyAddress(link.client_id, (user.user_seq if user else None) or 0)
-        await link.subscribe(requester.reply_filter(address))
+        requester = ReplyAddress(transport.client_id, (user.user_seq if user else None) or 0)
+        await transport.subscribe(requester.reply_filter(address))
         try:
-            await link.subscribe(address.filter)
+            await transport.subscribe(address.filter)
         except WebSocketError:
             return Fact(
-                "answers are heard, pushes are not",
-                "The broker hangs up over pushes: this account may not have them. Polling alone "
-                "does; a change at the heater then shows at the next poll.",
+                "responses can be received, pushed updates cannot",
+                "The broker closes the connection: this account may not subscribe to pushed "
+                "updates. Polling is enough; a change at the heater is seen at the next poll.",
             )
-        return Fact("answers and pushes are heard")
+        return Fact("responses and pushed updates can be received")
 
     async def online(self) -> Fact:
         if not (await self._heaters[0].get_info()).online:
-            raise DeviceOfflineError("the cloud has lost the heater")
-        return Fact("the cloud sees the heater connected")
+            raise DeviceOfflineError("the heater is not connected to the cloud")
+        return Fact("the heater is connected to the cloud")
 
     async def features(self) -> Fact:
-        features = await _answer(self._heaters[0].get_features())
+        features = await _response(self._heaters[0].get_features())
         version = features.controller_sw_version
-        return Fact("answered" + (f", controller firmware {version.text}" if version else ""))
+        return Fact("received" + (f", controller firmware {version.text}" if version else ""))
 
     async def status(self) -> Fact:
-        status = await _answer(self._heaters[0].get_status())
+        status = await _response(self._heaters[0].get_status())
         known = field_specs(DeviceStatus)
-        missing = [row.name for row in known if getattr(status, row.name) is None]
-        fact = f"answered, {len(known) - len(missing)} of {len(known)} known fields"
+        missing = [spec.name for spec in known if getattr(status, spec.name) is None]
+        fact = f"received, {len(known) - len(missing)} of {len(known)} known fields"
         if not missing:
             return Fact(fact)
         return Fact(
@@ -214,71 +218,73 @@ class Way:
     async def recording(self) -> Fact:
         assert self._recording is not None
         loop = asyncio.get_running_loop()
-        count = await loop.run_in_executor(None, _count_readings, self._recording)
+        count = await loop.run_in_executor(None, _count_lines, self._recording)
         if not count:
-            raise advice.EmptyRecordingError("it holds no reading")
-        return Fact(f"it holds {count} reading{'s' if count > 1 else ''}")
+            raise advice.EmptyRecordingError("it contains no status")
+        return Fact(f"it contains {count} status{'es' if count > 1 else ''}")
 
-    def _link(self) -> Transport:
-        dialled = self._dialled[0]
-        if isinstance(dialled, CommunicationError):
-            raise dialled
-        return dialled
+    def _opened_transport(self) -> Transport:
+        assert self._transport is not None
+        if isinstance(self._transport, CommunicationError):
+            raise self._transport
+        return self._transport
 
-    async def _first(self, ask: Callable[[str], Awaitable[str]], urls: Sequence[str]) -> Fact:
-        """Ask the addresses in order, as the dialer does; the first that answers will do."""
+    async def _first_working(
+        self, check: Callable[[str], Awaitable[str]], urls: Sequence[str]
+    ) -> Fact:
+        """Check the URLs in order, as the connector does, until one works."""
         failures: list[CommunicationError] = []
         for url in urls:
             try:
-                fact = await ask(url)
+                fact = await check(url)
             except CommunicationError as error:
                 failures.append(error)
             else:
-                return Fact(fact, f"Of another address: {failures[0]}." if failures else "")
+                return Fact(fact, f"Another address failed: {failures[0]}." if failures else "")
         raise failures[0]
 
     async def _resolve(self, url: str) -> str:
         count = await network.addresses(url)
         return f"{count} address{'es' if count > 1 else ''}"
 
-    async def _secure(self, url: str) -> str:
+    async def _open_tls(self, url: str) -> str:
         loop = asyncio.get_running_loop()
         try:
             trust = await loop.run_in_executor(None, tls_context, self._config.ca_file)
         except ConfigurationError as error:
-            raise network.UntrustedError("the file of certificates cannot be used") from error
+            raise network.UntrustedError("the certificate file cannot be used") from error
         days = (await network.certificate_end(url, trust) - time.time()) / 86400
-        return f"certificate trusted, valid for {days:.0f} days more"
+        return f"certificate trusted, valid for {days:.0f} more days"
 
 
 class Step(NamedTuple):
-    """One step: its name, the steps it needs, what is done."""
+    """Definition of a step: its name, the steps it depends on, and its method."""
 
     name: str
     needs: tuple[str, ...]
-    take: Callable[[Way], Awaitable[Fact]]
+    run: Callable[[ConnectionCheck], Awaitable[Fact]]
 
 
-#: The way, in its order. The clock stands after TLS: only an answer of the cloud tells the time.
+#: The steps in order. The clock comes after TLS, because only a response of the cloud has its time.
 STEPS = (
-    Step("configuration", (), Way.configuration),
-    Step("REST name", ("configuration",), Way.rest_name),
-    Step("REST TLS", ("REST name",), Way.rest_tls),
-    Step("clock", ("REST TLS",), Way.clock),
-    Step("sign-in", ("REST TLS",), Way.sign_in),
-    Step("token", ("sign-in",), Way.token),
-    Step("heater", ("token",), Way.heater),
-    Step("AWS keys", ("sign-in",), Way.aws_keys),
-    Step("broker name", ("configuration",), Way.broker_name),
-    Step("broker TLS", ("broker name",), Way.broker_tls),
-    Step("signature", ("AWS keys", "broker TLS"), Way.signature),
-    Step("CONNACK", ("signature",), Way.connack),
-    Step("subscription", ("CONNACK", "heater"), Way.subscription),
-    Step("online", ("heater",), Way.online),
-    Step("features", ("subscription", "online"), Way.features),
-    Step("status", ("features",), Way.status),
+    Step("configuration", (), ConnectionCheck.configuration),
+    Step("REST name", ("configuration",), ConnectionCheck.rest_name),
+    Step("REST TLS", ("REST name",), ConnectionCheck.rest_tls),
+    Step("clock", ("REST TLS",), ConnectionCheck.clock),
+    Step("sign-in", ("REST TLS",), ConnectionCheck.sign_in),
+    Step("token", ("sign-in",), ConnectionCheck.token),
+    Step("heater", ("token",), ConnectionCheck.heater),
+    Step("AWS keys", ("sign-in",), ConnectionCheck.aws_keys),
+    Step("broker name", ("configuration",), ConnectionCheck.broker_name),
+    Step("broker TLS", ("broker name",), ConnectionCheck.broker_tls),
+    Step("signature", ("AWS keys", "broker TLS"), ConnectionCheck.signature),
+    Step("CONNACK", ("signature",), ConnectionCheck.connack),
+    Step("subscription", ("CONNACK", "heater"), ConnectionCheck.subscription),
+    Step("online", ("heater",), ConnectionCheck.online),
+    Step("features", ("subscription", "online"), ConnectionCheck.features),
+    Step("status", ("features",), ConnectionCheck.status),
 )
-RECORDING = Step("CSV", (), Way.recording)
+RECORDING = Step("CSV", (), ConnectionCheck.recording)
 
 
 async def diagnose(
@@ -288,51 +294,51 @@ async def diagnose(
     until: str | None = None,
     recording: str | Path | None = None,
 ) -> AsyncGenerator[Finding, None]:
-    """Walk the way to a reading; yield each step's finding as the step ends.
+    """Check the connection step by step; yield each step's finding as the step ends.
 
-    Without ``config`` the settings come from the environment, and what is wrong with them is a
-    finding too. ``device`` chooses a heater by its name, its MAC or the beginning of either,
-    ``until`` names the last step to take; ``recording`` is a CSV to look at last.
-    Nothing a heater does changes by it. Raises nothing of this library's.
+    Without ``config`` the settings come from the environment, and an error in them is a finding
+    too. ``device`` selects a heater by its name, its MAC or the beginning of either, ``until``
+    names the last step, ``recording`` is a CSV file to check after it. No command is sent to the
+    heater. Errors of this library become findings and are not raised.
     """
     names = [step.name for step in STEPS]
     steps = STEPS if until is None else STEPS[: names.index(until) + 1]
-    way = Way(config, device, None if recording is None else Path(recording))
+    check = ConnectionCheck(config, device, None if recording is None else Path(recording))
     passed: set[str] = set()
-    async with way.ends:
+    async with check.resources:
         for step in (*steps, *((RECORDING,) if recording is not None else ())):
             missing = [name for name in step.needs if name not in passed]
             if missing:
                 yield Finding(step.name, State.NOT_TRIED, f"needs: {', '.join(missing)}")
                 continue
-            finding = await _take(step, way)
+            finding = await _run_step(step, check)
             if finding.state is State.PASSED:
                 passed.add(step.name)
             yield finding
 
 
-async def _take(step: Step, way: Way) -> Finding:
-    begun = time.monotonic()
-    found = partial(Finding, step.name)
+async def _run_step(step: Step, check: ConnectionCheck) -> Finding:
+    started = time.monotonic()
+    finding = partial(Finding, step.name)
     try:
-        fact = await step.take(way)
+        fact = await step.run(check)
     except NaviLinkError as error:
-        seconds = time.monotonic() - begun
-        why, do = advice.explain(step.name, error)
-        return found(State.FAILED, shareable(error), seconds, why, do, error)
-    return found(State.PASSED, fact.text, time.monotonic() - begun, fact.remark)
+        seconds = time.monotonic() - started
+        cause, action = advice.find_advice(step.name, error)
+        return finding(State.FAILED, shareable(error), seconds, cause, action, error)
+    return finding(State.PASSED, fact.text, time.monotonic() - started, fact.remark)
 
 
-async def _answer(reading: Awaitable[T]) -> T:
-    """Wait for the heater; its silence, though it is online, is told apart from the cloud's."""
+async def _response(request: Awaitable[T]) -> T:
+    """Await a response of a heater that is online; a timeout raises UnresponsiveHeaterError."""
     try:
-        return await reading
+        return await request
     except RequestTimeoutError as error:
-        raise advice.SilentHeaterError("the heater does not answer") from error
+        raise advice.UnresponsiveHeaterError("the heater does not respond") from error
 
 
-#: Errors whose words are chosen here or in ``reach``, and name nobody.
-_OUR_WORDS = (
+#: Errors raised in this folder, whose messages contain no private data.
+_SHAREABLE_ERRORS = (
     network.UnknownNameError,
     network.BlockedNameError,
     network.NoConnectionError,
@@ -340,48 +346,48 @@ _OUR_WORDS = (
     advice.NoAccountError,
     advice.WrongClockError,
     advice.NoHeaterError,
-    advice.SilentHeaterError,
+    advice.UnresponsiveHeaterError,
     advice.NoRecordingError,
     advice.EmptyRecordingError,
 )
 
 
 def shareable(error: NaviLinkError) -> str:
-    """What happened, without whom it happened to: no message that may hold a value is repeated."""
-    if isinstance(error, _OUR_WORDS):
+    """Describe an error without private data: messages that may contain values are replaced."""
+    if isinstance(error, _SHAREABLE_ERRORS):
         return str(error)
     if isinstance(error, ConfigurationError):
         return _setting(error)
     if isinstance(error, InvalidCredentialsError):
-        return "refused"
+        return "rejected"
     if isinstance(error, HandshakeRefusedError):
-        return "refused, also with fresh keys"
+        return "rejected, also with new credentials"
     if isinstance(error, RequestTimeoutError):
-        return "no answer in time"
+        return "no response in time"
     if isinstance(error, DeviceOfflineError):
-        return "the cloud has lost the heater"
+        return "the heater is not connected to the cloud"
     if isinstance(error, APIError):
-        return f"the cloud answers {error.status_code}, code {error.code}"
-    sdk = re.search(r"\bAWS_[A-Z_]+\b", str(error))
-    return sdk.group() if sdk else type(error).__name__.strip("_")
+        return f"the cloud responds with status {error.status_code}, code {error.code}"
+    sdk_code = re.search(r"\bAWS_[A-Z_]+\b", str(error))
+    return sdk_code.group() if sdk_code else type(error).__name__.strip("_")
 
 
 def _setting(error: ConfigurationError) -> str:
-    """Which setting it is and what it may hold, without what it holds."""
+    """Name the setting and its allowed values, without its present value."""
     label = str(error).partition(" ")[0]
     if label not in {name for setting in SETTINGS for name in (setting.variable, setting.name)}:
-        return "a setting, or the file of settings, cannot be used"
-    return f"{label} may be {error.__cause__}"
+        return "a setting, or the settings file, cannot be used"
+    return f"{label} must be {error.__cause__}"
 
 
-def _count_readings(path: Path) -> int:
+def _count_lines(path: Path) -> int:
     try:
         with open(path, encoding="utf-8", newline="") as file:
             lines = csv.reader(file)
-            header = tuple(next(lines, FIXED))
+            header = tuple(next(lines, FIXED_COLUMNS))
             count = sum(1 for line in lines if line)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise advice.NoRecordingError("the file cannot be read") from error
-    if header[: len(FIXED)] != FIXED:
-        raise advice.NoRecordingError("the file is no recording")
+    if header[: len(FIXED_COLUMNS)] != FIXED_COLUMNS:
+        raise advice.NoRecordingError("the file is not a recording")
     return count

@@ -1,8 +1,7 @@
-"""The first steps of any way to the cloud, one at a time: the name, then TLS.
+"""Network checks: DNS lookup and TLS, one at a time.
 
-A connection that fails says only that it failed; these tell a name nobody knows from a closed
-port, a foreign certificate and a wrong date. No error names a host: what a person shares of them
-tells nothing about their network.
+They tell an unknown name, a closed port, a wrong certificate and a wrong date apart. No error
+names a host, so that a person can share it without revealing anything about the network.
 """
 
 from __future__ import annotations
@@ -18,10 +17,10 @@ from urllib.parse import urlsplit
 from ..._util.aio import ignore_lost_transport, wait_at_most
 from ...exceptions import CommunicationError, RequestTimeoutError
 
-#: A resolver asks twice for 5 s each; a handshake needs two ways to the cloud and back, seconds.
+#: Seconds: a resolver tries twice for 5 s each; a handshake needs two round trips.
 LIMIT = 12.0
 
-#: What OpenSSL calls its refusals (``verify_code``).
+#: ``verify_code`` of OpenSSL.
 _NOT_YET_VALID, _EXPIRED, _OTHER_NAME = 9, 10, (62, 64)
 
 T = TypeVar("T")
@@ -32,91 +31,91 @@ class UnknownNameError(CommunicationError):
 
 
 class BlockedNameError(CommunicationError):
-    """The name leads nowhere on purpose: a filter answers with the address 0.0.0.0 or ::."""
+    """A filter blocks the name: the resolver returns the address 0.0.0.0 or ::."""
 
 
 class NoConnectionError(CommunicationError):
-    """Nobody takes the connection."""
+    """No server accepts the connection."""
 
 
 class NoTlsError(CommunicationError):
-    """What answers there does not complete a TLS handshake."""
+    """The server does not complete a TLS handshake."""
 
 
 class UntrustedError(NoTlsError):
-    """The certificate's chain ends at nobody who is trusted."""
+    """The certificate is not signed by a trusted authority."""
 
 
 class OtherNameError(NoTlsError):
-    """The certificate is somebody else's."""
+    """The certificate belongs to another name."""
 
 
 class WrongDateError(NoTlsError):
-    """The certificate is not valid today, by this machine's clock."""
+    """The certificate is not valid at the time of this machine's clock."""
 
 
 async def addresses(url: str) -> int:
-    """Look the URL's host up; returns how many addresses it has.
+    """Look up the URL's host and return the number of its addresses.
 
     Raises UnknownNameError, BlockedNameError or RequestTimeoutError.
     """
-    host, port = _end(url)
+    host, port = _host_and_port(url)
     lookup = asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     try:
-        found = await _limited(lookup, "looking up a name")
+        found = await _within_limit(lookup, "looking up a name")
     except (OSError, UnicodeError) as error:
-        raise UnknownNameError("no address is known for this name") from error
+        raise UnknownNameError("the name has no known address") from error
     known = {str(entry[4][0]) for entry in found}
     if all(ipaddress.ip_address(one.partition("%")[0]).is_unspecified for one in known):
-        raise BlockedNameError("the name leads to the address 0.0.0.0")
+        raise BlockedNameError("the name has the address 0.0.0.0")
     return len(known)
 
 
 async def certificate_end(url: str, trust: ssl.SSLContext) -> float:
-    """Open TLS to the URL's host; returns when its certificate ends, seconds since the epoch.
+    """Open TLS to the URL's host and return the end of its certificate, in seconds since 1970.
 
-    Chain, host and dates are verified. Raises NoConnectionError, NoTlsError and its kinds, or
+    Chain, host and dates are verified. Raises NoConnectionError, NoTlsError or a subclass, or
     RequestTimeoutError.
     """
-    host, port = _end(url)
+    host, port = _host_and_port(url)
     try:
         opening = asyncio.open_connection(host, port, ssl=trust)
-        _, writer = await _limited(opening, "opening TLS")
+        _, writer = await _within_limit(opening, "opening TLS")
     except ssl.SSLCertVerificationError as error:
-        raise _distrust(error) from error
+        raise _certificate_error(error) from error
     except (ssl.SSLError, ConnectionResetError, EOFError) as error:
-        raise NoTlsError("the TLS handshake fails") from error
+        raise NoTlsError("the TLS handshake failed") from error
     except OSError as error:
-        raise NoConnectionError(f"no connection ({_why(error)})") from error
+        raise NoConnectionError(f"no connection ({_error_name(error)})") from error
     certificate: Any = writer.get_extra_info("peercert")
     with ignore_lost_transport():
         writer.transport.abort()
     return float(ssl.cert_time_to_seconds(certificate["notAfter"]))
 
 
-def _end(url: str) -> tuple[str, int]:
+def _host_and_port(url: str) -> tuple[str, int]:
     parts = urlsplit(url)
     return parts.hostname or "", parts.port or 443
 
 
-async def _limited(doing: Awaitable[T], what: str) -> T:
+async def _within_limit(operation: Awaitable[T], name: str) -> T:
     try:
-        return await wait_at_most(LIMIT, asyncio.ensure_future(doing))
+        return await wait_at_most(LIMIT, asyncio.ensure_future(operation))
     except asyncio.TimeoutError as error:
-        raise RequestTimeoutError(f"{what}: no answer within {LIMIT:g} s") from error
+        raise RequestTimeoutError(f"{name}: no response within {LIMIT:g} s") from error
 
 
-def _distrust(error: ssl.SSLCertVerificationError) -> NoTlsError:
+def _certificate_error(error: ssl.SSLCertVerificationError) -> NoTlsError:
     if error.verify_code in (_NOT_YET_VALID, _EXPIRED):
         ended = error.verify_code == _EXPIRED
         return WrongDateError(f"the certificate is {'no longer' if ended else 'not yet'} valid")
     if error.verify_code in _OTHER_NAME:
-        return OtherNameError("the certificate is made out to another name")
-    return UntrustedError("nobody who is trusted stands for the certificate")
+        return OtherNameError("the certificate belongs to another name")
+    return UntrustedError("the certificate is not signed by a trusted authority")
 
 
-def _why(error: OSError) -> str:
-    """The system's word for it; asyncio's own text holds the address."""
+def _error_name(error: OSError) -> str:
+    """Return the system's name of the error; asyncio's message contains the address."""
     if isinstance(error, ConnectionRefusedError):
         return "refused"
     return errno.errorcode.get(error.errno or 0, type(error).__name__)

@@ -1,4 +1,4 @@
-"""``doctor`` against each broken step: where it says the way ends, why, and what to do."""
+"""``doctor`` with each step broken: the failed step, its cause and the advice."""
 
 from __future__ import annotations
 
@@ -41,66 +41,66 @@ from support.reliability_tools import LIMIT, SHORT_TIMEOUT, fast_config
 
 GOOD = """\
 navien-nwp500 …
-✓  configuration   #.# s  e-mail and password are given
+✓  configuration   #.# s  e-mail and password are set
 ✓  REST name       #.# s  1 address
-✓  REST TLS        #.# s  certificate trusted, valid for # days more
-✓  clock           #.# s  # s off, 290 s are allowed
+✓  REST TLS        #.# s  certificate trusted, valid for # more days
+✓  clock           #.# s  # s off; 290 s are allowed
 ✓  sign-in         #.# s  e-mail and password are accepted
 ✓  token           #.# s  the token is accepted
 ✓  heater          #.# s  1 NWP500 on the account
-✓  AWS keys        #.# s  given, to be renewed in # min
+✓  AWS keys        #.# s  received, to be renewed in # min
 ✓  broker name     #.# s  1 address
-✓  broker TLS      #.# s  certificate trusted, valid for # days more
-✓  signature       #.# s  not refused
-✓  CONNACK         #.# s  the broker welcomes us
-✓  subscription    #.# s  answers and pushes are heard
-✓  online          #.# s  the cloud sees the heater connected
-✓  features        #.# s  answered, controller firmware 11.1.0.0
-✓  status          #.# s  answered, 99 of # known fields
+✓  broker TLS      #.# s  certificate trusted, valid for # more days
+✓  signature       #.# s  not rejected
+✓  CONNACK         #.# s  the broker accepts the MQTT connection
+✓  subscription    #.# s  responses and pushed updates can be received
+✓  online          #.# s  the heater is connected to the cloud
+✓  features        #.# s  received, controller firmware 11.1.0.0
+✓  status          #.# s  received, 99 of # known fields
    note: This heater's firmware does not send the others; they are None, and
          empty in the CSV: ….
-The way to a reading is open.
+All checks passed.
 """
 
 
 def masked(text: str) -> str:
-    """What is printed, without what differs from run to run."""
+    """Replace what differs from run to run."""
     text = re.sub(r"^navien-nwp500 .*", "navien-nwp500 …", text)
     text = re.sub(r"^(\S+ +.{13}) +\d+\.\d s", r"\1   #.# s", text, flags=re.M)
-    text = re.sub(r"\d+ days more", "# days more", text)
-    # Those the tables know and no firmware here sends; there may be more one day.
+    text = re.sub(r"\d+ more days", "# more days", text)
+    # The number of known fields grows, also of those no simulated firmware sends.
     text = re.sub(r"99 of \d+ known", "99 of # known", text)
     text = re.sub(r"(empty in the CSV: )dhw_operation_busy,[^.]+", r"\1…", text)
     return re.sub(r"\d+ (s off|min)", r"# \1", text)
 
 
-async def walk(config: NaviLinkConfig, **options: Any) -> dict[str, Finding]:
+async def check(config: NaviLinkConfig, **options: Any) -> dict[str, Finding]:
     return {finding.step: finding async for finding in diagnose(config, **options)}
 
 
-def ending(found: dict[str, Finding]) -> Finding:
+def first_failure(found: dict[str, Finding]) -> Finding:
     """The first step that failed."""
     return next(finding for finding in found.values() if finding.state is State.FAILED)
 
 
-def untried(found: dict[str, Finding]) -> set[str]:
+def not_tried(found: dict[str, Finding]) -> set[str]:
     return {name for name, one in found.items() if one.state is State.NOT_TRIED}
 
 
 AFTER_SIGNATURE = {"CONNACK", "subscription", "features", "status"}
 
 
-async def test_the_whole_way_is_drawn_line_by_line(tmp_path: Path) -> None:
+async def test_each_step_is_printed_on_one_line(tmp_path: Path) -> None:
     code, out, err = await run(tmp_path, "doctor", "--simulate")
     assert (code, err) == (0, "")
     assert masked(out) == GOOD
     assert max(map(len, out.splitlines())) <= 80
 
 
-async def test_for_a_machine_it_is_one_document(sim: Simulator, tmp_path: Path) -> None:
+async def test_json_output_is_one_document(sim: Simulator, tmp_path: Path) -> None:
     sim.faults.inject(RefuseRequests(where="mqtt", status=403))
     code, out, err = await run(tmp_path, "doctor", "--json", **sim.environment)
-    assert (code, err) == (1, "navien-nwp500: the way to a reading ends at: signature\n")
+    assert (code, err) == (1, "navien-nwp500: the connection check failed at: signature\n")
     steps = json.loads(out)["steps"]
     assert [step["step"] for step in steps] == [step.name for step in STEPS]
     by_name = {step["step"]: step for step in steps}
@@ -114,27 +114,27 @@ NO_HEATER = json.dumps({"code": 200, "msg": "SUCCESS", "data": []}).encode()
 @pytest.mark.parametrize(
     ("path", "fault", "step", "why", "do"),
     [
-        ("/user/sign-in", RestFault.error(429, "slow down"), "sign-in", "asks too", "15 minutes"),
-        ("/user/sign-in", RestFault(502, b"<html>"), "sign-in", "nothing to do with it", "Wait"),
+        ("/user/sign-in", RestFault.error(429, "slow down"), "sign-in", "Too many", "15 minutes"),
+        ("/user/sign-in", RestFault(502, b"<html>"), "sign-in", "not the reason", "Wait"),
         ("/device/list", RestFault.error(403, "no"), "token", "does not allow", "app"),
-        ("/device/list", RestFault(200, b"<html>"), "token", "a form this", "update"),
+        ("/device/list", RestFault(200, b"<html>"), "token", "unknown format", "update"),
         ("/device/list", RestFault(200, NO_HEATER), "heater", "no NWP500", "devices"),
     ],
 )
-async def test_a_call_that_fails_is_named_with_its_remedy(
+async def test_a_failed_rest_call_is_named_with_advice(
     sim: Simulator, path: str, fault: RestFault, step: str, why: str, do: str
 ) -> None:
     sim.faults.rest[path] = fault
-    found = await walk(fast_config(sim))
-    end = ending(found)
-    assert end.step == step and why in end.why and do in end.do
-    assert found["broker TLS"].state is State.PASSED and "status" in untried(found)
+    found = await check(fast_config(sim))
+    failure = first_failure(found)
+    assert failure.step == step and why in failure.why and do in failure.do
+    assert found["broker TLS"].state is State.PASSED and "status" in not_tried(found)
 
 
 @pytest.mark.parametrize(
-    ("fault", "step", "why", "do", "not_tried"),
+    ("fault", "step", "why", "do", "expected"),
     [
-        (RefuseRequests(where="rest"), "clock", "broke off", "Try again", None),
+        (RefuseRequests(where="rest"), "clock", "was closed", "Try again", None),
         (
             RefuseRequests(where="rest", unanswered=True),
             "clock",
@@ -147,38 +147,38 @@ async def test_a_call_that_fails_is_named_with_its_remedy(
             RefuseRequests(where="mqtt", status=403),
             "signature",
             "403",
-            "Else wait",
+            "Otherwise wait",
             AFTER_SIGNATURE,
         ),
         (
             ShortLifetimes(aws_keys=0),
             "signature",
-            "ended before their time",
+            "expired early",
             "wait",
             AFTER_SIGNATURE,
         ),
         (
             RefuseRequests(where="mqtt"),
             "CONNACK",
-            "hangs up",
+            "closes the connection",
             "proxy",
             AFTER_SIGNATURE - {"CONNACK"},
         ),
         (
             ForbidTopics("cmd/52/+/+/+/res/#"),
             "subscription",
-            "hangs up",
+            "closes the connection",
             "app",
             {"features", "status"},
         ),
         (HeaterOffline(), "online", "no power", "router", {"features", "status"}),
-        (DropMessages(), "features", "does not answer", "Wait 5 minutes", {"status"}),
+        (DropMessages(), "features", "does not respond", "Wait 5 minutes", {"status"}),
         (ChangeFields(values={"dhwTemperature": None}), "status", "new firmware", "report", set()),
     ],
     ids=lambda value: value.name if isinstance(value, Fault) else None,
 )
-async def test_the_broken_step_is_named_with_its_remedy(
-    sim: Simulator, fault: Fault, step: str, why: str, do: str, not_tried: set[str] | None
+async def test_the_failed_step_is_named_with_advice(
+    sim: Simulator, fault: Fault, step: str, why: str, do: str, expected: set[str] | None
 ) -> None:
     sim.faults.inject(fault)
     limits = {"rest_timeout": LIMIT, "answer_timeout": LIMIT}
@@ -186,27 +186,27 @@ async def test_the_broken_step_is_named_with_its_remedy(
         limits["rest_timeout"] = 0.5
     if isinstance(fault, DropMessages):
         limits["answer_timeout"] = SHORT_TIMEOUT
-    found = await walk(fast_config(sim, **limits))
-    end = ending(found)
-    assert end.step == step and why in end.why and do in end.do
-    assert not_tried is None or untried(found) == not_tried
+    found = await check(fast_config(sim, **limits))
+    failure = first_failure(found)
+    assert failure.step == step and why in failure.why and do in failure.do
+    assert expected is None or not_tried(found) == expected
     assert found["broker TLS"].state is State.PASSED
 
 
-async def test_a_wrong_password_is_told_and_sent_once(sim: Simulator) -> None:
-    found = await walk(replace(sim.config, password="other"))
-    assert (ending(found).step, ending(found).fact) == ("sign-in", "refused")
-    assert "NAVILINK_PASSWORD" in ending(found).do
+async def test_a_wrong_password_is_reported_and_sent_once(sim: Simulator) -> None:
+    found = await check(replace(sim.config, password="other"))
+    assert (first_failure(found).step, first_failure(found).fact) == ("sign-in", "rejected")
+    assert "NAVILINK_PASSWORD" in first_failure(found).do
     assert sim.counters.passwords == 1
 
 
-async def test_an_unplugged_heater_is_offline_and_the_rest_holds(sim: Simulator) -> None:
+async def test_an_unplugged_heater_is_offline_and_other_steps_pass(sim: Simulator) -> None:
     await sim.unplug()
-    found = await walk(fast_config(sim))
-    assert ending(found).step == "online" and found["subscription"].state is State.PASSED
+    found = await check(fast_config(sim))
+    assert first_failure(found).step == "online" and found["subscription"].state is State.PASSED
 
 
-async def test_keys_revoked_on_the_way_are_renewed_on_the_way(sim: Simulator) -> None:
+async def test_credentials_revoked_during_the_check_are_renewed(sim: Simulator) -> None:
     states = []
     async for finding in diagnose(fast_config(sim)):
         states.append(finding.state)
@@ -215,25 +215,25 @@ async def test_keys_revoked_on_the_way_are_renewed_on_the_way(sim: Simulator) ->
     assert set(states) == {State.PASSED} and len(states) == len(STEPS)
 
 
-async def test_an_account_without_pushes_is_told_that_polling_does() -> None:
+async def test_an_account_without_pushed_updates_is_advised_to_poll() -> None:
     async with Simulator(speed=600, pushes=False) as sim:
-        found = await walk(fast_config(sim))
+        found = await check(fast_config(sim))
     assert {finding.state for finding in found.values()} == {State.PASSED}
-    assert "Polling alone does" in found["subscription"].why
+    assert "Polling is enough" in found["subscription"].why
 
 
-async def test_fields_that_are_not_sent_are_named(sim: Simulator) -> None:
+async def test_missing_fields_are_named(sim: Simulator) -> None:
     sim.faults.inject(ChangeFields(missing=["tankUpperTemperature"]))
-    assert "tank_upper_temperature" in (await walk(fast_config(sim)))["status"].why
+    assert "tank_upper_temperature" in (await check(fast_config(sim)))["status"].why
 
 
 async def test_a_heater_of_another_mac_is_not_found(sim: Simulator) -> None:
-    found = await walk(fast_config(sim), device="ba9876543210")
-    assert ending(found).step == "heater" and "--device" in ending(found).do
+    found = await check(fast_config(sim), device="ba9876543210")
+    assert first_failure(found).step == "heater" and "--device" in first_failure(found).do
 
 
-async def test_it_ends_where_it_is_told(sim: Simulator) -> None:
-    found = await walk(fast_config(sim), until="AWS keys")
+async def test_the_check_ends_at_the_requested_step(sim: Simulator) -> None:
+    found = await check(fast_config(sim), until="AWS keys")
     assert list(found)[-1] == "AWS keys" and sim.counters.connects == 0
 
 
@@ -241,13 +241,13 @@ async def test_it_ends_where_it_is_told(sim: Simulator) -> None:
 
 
 @contextlib.asynccontextmanager
-async def answering(trust: ssl.SSLContext | None, silent: bool = False) -> AsyncIterator[int]:
-    """A server that says one thing over TLS, without TLS, or nothing at all; its port."""
-    over = asyncio.Event()
+async def tls_server(trust: ssl.SSLContext | None, silent: bool = False) -> AsyncIterator[int]:
+    """Run a server that responds over TLS, without TLS, or never; yield its port."""
+    stopped = asyncio.Event()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if silent:
-            await over.wait()
+            await stopped.wait()
         else:
             writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
         writer.close()
@@ -256,12 +256,12 @@ async def answering(trust: ssl.SSLContext | None, silent: bool = False) -> Async
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
-        over.set()
+        stopped.set()
         server.close()
 
 
 def certified(name: str, ca_file: Path, **dates: datetime) -> ssl.SSLContext:
-    """A server's context with a certificate for this name; its authority goes to the file."""
+    """Return a server context with a certificate for a name; write its authority to a file."""
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert(name, **dates).configure_cert(context)
@@ -278,55 +278,67 @@ def closed_port() -> int:
 
 @pytest.fixture
 def no_such_name(monkeypatch: pytest.MonkeyPatch) -> str:
-    """A name the resolver does not know; it is not asked, tests stay on loopback."""
-    ask = socket.getaddrinfo
+    """Return an unknown name; getaddrinfo is replaced, so that tests stay on loopback."""
+    original = socket.getaddrinfo
 
-    def answer(host: Any, *rest: Any, **options: Any) -> Any:
+    def lookup(host: Any, *rest: Any, **options: Any) -> Any:
         if host == "nowhere.invalid":
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-        return ask(host, *rest, **options)
+        return original(host, *rest, **options)
 
-    monkeypatch.setattr(socket, "getaddrinfo", answer)
+    monkeypatch.setattr(socket, "getaddrinfo", lookup)
     return "nowhere.invalid"
 
 
-async def test_an_unknown_name_ends_only_what_needs_it(sim: Simulator, no_such_name: str) -> None:
-    found = await walk(replace(fast_config(sim), websocket_url=f"wss://{no_such_name}/mqtt"))
-    assert ending(found).step == "broker name" and "DNS" in ending(found).why
-    assert untried(found) == {"broker TLS", "signature"} | AFTER_SIGNATURE
+async def test_an_unknown_name_stops_only_dependent_steps(
+    sim: Simulator, no_such_name: str
+) -> None:
+    found = await check(replace(fast_config(sim), websocket_url=f"wss://{no_such_name}/mqtt"))
+    assert first_failure(found).step == "broker name" and "DNS" in first_failure(found).why
+    assert not_tried(found) == {"broker TLS", "signature"} | AFTER_SIGNATURE
     assert found["online"].state is State.PASSED
-    found = await walk(replace(fast_config(sim), base_url=f"https://{no_such_name}/api"))
-    assert ending(found).step == "REST name"
+    found = await check(replace(fast_config(sim), base_url=f"https://{no_such_name}/api"))
+    assert first_failure(found).step == "REST name"
     assert found["broker TLS"].state is State.PASSED
-    assert {"REST TLS", "clock", "sign-in", "AWS keys", "signature"} <= untried(found)
+    assert {"REST TLS", "clock", "sign-in", "AWS keys", "signature"} <= not_tried(found)
 
 
-async def test_a_name_no_resolver_takes_is_unknown(sim: Simulator) -> None:
-    found = await walk(replace(fast_config(sim), base_url=f"https://{'x' * 64}.example/api"))
-    assert ending(found).step == "REST name" and "the name is wrong" in ending(found).why
+async def test_an_invalid_name_is_unknown(sim: Simulator) -> None:
+    found = await check(replace(fast_config(sim), base_url=f"https://{'x' * 64}.example/api"))
+    assert (
+        first_failure(found).step == "REST name" and "the name is wrong" in first_failure(found).why
+    )
 
 
-async def test_a_filter_that_answers_with_nowhere_is_told(sim: Simulator) -> None:
-    found = await walk(replace(fast_config(sim), websocket_url="wss://0.0.0.0/mqtt"))
-    assert ending(found).step == "broker name" and "Pi-hole" in ending(found).why
+async def test_a_blocked_name_is_reported(sim: Simulator) -> None:
+    found = await check(replace(fast_config(sim), websocket_url="wss://0.0.0.0/mqtt"))
+    assert first_failure(found).step == "broker name" and "Pi-hole" in first_failure(found).why
 
 
-async def test_a_closed_port_is_told(sim: Simulator) -> None:
-    found = await walk(
+async def test_a_closed_port_is_reported(sim: Simulator) -> None:
+    found = await check(
         replace(fast_config(sim), websocket_url=f"wss://127.0.0.1:{closed_port()}/mqtt")
     )
-    assert (ending(found).step, ending(found).fact) == ("broker TLS", "no connection (refused)")
-    assert "443" in ending(found).do
+    assert (first_failure(found).step, first_failure(found).fact) == (
+        "broker TLS",
+        "no connection (refused)",
+    )
+    assert "443" in first_failure(found).do
 
 
-async def test_an_authority_that_is_not_trusted_is_told(sim: Simulator, tmp_path: Path) -> None:
+async def test_an_untrusted_authority_is_reported(sim: Simulator, tmp_path: Path) -> None:
     certified("localhost", tmp_path / "other.pem")
-    found = await walk(replace(fast_config(sim), ca_file=tmp_path / "other.pem"))
-    assert ending(found).step == "REST TLS" and "Unset NAVILINK_CA_FILE" in ending(found).do
+    found = await check(replace(fast_config(sim), ca_file=tmp_path / "other.pem"))
+    assert (
+        first_failure(found).step == "REST TLS"
+        and "Unset NAVILINK_CA_FILE" in first_failure(found).do
+    )
     assert found["broker TLS"].state is State.FAILED
     (tmp_path / "other.pem").write_text("no certificate")
-    found = await walk(replace(fast_config(sim), ca_file=tmp_path / "other.pem"))
-    assert ending(found).step == "REST TLS" and "NAVILINK_CA_FILE" in ending(found).why
+    found = await check(replace(fast_config(sim), ca_file=tmp_path / "other.pem"))
+    assert (
+        first_failure(found).step == "REST TLS" and "NAVILINK_CA_FILE" in first_failure(found).why
+    )
 
 
 @pytest.mark.parametrize(
@@ -337,30 +349,33 @@ async def test_an_authority_that_is_not_trusted_is_told(sim: Simulator, tmp_path
         ("127.0.0.1", {"not_before": 1}, "not yet valid", "clock is far off"),
     ],
 )
-async def test_a_foreign_or_outdated_certificate_is_told(
+async def test_a_wrong_name_or_date_of_a_certificate_is_reported(
     sim: Simulator, tmp_path: Path, name: str, dates: dict[str, int], fact: str, why: str
 ) -> None:
     now = datetime.now(timezone.utc)
     when = {"not_before": now - timedelta(days=2), "not_after": now + timedelta(days=9)}
     when.update({end: now + timedelta(days=days) for end, days in dates.items()})
     context = certified(name, tmp_path / "ca.pem", **when)
-    async with answering(context) as port:
+    async with tls_server(context) as port:
         config = replace(sim.config, base_url=f"https://127.0.0.1:{port}/api")
-        found = await walk(replace(config, ca_file=tmp_path / "ca.pem"))
-    assert ending(found).step == "REST TLS"
-    assert fact in ending(found).fact and why in ending(found).why
+        found = await check(replace(config, ca_file=tmp_path / "ca.pem"))
+    assert first_failure(found).step == "REST TLS"
+    assert fact in first_failure(found).fact and why in first_failure(found).why
 
 
-async def test_what_speaks_no_tls_or_nothing_is_told(
+async def test_a_server_without_tls_or_without_response_is_reported(
     sim: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with answering(None) as port:
-        found = await walk(replace(sim.config, base_url=f"https://127.0.0.1:{port}/api"))
-    assert ending(found).step == "REST TLS" and "captive portal" in ending(found).why
+    async with tls_server(None) as port:
+        found = await check(replace(sim.config, base_url=f"https://127.0.0.1:{port}/api"))
+    assert first_failure(found).step == "REST TLS" and "captive portal" in first_failure(found).why
     monkeypatch.setattr(network, "LIMIT", 0.2)
-    async with answering(None, silent=True) as port:
-        found = await walk(replace(sim.config, base_url=f"https://127.0.0.1:{port}/api"))
-    assert (ending(found).step, ending(found).fact) == ("REST TLS", "no answer in time")
+    async with tls_server(None, silent=True) as port:
+        found = await check(replace(sim.config, base_url=f"https://127.0.0.1:{port}/api"))
+    assert (first_failure(found).step, first_failure(found).fact) == (
+        "REST TLS",
+        "no response in time",
+    )
 
 
 # The command line
@@ -370,18 +385,18 @@ async def test_what_speaks_no_tls_or_nothing_is_told(
     ("variables", "code", "words"),
     [
         ({"NAVILINK_PASSWORD": ""}, 2, "Sign in: navien-nwp500 login"),
-        ({"NAVILINK_BASE_URL": "http://joe:word@home.example"}, 2, "NAVILINK_BASE_URL may be an"),
-        ({"NAVILINK_PASSWORD": "other"}, 4, "refuses this e-mail or this password"),
+        ({"NAVILINK_BASE_URL": "http://joe:word@home.example"}, 2, "NAVILINK_BASE_URL must be an"),
+        ({"NAVILINK_PASSWORD": "other"}, 4, "rejects this e-mail or this password"),
         ({"NAVILINK_DEVICE_MAC": "ba9876543210"}, 1, "not among the 1 NWP500"),
     ],
 )
-async def test_the_exit_code_tells_the_kind_of_ending(
+async def test_the_exit_code_depends_on_the_kind_of_error(
     sim: Simulator, tmp_path: Path, variables: dict[str, str], code: int, words: str
 ) -> None:
     ended, out, err = await run(tmp_path, "doctor", **{**sim.environment, **variables})
     assert ended == code and words in out
     assert "joe" not in out + err and "home.example" not in out + err
-    assert err.startswith("navien-nwp500: the way to a reading ends at: ")
+    assert err.startswith("navien-nwp500: the connection check failed at: ")
 
 
 async def test_the_exit_code_of_an_offline_heater_is_3(sim: Simulator, tmp_path: Path) -> None:
@@ -389,7 +404,7 @@ async def test_the_exit_code_of_an_offline_heater_is_3(sim: Simulator, tmp_path:
     assert (await run(tmp_path, "doctor", **sim.environment))[0] == 3
 
 
-def test_a_stream_without_the_signs_gets_letters() -> None:
+def test_an_ascii_stream_gets_letters_instead_of_signs() -> None:
     stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     drawn = [
         next(iter(lines(Finding("clock", state, "fact"), stream)))
@@ -399,49 +414,50 @@ def test_a_stream_without_the_signs_gets_letters() -> None:
     assert "".join(drawn).isascii()
 
 
-# The recording
+# The CSV file
 
 
 @pytest.mark.parametrize(
     ("content", "state", "words"),
     [
         (None, State.FAILED, "cannot be read"),
-        ("", State.FAILED, "no reading"),
-        (",".join(COLUMNS) + "\n", State.FAILED, "no reading"),
-        ("a,b\n1,2\n", State.FAILED, "no recording"),
-        (",".join(COLUMNS) + "\n" + "1,2\n" * 3, State.PASSED, "3 readings"),
+        ("", State.FAILED, "no status"),
+        (",".join(COLUMNS) + "\n", State.FAILED, "no status"),
+        ("a,b\n1,2\n", State.FAILED, "not a recording"),
+        (",".join(COLUMNS) + "\n" + "1,2\n" * 3, State.PASSED, "3 statuses"),
     ],
 )
-async def test_a_recording_is_looked_at(
+async def test_a_recording_is_checked(
     tmp_path: Path, content: str | None, state: State, words: str
 ) -> None:
     path = tmp_path / "tank.csv"
     if content is not None:
         path.write_text(content)
-    found = await walk(NaviLinkConfig(), recording=path)
+    found = await check(NaviLinkConfig(), recording=path)
     assert found[RECORDING.name].state is state and words in found[RECORDING.name].fact
-    assert ending(found).step == "configuration"
-    assert untried(found) == {step.name for step in STEPS} - {"configuration"}
+    assert first_failure(found).step == "configuration"
+    assert not_tried(found) == {step.name for step in STEPS} - {"configuration"}
 
 
-# The table
+# The tables
 
 
 def errors() -> Iterator[NaviLinkError]:
-    """One of each kind a step could end with."""
+    """Yield one error of each kind that a step could raise."""
     for module in (exceptions, network, advice):
         for kind in vars(module).values():
             if isinstance(kind, type) and issubclass(kind, NaviLinkError):
                 yield APIError("x", status_code=418) if kind is APIError else kind("x")
 
 
-def test_every_error_has_its_row_and_every_row_its_words() -> None:
-    assert {step for step, _ in advice.REMEDIES} <= {"", *(step.name for step in STEPS)}
-    assert all(len(row.why) > 20 and row.do.endswith(".") for row in advice.REMEDIES.values())
-    usual = advice.REMEDIES["", NaviLinkError]
-    homeless = {type(one).__name__ for one in errors() if advice.explain("", one) is usual}
-    # Those a step that only reads cannot end with, and the two that have only kinds.
-    assert homeless == {
+def test_every_error_has_advice() -> None:
+    assert {step for step, _ in advice.ADVICE} <= {"", *(step.name for step in STEPS)}
+    for cause, action in advice.ADVICE.values():
+        assert len(cause) > 20 and action.endswith(".")
+    general = advice.ADVICE["", NaviLinkError]
+    without = {type(one).__name__ for one in errors() if advice.find_advice("", one) is general}
+    # Errors that no step raises, because it only reads, and two base classes.
+    assert without == {
         "NaviLinkError",
         "AuthenticationError",
         "DeviceError",
@@ -451,6 +467,6 @@ def test_every_error_has_its_row_and_every_row_its_words() -> None:
     }
 
 
-def test_every_step_needs_only_earlier_ones() -> None:
+def test_every_step_depends_only_on_earlier_ones() -> None:
     for number, step in enumerate(STEPS):
         assert set(step.needs) <= {earlier.name for earlier in STEPS[:number]}

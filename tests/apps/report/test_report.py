@@ -22,12 +22,12 @@ from navien_nwp500.apps.report.html import page
 from navien_nwp500.apps.report.json_output import document
 from navien_nwp500.apps.report.tables import notes
 from navien_nwp500.exceptions import ConfigurationError, ValueOutOfRangeError
-from navien_nwp500.history.csv import FIXED
+from navien_nwp500.history.csv import FIXED_COLUMNS
 from navien_nwp500.history.recordings import load
 from navien_nwp500.protocol.calendar import EVERY_DAY, EVERY_MONTH
 from navien_nwp500.protocol.tou import TOUPeriod
 
-OLD = ",".join(FIXED)
+OLD = ",".join(FIXED_COLUMNS)
 NEW = OLD + ",dhw_use,comp_use,dhw_temperature_setting,dhw_operation_setting,error_code"
 #: Old columns: at rest, heat pump at 480 W, element at 5000 W, both at 5450 W.
 REST = "80,0,110,0,55.0,50.0"

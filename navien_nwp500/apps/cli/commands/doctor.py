@@ -77,7 +77,7 @@ async def examine(
         steps = [plain(finding) for finding in found]
         print(json.dumps({"machine": _machine(), "steps": steps}, indent=2))
     elif not failures:
-        print("The way to a reading is open.")
+        print("All checks passed.")
     if failures:
         raise _ending(*failures[0])
 
@@ -134,4 +134,4 @@ def _machine() -> str:
 def _ending(step: str, error: NaviLinkError) -> NaviLinkError:
     """Put the failure in words without names; its kind gives the exit code."""
     kind = next(kind for kind in _ENDINGS if isinstance(error, kind))
-    return kind(f"the way to a reading ends at: {step}")
+    return kind(f"the connection check failed at: {step}")

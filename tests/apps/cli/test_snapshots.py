@@ -81,7 +81,7 @@ MASKS = (
     (r"(?<= )\d+\.\d s(?=  )", "N.N s"),
     (r"renewed in \d+ min", "renewed in NN min"),
     (r"\d+ s off", "N s off"),
-    (r"for \d+ days more", "for N days more"),
+    (r"for \d+ more days", "for N more days"),
     (r"^ExecStart=\S+ -m", "ExecStart=PYTHON -m"),
     (r"^ExecStart=\S*navien-nwp500", "ExecStart=PYTHON -m navien_nwp500"),
     (r"navien-nwp500(\[[\w,]+\])==[\w.]+", r"navien-nwp500\1==VERSION"),

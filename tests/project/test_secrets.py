@@ -22,7 +22,7 @@ from navien_nwp500._connection.session_file import SessionFile
 from navien_nwp500.apps.cli.commands.doctor import lines, plain
 from navien_nwp500.apps.diagnostics.checks import Finding, diagnose
 from navien_nwp500.history.csv import CsvRecorder
-from navien_nwp500.protocol.redaction import KEYS, logger, mask_text, mask_values
+from navien_nwp500.protocol.redaction import FIELD_MASKS, logger, mask_text, mask_values
 from navien_nwp500.simulator import Simulator
 from navien_nwp500.simulator.cloud.accounts import Location
 from navien_nwp500.simulator.faults import (
@@ -229,7 +229,7 @@ def test_values_are_masked_by_their_keys_at_any_depth() -> None:
     assert mask_values(body) == {
         "a": [{"macAddress": "0123456789ab", "homeSeq": 10001, "dhwTemperature": 121}]
     }
-    for key in KEYS:
+    for key in FIELD_MASKS:
         assert "private" not in str(mask_values({key: "private"}))
 
 

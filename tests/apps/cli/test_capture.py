@@ -176,7 +176,7 @@ async def test_a_torn_last_line_is_left_out_and_a_bad_one_is_named(tmp_path: Pat
     path.write_text(f"{line}\n{line[:20]}")
     assert len(read_capture(path)) == 1
     path.write_text(f"{line}\n{line[:20]}\n")
-    with pytest.raises(ConfigurationError, match="a.jsonl:2: no entry"):
+    with pytest.raises(ConfigurationError, match="a.jsonl:2: not an entry"):
         read_capture(path)
     path.write_text("")
     with pytest.raises(ConfigurationError, match="contains no entries"):
@@ -193,7 +193,7 @@ async def test_nothing_is_made_of_traffic_nobody_listens_to(
         return made[-1]
 
     monkeypatch.setattr(capture, "CaptureEntry", entry)
-    log = logging.getLogger(capture.__name__)
+    log = logging.getLogger("navien_nwp500.traffic")
     try:
         for level, listened in ((logging.INFO, False), (logging.DEBUG, True)):
             log.setLevel(level)
@@ -211,7 +211,7 @@ async def test_what_the_log_is_given_is_masked_already(
     async with Simulator(speed=600, password=PLANTED["password"]) as sim:
         async with NaviLinkClient(sim.config) as client:
             await (await client.get_devices())[0].get_status()
-    given = [vars(record) for record in caplog.records if record.name == capture.__name__]
+    given = [vars(record) for record in caplog.records if record.name == "navien_nwp500.traffic"]
     assert {(one["entry"].kind, one["entry"].direction) for one in given} == {
         (REST, OUT), (REST, IN), (MQTT, OUT), (MQTT, IN)
     }  # fmt: skip
@@ -510,7 +510,7 @@ async def test_a_client_reads_the_reference_as_it_was_recorded() -> None:
             with pytest.raises(CommandRejectedError):
                 await device.set_temperature(celsius=48)
             # Not asked then: not known now.
-            with pytest.raises(Exception, match="no answer"):
+            with pytest.raises(Exception, match="no response"):
                 await device.get_energy_daily(2001, 1)
 
 

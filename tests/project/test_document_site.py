@@ -1,4 +1,4 @@
-"""The site builds without a warning, holds every page, and needs nothing from elsewhere."""
+"""Tests of the documentation site: strict build, all pages, complete API reference."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("material", reason="the extra docs is not installed")
+import navien_nwp500
+
+for module in ("material", "mkdocstrings"):
+    pytest.importorskip(module, reason="the extra docs is not installed")
 
 ROOT = Path(__file__).parents[2]
-#: What makes a browser ask another host by itself; a link that a person follows does not.
+#: Elements that make a browser load from another host without a click.
 LOADS = re.compile(
     r"""<(?:script|img|iframe|source|link)\b[^>]*?\b(?:src|href)=["']?(?:https?:)?//|@import|"""
     r"""url\(["']?(?:https?:)?//""",
@@ -44,7 +47,14 @@ def test_every_document_is_a_page_and_can_be_searched(site: Path) -> None:
         assert not name or f'"{name}/' in index, page.name
 
 
-def test_nothing_is_loaded_from_elsewhere(site: Path) -> None:
+def test_the_api_reference_describes_every_public_name(site: Path) -> None:
+    page = (site / "API" / "index.html").read_text("utf-8")
+    described = set(re.findall(r'id="navien_nwp500\.(?:\w+\.)*(\w+)"', page))
+    assert {*navien_nwp500.__all__} - {"__version__"} <= described
+    assert "async" in page and "Raises DeviceOfflineError" in page
+
+
+def test_the_site_loads_nothing_from_other_hosts(site: Path) -> None:
     files = [path for kind in ("*.html", "*.css") for path in site.rglob(kind)]
     assert len(files) > 10
     for path in files:

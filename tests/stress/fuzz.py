@@ -3,10 +3,10 @@
     python tests/stress/fuzz.py [--seconds 60] [--seed 0] [--engine atheris|hypothesis]
     python tests/stress/fuzz.py --reproduce HEX
 
-Anything but ProtocolError is a failure. With atheris the search is guided by coverage; without it
-Hypothesis draws the bytes. Both give bytes alone: the first chooses the decoder, the second whether
-the rest is the payload as it is, or a list of changes to a sound message. So the bytes that are
-printed repeat a failure under either engine. Exits with 1 on a failure.
+Every exception except ProtocolError is a failure. With atheris the search is guided by coverage;
+without it Hypothesis generates the bytes. The first byte selects the decoder, the second whether the
+rest is the payload itself or a list of changes to a valid message. So the printed bytes reproduce a
+failure with either engine. Exits with 1 on a failure.
 """
 
 from __future__ import annotations
@@ -48,12 +48,12 @@ ADDRESS = Address("0123456789ab", "1234")
 TOPICS = tuple(
     ADDRESS.command_topic(end) for end in ("res", "st", "ctrl", "res/rsv/rd", "st/rsv/rd")
 )
-#: No run is longer: AWS carries 128 KB, which is tested elsewhere.
+#: The longest input. AWS IoT accepts 128 KB, which is tested elsewhere.
 MAX_LENGTH = 16 * 1024
 
 
 class Decoder(NamedTuple):
-    """Something that reads what the cloud sends: bytes, or an object of JSON."""
+    """A decoder of bytes or of a JSON object, with valid samples."""
 
     call: Callable[[Any], object]
     samples: tuple[Any, ...]
@@ -67,7 +67,7 @@ def _status(payload: bytes) -> None:
 
 
 def _message(payload: bytes) -> None:
-    """Which topic is of no weight to most: the first byte's sum picks it."""
+    """Parse a message; its first bytes select the topic, which seldom matters."""
     message = parse_message(TOPICS[sum(payload[:9]) % len(TOPICS)], payload)
     if message is not None:
         repr((message, message.fail_code))
@@ -80,7 +80,7 @@ def _request(payload: bytes) -> None:
     repr(parse_request(TOPICS[sum(payload[:9]) % len(TOPICS)], payload))
 
 
-def _row_of(cls: type[Any]) -> Callable[[Any], object]:
+def _decoder_of(cls: type[Any]) -> Callable[[Any], object]:
     def read(body: Any) -> None:
         found = decode_fields(cls, body)
         to_json(found)
@@ -100,7 +100,7 @@ def decoders() -> Mapping[str, Decoder]:
         "response": {"deviceType": 52, "macAddress": "0123456789ab", "status": status},
     }
     described = {**answer, "response": {"macAddress": "0123456789ab", "feature": features}}
-    asked = json.loads(messages.build_request(STATUS, ADDRESS, ReplyAddress("c", 1), "1").payload)
+    request = json.loads(messages.build_request(STATUS, ADDRESS, ReplyAddress("c", 1), "1").payload)
     binary = messages.encode_binary_status(heater.status(), ADDRESS.mac_address)
     day = {"hpUsage": 1, "heUsage": 2, "hpTime": 3, "heTime": 4}
     entry = {"enable": 2, "week": 124, "hour": 6, "min": 30, "mode": 3, "param": 118}
@@ -112,11 +112,11 @@ def decoders() -> Mapping[str, Decoder]:
     return {
         "decode_status": Decoder(_status, (status, answer, binary), True),
         "parse_message": Decoder(_message, (answer, described, binary), True),
-        "parse_request": Decoder(_request, (asked, binary[:8]), True),
-        "features": Decoder(_row_of(DeviceFeatures), (features,)),
-        "DeviceInfo": Decoder(_row_of(DeviceInfo), ({"macAddress": "a", "deviceType": 52},)),
-        "UserInfo": Decoder(_row_of(UserInfo), ({"userType": "O", "userSeq": 1},)),
-        "FirmwareInfo": Decoder(_row_of(FirmwareInfo), ({"curSwCode": 1, "curVersion": 2},)),
+        "parse_request": Decoder(_request, (request, binary[:8]), True),
+        "features": Decoder(_decoder_of(DeviceFeatures), (features,)),
+        "DeviceInfo": Decoder(_decoder_of(DeviceInfo), ({"macAddress": "a", "deviceType": 52},)),
+        "UserInfo": Decoder(_decoder_of(UserInfo), ({"userType": "O", "userSeq": 1},)),
+        "FirmwareInfo": Decoder(_decoder_of(FirmwareInfo), ({"curSwCode": 1, "curVersion": 2},)),
         "decode_reservations": Decoder(
             schedules.decode_reservations,
             (program, {"reservationUse": 1, "reservation": "027c061e0376"}),
@@ -136,7 +136,7 @@ def decoders() -> Mapping[str, Decoder]:
 
 
 class _Deep:
-    """Stands for 500 lists in each other, made only where it is put."""
+    """A mark for 500 nested lists, which are made only where they are used."""
 
 
 HOSTILE: tuple[Any, ...] = (
@@ -147,8 +147,8 @@ HOSTILE: tuple[Any, ...] = (
 )
 
 
-class Bytes:
-    """Takes numbers and texts off a run of bytes; zeros after its end."""
+class ByteSource:
+    """A source of numbers and texts from bytes; zeros after its end."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data
@@ -161,7 +161,7 @@ class Bytes:
         return int.from_bytes(taken, "big") % below
 
     def value(self, whole: Any) -> Any:
-        """Any value: a hostile one, an integer, a text, or another part of the message."""
+        """Return a value: a hostile one, an integer, a text, or another part of the message."""
         kind = self.number(4)
         if kind == 0:
             chosen = HOSTILE[self.number(len(HOSTILE))]
@@ -185,7 +185,7 @@ def _nested() -> Any:
 
 
 def _places(value: Any, depth: int = 0) -> Iterator[tuple[Any, Any]]:
-    """Every place in a message, as its owner and the key there."""
+    """Yield every place in a message as its container and key."""
     found = value.items() if isinstance(value, dict) else ()
     found = enumerate(value) if isinstance(value, list) else found
     for key, inner in list(found):
@@ -194,8 +194,8 @@ def _places(value: Any, depth: int = 0) -> Iterator[tuple[Any, Any]]:
             yield from _places(inner, depth + 1)
 
 
-def _changed(sample: Any, source: Bytes) -> Any:
-    """A sound message with up to twelve changes."""
+def _changed(sample: Any, source: ByteSource) -> Any:
+    """Return a valid message with up to twelve changes."""
     found = [copy.deepcopy(sample)]
     for _ in range(12):
         if not source.data:
@@ -215,19 +215,19 @@ def _changed(sample: Any, source: Bytes) -> Any:
 
 
 def run_one(data: bytes, known: Mapping[str, Decoder], runs: Counter[str]) -> None:
-    """Decode what these bytes mean; raises whatever is not ProtocolError."""
-    source = Bytes(data)
+    """Decode the input that the bytes describe. Raise every exception but ProtocolError."""
+    source = ByteSource(data)
     name = list(known)[source.number(len(known))]
     decoder = known[name]
     runs[name] += 1
     try:
-        decoder.call(_fitting(_content(decoder, source), decoder.reads_bytes))
+        decoder.call(_converted(_content(decoder, source), decoder.reads_bytes))
     except (ProtocolError, _NotInput):
         pass
 
 
-def _content(decoder: Decoder, source: Bytes) -> Any:
-    """The rest of the bytes as it is, or a sound message changed by it."""
+def _content(decoder: Decoder, source: ByteSource) -> Any:
+    """Return the rest of the bytes, or a valid message changed by it."""
     if source.number(256) % 3 == 0:
         return source.data
     sample = decoder.samples[source.number(len(decoder.samples))]
@@ -238,15 +238,15 @@ def _content(decoder: Decoder, source: Bytes) -> Any:
         return content
     try:
         return _changed(sample, source)
-    except RecursionError as error:  # lists put into each other, too deep for copying them here
+    except RecursionError as error:  # nested lists, too deep to copy
         raise _NotInput from error
 
 
 class _NotInput(Exception):
-    """These bytes say nothing this decoder could be given."""
+    """The bytes describe no input for this decoder."""
 
 
-def _fitting(content: Any, as_bytes: bool) -> Any:
+def _converted(content: Any, as_bytes: bool) -> Any:
     if as_bytes:
         if isinstance(content, (bytes, bytearray)):
             return bytes(content)
@@ -261,7 +261,7 @@ def _fitting(content: Any, as_bytes: bool) -> Any:
 
 
 def seeds(known: Mapping[str, Decoder]) -> Iterator[bytes]:
-    """Sound messages as they are, and one change each."""
+    """Yield the valid messages, and one changed message of each decoder."""
     for number, decoder in enumerate(known.values()):
         for sample in decoder.samples:
             raw = sample if isinstance(sample, bytes) else json.dumps(sample).encode()
@@ -273,15 +273,15 @@ def seeds(known: Mapping[str, Decoder]) -> Iterator[bytes]:
 
 
 def with_atheris(seconds: int, seed: int) -> tuple[bool, str]:
-    """Run the search in a process of its own, which libFuzzer ends with an exit of its own."""
+    """Run the search in another process, because libFuzzer exits its process."""
     with tempfile.TemporaryDirectory(prefix="fuzz-") as name:
         folder = Path(name)
         (folder / "corpus").mkdir()
         for number, data in enumerate(seeds(decoders())):
             (folder / "corpus" / str(number)).write_bytes(data)
-        words = [f"-max_total_time={seconds}", f"-max_len={MAX_LENGTH}", f"-seed={seed or 1}"]
-        words += ["-timeout=10", "-rss_limit_mb=2048", f"-artifact_prefix={folder}/broken-"]
-        command = [sys.executable, __file__, "--child", *words, str(folder / "corpus")]
+        arguments = [f"-max_total_time={seconds}", f"-max_len={MAX_LENGTH}", f"-seed={seed or 1}"]
+        arguments += ["-timeout=10", "-rss_limit_mb=2048", f"-artifact_prefix={folder}/broken-"]
+        command = [sys.executable, __file__, "--child", *arguments, str(folder / "corpus")]
         process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
         )
@@ -307,15 +307,15 @@ def with_atheris(seconds: int, seed: int) -> tuple[bool, str]:
         return code == 0 and not broken, f"{inputs} inputs, {' '.join(rest.split()[:6])}"
 
 
-def child(words: list[str]) -> None:
+def child(arguments: list[str]) -> None:
     known = decoders()
     runs: Counter[str] = Counter()
-    atheris.Setup([sys.argv[0], *words], lambda data: run_one(data, known, runs))
+    atheris.Setup([sys.argv[0], *arguments], lambda data: run_one(data, known, runs))
     atheris.Fuzz()
 
 
 def with_hypothesis(seconds: int, seed: int) -> tuple[bool, str]:
-    """Draw bytes in rounds until the time is up; the seed numbers the rounds."""
+    """Generate bytes in rounds until the time is over; ``seed`` makes the rounds repeatable."""
     from hypothesis import HealthCheck, Phase, given, seed as seeded, settings, strategies as st
 
     known = decoders()
@@ -324,7 +324,7 @@ def with_hypothesis(seconds: int, seed: int) -> tuple[bool, str]:
     some = st.tuples(choose, st.binary(max_size=200)).map(b"".join)
     smallest: list[bytes] = []
 
-    def look(data: bytes) -> None:
+    def check(data: bytes) -> None:
         try:
             run_one(data, known, runs)
         except Exception:
@@ -339,11 +339,11 @@ def with_hypothesis(seconds: int, seed: int) -> tuple[bool, str]:
         suppress_health_check=list(HealthCheck),
     )
     for data in seeds(known):
-        look(data)
-    end, shown, part = time.monotonic() + seconds, time.monotonic(), random.Random(seed)
-    while time.monotonic() < end:
+        check(data)
+    deadline, shown, rng = time.monotonic() + seconds, time.monotonic(), random.Random(seed)
+    while time.monotonic() < deadline:
         try:
-            seeded(part.getrandbits(32))(rule(given(some)(look)))()
+            seeded(rng.getrandbits(32))(rule(given(some)(check)))()
         except Exception:
             report(smallest[0])
             return False, f"{sum(runs.values())} inputs"
@@ -354,8 +354,8 @@ def with_hypothesis(seconds: int, seed: int) -> tuple[bool, str]:
 
 
 def report(data: bytes) -> None:
-    """Print the bytes and what they break."""
-    print(f"broken by {data!r}\nrepeat: python tests/stress/fuzz.py --reproduce {data.hex()}")
+    """Print the bytes of a failure and its exception."""
+    print(f"failed with {data!r}\nreproduce: python tests/stress/fuzz.py --reproduce {data.hex()}")
     try:
         run_one(data, decoders(), Counter())
     except Exception as error:
@@ -368,17 +368,17 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--engine", choices=("atheris", "hypothesis"))
     parser.add_argument("--reproduce", metavar="HEX")
-    asked = parser.parse_args()
-    if asked.reproduce is not None:
-        run_one(bytes.fromhex(asked.reproduce), decoders(), Counter())
-        print("nothing broke")
+    options = parser.parse_args()
+    if options.reproduce is not None:
+        run_one(bytes.fromhex(options.reproduce), decoders(), Counter())
+        print("no failure")
         return 0
-    engine = asked.engine or ("atheris" if _ATHERIS else "hypothesis")
+    engine = options.engine or ("atheris" if _ATHERIS else "hypothesis")
     print(f"engine: {engine}", file=sys.stderr, flush=True)
     run = with_atheris if engine == "atheris" else with_hypothesis
-    sound, figures = run(asked.seconds, asked.seed)
-    print(f"{engine}: {figures}, {asked.seconds} s: {'nothing broke' if sound else 'BROKEN'}")
-    return 0 if sound else 1
+    passed, figures = run(options.seconds, options.seed)
+    print(f"{engine}: {figures}, {options.seconds} s: {'no failure' if passed else 'FAILED'}")
+    return 0 if passed else 1
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from typing import Iterator
 
 from navien_nwp500 import NaviLinkAuth, NaviLinkClient, NaviLinkConfig
 from navien_nwp500._connection.connector import Connector
+from navien_nwp500.client import choose_transports
 from navien_nwp500.simulator import Simulator
 
 from .figures import Figure, Sample, at_most_above
@@ -68,10 +69,10 @@ async def _take_steps(start: Start, config: NaviLinkConfig) -> None:
             body = {"userId": config.email, "offset": 0, "count": 20}
             await auth.call("POST", "/device/list", body=body)
         with start.timing("connect"):
-            link = await Connector(auth, config).connect()
+            transport = await Connector(auth, config, choose_transports).connect()
         with start.timing("subscribe"):
-            await link.subscribe(f"cmd/52/{link.client_id}/res/#")
-        await link.close()
+            await transport.subscribe(f"cmd/52/{transport.client_id}/res/#")
+        await transport.close()
     finally:
         await auth.close()
 

@@ -17,8 +17,8 @@ from navien_nwp500.simulator import Simulator
 from support.programs import start_program
 from support.transports import TRANSPORTS, each_transport
 
-HERE = Path(__file__).parent
-PACKAGE = HERE.parent / "navien_nwp500"
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "navien_nwp500"
 LIMIT = 60.0
 
 #: What makes code, or objects of any class, out of bytes.
@@ -52,7 +52,7 @@ sys.addaudithook(hear)
 import navien_nwp500
 names = [found.name for found in pkgutil.walk_packages(navien_nwp500.__path__, "navien_nwp500.")]
 for name in names:
-    if not name.startswith(("navien_nwp500.analysis", "navien_nwp500.__main__")):
+    if not name.startswith(("navien_nwp500.analysis", "navien_nwp500.apps.report", "navien_nwp500.history.recordings", "navien_nwp500.__main__")):
         import_module(name)
 assert len(names) > 80
 changed = [(old, new) for old, new in zip(before, state()) if old != new]
@@ -69,12 +69,18 @@ for name, one in logging.root.manager.loggerDict.items():
 async def test_no_call_blocks_the_loop_in_a_whole_life(
     transport: str, sim: Simulator, tmp_path: Path
 ) -> None:
-    path, words = [str(HERE.parent), *sys.path], [
+    path, words = [str(ROOT), *sys.path], [
         str(tmp_path / "s.json"),
         json.dumps(TRANSPORTS[transport]),
     ]
     process = await start_program(
-        *(sys.executable, "-W", "error", str(HERE / "whole_life.py"), *words),
+        *(
+            sys.executable,
+            "-W",
+            "error",
+            str(ROOT / "tests" / "support" / "client_lifecycle.py"),
+            *words,
+        ),
         env={**os.environ, **sim.environment, "PYTHONPATH": os.pathsep.join(path)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -110,7 +116,7 @@ async def test_callbacks_are_called_in_the_loop_that_waits_for_them(
 async def test_two_clients_in_one_process_share_nothing(tmp_path: Path) -> None:
     """Other authorities, accounts, versions of MQTT, ways and session files, at the same time."""
     async with Simulator(speed=600) as one, Simulator(speed=600, accounts=2) as two:
-        other = two.cloud.accounts[1]
+        other = two._cloud.accounts[1]
         configs = [
             replace(one.config, mqtt_protocol="MQTT3", session_file=tmp_path / "1"),
             replace(two.config, mqtt_protocol="MQTT5", session_file=tmp_path / "2"),
@@ -135,7 +141,7 @@ def test_importing_the_library_changes_nothing_in_its_process(tmp_path: Path) ->
     done = subprocess.run(
         [sys.executable, "-B", "-c", IMPORT_ALL],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(HERE.parent)},
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         timeout=LIMIT,
@@ -158,4 +164,4 @@ def test_nothing_is_unpickled_or_evaluated() -> None:
                 continue
             found += [(path.name, name) for name in names if name.split(".")[0] in RUNNING]
     # It unpacks what it has packed itself, in memory.
-    assert found == [("compact.py", "marshal")]
+    assert found == [("packed.py", "marshal")]

@@ -40,7 +40,7 @@ SECRETS = {"password": PASSWORD, "e-mail": "user@example.com", "MAC": "012345678
 
 
 def secrets_of(client: NaviLinkClient) -> dict[str, str]:
-    tokens, keys = client._auth._tokens, client._auth._keys
+    tokens, keys = client._auth._tokens, client._auth._aws_credentials
     found = dict(SECRETS)
     if tokens is not None:
         found.update(access=tokens.access_token, refresh=tokens.refresh_token)

@@ -38,7 +38,7 @@ class Watch:
         self.found: dict[str, str] = {}
         self._thread = threading.get_ident()
         self._on = False
-        sys.addaudithook(self._received)
+        sys.addaudithook(self._on_audit_event)
 
     def begin(self) -> None:
         self._on = True
@@ -46,7 +46,7 @@ class Watch:
     def end(self) -> None:
         self._on = False
 
-    def _hear(self, event: str, words: tuple[Any, ...]) -> None:
+    def _on_audit_event(self, event: str, words: tuple[Any, ...]) -> None:
         if not self._on or event not in BLOCKING or threading.get_ident() != self._thread:
             return
         if event == "socket.connect" and words[0].gettimeout() == 0:

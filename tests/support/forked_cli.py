@@ -64,7 +64,14 @@ def serve() -> None:
     import navien_nwp500
 
     for found in walk_packages(navien_nwp500.__path__, "navien_nwp500."):
-        if not found.name.startswith(("navien_nwp500.analysis", "navien_nwp500.__main__")):
+        if not found.name.startswith(
+            (
+                "navien_nwp500.analysis",
+                "navien_nwp500.apps.report",
+                "navien_nwp500.history.recordings",
+                "navien_nwp500.__main__",
+            )
+        ):
             import_module(found.name)
     gc.freeze()  # what is loaded is neither looked through nor copied at the end of each fork
     for line in sys.stdin:

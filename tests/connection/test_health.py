@@ -1,4 +1,4 @@
-"""The promises of docs/RELIABILITY.md about what is said and heard."""
+"""Tests of the promises in docs/RELIABILITY.md about messages, health and callbacks."""
 
 from __future__ import annotations
 
@@ -44,34 +44,34 @@ async def fixture_device(sim: Simulator) -> AsyncIterator[NaviLinkDevice]:
         yield (await client.get_devices())[0]
 
 
-@pytest.fixture(name="impatient")
-async def fixture_impatient(sim: Simulator) -> AsyncIterator[NaviLinkDevice]:
-    """One that soon takes no answer for silence."""
+@pytest.fixture(name="short_timeout_device")
+async def fixture_short_timeout_device(sim: Simulator) -> AsyncIterator[NaviLinkDevice]:
+    """Return a device whose requests time out soon."""
     async with NaviLinkClient(fast_config(sim, answer_timeout=SHORT_TIMEOUT)) as client:
         yield (await client.get_devices())[0]
 
 
-async def asked(device: NaviLinkDevice) -> None:
-    """Return once a request is on its way."""
+async def request_sent(device: NaviLinkDevice) -> None:
+    """Wait until a request is pending."""
     await wait_until(lambda: bool(device._mqtt._connection._requests.pending))
 
 
-# The heater is away
+# The heater is offline
 
 
 async def test_an_offline_heater_is_an_error_for_a_request_and_a_gap_for_a_watcher(
-    sim: Simulator, impatient: NaviLinkDevice, caplog: pytest.LogCaptureFixture
+    sim: Simulator, short_timeout_device: NaviLinkDevice, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with watching(impatient) as watcher:
+    async with watching(short_timeout_device) as watcher:
         for times in (1, 2):
             sim.faults.inject(HeaterOffline())
             with pytest.raises(DeviceOfflineError):
-                await within_limit(impatient.get_status())
-            await wait_for_state(impatient, HealthState.OFFLINE)
+                await within_limit(short_timeout_device.get_status())
+            await wait_for_state(short_timeout_device, HealthState.OFFLINE)
             connects = sim.counters.connects
             sim.faults.inject(CutConnections())
             await wait_until(lambda: sim.counters.connects > connects)
-            await wait_for_state(impatient, HealthState.OFFLINE)
+            await wait_for_state(short_timeout_device, HealthState.OFFLINE)
             sim.faults.clear()
             await watcher.next(2)
             assert (
@@ -79,22 +79,22 @@ async def test_an_offline_heater_is_an_error_for_a_request_and_a_gap_for_a_watch
             )
 
 
-# Answers that are late, doubled, foreign, or of nobody any more
+# Late, duplicate and foreign responses
 
 
 async def test_a_late_response_does_not_complete_a_later_request(
-    sim: Simulator, impatient: NaviLinkDevice
+    sim: Simulator, short_timeout_device: NaviLinkDevice
 ) -> None:
-    await impatient.get_status()
+    await short_timeout_device.get_status()
     sim.faults.inject(ChangeFields(kind="responses", values={"errorCode": 799}, times=1))
     sim.faults.inject(DelayMessages(seconds=3600, times=1))
     with pytest.raises(RequestTimeoutError):
-        await within_limit(impatient.get_status())
-    asking = asyncio.ensure_future(impatient.get_status())
-    await asked(impatient)
+        await within_limit(short_timeout_device.get_status())
+    request = asyncio.ensure_future(short_timeout_device.get_status())
+    await request_sent(short_timeout_device)
     sim.faults.clear()
-    assert (await within_limit(asking)).error_code == 0
-    assert not impatient._mqtt._connection._requests.pending
+    assert (await within_limit(request)).error_code == 0
+    assert not short_timeout_device._mqtt._connection._requests.pending
 
 
 async def test_a_duplicate_response_is_delivered_once(
@@ -121,15 +121,15 @@ async def test_a_duplicate_response_is_delivered_once(
     "names", [{}, {"client_id": "x"}, {"session_id": "1"}, {"session_id": "2" * 13}]
 )
 async def test_a_foreign_response_does_not_complete_our_request(
-    sim: Simulator, impatient: NaviLinkDevice, names: dict[str, Any]
+    sim: Simulator, short_timeout_device: NaviLinkDevice, names: dict[str, Any]
 ) -> None:
-    await impatient.get_status()
+    await short_timeout_device.get_status()
     sim.faults.inject(ForeignMessages(values={"errorCode": 799}, **names))
-    assert (await within_limit(impatient.get_status())).error_code == 0
+    assert (await within_limit(short_timeout_device.get_status())).error_code == 0
     sim.faults.inject(ForeignMessages(replace=True, **names))
     with pytest.raises(RequestTimeoutError):
-        await within_limit(impatient.get_status())
-    assert not impatient._mqtt._connection._requests.pending
+        await within_limit(short_timeout_device.get_status())
+    assert not short_timeout_device._mqtt._connection._requests.pending
 
 
 async def test_a_response_to_a_cancelled_request_is_ignored(
@@ -137,17 +137,17 @@ async def test_a_response_to_a_cancelled_request_is_ignored(
 ) -> None:
     await device.get_status()
     sim.faults.inject(DelayMessages(seconds=3600, times=1))
-    asking = asyncio.ensure_future(device.get_status())
-    await asked(device)
-    asking.cancel()
+    request = asyncio.ensure_future(device.get_status())
+    await request_sent(device)
+    request.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await asking
+        await request
     assert not device._mqtt._connection._requests.pending
     sim.faults.clear()
     await within_limit(device.get_status())
 
 
-# Messages that are not as they should be
+# Invalid messages
 
 HOSTILE: list[Any] = [
     None,
@@ -206,7 +206,7 @@ async def test_garbage_does_not_stop_the_watch(
 ) -> None:
     async with watching(device) as watcher:
         sim.faults.inject(InjectMessage(garbage=garbage))
-        if garbage != "null":  # a message like others, that says nothing
+        if garbage != "null":  # valid JSON without content
             await wait_until(lambda: device.health.bad_messages == 1)
         await watcher.next(2)
     assert sim.counters.connects == 1
@@ -224,13 +224,13 @@ async def test_a_callback_that_raises_is_logged_with_its_traceback_and_called_ag
         called.append(status)
         raise ValueError("a callback's own fault")
 
-    line = await device.get_mqtt_connection()
-    line.set_status_callback(fail)
+    mqtt = await device.get_mqtt_connection()
+    mqtt.set_status_callback(fail)
     async with watching(device) as watcher:
-        monitoring = asyncio.ensure_future(line.start_monitoring(polling_interval=0.05))
+        monitoring = asyncio.ensure_future(mqtt.start_monitoring(polling_interval=0.05))
         await wait_until(lambda: len(called) >= 3)
         await watcher.next(2)
-        await line.stop_monitoring()
+        await mqtt.stop_monitoring()
         await within_limit(monitoring)
     errors = [one for one in caplog.records if one.levelname == "ERROR"]
     assert len(errors) == len(called)
@@ -247,9 +247,9 @@ async def test_a_slow_callback_delays_no_watcher_and_gets_the_latest_status(
         called.append(status)
         await slow.wait()
 
-    line = await device.get_mqtt_connection()
-    line.set_status_callback(wait)
-    monitoring = asyncio.ensure_future(line.start_monitoring(polling_interval=3600))
+    mqtt = await device.get_mqtt_connection()
+    mqtt.set_status_callback(wait)
+    monitoring = asyncio.ensure_future(mqtt.start_monitoring(polling_interval=3600))
     await wait_until(lambda: len(called) == 1)
     async with watching(device) as watcher:
         await watcher.next(10)
@@ -258,5 +258,5 @@ async def test_a_slow_callback_delays_no_watcher_and_gets_the_latest_status(
         await wait_until(lambda: len(called) >= 2)
         assert newest is not None and called[1] is not called[0]
         assert called[1] in (newest, device.last_status)
-    await line.stop_monitoring()
+    await mqtt.stop_monitoring()
     await within_limit(monitoring)

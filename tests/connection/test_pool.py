@@ -1,4 +1,4 @@
-"""Connections: opened while heaters are listed, filled to their room, kept at their pace."""
+"""Tests of the connection pool: early connect, capacity, rate limit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from navien_nwp500.protocol.messages import Address
 from navien_nwp500.simulator import Simulator
 from support.reliability_tools import fast_config, wait_until, within_limit
 
-# Opened while the heaters are listed
+# Early connect
 
 
 async def test_listing_heaters_opens_the_connection_that_the_first_request_uses(
@@ -61,17 +61,17 @@ async def test_listing_tries_a_failing_sign_in_once(sim: Simulator) -> None:
 async def test_an_unused_early_connection_is_not_restored(sim: Simulator) -> None:
     async with NaviLinkClient(fast_config(sim)) as client:
         device = (await client.get_devices())[0]
-        session = client._pool.first
-        await within_limit(session.wait_connected())
+        connection = client._pool.first
+        await within_limit(connection.wait_connected())
         await sim._cloud.drop_connections()
-        assert session._runner is not None
-        await within_limit(asyncio.wait({session._runner}))
+        assert connection._runner is not None
+        await within_limit(asyncio.wait({connection._runner}))
         assert sim.counters.connects == 1
         assert (await within_limit(device.get_status())).device_connected == 2
         assert sim.counters.connects == 2
 
 
-# The room on a connection
+# Capacity of a connection
 
 
 def subscriber(number: int, home: int = 1) -> Subscriber:
@@ -108,7 +108,7 @@ async def test_sixty_heaters_answer_on_two_connections() -> None:
             assert sim.counters.subscribes == 60 + 2
 
 
-# The pace
+# Rate limit
 
 
 async def test_150_concurrent_requests_stay_within_the_rate_limit() -> None:

@@ -9,7 +9,7 @@ from typing import Any, AsyncIterator, Awaitable, Callable, TypeVar
 
 from navien_nwp500 import DeviceStatus, NaviLinkConfig, NaviLinkDevice, ReconnectConfig
 from navien_nwp500._util.aio import cancel_and_wait
-from navien_nwp500.models import HealthState
+from navien_nwp500.models import Health, HealthState
 from navien_nwp500.simulator import Simulator
 
 LIMIT = 60.0
@@ -40,15 +40,21 @@ async def wait_until(condition: Callable[[], bool]) -> None:
 
 async def wait_for_state(device: NaviLinkDevice, state: HealthState) -> None:
     """Wait until the health of the heater has this state."""
+    changes = device.watch_health()
+    await next_with_state(changes, state)
+    await changes.aclose()
 
-    async def wait() -> None:
-        changes = device.watch_health()
-        async for one in changes:
-            if one.state is state:
-                break
-        await changes.aclose()
 
-    await within_limit(wait())
+async def next_with_state(changes: AsyncIterator[Health], state: HealthState) -> Health:
+    """Return the next health of a watch that has this state."""
+
+    async def find() -> Health:
+        async for health in changes:
+            if health.state is state:
+                return health
+        raise AssertionError("watch_health() ended")
+
+    return await within_limit(find())
 
 
 class Watcher:
@@ -73,6 +79,10 @@ class Watcher:
             if self._task in done:
                 self._task.result()
         return self.statuses[start : start + count]
+
+    async def wait_end(self) -> None:
+        """Wait until the watch has ended; raise the error that ended it."""
+        await within_limit(asyncio.shield(self._task))
 
     async def stop(self) -> None:
         """Cancel the watch; an error that ended it is ignored."""

@@ -64,7 +64,7 @@ def test_an_undocumented_import_is_found() -> None:
     for source in (
         "from navien_nwp500.protocol.types import Flag",
         "def f():\n    import navien_nwp500._connection.pool",
-        "from navien_nwp500.simulator.faults.registry import Cut",
+        "from navien_nwp500.simulator.faults.network_faults import HalfOpen",
     ):
         assert undocumented_imports(source)
     assert undocumented_imports("from navien_nwp500.protocol import commands") == []

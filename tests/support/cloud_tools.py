@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import hashlib
 import hmac
+import json
 import ssl
 import time
 from datetime import datetime, timezone
@@ -18,7 +19,9 @@ from urllib.parse import quote
 import aiohttp
 from yarl import URL
 
+from navien_nwp500.simulator.cloud import mqtt_packets
 from navien_nwp500.simulator.cloud.accounts import CloudAccount, HeaterRecord
+from navien_nwp500.simulator.cloud.mqtt_packets import PacketSplitter
 from navien_nwp500.simulator.cloud.sigv4 import IssuedKeys
 from navien_nwp500.simulator.server.cloud_server import CloudServer
 
@@ -26,6 +29,11 @@ EMAIL = "user@example.com"
 PASSWORD = "correct horse"
 MAC = "0123456789ab"
 LIMIT = 60.0
+
+HEATER = f"cmd/52/navilink-{MAC}"
+OTHER_MAC = "0123456789ac"
+OTHER = f"cmd/52/navilink-{OTHER_MAC}"
+Http = aiohttp.ClientSession
 
 
 def make_account(heaters: int = 1, email: str = EMAIL, first: int = 0) -> CloudAccount:
@@ -268,3 +276,41 @@ async def raw_clients(
             return client if client_id is None else await client.connect(client_id, level)
 
         yield connect
+
+
+Connect = Callable[..., Awaitable[RawClient]]
+Publish = Callable[..., Awaitable[None]]
+
+
+async def subscribed(connect: Connect, client_id: str, level: int = 4) -> RawClient:
+    client = await connect(client_id, level)
+    await client.subscribe(f"{HEATER}/#", f"{OTHER}/#", f"cmd/52/{client_id}/res/#")
+    return client
+
+
+async def payloads(client: RawClient, count: int = 1) -> list[bytes]:
+    """Read so many payloads."""
+    found = []
+    for _ in range(count):
+        (packet,) = PacketSplitter(1 << 20, client.level).feed(await client.read())
+        found.append(mqtt_packets.read_publish(packet).payload)
+    return found
+
+
+def message(session_id: str = "1768478400000", **status: Any) -> bytes:
+    """Make a response of the heater; with a session id of one digit, a push."""
+    response = {"deviceType": 52, "macAddress": MAC, "additionalValue": "1234", "status": status}
+    envelope = {"protocolVersion": 2, "clientID": "one", "sessionID": session_id}
+    return json.dumps({**envelope, "requestTopic": f"{HEATER}/st", "response": response}).encode()
+
+
+async def call(http: Http, cloud: CloudServer, path: str, **body: Any) -> Any:
+    async with http.post(cloud.base_url + path, json=body) as answer:
+        return answer.status, await answer.read()
+
+
+async def sign_in(http: Http, cloud: CloudServer) -> dict[str, Any]:
+    status, body = await call(http, cloud, "/user/sign-in", userId=EMAIL, password=PASSWORD)
+    assert status == 200
+    token: dict[str, Any] = json.loads(body)["data"]["token"]
+    return token

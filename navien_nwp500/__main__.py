@@ -1,4 +1,4 @@
-"""``python -m navien_nwp500``: the command line, or how to get it."""
+"""The entry point of ``python -m navien_nwp500`` and of the command ``navien-nwp500``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ._util.extras import missing_extra
 
 
 def main() -> None:
-    """Run the command line; without its packages say which extra brings them."""
+    """Run the command line; exit with a message when its packages are not installed."""
     try:
         import click  # noqa: F401
         import rich  # noqa: F401
@@ -23,12 +23,12 @@ def main() -> None:
 
 
 def _open_streams() -> None:
-    """Replace closed standard streams, and what the encoding of stdout cannot write."""
+    """Replace closed standard streams, and write ? for characters that stdout cannot encode."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:  # with <&- or >&-, or as a service of Windows
+        if getattr(sys, name) is None:  # closed by <&- or >&-, or a Windows service
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # ASCII has no degree sign, cp1252 no bar
+        sys.stdout.reconfigure(errors="replace")  # such as ° in ASCII, █ in cp1252
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The page of every word of the command line, made from the words themselves."""
+"""Write docs/CLI.md from the commands of the command line."""
 
 from __future__ import annotations
 
@@ -12,54 +12,54 @@ from navien_nwp500.apps.cli.app import navien_nwp500
 
 HEAD = """# The command line
 
-Every word and its options, made from the words themselves by `python scripts/tables.py`. Each says the
-same with `--help`.
+All commands and their options, generated from the program by `python scripts/tables.py`. Each command
+shows the same text with `--help`.
 
-Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage or
-settings, 3 the heater is offline or did not answer, 4 sign-in refused or ended, 130 interrupted, 141
-whoever read the output has gone.
+Results are printed to stdout, everything else to stderr. Exit codes: 0 success, 1 failure, 2 wrong
+usage or settings, 3 the heater is offline or did not respond, 4 sign-in rejected or session expired,
+130 interrupted, 141 the reader of the output closed it.
 """
 
 
 def page() -> str:
-    """The whole page."""
-    return "\n".join([HEAD, *(_section(path, word) for path, word in words())])
+    """Return the whole document."""
+    return "\n".join([HEAD, *(_section(path, command) for path, command in all_commands())])
 
 
-def words(
+def all_commands(
     group: click.Group = navien_nwp500, path: tuple[str, ...] = ("navien-nwp500",)
 ) -> Iterator[tuple[tuple[str, ...], click.Command]]:
-    """Walk all words, each after the word it stands below."""
+    """Yield all commands with their paths, each group before its commands."""
     context = click.Context(group)
     for name in group.list_commands(context):
-        word = group.get_command(context, name)
-        assert word is not None
-        yield (*path, name), word
-        if isinstance(word, click.Group):
-            yield from words(word, (*path, name))
+        command = group.get_command(context, name)
+        assert command is not None
+        yield (*path, name), command
+        if isinstance(command, click.Group):
+            yield from all_commands(command, (*path, name))
 
 
-def _section(path: tuple[str, ...], word: click.Command) -> str:
-    context = click.Context(word, info_name=" ".join(path))
-    usage = " ".join(word.collect_usage_pieces(context))
-    text = inspect.cleandoc(word.help or "").replace("\b\n", "")
-    said, _, example = text.partition("Example: ")
+def _section(path: tuple[str, ...], command: click.Command) -> str:
+    context = click.Context(command, info_name=" ".join(path))
+    usage = " ".join(command.collect_usage_pieces(context))
+    text = inspect.cleandoc(command.help or "").replace("\b\n", "")
+    text, _, example = text.partition("Example: ")
     lines = [f"{'#' * len(path)} {' '.join(path[1:])}\n", f"`{' '.join(path)} {usage}`\n"]
-    lines.append(_escaped(said.strip()) + "\n")
+    lines.append(_escape(text.strip()) + "\n")
     options = [
         record
-        for parameter in word.get_params(context)
-        # Of arguments the usage tells; only the newest click has records of them.
+        for parameter in command.get_params(context)
+        # Arguments are in the usage; only the newest click has records of them.
         if isinstance(parameter, click.Option)
         and (record := parameter.get_help_record(context)) is not None
         and "--help" not in record[0]
     ]
     if options:
         lines += ["| option | |", "|---|---|"]
-        lines += [f"| `{_cell(names)}` | {_escaped(_cell(said))} |" for names, said in options]
+        lines += [f"| `{_cell(names)}` | {_escape(_cell(text))} |" for names, text in options]
         lines.append("")
     if example:
-        # Wrapped in the help to fit 80 columns; here it is to be copied.
+        # The help wraps the example at 80 columns; here it is one line to copy.
         lines += ["```sh", " ".join(example.split()), "```\n"]
     return "\n".join(lines)
 
@@ -68,5 +68,5 @@ def _cell(text: str) -> str:
     return re.sub(r"\s+", " ", text).replace("|", "\\|")
 
 
-def _escaped(text: str) -> str:
+def _escape(text: str) -> str:
     return re.sub(r"([<>*])", r"\\\1", text)

@@ -59,7 +59,7 @@ def live_view() -> str:
     for _ in range(MORNING):
         heater.advance(POLL)
         status = heater.status()
-        view.show(status, heater.now, alerts.check(status))
+        view.show_status(status, heater.now, alerts.check(status))
     console = Console(
         file=io.StringIO(), width=WIDTH, record=True, force_terminal=True, color_system="truecolor"
     )

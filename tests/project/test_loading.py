@@ -9,7 +9,7 @@ import click
 import pytest
 
 import navien_nwp500
-from navien_nwp500.apps.cli.app import PAGES, navien_nwp500 as words
+from navien_nwp500.apps.cli.app import COMMANDS, navien_nwp500 as commands
 
 HEAVY = {"aiohttp", "awscrt", "awsiot", "asyncio", "ssl", "dotenv", "rich.console", "pandas"}
 
@@ -55,8 +55,8 @@ def test_a_module_is_there_as_an_attribute() -> None:
     assert loaded_by(code) == set()
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_the_list_of_words_says_what_the_word_says_of_itself(name: str) -> None:
-    word = words.get_command(click.Context(words), name)
-    assert word is not None and word.name == name
-    assert word.get_short_help_str(200) == PAGES[name].help
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_short_help_of_a_command_is_the_first_sentence_of_its_help(name: str) -> None:
+    command = commands.get_command(click.Context(commands), name)
+    assert command is not None and command.name == name
+    assert command.get_short_help_str(200) == COMMANDS[name]

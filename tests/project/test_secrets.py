@@ -19,7 +19,7 @@ import pytest
 
 from navien_nwp500 import DHWMode, NaviLinkClient, NaviLinkConfig, NaviLinkError, ReconnectConfig
 from navien_nwp500._connection.session_file import SessionFile
-from navien_nwp500.apps.cli.commands.doctor import lines, plain
+from navien_nwp500.apps.cli.commands.doctor import finding_json, format_finding
 from navien_nwp500.apps.diagnostics.checks import Finding, diagnose
 from navien_nwp500.history.csv import CsvRecorder
 from navien_nwp500.protocol.redaction import FIELD_MASKS, logger, mask_text, mask_values
@@ -182,8 +182,8 @@ async def test_what_the_doctor_says_can_be_shown_to_anybody(
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NAVILINK_CA_FILE", str(tmp_path / "absent.pem"))
         seen += [finding async for finding in diagnose()]
-    said = "\n".join(line for one in seen for line in (*lines(one, sys.stdout), repr(one)))
-    said += json.dumps([plain(finding) for finding in seen]) + str(capsys.readouterr())
+    said = "\n".join(line for one in seen for line in (*format_finding(one, sys.stdout), repr(one)))
+    said += json.dumps([finding_json(finding) for finding in seen]) + str(capsys.readouterr())
     for name, value in planted.items():
         assert value not in said, f"the {name} is told"
     failed = {finding.step for finding in seen if finding.error is not None}

@@ -1,1 +1,5 @@
-"""The command line: options, context, runner, and one module per command in ``commands``."""
+"""The command line: shared options, context and runner; ``commands`` has one module per command.
+
+It may import every lower level except ``_connection``, and starts the other apps when their command
+is called.
+"""

@@ -1,95 +1,57 @@
-"""The words and their options.
+"""The command group ``navien-nwp500``.
 
-What a word needs is loaded when it is said: ``--help`` loads click and this page.
+A command is imported when it is called: ``--help`` loads click, this module and ``options``.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
-from pathlib import Path
-from typing import Any, Coroutine, NamedTuple, NoReturn
 
 import click
 
 from ..._util.version import __version__
-from .options import DEVICE, JSON, SIMULATE, UNIT, Group, reads, speed
+from .options import Group
 
-
-class CommandModule(NamedTuple):
-    """A word that has a module of its own: where it is, and what the list of words says of it."""
-
-    module: str
-    attribute: str
-    help: str
-
-
-PAGES = {
-    "set": CommandModule("set", "set_", "Tell the heater what to do, and see that it did."),
-    "reservations": CommandModule(
-        "reservations", "reservations", "See and change what the heater does by the clock."
-    ),
-    "tou": CommandModule("tou", "tou", "See and change prices by season, weekday and time."),
-    "energy": CommandModule("energy", "energy", "See what the heat pump and the elements took."),
-    "doctor": CommandModule(
-        "doctor", "doctor", "Say where the way to a reading ends, why, and what to do."
-    ),
-    "bridge": CommandModule(
-        "bridge", "bridge", "Tell Home Assistant or Prometheus what your heaters are doing."
-    ),
-    "install-service": CommandModule(
-        "install_service",
-        "install_service",
-        "Print what keeps a service running: a systemd user unit, or a container file.",
-    ),
-    "report": CommandModule(
-        "report", "report", "Sum up recordings of monitor --csv, on a page with charts."
-    ),
-    "capture": CommandModule(
-        "capture", "capture", "Record the raw traffic, with everything private masked."
-    ),
-    "login": CommandModule("login", "login", "Sign in once; later words need no variable."),
-    "logout": CommandModule(
-        "login",
-        "logout",
-        "Remove what login keeps: e-mail, sessions, and the password in the keyring.",
-    ),
-    "completion": CommandModule(
-        "completion", "completion", "Print what makes your shell complete words and options."
-    ),
-    "info": CommandModule("info", "info", "Say what the heater is, and what it can and cannot do."),
+#: The short help of each command.
+COMMANDS = {
+    "bridge": "Publish your heaters to Home Assistant or Prometheus.",
+    "capture": "Record the raw traffic, with private data masked.",
+    "completion": "Print a shell completion script.",
+    "devices": "List the heaters of the account.",
+    "doctor": "Check the connection step by step and suggest fixes.",
+    "energy": "Show the energy used per day or month.",
+    "info": "Show the model, firmware and functions of the heater.",
+    "install-service": "Print a systemd unit or a container file.",
+    "login": "Sign in and keep the session for later commands.",
+    "logout": "Remove the saved e-mail, sessions and password.",
+    "monitor": "Watch the heater live, until Ctrl-C.",
+    "report": "Summarize recordings of monitor --csv, with charts.",
+    "reservations": "Show and change the heater's schedule.",
+    "set": "Change a setting of the heater.",
+    "simulate": "Run a simulated NaviLink cloud, until Ctrl-C.",
+    "status": "Show the status of the heater.",
+    "tou": "Show and change the time-of-use plan.",
 }
 
 
 class CommandGroup(Group):
-    """All words: those of this page, and those of ``PAGES``."""
+    """A group of the commands in ``COMMANDS``."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted({*self.commands, *PAGES})
+        return sorted(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        page = PAGES.get(cmd_name)
-        if page is None:
-            return super().get_command(ctx, cmd_name)
-        word: click.Command = getattr(
-            import_module(f".commands.{page.module}", __package__), page.attribute
-        )
-        return word
+        if cmd_name not in COMMANDS:
+            return None
+        name = cmd_name.replace("-", "_")
+        module = import_module(f".commands.{name}", __package__)
+        command: click.Command = getattr(module, f"{name}_command")
+        return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the words without loading a page."""
-        said = {
-            name: word.get_short_help_str(formatter.width) for name, word in self.commands.items()
-        }
-        said.update((name, page.help) for name, page in PAGES.items())
+        """List the commands without importing them."""
         with formatter.section("Commands"):
-            formatter.write_dl(sorted(said.items()))
-
-
-def run(command: Coroutine[Any, Any, None]) -> NoReturn:
-    """Run a command to its exit code."""
-    from .runner import run as run_to_its_end
-
-    run_to_its_end(command)
+            formatter.write_dl(sorted(COMMANDS.items()))
 
 
 @click.group(
@@ -98,107 +60,10 @@ def run(command: Coroutine[Any, Any, None]) -> NoReturn:
 )
 @click.version_option(__version__, message="%(version)s")
 def navien_nwp500() -> None:
-    """See what a Navien NWP500 heat pump water heater is doing, and tell it what to do.
+    """Monitor and control Navien NWP500 heat pump water heaters.
 
-    Sign in once with login, or set NAVILINK_EMAIL and NAVILINK_PASSWORD, in the environment or
-    in a .env file. With --simulate you need no account.
+    Sign in once with "navien-nwp500 login", or set NAVILINK_EMAIL and NAVILINK_PASSWORD in the
+    environment or in a .env file. With --simulate no account is needed.
 
     Example: navien-nwp500 status --simulate
     """
-
-
-@navien_nwp500.command()
-@SIMULATE
-@speed(600)
-@click.option(
-    "--interval",
-    type=click.FloatRange(min=0, min_open=True, max=86400),
-    help="Seconds between polls, of the heater's time.  [default: 300]",
-)
-@click.option("--count", type=click.IntRange(min=1), help="End after so many statuses.")
-@click.option(
-    "--csv", "csv_file", type=click.Path(dir_okay=False, path_type=Path), help="Append to a CSV."
-)
-@DEVICE
-@UNIT
-@JSON
-def monitor(**options: Any) -> None:
-    """Watch the heater live, until Ctrl-C.
-
-    A live view on a terminal, one line a status in a pipe, JSON lines with --json. Alerts: a
-    fault, charge below 20 %, power above 4000 W, heater offline, change of operation mode.
-
-    Example: navien-nwp500 monitor --simulate --csv tank.csv
-    """
-    from .commands.monitor import monitor as command
-
-    run(command(**options))
-
-
-@navien_nwp500.command()
-@reads
-@UNIT
-def status(**options: Any) -> None:
-    """Read the heater once.
-
-    Example: navien-nwp500 status --simulate --json
-    """
-    from .commands.status import status as command
-
-    run(command(**options))
-
-
-@navien_nwp500.command()
-@SIMULATE
-@JSON
-def devices(**options: Any) -> None:
-    """List the heaters of the account.
-
-    Example: navien-nwp500 devices
-    """
-    from .commands.status import devices as command
-
-    run(command(**options))
-
-
-@navien_nwp500.command()
-@speed(60)
-@click.option(
-    "--heaters", type=click.IntRange(1, 10_000), default=1, show_default=True, help="How many."
-)
-@click.option(
-    "--accounts",
-    type=click.IntRange(1, 10_000),
-    default=1,
-    show_default=True,
-    help="How many, each with so many heaters: user@, user2@, user3@example.com, one password.",
-)
-@click.option(
-    "--latency",
-    metavar="MS",
-    type=click.FloatRange(0, 10_000),
-    default=0,
-    show_default=True,
-    help="Milliseconds each byte is under way, each way.",
-)
-@click.option(
-    "--replay",
-    metavar="FILE",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Heaters that say again, round after round, what capture recorded.",
-)
-@click.option(
-    "--env-file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Write there what a client needs to find it.",
-)
-def simulate(**options: Any) -> None:
-    """Serve a whole NaviLink cloud on this machine, until Ctrl-C.
-
-    Once ready it prints the variables any program of yours needs to use it.
-
-    Example: navien-nwp500 simulate --speed 600 --env-file sim.env
-    """
-    from .commands.simulate import simulate as command
-
-    run(command(**options))

@@ -1,11 +1,11 @@
-"""Where a command looks: your account or a simulated one, and the heater in it."""
+"""The account or simulator that a command uses, and the heater in it."""
 
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, AsyncIterator, Awaitable, TypeVar
+from typing import TYPE_CHECKING, AsyncIterator, Awaitable, NamedTuple, TypeVar
 
 from ...client import NaviLinkClient
 from ...config import NaviLinkConfig
@@ -17,9 +17,8 @@ from ...exceptions import (
     RequestTimeoutError,
     TokenExpiredError,
 )
-from .options import session_kept
 from .runner import log_to_stderr
-from .saved_account import configuration, session_file
+from .saved_account import load_config, session_file
 
 if TYPE_CHECKING:
     from ...simulator import Simulator
@@ -28,49 +27,59 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class CommandContext:
-    """A client, and the clock of its heaters: the simulated ones' may run faster than ours."""
+class CommandContext(NamedTuple):
+    """A client, and the clock of its heaters when they are simulated."""
 
-    def __init__(self, client: NaviLinkClient, clock: Clock | None = None) -> None:
-        self.client = client
-        self._clock = clock
+    client: NaviLinkClient
+    clock: Clock | None = None
 
     def now(self) -> datetime:
-        """The time to write beside a status."""
-        return self._clock.now() if self._clock is not None else datetime.now().astimezone()
+        """Return the present time of the heaters."""
+        return datetime.now().astimezone() if self.clock is None else self.clock.now()
 
-    def real(self, seconds: float) -> float:
-        """Seconds of ours for ``seconds`` of the heater's."""
-        return self._clock.real_seconds(seconds) if self._clock is not None else seconds
+    def real_seconds(self, seconds: float) -> float:
+        """Convert seconds of the heaters' time to real seconds."""
+        return seconds if self.clock is None else self.clock.real_seconds(seconds)
 
 
 @asynccontextmanager
-async def open_context(simulate: bool, speed: float = 1.0) -> AsyncIterator[CommandContext]:
-    """Open the account of the environment, the one signed in to, or a simulated one."""
-    if not simulate:
-        config = account_config()
-        log_to_stderr(config.log_level)
-        _require_a_way_in(config)
-        try:
-            async with NaviLinkClient(config) as client:
-                yield CommandContext(client)
-        except TokenExpiredError as error:
-            raise TokenExpiredError(f"{error}. Or: navien-nwp500 login") from error
+async def open_context(
+    simulate: bool, speed: float = 1.0, no_session_file: bool = False
+) -> AsyncIterator[CommandContext]:
+    """Open the configured or saved account, or a simulated one."""
+    if simulate:
+        log_to_stderr()
+        async with import_simulator()(speed=speed) as simulator:
+            async with NaviLinkClient(simulator.config) as client:
+                yield CommandContext(client, simulator.clock)
         return
-    log_to_stderr()
-    async with simulator_class()(speed=speed) as simulator:
-        async with NaviLinkClient(simulator.config) as client:
-            yield CommandContext(client, simulator.clock)
+    config = account_config(no_session_file)
+    log_to_stderr(config.log_level)
+    _check_credentials(config)
+    try:
+        async with NaviLinkClient(config) as client:
+            yield CommandContext(client)
+    except TokenExpiredError as error:
+        raise TokenExpiredError(f"{error}. Or: navien-nwp500 login") from error
 
 
-def account_config() -> NaviLinkConfig:
-    """The account of this word, with the session it keeps. Raises ConfigurationError."""
-    config = configuration()
-    return replace(config, session_file=session_file(config)) if session_kept() else config
+@asynccontextmanager
+async def open_device(
+    simulate: bool, speed: float, device: str | None, no_session_file: bool = False
+) -> AsyncIterator[tuple[CommandContext, NaviLinkDevice]]:
+    """Open an account and select a heater. Raises as ``select_device``."""
+    async with open_context(simulate, speed, no_session_file) as context:
+        yield context, await select_device(context.client, device)
 
 
-def _require_a_way_in(config: NaviLinkConfig) -> None:
-    """Say what signs in, before anything is opened that could not."""
+def account_config(no_session_file: bool) -> NaviLinkConfig:
+    """Return the account's configuration, with its session file. Raises ConfigurationError."""
+    config = load_config()
+    return config if no_session_file else replace(config, session_file=session_file(config))
+
+
+def _check_credentials(config: NaviLinkConfig) -> None:
+    """Raise an error with advice when neither a password nor a session is available."""
     if config.password:
         return
     if not config.email:
@@ -85,8 +94,8 @@ def _require_a_way_in(config: NaviLinkConfig) -> None:
         )
 
 
-def simulator_class() -> type[Simulator]:
-    """The simulator, loaded when asked for; ConfigurationError says which extra brings it."""
+def import_simulator() -> type[Simulator]:
+    """Import the simulator. Raises ConfigurationError naming the extra it needs."""
     try:
         from ...simulator import Simulator
     except ModuleNotFoundError as error:
@@ -94,45 +103,43 @@ def simulator_class() -> type[Simulator]:
     return Simulator
 
 
-async def heaters(client: NaviLinkClient, wanted: str | None) -> list[NaviLinkDevice]:
-    """The heater asked for, or all. Raises DeviceError when there is none, or not one alone."""
-    wanted = wanted or client.config.device_mac
-    found = await client.get_devices()
-    if wanted is not None:
-        found = find_devices(found, wanted)
-        if len(found) > 1:
-            candidates = ", ".join(f"{one.name} ({one.mac_address})" for one in found)
-            raise DeviceError(f"{wanted!r} may be any of {candidates}; say more of it")
-    if not found:
-        reason = f"no heater whose name or MAC begins with {wanted!r}" if wanted else "no NWP500"
-        raise DeviceError(f"this account has {reason}; see: navien-nwp500 devices")
-    return found
+async def select_devices(client: NaviLinkClient, name: str | None) -> list[NaviLinkDevice]:
+    """Return the one heater with a name or MAC address (default: configured); all without one.
 
-
-async def choose(client: NaviLinkClient, wanted: str | None) -> NaviLinkDevice:
-    """The heater asked for, or the first.
-
-    Raises DeviceError when there is none, DeviceOfflineError when the cloud knows it is away.
+    Raises DeviceError when there is none, or several match.
     """
-    found = await heaters(client, wanted)
-    if not found[0].info.online:
+    name = name or client.config.device_mac
+    devices = await client.get_devices()
+    if name is not None:
+        devices = find_devices(devices, name)
+        if len(devices) > 1:
+            matches = ", ".join(f"{one.name} ({one.mac_address})" for one in devices)
+            raise DeviceError(
+                f"{name!r} matches several heaters: {matches}; give a longer name or the MAC address"
+            )
+    if not devices:
+        reason = f"no heater whose name or MAC begins with {name!r}" if name else "no NWP500"
+        raise DeviceError(f"this account has {reason}; see: navien-nwp500 devices")
+    return devices
+
+
+async def select_device(client: NaviLinkClient, name: str | None) -> NaviLinkDevice:
+    """Return the heater with a name or MAC address, by default the first.
+
+    Raises DeviceError when there is none, DeviceOfflineError when the cloud reports it offline.
+    """
+    heater = (await select_devices(client, name))[0]
+    if not heater.info.online:
         raise DeviceOfflineError(
-            f"{found[0].name} is offline: the cloud has lost it. Check its power and its Wi-Fi"
+            f"{heater.name} is offline: it is not connected to the cloud. Check its power and its "
+            "Wi-Fi"
         )
-    return found[0]
+    return heater
 
 
-async def first_answer(device: NaviLinkDevice, reading: Awaitable[T]) -> T:
-    """Wait for a heater's first answer; its silence is told apart from the cloud's."""
+async def wait_response(request: Awaitable[T]) -> T:
+    """Await a request to the heater; turn its timeout into DeviceOfflineError, exit code 3."""
     try:
-        return await reading
-    except RequestTimeoutError as error:
-        raise DeviceOfflineError(f"{device.name} is online but does not answer") from error
-
-
-async def answered(asking: Awaitable[T]) -> T:
-    """Wait for what may stay unanswered; the error says in its own words what that means."""
-    try:
-        return await asking
+        return await request
     except RequestTimeoutError as error:
         raise DeviceOfflineError(str(error)) from error

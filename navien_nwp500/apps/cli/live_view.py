@@ -1,4 +1,4 @@
-"""The live view: the tank drawn, what heats it, and the last hours, as wide as the terminal."""
+"""The live view of ``monitor``: the tank, its heat sources, and graphs of the last hours."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from rich.text import Text
 from ...history.alerts import Alert
 from ...models import Health, HealthState
 from ...protocol.status import Activity, DeviceStatus
-from .commands.status import degrees
+from .formatting import degrees
 
-WIDEST = 110
-TANK_ROWS = 8
-#: What stands beside the bars of a graph: frame, label, scale.
-BESIDE = 20
+MAX_WIDTH = 110
+TANK_HEIGHT = 8
+#: Columns of a graph's frame, label and scale.
+GRAPH_MARGIN = 20
 _BARS = "▁▁▂▃▄▅▆▇█"
 _COLOURS = {
     Activity.HEAT_PUMP: "green",
@@ -29,26 +29,26 @@ _COLOURS = {
 }
 _STATES = {
     HealthState.IDLE: ("not connected", "dim"),
-    HealthState.CONNECTING: ("connection lost, seeking it", "yellow"),
+    HealthState.CONNECTING: ("connection lost, reconnecting", "yellow"),
     HealthState.ONLINE: ("connected", "green"),
-    HealthState.UNRESPONSIVE: ("heater silent, trying again", "yellow"),
+    HealthState.UNRESPONSIVE: ("heater does not respond, retrying", "yellow"),
     HealthState.OFFLINE: ("heater offline", "red"),
 }
 
 
 class LiveView:
-    """Draws itself anew with each status, and each second, while it is entered."""
+    """A live view, drawn anew with each status and each change of the health."""
 
     def __init__(self, name: str, unit: str | None = None, console: Console | None = None) -> None:
         self._name = name
         self._unit = unit
         self._latest: tuple[DeviceStatus, datetime] | None = None
         self._health: Health | None = None
-        # Power and charge of a status; None where the heater was silent, so that a gap shows.
-        self._history: deque[tuple[int, int] | None] = deque(maxlen=WIDEST - BESIDE)
-        self._began: deque[datetime] = deque(maxlen=WIDEST - BESIDE)
-        self._said: deque[str] = deque(maxlen=3)
-        self._wrong: dict[str, str] = {}
+        # Time, and power and charge of each status; None draws a gap.
+        self._history: deque[tuple[datetime, tuple[int, int] | None]]
+        self._history = deque(maxlen=MAX_WIDTH - GRAPH_MARGIN)
+        self._recent_alerts: deque[str] = deque(maxlen=3)
+        self._active_alerts: dict[str, str] = {}
         self._live = Live(self, console=console, auto_refresh=False)
 
     def __enter__(self) -> LiveView:
@@ -58,23 +58,24 @@ class LiveView:
     def __exit__(self, *_: object) -> None:
         self._live.stop()
 
-    def show(self, status: DeviceStatus, when: datetime, alerts: list[Alert]) -> None:
+    def show_status(self, status: DeviceStatus, when: datetime, alerts: list[Alert]) -> None:
         self._latest = status, when
-        self._add((int(status.current_inst_power), int(status.dhw_charge_per)), when)
-        self._note(when, alerts)
+        point = int(status.current_inst_power), int(status.dhw_charge_per)
+        self._history.append((when, point))
+        self._add_alerts(when, alerts)
         self._live.refresh()
 
-    def warn(self, when: datetime, alerts: list[Alert]) -> None:
-        self._add(None, when)
-        self._note(when, alerts)
+    def show_alerts(self, when: datetime, alerts: list[Alert]) -> None:
+        self._history.append((when, None))
+        self._add_alerts(when, alerts)
         self._live.refresh()
 
-    def tick(self, health: Health) -> None:
+    def show_health(self, health: Health) -> None:
         self._health = health
         self._live.refresh()
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        width = min(options.max_width, WIDEST)
+        width = min(options.max_width, MAX_WIDTH)
         if self._latest is None:
             first = Text("waiting for the first status")
             yield Panel(Group(first, self._connection()), title=self._name, width=width)
@@ -82,69 +83,67 @@ class LiveView:
         status, when = self._latest
         top = Table.grid(padding=(0, 3))
         top.add_row(_tank(status, self._unit), self._facts(status))
-        room = max(width - BESIDE, 10)
+        columns = max(width - GRAPH_MARGIN, 10)
         parts: list[RenderableType] = [top, Text()]
-        parts += [self._graph(0, "power", "W", room), self._graph(1, "charge", "%", room)]
-        parts += [self._hours(room), self._connection()]
-        parts += [Text(text, style="bold red") for text in self._wrong.values()]
-        parts += [Text(text, style="dim") for text in self._said]
+        parts += [self._graph(0, "power", "W", columns), self._graph(1, "charge", "%", columns)]
+        parts += [self._hours(columns), self._connection()]
+        parts += [Text(text, style="bold red") for text in self._active_alerts.values()]
+        parts += [Text(text, style="dim") for text in self._recent_alerts]
         title = f"{self._name}  {when:%a %d %b %H:%M:%S}"
         yield Panel(Group(*parts), title=title, width=width)
 
-    def _add(self, entry: tuple[int, int] | None, when: datetime) -> None:
-        self._history.append(entry)
-        self._began.append(when)
-
-    def _note(self, when: datetime, alerts: list[Alert]) -> None:
+    def _add_alerts(self, when: datetime, alerts: list[Alert]) -> None:
         for alert in alerts:
-            self._said.append(f"{when:%H:%M} {alert.text}")
+            self._recent_alerts.append(f"{when:%H:%M} {alert.text}")
             if alert.active and alert.kind != "mode":
-                self._wrong[alert.kind] = alert.text
+                self._active_alerts[alert.kind] = alert.text
             else:
-                self._wrong.pop(alert.kind, None)
+                self._active_alerts.pop(alert.kind, None)
 
     def _facts(self, status: DeviceStatus) -> Table:
         table = Table.grid(padding=(0, 2))
         activity = status.activity
-        doing = Text(f"{activity.value}", style=_COLOURS.get(activity, ""))
-        doing.append(f"  {status.current_inst_power} W", style="bold")
+        activity_text = Text(f"{activity.value}", style=_COLOURS.get(activity, ""))
+        activity_text.append(f"  {status.current_inst_power} W", style="bold")
         mode = status.dhw_operation_setting
-        missing = status.energy_to_setpoint_wh
+        needed = status.energy_to_setpoint_wh
         for label, value in (
             ("water", degrees(status.dhw_temperature, status, self._unit)),
             ("setpoint", degrees(status.dhw_temperature_setting, status, self._unit)),
             ("mode", "-" if mode is None else mode.text),
-            ("now", doing),
+            ("now", activity_text),
             ("on", ", ".join(status.heat_sources) or "nothing"),
-            ("hot water", "being drawn" if status.dhw_use.active else "not drawn"),
-            ("missing", "-" if missing is None else f"{missing / 1000:.1f} kWh of heat"),
+            ("hot water", "in use" if status.dhw_use.active else "not in use"),
+            ("needed", "-" if needed is None else f"{needed / 1000:.1f} kWh to reach the setpoint"),
             ("air", degrees(status.ambient_temperature, status, self._unit)),
             ("Wi-Fi", status.wifi_rssi.text),
         ):
             table.add_row(Text(label, style="dim"), value)
         return table
 
-    def _graph(self, column: int, label: str, unit: str, room: int) -> Text:
-        values = [None if entry is None else entry[column] for entry in self._history][-room:]
+    def _graph(self, index: int, label: str, unit: str, columns: int) -> Text:
+        points = [point for _, point in self._history][-columns:]
+        values = [None if point is None else point[index] for point in points]
         top = max([100 if unit == "%" else 500, *(value for value in values if value is not None)])
         bars = "".join(
             " " if value is None else _BARS[min(round(value / top * 8), 8)] for value in values
         )
         text = Text().append(f"{label:7}", style="dim")
-        text.append(f"{bars:>{room}}", style="dark_orange" if unit == "%" else "green")
+        text.append(f"{bars:>{columns}}", style="dark_orange" if unit == "%" else "green")
         return text.append(f" {top:4} {unit}", style="dim")
 
-    def _hours(self, room: int) -> Text:
-        """What time the graphs span."""
-        span = self._began[-1] - list(self._began)[-room:][0]
+    def _hours(self, columns: int) -> Text:
+        """Write the time that the graphs span."""
+        times = [when for when, _ in self._history][-columns:]
+        span = times[-1] - times[0]
         hours = f"the last {span.total_seconds() / 3600:.1f} h"
-        return Text(f"{'':7}{hours:>{room}}", style="dim")
+        return Text(f"{'':7}{hours:>{columns}}", style="dim")
 
     def _connection(self) -> Text:
         if self._health is None:
             return Text()
-        said, style = _STATES[self._health.state]
-        text = Text(said, style=style)
+        state, style = _STATES[self._health.state]
+        text = Text(state, style=style)
         if self._health.last_status is not None:
             age = datetime.now(timezone.utc) - self._health.last_status
             text.append(f", last status {_age(age.total_seconds())} ago", style="dim")
@@ -158,20 +157,20 @@ def _age(seconds: float) -> str:
 
 
 def _tank(status: DeviceStatus, unit: str | None) -> Text:
-    """The tank, filled to its charge; the upper and lower sensor beside it."""
-    full = round(status.dhw_charge_per / 100 * TANK_ROWS)
-    beside = {
+    """Draw the tank, filled to its charge, with the temperatures of its sensors beside it."""
+    full = round(status.dhw_charge_per / 100 * TANK_HEIGHT)
+    sensors = {
         1: f" {degrees(status.tank_upper_temperature, status, unit)}",
-        TANK_ROWS - 2: f" {degrees(status.tank_lower_temperature, status, unit)}",
+        TANK_HEIGHT - 2: f" {degrees(status.tank_lower_temperature, status, unit)}",
     }
     text = Text("╭────────────╮\n")
-    for row in range(TANK_ROWS):
-        filled = row >= TANK_ROWS - full
+    for line in range(TANK_HEIGHT):
+        filled = line >= TANK_HEIGHT - full
         text.append("│")
-        label = f"{status.dhw_charge_per} %" if row == TANK_ROWS // 2 else ""
+        label = f"{status.dhw_charge_per} %" if line == TANK_HEIGHT // 2 else ""
         fill = "█" if filled else " "
         body = f" {label} ".center(12, fill) if label else fill * 12
         text.append(body, style="dark_orange" if filled else "dim")
-        text.append(f"│{beside.get(row, ''):9}\n")
+        text.append(f"│{sensors.get(line, ''):9}\n")
     text.append("╰────────────╯")
     return text

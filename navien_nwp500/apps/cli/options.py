@@ -1,28 +1,19 @@
-"""The options that several words share."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any, Callable
 
 import click
 
 Decorator = Callable[[Any], Any]
 
-_SIGNS_IN_ANEW = "navien_nwp500.signs_in_anew"
 
+def combine(*options: Decorator) -> Decorator:
+    """Return a decorator that adds options in the order of the help."""
 
-def _note(context: click.Context, parameter: click.Parameter, value: bool) -> None:
-    context.meta[_SIGNS_IN_ANEW] = value
-
-
-def session_kept() -> bool:
-    """Whether the word that runs keeps its session for the next."""
-    context = click.get_current_context(silent=True)
-    return context is not None and context.meta.get(_SIGNS_IN_ANEW) is False
-
-
-def _together(*options: Decorator) -> Decorator:
     def add(function: Any) -> Any:
         for option in reversed(options):
             function = option(function)
@@ -32,66 +23,69 @@ def _together(*options: Decorator) -> Decorator:
 
 
 class Group(click.Group):
-    """Words below a word; one that is misspelt is answered with those it may have been.
+    """A command group that suggests the command a misspelt one may mean.
 
-    The newest click does so too, and not for words that are loaded when they are said.
+    Newer versions of click do it too, but not for commands that are imported when called.
     """
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        said = args[0]
-        if not said.startswith("-") and self.get_command(ctx, said) is None:
-            meant = get_close_matches(said.lower(), self.list_commands(ctx))
-            question = f" Did you mean {' or '.join(map(repr, meant))}?" if meant else ""
-            ctx.fail(f"There is no word {said!r}.{question}")
+        name = args[0]
+        if not name.startswith("-") and self.get_command(ctx, name) is None:
+            matches = get_close_matches(name.lower(), self.list_commands(ctx))
+            hint = f" Did you mean {' or '.join(map(repr, matches))}?" if matches else ""
+            ctx.fail(f"No such command {name!r}.{hint}")
         return super().resolve_command(ctx, args)
 
 
-#: What every word that looks at an account takes.
-SIMULATE = _together(
-    click.option("--simulate", is_flag=True, help="A heater of the simulator, not yours."),
-    # How the account is reached is no concern of the word's: it is noted for ``world``.
-    click.option(
-        "--no-session-file",
-        is_flag=True,
-        expose_value=False,
-        callback=_note,
-        help="Sign in anew, and keep no session.",
-    ),
+INPUT_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+OUTPUT_FILE = click.Path(dir_okay=False, path_type=Path)
+
+#: For commands that use an account.
+ACCOUNT_OPTIONS = combine(
+    click.option("--simulate", is_flag=True, help="Use a simulated heater and account."),
+    click.option("--no-session-file", is_flag=True, help="Sign in anew and save no session."),
 )
-JSON = click.option("--json", "as_json", is_flag=True, help="JSON, for a machine to read.")
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 DEVICE = click.option(
     "--device",
     metavar="NAME|MAC",
-    help="Which heater: its name, its MAC, or the beginning of either.",
+    help="Name or MAC address of the heater, or the beginning of either.",
 )
 UNIT = click.option(
     "--unit",
-    metavar="[C|F]",  # the newest click would show it in lower case
+    metavar="[C|F]",  # newer versions of click would show it in lower case
     type=click.Choice(["C", "F"], case_sensitive=False),
-    help="Temperatures in it.  [default: as the heater shows them]",
+    help="Temperature unit.  [default: as the heater displays]",
 )
-DRY_RUN = click.option("--dry-run", is_flag=True, help="Say what would be sent; send nothing.")
-FORCE = click.option("--force", is_flag=True, help="Send it even when it already holds.")
+INTERVAL = click.option(
+    "--interval",
+    metavar="SECONDS",
+    type=click.FloatRange(min=0, min_open=True, max=86400),
+    help="Seconds between polls, in the heater's time.  [default: 300]",
+)
+COUNT = click.option(
+    "--count", metavar="N", type=click.IntRange(min=1), help="End after this number of statuses."
+)
 
 
 def speed(default: float) -> Decorator:
-    """``--speed``, for words that can bring a simulated heater."""
+    """Return the option ``--speed`` of commands that can use a simulated heater."""
     return click.option(
         "--speed",
+        metavar="FACTOR",
         type=click.FloatRange(min=0, min_open=True, max=86400),
         default=default,
         show_default=True,
-        help="Seconds of the simulated heater's time to one of yours.",
+        help="Simulation speed: 60 simulates one minute per second.",
     )
 
 
-def reads(function: Any) -> Any:
-    """Add what every word about one heater takes."""
-    return SIMULATE(speed(60)(DEVICE(JSON(function))))
-
-
-def writes(function: Any) -> Any:
-    """Add what every word that changes a heater takes."""
-    return reads(DRY_RUN(function))
+#: For commands that read from one heater.
+READ_OPTIONS = combine(ACCOUNT_OPTIONS, speed(60), DEVICE, JSON)
+#: For commands that change a heater.
+WRITE_OPTIONS = combine(
+    READ_OPTIONS,
+    click.option("--dry-run", is_flag=True, help="Show what would be sent, and send nothing."),
+)

@@ -1,4 +1,4 @@
-"""How every command runs and ends: signals, logs, exit codes."""
+"""Run commands: signals, logs, exit codes."""
 
 from __future__ import annotations
 
@@ -7,88 +7,99 @@ import logging
 import os
 import signal
 import sys
-from typing import Any, Coroutine, NoReturn
+from functools import wraps
+from typing import Any, Callable, Coroutine, NoReturn
 
 from ...config import NaviLinkConfig
 from ...exceptions import AuthenticationError, ConfigurationError, DeviceOfflineError, NaviLinkError
 
-DONE, FAILED, USAGE, NO_ANSWER, REFUSED, INTERRUPTED = 0, 1, 2, 3, 4, 130
-#: Whoever read stdout has gone, as ``head`` does: 128 and SIGPIPE, what a shell sees of any program.
-UNREAD = 141
+DONE, FAILED, USAGE, OFFLINE, UNAUTHENTICATED, INTERRUPTED = 0, 1, 2, 3, 4, 130
+#: The reader of stdout has closed it, as ``head`` does: 128 + SIGPIPE, as shells report it.
+OUTPUT_CLOSED = 141
+
+
+def run_async(function: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., NoReturn]:
+    """Turn a coroutine function into the callback of a command."""
+
+    @wraps(function)
+    def callback(*args: Any, **options: Any) -> NoReturn:
+        run(function(*args, **options))
+
+    return callback
 
 
 def run(command: Coroutine[Any, Any, None]) -> NoReturn:
-    """Run a command to its exit code: the error in one sentence, no traceback."""
+    """Run a command and exit with its exit code; print an error as one sentence, no traceback."""
     try:
-        code = asyncio.run(_until_stopped(command))
+        code = asyncio.run(_run_until_signal(command))
         sys.stdout.flush()
     except KeyboardInterrupt:
         code = INTERRUPTED
     except BrokenPipeError:
-        _leave_stdout()
-        code = UNREAD
+        _discard_stdout()
+        code = OUTPUT_CLOSED
     except (NaviLinkError, OSError) as error:
         print(f"navien-nwp500: {error}", file=sys.stderr)
         code = _exit_code(error)
         try:
             sys.stdout.flush()
         except OSError:
-            _leave_stdout()
+            _discard_stdout()
     sys.exit(code)
 
 
-def _leave_stdout() -> None:
-    """Let what is still buffered go nowhere: at its end the interpreter would complain of it."""
-    with open(os.devnull, "w") as nowhere:
-        os.dup2(nowhere.fileno(), sys.stdout.fileno())
+def _discard_stdout() -> None:
+    """Discard what is still buffered: the interpreter would report it as an error when it exits."""
+    with open(os.devnull, "w") as null:
+        os.dup2(null.fileno(), sys.stdout.fileno())
 
 
 def log_to_stderr(level: str | None = None) -> None:
-    """Send the library's log to stderr, as much as NAVILINK_LOG_LEVEL says when not told."""
-    said = level or os.environ.get("NAVILINK_LOG_LEVEL") or "INFO"
+    """Send the library's log to stderr. The default level is NAVILINK_LOG_LEVEL, else INFO."""
+    level = level or os.environ.get("NAVILINK_LOG_LEVEL") or "INFO"
     handler = _StderrHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logger = logging.getLogger("navien_nwp500")
     logger.handlers = [handler]
-    logger.setLevel(NaviLinkConfig(log_level=said).log_level)
+    logger.setLevel(NaviLinkConfig(log_level=level).log_level)
 
 
-async def _until_stopped(command: Coroutine[Any, Any, None]) -> int:
+async def _run_until_signal(command: Coroutine[Any, Any, None]) -> int:
     loop = asyncio.get_running_loop()
-    task = loop.create_task(command)
-    stopped: list[int] = []
+    task = loop.create_task(command, name="command")
+    codes: list[int] = []
 
     def stop(code: int) -> None:
-        stopped.append(code)
+        codes.append(code)
         task.cancel()
 
     for number, code in ((signal.SIGINT, INTERRUPTED), (signal.SIGTERM, DONE)):
         if signal.getsignal(number) is signal.SIG_IGN:
-            continue  # a shell that put us in the background: Ctrl-C is meant for others
+            continue  # started in the background by a shell: Ctrl-C is for the foreground program
         try:
             loop.add_signal_handler(number, stop, code)
         except (NotImplementedError, RuntimeError):
-            # Windows: asyncio.run turns Ctrl-C into KeyboardInterrupt. In a thread other than the
-            # main one signals are somebody else's.
+            # On Windows asyncio.run turns Ctrl-C into KeyboardInterrupt; a thread other than the
+            # main one cannot handle signals.
             break
     try:
         await task
     except asyncio.CancelledError:
-        if not stopped:
+        if not codes:
             raise
-    return stopped[0] if stopped else DONE
+    return codes[0] if codes else DONE
 
 
 def _exit_code(error: BaseException) -> int:
     if isinstance(error, AuthenticationError):
-        return REFUSED
+        return UNAUTHENTICATED
     if isinstance(error, DeviceOfflineError):
-        return NO_ANSWER
+        return OFFLINE
     return USAGE if isinstance(error, ConfigurationError) else FAILED
 
 
 class _StderrHandler(logging.StreamHandler):  # type: ignore[type-arg]
-    """Writes to whatever stderr is now: a live view takes its place for a while."""
+    """A handler that writes to the present ``sys.stderr``, which a live view replaces meanwhile."""
 
     def __init__(self) -> None:
         logging.Handler.__init__(self)

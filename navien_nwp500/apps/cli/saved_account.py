@@ -1,17 +1,17 @@
-"""The account somebody has signed in to once: where it lies, and how every word finds it.
+"""The account saved by ``login``.
 
-The e-mail lies in the user's config folder, the session in the cache. The password lies nowhere,
-unless it was asked to be kept: then in the system's keyring. The environment and ``.env`` win.
+The e-mail is in the user's config folder, the session in the cache folder. The password is saved only
+on request, in the system's keyring. The environment and ``.env`` take precedence.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Iterator
 
 from platformdirs import user_cache_path, user_config_path
 
@@ -25,47 +25,37 @@ _APP = "navien-nwp500"
 
 @dataclass(frozen=True)
 class SavedAccount:
-    """Who signed in, at which service, and whether the keyring holds the password."""
+    """The e-mail and service of the last login, and whether the keyring has the password."""
 
     email: str
     base_url: str
     password_kept: bool = False
 
     @property
-    def _drawer(self) -> str:
-        """What the keyring calls it: one service never gets the password of another."""
+    def _keyring_service(self) -> str:
+        """The keyring's service name, one per base URL: a password is for one service only."""
         return f"{_APP} {self.base_url}"
 
-    def password(self) -> str | None:
-        """Ask the keyring. Raises ConfigurationError when it cannot be asked."""
-        ring = system_keyring()
-        try:
-            found: str | None = ring.get_password(self._drawer, self.email)
-        except ring.errors.KeyringError as error:
-            raise _closed(error) from error
-        return found
+    def load_password(self) -> str | None:
+        """Load the password from the keyring. Raises ConfigurationError."""
+        with _open_keyring() as ring:
+            password: str | None = ring.get_password(self._keyring_service, self.email)
+        return password
 
-    def keep(self, password: str) -> SavedAccount:
-        """Put the password into the keyring. Raises ConfigurationError when there is none."""
-        ring = system_keyring()
-        try:
-            ring.set_password(self._drawer, self.email, password)
-        except ring.errors.KeyringError as error:
-            raise _closed(error) from error
+    def save_password(self, password: str) -> SavedAccount:
+        """Save the password in the keyring and return the changed account. Raises as above."""
+        with _open_keyring() as ring:
+            ring.set_password(self._keyring_service, self.email, password)
         return replace(self, password_kept=True)
 
-    def forget(self) -> None:
-        """Take the password out of the keyring; one that is gone already is no fault."""
-        ring = system_keyring()
-        try:
-            with suppress(ring.errors.PasswordDeleteError):
-                ring.delete_password(self._drawer, self.email)
-        except ring.errors.KeyringError as error:
-            raise _closed(error) from error
+    def delete_password(self) -> None:
+        """Delete the password from the keyring, if it is there. Raises as above."""
+        with _open_keyring() as ring, suppress(ring.errors.PasswordDeleteError):
+            ring.delete_password(self._keyring_service, self.email)
 
 
-def system_keyring() -> Any:
-    """The library of the system's keyring; ConfigurationError says which extra brings it."""
+def import_keyring() -> Any:
+    """Import the keyring library. Raises ConfigurationError naming the extra it needs."""
     try:
         import keyring
         import keyring.errors
@@ -76,35 +66,40 @@ def system_keyring() -> Any:
     return keyring
 
 
-def _closed(error: Exception) -> ConfigurationError:
-    return ConfigurationError(
-        f"the system's keyring does not open ({error}). Unlock it, or do without: set "
-        "NAVILINK_PASSWORD, or navien-nwp500 login without --keep-password"
-    )
+@contextmanager
+def _open_keyring() -> Iterator[Any]:
+    ring = import_keyring()
+    try:
+        yield ring
+    except ring.errors.KeyringError as error:
+        raise ConfigurationError(
+            f"the system's keyring cannot be opened ({error}). Unlock it, or set NAVILINK_PASSWORD, "
+            "or run navien-nwp500 login without --keep-password"
+        ) from error
 
 
 def account_file() -> Path:
-    """Where the account is named: a file of the user's config folder."""
+    """Return the file of the saved account, in the user's config folder."""
     return user_config_path(_APP, appauthor=False) / "account.json"
 
 
 def session_file(config: NaviLinkConfig) -> Path:
-    """Where an account's session is kept between runs: a file of its own in the user's cache."""
+    """Return the file of an account's session, in the user's cache folder."""
     account = hashlib.sha256(f"{config.base_url} {config.email}".encode()).hexdigest()
-    return _sessions() / f"session-{account[:8]}.json"
+    return _session_folder() / f"session-{account[:8]}.json"
 
 
 def session_files() -> list[Path]:
-    """All that are kept, of whichever account."""
-    return sorted(_sessions().glob("session-*.json"))
+    """Return the files of all saved sessions, of any account."""
+    return sorted(_session_folder().glob("session-*.json"))
 
 
-def _sessions() -> Path:
+def _session_folder() -> Path:
     return user_cache_path(_APP, appauthor=False)
 
 
-def remembered() -> SavedAccount | None:
-    """Who signed in last, None after nobody. Raises ConfigurationError for a damaged file."""
+def load_account() -> SavedAccount | None:
+    """Load the saved account; None without one. Raises ConfigurationError for a damaged file."""
     path = account_file()
     try:
         content = json.loads(path.read_bytes())
@@ -115,31 +110,41 @@ def remembered() -> SavedAccount | None:
         account = None
     texts = () if account is None else (account.email, account.base_url)
     if account is None or not all(isinstance(text, str) and text for text in texts):
-        raise ConfigurationError(f"{path} is damaged; navien-nwp500 login writes it anew")
+        raise ConfigurationError(f"{path} is damaged; run navien-nwp500 login to write it anew")
     return account
 
 
-def remember(account: SavedAccount) -> None:
-    """Write who signed in, for the user alone."""
+def save_account(account: SavedAccount) -> None:
+    """Save the account in a file that only the user can read."""
     content = json.dumps(asdict(account), indent=1) + "\n"
     write_atomically(account_file(), content.encode(), private=True)
 
 
-def configuration() -> NaviLinkConfig:
-    """The settings of the environment, completed by the account somebody has signed in to.
+def delete_saved_password() -> None:
+    """Delete the password of the saved account from the keyring."""
+    try:
+        account = load_account()
+    except ConfigurationError:
+        return  # a damaged file: the name of the password in the keyring is unknown
+    if account is not None and account.password_kept:
+        account.delete_password()
 
-    Raises ConfigurationError naming the setting, or for a keyring that cannot be asked.
+
+def load_config() -> NaviLinkConfig:
+    """Load the settings of the environment, completed by the saved account.
+
+    Raises ConfigurationError naming the setting, or for a keyring that cannot be opened.
     """
-    # Somebody watches for months: a night without the cloud is no reason to give up.
+    # A monitor runs for months, so reconnecting is never given up.
     config = NaviLinkConfig.from_environment(reconnect=ReconnectConfig(max_retries=None))
     if config.email and config.password:
         return config
-    account = remembered()
+    account = load_account()
     if account is None or account.base_url != config.base_url:
         return config
     if config.email not in (None, account.email):
         return config
     password = config.password
     if password is None and account.password_kept:
-        password = account.password()
+        password = account.load_password()
     return replace(config, email=account.email, password=password)

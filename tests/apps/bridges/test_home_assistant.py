@@ -24,7 +24,7 @@ from navien_nwp500._util.aio import cancel_and_wait
 from navien_nwp500.apps.bridges.discovery import ENTITIES, MODES, Topics, discovery, state
 from navien_nwp500.apps.bridges.follower import Follower
 from navien_nwp500.apps.bridges.home_assistant import Broker, MqttBridge
-from navien_nwp500.apps.cli.commands.bridge import password as broker_password
+from navien_nwp500.apps.cli.commands.bridge import load_password
 from navien_nwp500.exceptions import ConfigurationError, InvalidCredentialsError
 from navien_nwp500.protocol.energy import EnergyTotal
 from navien_nwp500.protocol.fields import field_specs
@@ -547,12 +547,12 @@ async def test_the_password_is_read_from_the_env_file_too(
     (tmp_path / ".env").write_text("MQTT_PASSWORD=from$file\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MQTT_PASSWORD", raising=False)
-    assert broker_password(None) == "from$file"
+    assert load_password(None) == "from$file"
     monkeypatch.setenv("MQTT_PASSWORD", "from environment")
-    assert broker_password(None) == "from environment"
+    assert load_password(None) == "from environment"
     (tmp_path / "empty").write_text("\n")
     with pytest.raises(ConfigurationError, match="first line"):
-        broker_password(tmp_path / "empty")
+        load_password(tmp_path / "empty")
 
 
 @pytest.mark.parametrize(

@@ -21,10 +21,11 @@ import pytest
 
 from navien_nwp500.apps.cli import parsing
 from navien_nwp500.apps.cli.app import navien_nwp500
-from navien_nwp500.apps.cli.commands.set import WORDS, plain, register, set_
+from navien_nwp500.apps.cli.commands.set import SET_COMMANDS, register, set_command, single
 from navien_nwp500.apps.cli.commands.tou import read_plan
-from navien_nwp500.apps.cli.context import CommandContext, answered
-from navien_nwp500.apps.cli.runner import NO_ANSWER, run
+from navien_nwp500.apps.cli.context import CommandContext, wait_response
+from navien_nwp500.apps.cli.formatting import UNCHANGED, both_units
+from navien_nwp500.apps.cli.runner import OFFLINE, run
 from navien_nwp500.exceptions import ConfigurationError, RequestTimeoutError
 from navien_nwp500.protocol import commands
 from navien_nwp500.protocol.calendar import EVERY_DAY, WEEKDAYS, WEEKEND, Weekday
@@ -181,39 +182,41 @@ def status(done: Done) -> dict[str, Any]:
         ("vacation 7", "The heater is on vacation for 7 days;"),
         ("mode high-demand", "mode high demand,"),
         ("vacation-days 1", "A vacation lasts 1 day."),
-        ("anti-legionella off", "not disinfected; the period of 7 days is kept."),
+        ("anti-legionella off", "not disinfected. The stored period is 7 days."),
         ("anti-legionella 10", "disinfected every 10 days."),
-        ("demand-response on", "acknowledged it"),
+        ("demand-response on", "accepted the command"),
         ("tou on", "Time of use is on"),
         ("tou off", "Time of use is off"),
-        ("intelligent off", "acknowledged it"),
-        ("water-program", "acknowledged it"),
+        ("intelligent off", "accepted the command"),
+        ("water-program", "accepted the command"),
         ("air-filter-life 3000", "its reminder comes at 3000."),
         ("air-filter-life 0", "its reminder is off."),
         ("air-filter-reset", "The air filter has 0 fan hours;"),
-        ("condenser-reset", "acknowledged it"),
+        ("condenser-reset", "accepted the command"),
         ("recirculation weekly", "Recirculation: weekly."),
-        ("hot-button", "acknowledged it"),
+        ("hot-button", "accepted the command"),
     ],
 )
 def test_set_says_what_the_heater_now_is(done: Done, words: str, sentence: str) -> None:
     out = done("set", *words.split())
     assert sentence in out
-    assert "nothing was sent" not in out
+    assert "Nothing was sent" not in out
     assert out.splitlines()[-1].startswith("The heater is ")
 
 
 def test_a_wish_that_holds_is_not_sent_unless_forced(done: Done) -> None:
     done("set", "temperature", "130F")
-    assert "This holds already; nothing was sent." in done("set", "temperature", "130F")
+    assert UNCHANGED in done("set", "temperature", "130F")
     forced = done("set", "temperature", "130F", "--force")
-    assert "nothing was sent" not in forced and "130.1 °F" in forced
+    assert "Nothing was sent" not in forced and "130.1 °F" in forced
 
 
 def test_a_dry_run_says_what_would_be_sent_and_changes_nothing(done: Done) -> None:
     before = status(done)["dhwTemperatureSetting"]
     out = done("set", "temperature", "48C", "--dry-run")
-    assert out.startswith("Would send command 33554464, dhw-temperature [96]; nothing was sent.\n")
+    assert out.startswith(
+        "Dry run: would send command 33554464, dhw-temperature [96]. Nothing was sent.\n"
+    )
     found = json.loads(done("set", "temperature", "48C", "--dry-run", "--json"))
     assert found["would_send"]["param"] == [96] and "held_mode" not in found
     assert status(done)["dhwTemperatureSetting"] == before != 96
@@ -230,7 +233,7 @@ def test_a_mode_asked_for_in_a_window_is_held(done: Done, tmp_path: Path) -> Non
     done("set", "mode", "heat-pump")
     done("tou", "set", str(plan_file(tmp_path, DEAR_DAY)))
     out = done("set", "mode", "high-demand")
-    assert "Mode high demand is held until the time-of-use window ends." in out
+    assert "The mode changes to high demand when the time-of-use window ends." in out
     assert "mode heat pump," in out
     found = json.loads(done("set", "mode", "energy-saver", "--json"))
     assert found["held_mode"] == "energy_saver"
@@ -243,8 +246,8 @@ def test_a_mode_asked_for_in_a_window_is_held(done: Done, tmp_path: Path) -> Non
         ("temperature 300F", 1, "65.5 °C (149.9 °F)"),
         ("vacation 100", 1, "1 d to 99 d"),
         ("air-filter-life 3001", 1, "in steps of 500"),
-        ("temperature warm", 2, "'warm' is no temperature"),
-        ("temperature 120F --unit C", 2, "--unit says C"),
+        ("temperature warm", 2, "'warm' is not a temperature"),
+        ("temperature 120F --unit C", 2, "--unit is C"),
         ("mode vacation", 2, "energy-saver"),
         ("anti-legionella often", 2, "nor off"),
         ("vacation", 2, "DAYS"),
@@ -264,12 +267,12 @@ def test_read_only_refuses_every_write(say: Said, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("NAVILINK_READ_ONLY", "1")
     for words in (["set", "power", "off"], ["reservations", "add", *PARTS]):
         code, out, err = say(*words)
-        assert (code, out) == (2, "") and "may only read" in err
+        assert (code, out) == (2, "") and "read-only" in err
 
 
 def test_every_control_of_the_table_has_a_word() -> None:
     controls = {row for row in commands.COMMANDS if row.suffix == "ctrl"}
-    assert {row for word in WORDS for row in word.rows} == controls
+    assert {row for word in SET_COMMANDS for row in word.controls.values()} == controls
 
 
 @pytest.mark.parametrize(
@@ -295,8 +298,8 @@ def test_a_row_of_the_table_is_a_word(
     row = Command(
         "mixing_rate", 0x020000F0, "ctrl", "invented", "Mix.", mode="mix", parameters=parameters
     )
-    monkeypatch.setattr(set_, "commands", dict(set_.commands))
-    register(set_, plain(row))
+    monkeypatch.setattr(set_command, "commands", dict(set_command.commands))
+    register(set_command, single(row))
     _, out, _ = say("set", "mixing-rate", "--help")
     assert takes in out and f"Example: navien-nwp500 set mixing-rate {example}\n" in out
     assert "Mix." in say("set", "--help")[1]
@@ -310,7 +313,7 @@ def test_a_heater_that_does_not_answer_a_command_is_exit_code_3(
     async def silence() -> None:
         raise RequestTimeoutError("NWP500 did not answer; the command may still take effect")
 
-    assert exit_code(lambda: run(answered(silence()))) == NO_ANSWER
+    assert exit_code(lambda: run(wait_response(silence()))) == OFFLINE
     assert "may still take effect" in capsys.readouterr().err
 
 
@@ -337,13 +340,13 @@ def two(beside: Beside) -> None:
 class TestReservations:
     def test_list_numbers_them_by_time(self, done: Done) -> None:
         lines = done("reservations", "list").splitlines()
-        assert lines == ["NWP500 keeps 2 reservations:", SUNDAY, MORNING]
+        assert lines == ["NWP500 has 2 reservations:", SUNDAY, MORNING]
 
     def test_add_keeps_the_others(self, done: Done) -> None:
         words = "--days daily --at 23:15 --mode power-off --temperature 120"
         lines = done("reservations", "add", *words.split()).splitlines()
         added = "  3  23:15  daily             power off     120.2 °F  on"
-        assert lines == ["NWP500 keeps 3 reservations:", SUNDAY, MORNING, added]
+        assert lines == ["NWP500 has 3 reservations:", SUNDAY, MORNING, added]
 
     def test_json(self, done: Done) -> None:
         found = json.loads(done("reservations", "list", "--json"))
@@ -359,7 +362,10 @@ class TestReservations:
 
     def test_a_dry_run_shows_the_list_as_it_would_become(self, done: Done, beside: Beside) -> None:
         out = done("reservations", "add", *PARTS[:3], "04:00", *PARTS[4:], "--dry-run")
-        assert out.startswith("So it would become; nothing was sent.\n") and "  1  04:00" in out
+        assert (
+            out.startswith("Dry run: the schedule would become this. Nothing was sent.\n")
+            and "  1  04:00" in out
+        )
         assert SUNDAY not in done("reservations", "remove", "1", "--dry-run")
         found = json.loads(done("reservations", "off", "--dry-run", "--json"))
         assert (found["dry_run"], found["enabled"]) == (True, False)
@@ -377,21 +383,21 @@ class TestReservations:
 
     def test_remove_keeps_the_others(self, done: Done) -> None:
         out = done("reservations", "remove", "1")
-        assert out.splitlines() == ["NWP500 keeps 1 reservation:", MORNING.replace("2", "1", 1)]
-        assert done("reservations", "remove", "1") == "NWP500 keeps no reservations.\n"
+        assert out.splitlines() == ["NWP500 has 1 reservation:", MORNING.replace("2", "1", 1)]
+        assert done("reservations", "remove", "1") == "NWP500 has no reservations.\n"
 
     def test_off_and_on(self, done: Done) -> None:
-        assert "; the program is off, none is carried out:\n" in done("reservations", "off")
-        assert "This holds already; nothing was sent." in done("reservations", "off")
-        assert done("reservations", "on").splitlines()[0] == "NWP500 keeps 2 reservations:"
+        assert "; the schedule is disabled:\n" in done("reservations", "off")
+        assert UNCHANGED in done("reservations", "off")
+        assert done("reservations", "on").splitlines()[0] == "NWP500 has 2 reservations:"
 
     @pytest.mark.parametrize(
         ("words", "code", "reason"),
         [
-            ("remove 3", 1, "there is no reservation 3; NWP500 keeps 2"),
+            ("remove 3", 1, "there is no reservation 3; NWP500 has 2"),
             ("update 9 --on", 1, "there is no reservation 9"),
             ("update 1 --temperature 180F", 1, "65.5 °C"),
-            ("update 1", 2, "Name at least one part"),
+            ("update 1", 2, "Name at least one option"),
             ("remove 0", 2, "N"),
             ("add --days someday --at 06:30 --mode electric --temperature 50C", 2, "someday"),
             ("add --days mon --at 24:00 --mode electric --temperature 50C", 2, "24:00"),
@@ -427,7 +433,7 @@ def plan_file(folder: Path, periods: Any) -> Path:
 
 def test_tou_show_prints_the_plan_of_the_cloud(done: Done) -> None:
     lines = done("tou", "show").splitlines()
-    assert lines[0] == "The cloud's plan: Sample time-of-use rate, Sample Utility"
+    assert lines[0] == "Plan in the cloud: Sample time-of-use rate, Sample Utility"
     assert "  oct-may" in lines and "  jun-sep" in lines
     assert "                      16:00-20:59  0.33 to 0.43 per kWh" in lines
     assert lines[-1].startswith("Today, ")
@@ -440,7 +446,7 @@ def test_the_json_of_tou_show_is_a_file_for_tou_set(done: Done, tmp_path: Path) 
     assert found["periods"][1]["price_max"] == "0.43000" and "peak_windows_today" in found
     (tmp_path / "plan.json").write_text(text)
     out = done("tou", "set", "plan.json", "--off")
-    assert out.splitlines()[0] == "The heater keeps this plan and does not follow it:"
+    assert out.splitlines()[0] == "The heater stored this plan and does not follow it:"
     assert status(done)["touStatus"] == 0
 
 
@@ -448,7 +454,7 @@ def test_a_dry_run_of_tou_set_sends_nothing(done: Done, tmp_path: Path) -> None:
     done("tou", "off")
     path = str(plan_file(tmp_path, DEAR_DAY))
     out = done("tou", "set", path, "--dry-run")
-    assert out.startswith("Nothing was sent.") and "08:00-22:59  0.48125 per kWh" in out
+    assert out.startswith("Dry run: ") and "08:00-22:59  0.48125 per kWh" in out
     found = json.loads(done("tou", "set", path, "--dry-run", "--json"))
     assert found["would_send"]["reservation"][1]["priceMax"] == 48125
     assert len(found["periods"]) == 3 and "sent" not in found
@@ -570,9 +576,9 @@ def test_help_of_every_word_fits_and_has_an_example(say: Said) -> None:
 
 
 def test_the_help_of_set_is_the_meaning_of_its_rows(say: Said) -> None:
-    for word in WORDS:
+    for word in SET_COMMANDS:
         _, out, _ = say("set", word.name, "--help")
-        assert all(row.meaning in " ".join(out.split()) for row in word.rows)
+        assert all(row.meaning in " ".join(out.split()) for row in word.controls.values())
 
 
 @pytest.mark.parametrize("words", ["set power off", "tou show"])
@@ -587,7 +593,7 @@ def test_a_word_brings_its_own_simulated_heater(tmp_path: Path, words: str) -> N
         timeout=60,
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert "The heater is off" in done.stdout or "The cloud's plan" in done.stdout
+    assert "The heater is off" in done.stdout or "Plan in the cloud" in done.stdout
 
 
 # What people type
@@ -625,10 +631,10 @@ def test_words_that_are_no_days(text: str) -> None:
 
 
 def test_a_temperature_in_the_heaters_own_unit() -> None:
-    assert parsing.parse_degrees("120").named("F") == {"fahrenheit": 120}
-    assert parsing.parse_degrees("49,5".replace(",", ".")).named("C") == {"celsius": 49.5}
-    assert parsing.parse_degrees("120 °f").named("C") == {"fahrenheit": 120}
-    assert parsing.both(HalfCelsius(98), "C") == "49.0 °C (120.2 °F)"
+    assert parsing.parse_degrees("120").argument("F") == {"fahrenheit": 120}
+    assert parsing.parse_degrees("49,5".replace(",", ".")).argument("C") == {"celsius": 49.5}
+    assert parsing.parse_degrees("120 °f").argument("C") == {"fahrenheit": 120}
+    assert both_units(HalfCelsius(98), "C") == "49.0 °C (120.2 °F)"
     for text in ("", "F", "1e3", "nan", "120K", "1_0"):
         with pytest.raises(ValueError):
             parsing.parse_degrees(text)

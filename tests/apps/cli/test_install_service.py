@@ -78,7 +78,7 @@ def test_a_container_runs_as_nobody_on_a_disk_it_cannot_write(service: str) -> N
     ]
     assert "USER 10001:10001" in lines and "bridges" in text or service == "monitor"
     entry = json.loads(lines[-1].partition(" ")[2])
-    assert entry[0] == "navien-nwp500" and tuple(entry[1:]) >= SERVICES[service].words
+    assert entry[0] == "navien-nwp500" and tuple(entry[1:]) >= SERVICES[service].command
     for flag in ("--read-only", "--cap-drop all", "no-new-privileges", "--memory", "--env-file"):
         assert flag in text
 

@@ -64,7 +64,7 @@ async def test_a_wrong_password_is_said_at_once_and_keeps_nothing(
     words = f"{sim.account.email}\nnot-the-one\n"
     code, out, err = await run(tmp_path, "login", typed=words, **cloud_of(sim))
     assert (code, out, kept()) == (4, "", [])
-    assert "refuses" in err and "not-the-one" not in err
+    assert "rejects" in err and "not-the-one" not in err
 
 
 async def test_a_wrong_password_leaves_the_earlier_login(sim: Simulator, tmp_path: Path) -> None:
@@ -101,14 +101,14 @@ async def test_logout_removes_all_of_it(sim: Simulator, tmp_path: Path) -> None:
     await login(sim, tmp_path)
     assert await run(tmp_path, "logout", **cloud_of(sim)) == (0, "Signed out.\n", "")
     assert kept() == []
-    assert await run(tmp_path, "logout") == (0, "Nobody was signed in.\n", "")
+    assert await run(tmp_path, "logout") == (0, "No account was saved.\n", "")
     assert (await run(tmp_path, "status", **cloud_of(sim)))[0] == 2
 
 
 async def test_the_environment_wins(sim: Simulator, tmp_path: Path) -> None:
     other = {"NAVILINK_EMAIL": "other@example.com", "NAVILINK_PASSWORD": "none"}
     _, _, err = await login(sim, tmp_path, **other)
-    assert "other@example.com and wins" in err
+    assert "other@example.com and takes precedence" in err
     assert (await run(tmp_path, "devices", **{**sim.environment, **other}))[0] == 4
     assert sim.counters.passwords == 2
 
@@ -175,7 +175,7 @@ class TestKeyring:
     ) -> None:
         none = {"PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"}
         code, _, err = await login(sim, tmp_path, "--keep-password", **none)
-        assert code == 2 and "keyring does not open" in err and sim.account.password not in err
+        assert code == 2 and "keyring cannot be opened" in err and sim.account.password not in err
         assert (await run(tmp_path, "devices", **cloud_of(sim), **none))[0] == 0
 
     async def test_without_the_library_the_extra_is_named(
@@ -184,7 +184,7 @@ class TestKeyring:
         (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['keyring'] = None\n")
         path = {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(TESTS.parent)])}
         code, _, err = await login(sim, tmp_path, "--keep-password", **path)
-        assert code == 2 and "pip install 'navien-nwp500[cli,keyring]'" in err
+        assert code == 2 and "the extra 'keyring'" in err
         assert kept() == [] and sim.counters.passwords == 0
 
 

@@ -255,7 +255,7 @@ async def test_the_live_view_fits_every_width_without_colour(sim: Simulator) -> 
     for _ in range(150):
         heater.advance(300)
         alert = Alert("charge", "charge is 19 %")
-        view.show(heater.status(), heater.now, [alert])
+        view.show_status(heater.status(), heater.now, [alert])
     for width, hours in ((60, 3.2), (80, 4.9), (110, 7.4)):
         lines = lines_of(view, width)
         assert {len(line) for line in lines} == {width}
@@ -268,13 +268,13 @@ async def test_the_live_view_fits_every_width_without_colour(sim: Simulator) -> 
 async def test_the_live_view_says_how_the_line_is_and_shows_gaps(sim: Simulator) -> None:
     heater = sim.units[0].heater
     view = LiveView("NWP500", "C", Console(file=io.StringIO(), width=80))
-    view.show(heater.status(), heater.now, [])
-    view.warn(heater.now, [Alert("offline", "heater offline")])
-    view.show(heater.status(), heater.now, [])
+    view.show_status(heater.status(), heater.now, [])
+    view.show_alerts(heater.now, [Alert("offline", "heater offline")])
+    view.show_status(heater.status(), heater.now, [])
     heard = datetime.now(timezone.utc) - timedelta(minutes=7)
-    view.tick(Health(HealthState.CONNECTING, heard, heard, 1, 0, 0))
+    view.show_health(Health(HealthState.CONNECTING, heard, heard, 1, 0, 0))
     text = "\n".join(lines_of(view, 80))
-    assert "connection lost, seeking it, last status 7 min ago" in text
+    assert "connection lost, reconnecting, last status 7 min ago" in text
     assert "60.5 °C" in text and "°F" not in text
     assert re.search("charge +([▁▂▃▄▅▆▇█]) \\1  100 %", text), "the gap is not shown"
 

@@ -157,9 +157,11 @@ def test_a_word_prints_what_it_printed(
 def test_every_word_has_a_snapshot(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(SNAPSHOTS.parents[3] / "scripts"))
     import click
-    from command_line import words  # type: ignore[import-not-found]
+    from command_line import all_commands  # type: ignore[import-not-found]
 
-    every = {" ".join(path[1:]) for path, word in words() if not isinstance(word, click.Group)}
+    every = {
+        " ".join(path[1:]) for path, word in all_commands() if not isinstance(word, click.Group)
+    }
     shown = {word for word in every for said in WORDS.values() if f"{said} ".startswith(f"{word} ")}
     assert every - shown == ELSEWHERE
     assert {path.stem for path in SNAPSHOTS.iterdir()} == {*WORDS, "live-view"}
@@ -170,7 +172,7 @@ def test_the_live_view_looks_as_it_did() -> None:
     view = LiveView("NWP500", console=Console(file=io.StringIO(), width=80))
     for _ in range(120):
         heater.advance(300)
-        view.show(heater.status(), heater.now, alerts.check(heater.status()))
+        view.show_status(heater.status(), heater.now, alerts.check(heater.status()))
     output = io.StringIO()
     Console(file=output, width=80, no_color=True, force_terminal=False).print(view)
     compare("live-view", masked(output.getvalue()))

@@ -18,7 +18,7 @@ import pytest
 import trustme
 
 from navien_nwp500 import NaviLinkConfig, exceptions
-from navien_nwp500.apps.cli.commands.doctor import lines
+from navien_nwp500.apps.cli.commands.doctor import format_finding
 from navien_nwp500.apps.diagnostics import advice, network
 from navien_nwp500.apps.diagnostics.checks import RECORDING, STEPS, Finding, State, diagnose
 from navien_nwp500.exceptions import APIError, NaviLinkError
@@ -407,7 +407,7 @@ async def test_the_exit_code_of_an_offline_heater_is_3(sim: Simulator, tmp_path:
 def test_an_ascii_stream_gets_letters_instead_of_signs() -> None:
     stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     drawn = [
-        next(iter(lines(Finding("clock", state, "fact"), stream)))
+        next(iter(format_finding(Finding("clock", state, "fact"), stream)))
         for state in (State.PASSED, State.FAILED, State.NOT_TRIED)
     ]
     assert [line[:2] for line in drawn] == ["ok", "NO", "--"]

@@ -1,1 +1,1 @@
-"""The commands, one module each, named like the command; each is loaded when it is called."""
+"""The commands. ``COMMAND.py`` defines ``COMMAND_command`` and is imported when that command is called."""

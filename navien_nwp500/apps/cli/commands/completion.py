@@ -1,4 +1,4 @@
-"""``completion``: what a shell reads to complete words and options."""
+"""The command ``completion``."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import click
 from click.shell_completion import get_completion_class
 
 
-@click.command()
+@click.command("completion")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
-def completion(context: click.Context, shell: str) -> None:
-    """Print what makes your shell complete words and options.
+def completion_command(context: click.Context, shell: str) -> None:
+    """Print a shell completion script.
 
-    Save it, and have your shell read it when it begins: source ~/.navien-nwp500 in ~/.bashrc or
-    ~/.zshrc. For fish save it as ~/.config/fish/completions/navien-nwp500.fish.
+    For bash and zsh, save it and add the line "source ~/.navien-nwp500" to ~/.bashrc or ~/.zshrc.
+    For fish, save it as ~/.config/fish/completions/navien-nwp500.fish.
 
     Example: navien-nwp500 completion bash > ~/.navien-nwp500
     """

@@ -1,4 +1,4 @@
-"""``doctor``: where the way to a reading ends, why, and what to do."""
+"""The command ``doctor``."""
 
 from __future__ import annotations
 
@@ -22,75 +22,71 @@ from ....exceptions import (
     NaviLinkError,
 )
 from ...diagnostics.checks import Finding, State, diagnose
-from ..context import account_config, simulator_class
-from ..options import DEVICE, JSON, SIMULATE
-from ..runner import log_to_stderr, run
+from ..context import account_config, import_simulator
+from ..options import ACCOUNT_OPTIONS, DEVICE, JSON, OUTPUT_FILE
+from ..runner import log_to_stderr, run_async
 
 _WIDTH = 80
 _SIGNS = {State.PASSED: "✓", State.FAILED: "✗", State.NOT_TRIED: "–"}
 _ASCII_SIGNS = {State.PASSED: "ok", State.FAILED: "NO", State.NOT_TRIED: "--"}
-#: The kinds of ending an exit code tells apart.
-_ENDINGS = (AuthenticationError, DeviceOfflineError, ConfigurationError, NaviLinkError)
+#: The errors with different exit codes.
+_ERRORS = (AuthenticationError, DeviceOfflineError, ConfigurationError, NaviLinkError)
 
 
-@click.command()
-@SIMULATE
+@click.command("doctor")
+@ACCOUNT_OPTIONS
 @DEVICE
 @JSON
-@click.option(
-    "--csv",
-    "recording",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="A CSV of the monitor to look at, too.",
-)
-def doctor(**options: Any) -> None:
-    """Say where the way to a reading ends, why, and what to do.
+@click.option("--csv", "recording", type=OUTPUT_FILE, help="Check a recording of monitor too.")
+@run_async
+async def doctor_command(
+    simulate: bool,
+    no_session_file: bool,
+    device: str | None,
+    as_json: bool,
+    recording: Path | None,
+) -> None:
+    """Check the connection step by step and suggest fixes.
 
-    Changes nothing. What it prints can be shown to anybody: it holds no account, heater or address.
+    Changes nothing. You can show its output to anyone: it contains no account, heater or
+    address.
 
     Example: navien-nwp500 doctor
     """
-    run(examine(**options))
-
-
-async def examine(
-    simulate: bool, device: str | None, as_json: bool, recording: Path | None
-) -> None:
-    """Take each step and print what it found; raises what tells the exit code."""
-    # The findings say what the log would.
+    # The findings contain what the log would report.
     log_to_stderr(os.environ.get("NAVILINK_LOG_LEVEL") or "ERROR")
-    found: list[Finding] = []
+    findings: list[Finding] = []
     async with AsyncExitStack() as stack:
         if simulate:
-            simulator = await stack.enter_async_context(simulator_class()(speed=60))
+            simulator = await stack.enter_async_context(import_simulator()(speed=60))
             config: NaviLinkConfig | None = simulator.config
         else:
-            config = _configuration()
+            config = _load_config(no_session_file)
         if not as_json:
-            print(_machine())
+            print(_system())
         async for finding in diagnose(config, device=device, recording=recording):
-            found.append(finding)
+            findings.append(finding)
             if not as_json:
-                print("\n".join(lines(finding, sys.stdout)), flush=True)
-    failures = [(one.step, one.error) for one in found if one.error is not None]
+                print("\n".join(format_finding(finding, sys.stdout)), flush=True)
+    errors = [(one.step, one.error) for one in findings if one.error is not None]
     if as_json:
-        steps = [plain(finding) for finding in found]
-        print(json.dumps({"machine": _machine(), "steps": steps}, indent=2))
-    elif not failures:
+        steps = [finding_json(finding) for finding in findings]
+        print(json.dumps({"machine": _system(), "steps": steps}, indent=2))
+    elif not errors:
         print("All checks passed.")
-    if failures:
-        raise _ending(*failures[0])
+    if errors:
+        raise _summarize(*errors[0])
 
 
-def _configuration() -> NaviLinkConfig | None:
+def _load_config(no_session_file: bool) -> NaviLinkConfig | None:
     try:
-        return account_config()
+        return account_config(no_session_file)
     except ConfigurationError:
-        return None  # what is wrong with the settings is the walk's first finding
+        return None  # the first check reports it
 
 
-def lines(finding: Finding, stream: TextIO) -> Iterator[str]:
-    """Draw a finding within 80 columns, with signs the stream's encoding has."""
+def format_finding(finding: Finding, stream: TextIO) -> Iterator[str]:
+    """Yield lines of at most 80 columns, with signs that the stream's encoding can write."""
     tried = finding.state is not State.NOT_TRIED
     time = f"{finding.seconds:.1f} s" if tried else ""
     head = f"{_signs(stream)[finding.state]:2} {finding.step:13} {time:>7}  "
@@ -111,8 +107,8 @@ def _signs(stream: TextIO) -> dict[State, str]:
     return _SIGNS
 
 
-def plain(finding: Finding) -> dict[str, Any]:
-    """A finding for a machine."""
+def finding_json(finding: Finding) -> dict[str, Any]:
+    """Return a finding for JSON."""
     return {
         "step": finding.step,
         "state": finding.state.value,
@@ -123,15 +119,15 @@ def plain(finding: Finding) -> dict[str, Any]:
     }
 
 
-def _machine() -> str:
-    """What a report of a fault needs to know; not the machine's name."""
+def _system() -> str:
+    """Describe the system for a bug report, without the computer's name."""
     return (
         f"navien-nwp500 {__version__}, Python {platform.python_version()}, "
         f"{platform.system()} {platform.machine()}"
     )
 
 
-def _ending(step: str, error: NaviLinkError) -> NaviLinkError:
-    """Put the failure in words without names; its kind gives the exit code."""
-    kind = next(kind for kind in _ENDINGS if isinstance(error, kind))
+def _summarize(step: str, error: NaviLinkError) -> NaviLinkError:
+    """Return an error without names, of the kind that gives the exit code."""
+    kind = next(kind for kind in _ERRORS if isinstance(error, kind))
     return kind(f"the connection check failed at: {step}")

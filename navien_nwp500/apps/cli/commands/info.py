@@ -1,8 +1,7 @@
-"""``info``: which heater it is, what it has and allows."""
+"""The command ``info``."""
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import click
@@ -11,47 +10,41 @@ from ....device import NaviLinkDevice
 from ....protocol.features import DeviceFeatures
 from ....protocol.fields import encode_fields, field_specs, to_json
 from ....protocol.types import Choice, Flag, Volume
-from ..context import choose, first_answer, open_context
-from ..options import reads
-from ..parsing import both, own_unit
-from ..runner import run
-from .status import identity
+from ..context import open_device, wait_response
+from ..formatting import both_units, display_unit, facts_table, print_json
+from ..options import READ_OPTIONS
+from ..runner import run_async
 
 
-@click.command()
-@reads
-def info(**options: Any) -> None:
-    """Say what the heater is, and what it can and cannot do.
+@click.command("info")
+@READ_OPTIONS
+@run_async
+async def info_command(as_json: bool, **account: Any) -> None:
+    """Show the model, firmware and functions of the heater.
 
     Example: navien-nwp500 info
     """
-    run(tell(**options))
-
-
-async def tell(simulate: bool, speed: float, device: str | None, as_json: bool) -> None:
-    """Ask for the features and print them."""
-    async with open_context(simulate, speed) as here:
-        heater = await choose(here.client, device)
-        features = await first_answer(heater, heater.get_features())
+    async with open_device(**account) as (_, heater):
+        features = await wait_response(heater.get_features())
         if as_json:
-            found = {"features": encode_fields(features), "reading": to_json(features)}
-            print(json.dumps({"device": identity(heater), **found}, indent=2))
+            print_json(heater, features=encode_fields(features), reading=to_json(features))
         else:
-            print("\n".join([*_facts(heater, features), "", *_capabilities(features)]))
+            print("\n".join([_facts(heater, features), "", *_capabilities(features)]))
 
 
-def _facts(heater: NaviLinkDevice, features: DeviceFeatures) -> list[str]:
-    facts = {
-        "heater": heater.name,
-        "model": f"NWP500, product family {_text(features.model_type_code).upper()}",
-        "tank": _tank(features.volume_code),
-        "firmware": _firmware(features),
-        "setpoint": _limits(features, "dhw_temperature"),
-        "steps": _text(features.dhw_temperature_setting_use),
-        "frost": _limits(features, "freeze_protection_temp"),
-        "connection": "online, answers",
-    }
-    return [f"{name:10} {value}" for name, value in facts.items()]
+def _facts(heater: NaviLinkDevice, features: DeviceFeatures) -> str:
+    return facts_table(
+        {
+            "heater": heater.name,
+            "model": f"NWP500, product family {_text(features.model_type_code).upper()}",
+            "tank": _tank(features.volume_code),
+            "firmware": _firmware(features),
+            "setpoint": _limits(features, "dhw_temperature"),
+            "steps": _text(features.dhw_temperature_setting_use),
+            "frost": _limits(features, "freeze_protection_temp"),
+            "connection": "online, responds",
+        }
+    )
 
 
 def _text(value: Choice | None) -> str:
@@ -76,20 +69,22 @@ def _firmware(features: DeviceFeatures) -> str:
 
 
 def _limits(features: DeviceFeatures, field: str) -> str:
-    """The lowest and highest value of a temperature that can be set."""
-    found = [getattr(features, f"{field}_{end}") for end in ("min", "max")]
-    return " to ".join("-" if value is None else both(value, own_unit(features)) for value in found)
+    """Write the lowest and highest value of a temperature setting."""
+    unit = display_unit(features)
+    limits = [getattr(features, f"{field}_{end}") for end in ("min", "max")]
+    return " to ".join("-" if value is None else both_units(value, unit) for value in limits)
 
 
 def _capabilities(features: DeviceFeatures) -> list[str]:
-    """What it can, then what it cannot, then what it does not say; in the words of the rows."""
-    answers = {Flag.ACTIVE: "yes", None: "not said", Flag.UNKNOWN: "not said"}
+    """List the functions that the heater has, then those it has not, then the unknown ones."""
+    states = {Flag.ACTIVE: "yes", None: "unknown", Flag.UNKNOWN: "unknown"}
     found = [
-        (answers.get(getattr(features, row.name), "no"), row.meaning)
-        for row in field_specs(DeviceFeatures)
-        if row.codec is Flag
+        (states.get(getattr(features, spec.name), "no"), spec.meaning)
+        for spec in field_specs(DeviceFeatures)
+        if spec.codec is Flag
     ]
-    order = ["yes", "no", "not said"]
+    order = ["yes", "no", "unknown"]
     return [
-        f"{answer:10} {what}" for answer, what in sorted(found, key=lambda e: order.index(e[0]))
+        f"{state:10} {meaning}"
+        for state, meaning in sorted(found, key=lambda one: order.index(one[0]))
     ]

@@ -1,6 +1,6 @@
-"""``install-service``: a unit of systemd, or a container, for what runs for months.
+"""The command ``install-service``.
 
-Printed, never installed: what starts with the machine is its owner's to decide.
+It prints the file and installs nothing: what starts with the computer is the owner's decision.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from ...._util.version import __version__
 
 @dataclass(frozen=True)
 class Service:
-    """A word that runs for months: its words, its extras, and what a container must open."""
+    """A command that can run as a service, and the extras it needs."""
 
     name: str
-    words: tuple[str, ...]
+    command: tuple[str, ...]
     extras: str
-    meaning: str
-    #: What is said when nothing else is.
-    defaults: tuple[str, ...] = ()
-    #: Said in a container in place of the defaults, and how it is run there.
-    contained: tuple[str, ...] = ()
-    opens: tuple[str, ...] = ()
+    description: str
+    #: Options of a unit, and of a container, unless others are given.
+    unit_options: tuple[str, ...] = ()
+    container_options: tuple[str, ...] = ()
+    #: Options of ``podman run``.
+    podman_options: tuple[str, ...] = ()
 
 
 SERVICES = {
@@ -37,36 +37,39 @@ SERVICES = {
             ("monitor",),
             "cli",
             "Record a water heater",
-            defaults=("--csv", "tank.csv"),
-            contained=("--csv", "/data/tank.csv"),
-            opens=("--volume", "navien-nwp500:/data"),
+            unit_options=("--csv", "tank.csv"),
+            container_options=("--csv", "/data/tank.csv"),
+            podman_options=("--volume", "navien-nwp500:/data"),
         ),
         Service(
-            "bridge-mqtt", ("bridge", "mqtt"), "cli,bridges", "Tell Home Assistant of water heaters"
+            "bridge-mqtt",
+            ("bridge", "mqtt"),
+            "cli,bridges",
+            "Publish water heaters to Home Assistant",
         ),
         Service(
             "bridge-prometheus",
             ("bridge", "prometheus"),
             "cli,bridges",
-            "Tell Prometheus of water heaters",
-            contained=("--listen", "0.0.0.0:9500"),
-            opens=("--publish", "127.0.0.1:9500:9500"),
+            "Publish water heaters to Prometheus",
+            container_options=("--listen", "0.0.0.0:9500"),
+            podman_options=("--publish", "127.0.0.1:9500:9500"),
         ),
     )
 }
 
-#: What a user's own systemd can do. It mounts through PrivateUsers; what drops capabilities
-#: (PrivateDevices, ProtectKernelModules, ProtectClock) it may not, and a user's process has none.
-#: Exit codes 2 and 4 need a person: a refused password must not be tried for ever.
+#: A unit of a user's systemd. Its mounts need PrivateUsers; it may not use options that drop
+#: capabilities (PrivateDevices, ProtectKernelModules, ProtectClock), and has none to drop. Exit codes
+#: 2 and 4 need a person: a rejected password must not be sent again and again.
 UNIT = """\
 # Save as ~/.config/systemd/user/{unit}.service; then
 #   systemctl --user daemon-reload && systemctl --user enable --now {unit}
 #   loginctl enable-linger    (so that it runs while you are logged out)
-# The account goes into ~/.config/navien-nwp500.env, for your eyes only (chmod 600):
+# Write the account to ~/.config/navien-nwp500.env, readable only by you (chmod 600):
 #   NAVILINK_EMAIL=...
 #   NAVILINK_PASSWORD=...{hint}
 [Unit]
-Description={meaning}
+Description={description}
 StartLimitIntervalSec=0
 
 [Service]
@@ -101,10 +104,10 @@ WantedBy=default.target
 """
 
 CONTAINER = """\
-# Save as Containerfile; then (docker takes the same words):
+# Save as Containerfile; then (docker has the same commands):
 #   podman build --tag {unit} --file Containerfile .
 #   {run}
-# The account goes into navien-nwp500.env, for your eyes only (chmod 600), nothing in quotes:
+# Write the account to navien-nwp500.env, readable only by you (chmod 600), without quotes:
 #   NAVILINK_EMAIL=...
 #   NAVILINK_PASSWORD=...{hint}
 FROM python:3.13-slim
@@ -117,47 +120,47 @@ ENTRYPOINT {command}
 
 
 @click.command("install-service", context_settings={"ignore_unknown_options": True})
-@click.option("--container", is_flag=True, help="A container file instead of a systemd unit.")
-@click.argument("service", type=click.Choice(list(SERVICES)))
-@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[OPTIONS OF THE SERVICE]...")
-def install_service(container: bool, service: str, words: tuple[str, ...]) -> None:
-    """Print what keeps a service running: a systemd user unit, or a container file.
+@click.option("--container", is_flag=True, help="Print a container file.")
+@click.argument("service", type=click.Choice(list(SERVICES)), metavar="SERVICE")
+@click.argument("options", nargs=-1, type=click.UNPROCESSED, metavar="[SERVICE OPTIONS]...")
+def install_service_command(container: bool, service: str, options: tuple[str, ...]) -> None:
+    """Print a systemd unit or a container file.
 
-    Nothing is installed; the first lines say what to do with the rest. Options after the name of
-    the service are those it will run with.
+    SERVICE is monitor, bridge-mqtt or bridge-prometheus; the options after it are passed to it.
+    Nothing is installed: the first printed lines explain how to install it.
 
     Example: navien-nwp500 install-service bridge-mqtt --broker mqtt://ha.local
     """
-    found = SERVICES[service]
-    click.echo(_containerfile(found, words) if container else _unit(found, words), nl=False)
+    make = _containerfile if container else _unit
+    click.echo(make(SERVICES[service], options), nl=False)
 
 
-def _unit(service: Service, words: tuple[str, ...]) -> str:
+def _unit(service: Service, options: tuple[str, ...]) -> str:
     program = [sys.executable, "-m", "navien_nwp500"]
-    command = [*program, *service.words, *(words or service.defaults)]
+    command = [*program, *service.command, *(options or service.unit_options)]
     return UNIT.format(
         unit=_name(service),
-        meaning=service.meaning,
+        description=service.description,
         hint=_hint(service),
-        command=" ".join(map(_quoted, command)),
+        command=" ".join(map(_quote, command)),
     )
 
 
-def _containerfile(service: Service, words: tuple[str, ...]) -> str:
-    command = ["navien-nwp500", *service.words, *(words or service.contained)]
+def _containerfile(service: Service, options: tuple[str, ...]) -> str:
+    command = ["navien-nwp500", *service.command, *(options or service.container_options)]
     name = _name(service)
-    flags = (
-        *("run", "--detach", "--name", name, "--restart", "on-failure"),
+    podman = (
+        *("podman", "run", "--detach", "--name", name, "--restart", "on-failure"),
         *("--read-only", "--tmpfs", "/tmp", "--cap-drop", "all"),
         *("--security-opt", "no-new-privileges", "--memory", "256m", "--pids-limit", "64"),
-        *("--env-file", "navien-nwp500.env", *service.opens, name),
+        *("--env-file", "navien-nwp500.env", *service.podman_options, name),
     )
     return CONTAINER.format(
         unit=name,
         extras=service.extras,
         version=__version__,
         hint=_hint(service),
-        run=" ".join(["podman", *flags]),
+        run=" ".join(podman),
         command=json.dumps(command),
     )
 
@@ -170,9 +173,9 @@ def _hint(service: Service) -> str:
     return "\n#   MQTT_PASSWORD=..." if service.name == "bridge-mqtt" else ""
 
 
-def _quoted(word: str) -> str:
-    """A word of ExecStart: $ and % would be expanded there, and quotes part words."""
-    if any(not one.isprintable() for one in word):
-        raise click.UsageError(f"{word!r} holds what no unit file can.")
-    escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
-    return f'"{escaped}"' if escaped != word or not word or " " in word or "'" in word else word
+def _quote(text: str) -> str:
+    """Quote an argument of ExecStart, where systemd would expand $ and %."""
+    if any(not character.isprintable() for character in text):
+        raise click.UsageError(f"{text!r} contains characters that a unit file cannot contain.")
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
+    return f'"{escaped}"' if escaped != text or not text or " " in text or "'" in text else text

@@ -1,77 +1,94 @@
-"""``monitor``: the main job, live."""
+"""The command ``monitor``."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import AsyncGenerator, AsyncIterator, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, AsyncGenerator, AsyncIterator, Protocol
+
+import click
 
 from ...._util.aio import cancel_and_wait
 from ....device import NaviLinkDevice
 from ....exceptions import DeviceOfflineError
 from ....history.alerts import Alert, AlertWatch, Summary
 from ....history.csv import BufferedCsvRecorder
-from ....models import Health
 from ....protocol.status import DeviceStatus
-from ..context import CommandContext, choose, open_context
-from .status import document, line
+from ..context import CommandContext, open_device
+from ..formatting import degrees, device_json, status_json
+from ..options import (
+    ACCOUNT_OPTIONS,
+    COUNT,
+    DEVICE,
+    INTERVAL,
+    JSON,
+    OUTPUT_FILE,
+    UNIT,
+    speed,
+)
+from ..runner import run_async
 
-S = TypeVar("S", bound="_Stream")
+if TYPE_CHECKING:
+    from ..live_view import LiveView
 
 
 class Output(Protocol):
-    """Where statuses are shown, between entering and leaving."""
+    """A display of statuses and alerts."""
 
-    def __enter__(self) -> Output: ...
+    def show_status(self, status: DeviceStatus, when: datetime, alerts: list[Alert]) -> None: ...
 
-    def __exit__(self, *_: object) -> None: ...
-
-    def show(self, status: DeviceStatus, when: datetime, alerts: list[Alert]) -> None: ...
-
-    def warn(self, when: datetime, alerts: list[Alert]) -> None: ...
-
-    def tick(self, health: Health) -> None:
-        """Take the state of the line, once a second."""
+    def show_alerts(self, when: datetime, alerts: list[Alert]) -> None:
+        """Show the alerts, maybe none, of a time without a status."""
 
 
-async def monitor(
-    simulate: bool,
-    speed: float,
+@click.command("monitor")
+@ACCOUNT_OPTIONS
+@speed(600)
+@INTERVAL
+@COUNT
+@click.option("--csv", "csv_file", type=OUTPUT_FILE, help="Append the statuses to a CSV file.")
+@DEVICE
+@UNIT
+@JSON
+@run_async
+async def monitor_command(
     interval: float | None,
     count: int | None,
     csv_file: Path | None,
-    device: str | None,
     as_json: bool,
     unit: str | None,
+    **account: Any,
 ) -> None:
-    """Watch one heater until stopped or ``count`` statuses have come; sum up at the end."""
+    """Watch the heater live, until Ctrl-C.
+
+    Shows a live view on a terminal, one line per status in a pipe, and one JSON object per
+    status with --json. Alerts: error code, charge below 20 %, power above 4000 W, heater
+    offline, change of operation mode.
+
+    Example: navien-nwp500 monitor --simulate --csv tank.csv
+    """
     with ExitStack() as files:
-        # The file first: what cannot be written is better known before hours of waiting.
-        recorder = (
-            files.enter_context(BufferedCsvRecorder(csv_file)) if csv_file is not None else None
-        )
-        async with open_context(simulate, speed) as here:
-            heater = await choose(here.client, device)
-            every = interval or here.client.config.polling_interval
-            summary = Summary(longest_hold=timedelta(seconds=max(3 * every, 900)))
-            output = files.enter_context(_output(heater, as_json, unit))
-            ticks = asyncio.get_running_loop().create_task(_tick(output, heater), name="tick")
+        # Open the file first: an error should not come after hours of waiting.
+        recorder = None if csv_file is None else files.enter_context(BufferedCsvRecorder(csv_file))
+        async with open_device(**account) as (context, heater):
+            seconds = interval or context.client.config.polling_interval
+            summary = Summary(longest_hold=timedelta(seconds=max(3 * seconds, 900)))
             try:
-                await _follow(here, heater, every, count, recorder, output, summary)
+                async with _open_output(heater, as_json, unit) as output:
+                    await _watch(context, heater, seconds, count, recorder, output, summary)
             finally:
-                await cancel_and_wait(ticks)
                 files.close()
-                _sum_up(summary, csv_file)
+                _print_summary(summary, csv_file)
 
 
-async def _follow(
-    here: CommandContext,
+async def _watch(
+    context: CommandContext,
     heater: NaviLinkDevice,
-    every: float,
+    seconds: float,
     count: int | None,
     recorder: BufferedCsvRecorder | None,
     output: Output,
@@ -79,130 +96,135 @@ async def _follow(
 ) -> None:
     loop = asyncio.get_running_loop()
     alerts = AlertWatch()
-    patience = here.client.config.answer_timeout + 5
-    statuses = heater.watch(here.real(every))
-    told = _with_silence(statuses, here.real(every) + patience, patience)
+    first_limit = context.client.config.answer_timeout + 5
+    interval = context.real_seconds(seconds)
+    watch = heater.watch(interval)
+    statuses = _with_timeouts(watch, interval + first_limit, first_limit)
     try:
-        async for status in told:
-            when = here.now()
+        async for status in statuses:
+            when = context.now()
             if status is None:
                 if not summary.statuses:
-                    await _explain_silence(heater)
-                output.warn(when, alerts.silence())
+                    await _raise_offline(heater)
+                output.show_alerts(when, alerts.silence())
                 continue
             if recorder is not None:
                 await loop.run_in_executor(None, recorder.write, status, when)
             summary.add(status, when)
             found = alerts.check(status)
             summary.alerts += sum(alert.active for alert in found)
-            output.show(status, when, found)
+            output.show_status(status, when, found)
             if count is not None and summary.statuses >= count:
                 return
     finally:
-        await told.aclose()
         await statuses.aclose()
+        await watch.aclose()
 
 
-async def _tick(output: Output, heater: NaviLinkDevice) -> None:
-    while True:
-        output.tick(heater.health)
-        await asyncio.sleep(1)
-
-
-async def _with_silence(
+async def _with_timeouts(
     statuses: AsyncIterator[DeviceStatus], limit: float, first_limit: float
 ) -> AsyncGenerator[DeviceStatus | None, None]:
-    """The statuses, and None for each ``limit`` seconds in which none came."""
+    """Yield the statuses, and None after each ``limit`` seconds without one."""
     pending: asyncio.Task[DeviceStatus] | None = None
-    patience = first_limit
+    timeout = first_limit
     try:
         while True:
             if pending is None:
-                pending = asyncio.get_running_loop().create_task(_next(statuses))
-            done, _ = await asyncio.wait({pending}, timeout=patience)
+                pending = asyncio.get_running_loop().create_task(
+                    _next(statuses), name="next-status"
+                )
+            done, _ = await asyncio.wait({pending}, timeout=timeout)
             if not done:
                 yield None
                 continue
-            status, pending, patience = pending.result(), None, limit
+            status, pending, timeout = pending.result(), None, limit
             yield status
     finally:
         if pending is not None:
             await cancel_and_wait(pending)
             if not pending.cancelled():
-                pending.exception()  # seen; the watch is over
+                pending.exception()  # retrieved, so that asyncio does not report it
 
 
 async def _next(statuses: AsyncIterator[DeviceStatus]) -> DeviceStatus:
     return await statuses.__anext__()
 
 
-async def _explain_silence(heater: NaviLinkDevice) -> None:
+async def _raise_offline(heater: NaviLinkDevice) -> None:
     info = await heater.get_info()
-    state = "is online but does not answer" if info.online else "is offline"
+    state = "is online but does not respond" if info.online else "is offline"
     raise DeviceOfflineError(f"{heater.name} {state}. Check its power and its Wi-Fi")
 
 
-class _Stream:
-    """What is printed line by line has no moment between two statuses."""
+@asynccontextmanager
+async def _open_output(
+    heater: NaviLinkDevice, as_json: bool, unit: str | None
+) -> AsyncIterator[Output]:
+    if as_json:
+        yield _JsonOutput(heater)
+    elif not sys.stdout.isatty():
+        yield _TextOutput(unit)
+    else:
+        from ..live_view import LiveView
 
-    def __enter__(self: S) -> S:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Leave what a reader that has gone did not take: each line was flushed."""
-
-    def tick(self, health: Health) -> None:
-        """Print nothing."""
+        with LiveView(heater.name, unit) as view:
+            refresh = asyncio.get_running_loop().create_task(_refresh(view, heater), name="refresh")
+            try:
+                yield view
+            finally:
+                await cancel_and_wait(refresh)
 
 
-class _JsonLines(_Stream):
-    """JSON lines on stdout, alerts within."""
+async def _refresh(view: LiveView, heater: NaviLinkDevice) -> None:
+    while True:
+        view.show_health(heater.health)
+        await asyncio.sleep(1)
+
+
+class _JsonOutput:
+    """One JSON object per status, with its alerts."""
 
     def __init__(self, heater: NaviLinkDevice) -> None:
         self._heater = heater
 
-    def show(self, status: DeviceStatus, when: datetime, alerts: list[Alert]) -> None:
-        self._print(when, alerts, document(self._heater, status))
+    def show_status(self, status: DeviceStatus, when: datetime, alerts: list[Alert]) -> None:
+        self._print(when, alerts, {"device": device_json(self._heater), **status_json(status)})
 
-    def warn(self, when: datetime, alerts: list[Alert]) -> None:
+    def show_alerts(self, when: datetime, alerts: list[Alert]) -> None:
         if alerts:
             self._print(when, alerts, {})
 
     def _print(self, when: datetime, alerts: list[Alert], content: dict[str, object]) -> None:
-        said = [
+        listed = [
             {"kind": alert.kind, "text": alert.text, "active": alert.active} for alert in alerts
         ]
-        stamp = when.isoformat(timespec="milliseconds")
-        print(json.dumps({"time": stamp, **content, "alerts": said}), flush=True)
+        time = when.isoformat(timespec="milliseconds")
+        print(json.dumps({"time": time, **content, "alerts": listed}), flush=True)
 
 
-class _Lines(_Stream):
-    """One line a status."""
+class _TextOutput:
+    """One line of at most 80 columns per status, and one per alert."""
 
     def __init__(self, unit: str | None) -> None:
         self._unit = unit
 
-    def show(self, status: DeviceStatus, when: datetime, alerts: list[Alert]) -> None:
-        said = [alert.text for alert in alerts]
-        print(line(status, f"{when:%m-%d %H:%M:%S}", said, self._unit), flush=True)
+    def show_status(self, status: DeviceStatus, when: datetime, alerts: list[Alert]) -> None:
+        water = degrees(status.dhw_temperature, status, self._unit)
+        lower = degrees(status.tank_lower_temperature, status, self._unit)
+        print(
+            f"{when:%m-%d %H:%M:%S}  {status.dhw_charge_percent:3d} %  {water:>8}  {lower:>8} lower  "
+            f"{status.activity.value:9} {status.current_inst_power:5d} W",
+            flush=True,
+        )
+        self.show_alerts(when, alerts)
 
-    def warn(self, when: datetime, alerts: list[Alert]) -> None:
+    def show_alerts(self, when: datetime, alerts: list[Alert]) -> None:
         for alert in alerts:
             print(f"{when:%m-%d %H:%M:%S}  ! {alert.text}", flush=True)
 
 
-def _output(heater: NaviLinkDevice, as_json: bool, unit: str | None) -> Output:
-    if as_json:
-        return _JsonLines(heater)
-    if sys.stdout.isatty():
-        from ..live_view import LiveView
-
-        return LiveView(heater.name, unit)
-    return _Lines(unit)
-
-
-def _sum_up(summary: Summary, csv_file: Path | None) -> None:
-    """Say on stderr what it all came to."""
+def _print_summary(summary: Summary, csv_file: Path | None) -> None:
+    """Print the totals to stderr."""
     if summary.first is None or summary.last is None:
         print("No status was received.", file=sys.stderr)
         return
@@ -213,7 +235,7 @@ def _sum_up(summary: Summary, csv_file: Path | None) -> None:
         (
             f"energy        {summary.total_wh / 1000:.2f} kWh: heat pump "
             f"{summary.heat_pump_wh / 1000:.2f}, element {summary.element_wh / 1000:.2f}, "
-            f"rest {summary.other_wh / 1000:.2f}"
+            f"other {summary.other_wh / 1000:.2f}"
         ),
         (
             f"running       heat pump {_hours(summary.heat_pump_time)} h, "

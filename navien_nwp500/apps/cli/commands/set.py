@@ -1,14 +1,12 @@
-"""``set``: every control of the command table as a word, each the same way.
+"""The command ``set``, with one subcommand per control command of ``protocol.commands``.
 
-A row of the table has its word by its own name; ``_OWN`` names those people call otherwise, or that
-say more. Help is the meaning of the row.
+A control command without an entry in ``_CUSTOM`` gets a subcommand of its own name. The help is the
+meaning of the control commands.
 """
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
-from typing import Any, Awaitable, Callable
+from typing import Any, Awaitable, Callable, Mapping, NamedTuple
 
 import click
 
@@ -17,121 +15,148 @@ from ....protocol import commands
 from ....protocol.commands import Command, Parameter
 from ....protocol.status import DeviceStatus
 from ....protocol.types import Choice, DHWMode, Temperature, TouStatus
-from ..context import answered, choose, open_context
-from ..options import FORCE, Decorator, Group, writes
-from ..parsing import Degrees, both, own_unit, parse_degrees, typed
-from ..runner import run
-from .status import document
+from ..context import open_device, wait_response
+from ..formatting import UNCHANGED, both_units, display_unit, print_json, status_json
+from ..options import WRITE_OPTIONS, Decorator, Group
+from ..parsing import Degrees, option_type, parse_degrees
+from ..runner import run_async
+
+Describe = Callable[[DeviceStatus], str]
 
 
-@dataclass(frozen=True)
-class SetCommand:
-    """A word: its rows, how the heater is told, what it takes, what it says afterwards.
+class SetCommand(NamedTuple):
+    """A subcommand, and the control commands it sends by its argument (empty for a single one).
 
-    ``act`` gets the argument as ``value``, the word's own option, ``force`` and ``dry_run``.
-    ``says`` adds to the sentence that every word ends with.
+    ``send`` gets the heater, the argument as ``value``, the ``option``, ``force`` and ``dry_run``.
+    ``describe`` returns a sentence to print before the heater's state.
     """
 
     name: str
-    rows: tuple[Command, ...]
-    act: Callable[..., Awaitable[DeviceStatus]]
+    controls: Mapping[str, Command]
+    send: Callable[..., Awaitable[DeviceStatus]]
     example: str = ""
     argument: Decorator | None = None
     option: Decorator | None = None
-    says: Callable[[DeviceStatus], str] | None = None
+    describe: Describe | None = None
 
 
-def _days_or_off(text: str) -> int | str:
-    """``off``, or a number of days; None would be a missing argument to click."""
+def single(
+    control: Command, name: str = "", example: str = "", describe: Describe | None = None
+) -> SetCommand:
+    """Make a subcommand of one control command, with an argument for each of its parameters."""
+
+    async def send(
+        heater: NaviLinkDevice, *, force: bool, dry_run: bool, **typed: Any
+    ) -> DeviceStatus:
+        unitless = any(isinstance(value, Degrees) and not value.unit for value in typed.values())
+        unit = display_unit(await heater.get_status()) if unitless else ""
+        values = {
+            one.name: _raw_value(one.codec, typed[f"value_{one.name}"], unit)
+            for one in control.parameters
+        }
+        return await heater.control(control, force=force, dry_run=dry_run, **values)
+
+    def arguments(function: Callable[..., Any]) -> Callable[..., Any]:
+        for one in reversed(control.parameters):
+            kind, metavar, _ = _argument_type(one)
+            # Prefixed, because --speed and --device exist already.
+            function = click.argument(f"value_{one.name}", type=kind, metavar=metavar)(function)
+        return function
+
+    name = name or control.name.replace("_", "-")
+    example = example or " ".join(_argument_type(one)[2] for one in control.parameters)
+    return SetCommand(name, {"": control}, send, example, arguments, describe=describe)
+
+
+def _argument_type(parameter: Parameter) -> tuple[Any, str | None, str]:
+    """Return the type of a parameter's argument, its name in the help, and an example."""
+    codec, lowest = parameter.codec, parameter.lowest
+    if issubclass(codec, Choice):
+        members = range(int(lowest), int(parameter.highest) + 1)
+        names = [codec(one).text.replace(" ", "-") for one in members]
+        return click.Choice(names), None, names[0]
+    if issubclass(codec, Temperature):
+        return option_type(parse_degrees), "120F|49C", "120F"
+    return int, parameter.name.upper(), "1" if isinstance(lowest, str) else str(int(lowest))
+
+
+def _raw_value(codec: type[int], value: Any, unit: str) -> int:
+    """Convert the typed value to the wire integer."""
+    if issubclass(codec, Choice):
+        return codec[value.replace("-", "_").upper()]
+    if issubclass(codec, Temperature):
+        ((unit_name, degrees),) = value.argument(unit).items()
+        return int(getattr(codec, f"from_{unit_name}")(degrees))
+    return int(value)
+
+
+def _switch(
+    name: str,
+    on: Command,
+    off: Command,
+    describe: Describe | None = None,
+) -> SetCommand:
+    """Make a subcommand of two control commands, with the argument on or off."""
+    controls = {"on": on, "off": off}
+    return SetCommand(
+        name,
+        controls,
+        lambda heater, value, **options: heater.control(controls[value], **options),
+        "on",
+        click.argument("value", type=click.Choice(list(controls))),
+        describe=describe,
+    )
+
+
+async def _set_temperature(
+    heater: NaviLinkDevice, value: Degrees, unit: str | None, **options: bool
+) -> DeviceStatus:
+    if value.unit and unit and value.unit != unit:
+        raise click.UsageError(f"The temperature is in {value.unit}, but --unit is {unit}.")
+    # Requested only if needed.
+    unit = value.unit or unit or display_unit(await heater.get_status())
+    return await heater.set_temperature(**value.argument(unit), **options)
+
+
+def _set_anti_legionella(
+    heater: NaviLinkDevice, value: int | str, **options: bool
+) -> Awaitable[DeviceStatus]:
+    days = None if isinstance(value, str) else value
+    return heater.set_anti_legionella(days=days, **options)
+
+
+def _parse_days_or_off(text: str) -> int | str:
+    """Parse a number of days or ``off``; click takes None for a missing argument."""
     if text == "off" or text.isdecimal():
         return text if text == "off" else int(text)
     raise ValueError(f"{text!r} is neither a number of days nor off")
 
 
-def plain(
-    row: Command,
-    name: str = "",
-    example: str = "",
-    says: Callable[[DeviceStatus], str] | None = None,
-) -> SetCommand:
-    """The word of one row, with an argument for each of its parameters."""
-
-    async def act(
-        heater: NaviLinkDevice, *, force: bool, dry_run: bool, **given: Any
-    ) -> DeviceStatus:
-        bare = any(isinstance(value, Degrees) and not value.unit for value in given.values())
-        own = own_unit(await heater.get_status()) if bare else ""
-        values = {
-            entry.name: _raw(entry.codec, given[f"value_{entry.name}"], own)
-            for entry in row.parameters
-        }
-        return await heater.control(row, force=force, dry_run=dry_run, **values)
-
-    def arguments(command: Callable[..., Any]) -> Callable[..., Any]:
-        for entry in reversed(row.parameters):
-            kind, metavar, _ = _kind(entry)
-            # A name of its own: --speed and --device are there already.
-            command = click.argument(f"value_{entry.name}", type=kind, metavar=metavar)(command)
-        return command
-
-    example = example or " ".join(_kind(entry)[2] for entry in row.parameters)
-    return SetCommand(
-        name or row.name.replace("_", "-"), (row,), act, example, arguments, says=says
-    )
-
-
-def _kind(entry: Parameter) -> tuple[Any, str | None, str]:
-    """What is typed for a parameter, what the help calls it, and an example."""
-    if issubclass(entry.codec, Choice):
-        members = range(int(entry.lowest), int(entry.highest) + 1)
-        names = [entry.codec(one).text.replace(" ", "-") for one in members]
-        return click.Choice(names), None, names[0]
-    if issubclass(entry.codec, Temperature):
-        return typed(parse_degrees), "120F|49C", "120F"
-    return int, entry.name.upper(), "1" if isinstance(entry.lowest, str) else str(int(entry.lowest))
-
-
-def _raw(codec: type[int], value: Any, own: str) -> int:
-    """What is sent for what was typed."""
-    if issubclass(codec, Choice):
-        return codec[value.replace("-", "_").upper()]
-    if issubclass(codec, Temperature):
-        ((unit, degrees),) = value.named(own).items()
-        return int(getattr(codec, f"from_{unit}")(degrees))
-    return int(value)
-
-
-async def _temperature(
-    heater: NaviLinkDevice, value: Degrees, unit: str | None, **how: bool
-) -> DeviceStatus:
-    if value.unit and unit and value.unit != unit:
-        raise click.UsageError(f"The temperature is in {value.unit}, --unit says {unit}.")
-    # The heater knows which unit it shows; asked only when it matters.
-    wanted = value.unit or unit or own_unit(await heater.get_status())
-    return await heater.set_temperature(**value.named(wanted), **how)
-
-
-def _disinfection(status: DeviceStatus) -> str:
+def _describe_disinfection(status: DeviceStatus) -> str:
     use, period = status.anti_legionella_use, status.anti_legionella_period
     if use is not None and use.active:
         return f"The tank is disinfected every {_days(period)}."
-    return f"The tank is not disinfected; the period of {_days(period)} is kept."
+    return f"The tank is not disinfected. The stored period is {_days(period)}."
 
 
-def _filter(status: DeviceStatus) -> str:
+def _describe_vacation(status: DeviceStatus) -> str:
+    return f"A vacation lasts {_days(status.vacation_day_setting)}."
+
+
+def _describe_filter(status: DeviceStatus) -> str:
     hours = f"The air filter has {status.cumulated_op_time_eva_fan or 0} fan hours"
     if not status.air_filter_alarm_period:
         return f"{hours}; its reminder is off."
     return f"{hours}; its reminder comes at {status.air_filter_alarm_period}."
 
 
-def _recirculation(status: DeviceStatus) -> str:
+def _describe_recirculation(status: DeviceStatus) -> str:
     mode = status.recirc_operation_mode
     return f"Recirculation: {'-' if mode is None else mode.text}."
 
 
-def time_of_use(status: DeviceStatus) -> str:
-    """Whether the plan is followed."""
+def describe_time_of_use(status: DeviceStatus) -> str:
+    """Describe whether the heater follows its time-of-use plan."""
     if status.tou_status == TouStatus.OFF:
         return "Time of use is off: the heater follows no plan."
     return "Time of use is on: the heater follows its plan."
@@ -141,146 +166,126 @@ def _days(days: int | None) -> str:
     return "an unknown time" if days is None else f"{days} day{'' if days == 1 else 's'}"
 
 
-def _argument(kind: Any, metavar: str | None = None) -> Decorator:
-    return click.argument("value", type=kind, metavar=metavar)
-
-
-_ON_OFF = _argument(click.Choice(["on", "off"]))
-_UNIT = click.option(
-    "--unit",
-    type=click.Choice(["F", "C"]),
-    help="Of a bare number.  [default: the unit the heater shows]",
+_CUSTOM = (
+    SetCommand(
+        "temperature",
+        {"": commands.TEMPERATURE},
+        _set_temperature,
+        "120F",
+        click.argument("value", type=option_type(parse_degrees), metavar="120F|49C"),
+        click.option(
+            "--unit",
+            type=click.Choice(["F", "C"]),
+            help="Unit of a number without one.  [default: as the heater displays]",
+        ),
+    ),
+    single(commands.DHW_MODE, "mode", "energy-saver"),
+    _switch("power", commands.POWER_ON, commands.POWER_OFF),
+    single(commands.VACATION, example="14"),
+    single(commands.VACATION_DAYS, example="14", describe=_describe_vacation),
+    SetCommand(
+        "anti-legionella",
+        {"DAYS": commands.ANTI_LEGIONELLA_ON, "off": commands.ANTI_LEGIONELLA_OFF},
+        _set_anti_legionella,
+        "14",
+        click.argument("value", type=option_type(_parse_days_or_off), metavar="DAYS|off"),
+        describe=_describe_disinfection,
+    ),
+    _switch(
+        "demand-response",
+        commands.DEMAND_RESPONSE_ON,
+        commands.DEMAND_RESPONSE_OFF,
+    ),
+    _switch("tou", commands.TOU_ON, commands.TOU_OFF, describe_time_of_use),
+    _switch(
+        "intelligent",
+        commands.INTELLIGENT_ON,
+        commands.INTELLIGENT_OFF,
+    ),
+    single(commands.AIR_FILTER_LIFE, example="3000", describe=_describe_filter),
+    single(commands.AIR_FILTER_RESET, describe=_describe_filter),
+    single(commands.RESET_CONDENSER_FAULT, "condenser-reset"),
+    single(commands.RECIRC_MODE, "recirculation", "weekly", describe=_describe_recirculation),
+    single(commands.RECIRC_HOT_BUTTON, "hot-button"),
 )
 
-# fmt: off
-_OWN = (
-    SetCommand(
-        "temperature", (commands.TEMPERATURE,), _temperature,
-        "120F", _argument(typed(parse_degrees), "120F|49C"), _UNIT,
-    ),
-    plain(commands.DHW_MODE, "mode", "energy-saver"),
-    SetCommand(
-        "power", (commands.POWER_ON, commands.POWER_OFF),
-        lambda heater, value, **how:
-            heater.turn_on(**how) if value == "on" else heater.turn_off(**how),
-        "off", _ON_OFF,
-    ),
-    plain(commands.VACATION, example="14"),
-    plain(
-        commands.VACATION_DAYS, example="14",
-        says=lambda status: f"A vacation lasts {_days(status.vacation_day_setting)}.",
-    ),
-    SetCommand(
-        "anti-legionella", (commands.ANTI_LEGIONELLA_ON, commands.ANTI_LEGIONELLA_OFF),
-        lambda heater, value, **how:
-            heater.set_anti_legionella(days=None if value == "off" else value, **how),
-        "14", _argument(typed(_days_or_off), "DAYS|off"), says=_disinfection,
-    ),
-    SetCommand(
-        "demand-response", (commands.DEMAND_RESPONSE_ON, commands.DEMAND_RESPONSE_OFF),
-        lambda heater, value, **how: heater.set_demand_response(value == "on", **how),
-        "on", _ON_OFF,
-    ),
-    SetCommand(
-        "tou", (commands.TOU_ON, commands.TOU_OFF),
-        lambda heater, value, **how: heater.set_tou(value == "on", **how),
-        "on", _ON_OFF, says=time_of_use,
-    ),
-    SetCommand(
-        "intelligent", (commands.INTELLIGENT_ON, commands.INTELLIGENT_OFF),
-        lambda heater, value, **how: heater.set_intelligent(value == "on", **how),
-        "on", _ON_OFF,
-    ),
-    plain(commands.WATER_PROGRAM),
-    plain(commands.AIR_FILTER_LIFE, example="3000", says=_filter),
-    plain(commands.AIR_FILTER_RESET, says=_filter),
-    plain(commands.RESET_CONDENSER_FAULT, "condenser-reset"),
-    plain(commands.RECIRC_MODE, "recirculation", "weekly", says=_recirculation),
-    plain(commands.RECIRC_HOT_BUTTON, "hot-button"),
-)
-# fmt: on
-
-#: Every control of the table: what is said in another way first, then each other row by its name.
-WORDS = _OWN + tuple(
-    plain(row)
-    for row in commands.COMMANDS
-    if row.is_control and not any(row in word.rows for word in _OWN)
+SET_COMMANDS = _CUSTOM + tuple(
+    single(control)
+    for control in commands.COMMANDS
+    if control.is_control and not any(control in custom.controls.values() for custom in _CUSTOM)
 )
 
 
 @click.group("set", cls=Group)
-def set_() -> None:
-    """Tell the heater what to do, and see that it did.
+def set_command() -> None:
+    """Change a setting of the heater.
 
-    Each word is sent once and only when it does not hold already: any of them can make the heater
-    start heating. It succeeds when the heater's own answer shows the wish.
+    A command is sent once, and only if the heater does not have the setting yet, because any
+    command can make it start heating. It succeeds only if the heater's response
+    confirms the new setting.
 
     Example: navien-nwp500 set temperature 120F
     """
 
 
-async def put(
-    word: SetCommand, simulate: bool, speed: float, device: str | None, as_json: bool, **wish: Any
-) -> None:
-    """Tell the heater one word and print what it now is."""
-    async with open_context(simulate, speed) as here:
-        heater = await choose(here.client, device)
-        status = await answered(word.act(heater, **wish))
-        if as_json:
-            print(json.dumps(_document(heater, status), indent=2))
-        else:
-            print("\n".join(_sentences(word, status)))
+def register(group: click.Group, command: SetCommand) -> None:
+    """Add a subcommand to a group."""
 
+    @run_async
+    async def callback(simulate: bool, as_json: bool, **options: Any) -> None:
+        account = {name: options.pop(name) for name in ("speed", "device", "no_session_file")}
+        async with open_device(simulate, **account) as (_, heater):
+            status = await wait_response(command.send(heater, **options))
+            if as_json:
+                print_json(heater, **_json(status))
+            else:
+                print("\n".join(_sentences(command, status)))
 
-def register(group: click.Group, word: SetCommand) -> None:
-    """Make a word a command of ``group``."""
-
-    def command(**options: Any) -> None:
-        run(put(word, **options))
-
-    for decorate in (FORCE, writes, word.option, word.argument):
-        if decorate is not None:
-            command = decorate(command)
-    meaning = " ".join(row.meaning for row in word.rows)
-    example = f"navien-nwp500 {group.name} {word.name} {word.example}".rstrip()
-    text = f"{meaning}\n\nExample: {example}"
-    group.command(word.name, help=text, short_help=meaning)(command)
-
-
-def _document(heater: NaviLinkDevice, status: DeviceStatus) -> dict[str, Any]:
-    found = document(heater, status)
-    if status.held_mode is not None:
-        found["held_mode"] = status.held_mode.to_json()
-    if status.would_send is not None:
-        found["would_send"] = status.would_send
-    return found
-
-
-def _sentences(word: SetCommand, status: DeviceStatus) -> list[str]:
-    said = []
-    if status.would_send is not None:
-        said.append(_would_send(status.would_send))
-    elif status.command == commands.STATUS.code:
-        said.append("This holds already; nothing was sent.")
-    elif status.held_mode is not None:
-        said.append(f"Mode {status.held_mode.text} is held until the time-of-use window ends.")
-    elif not any(row.expects for row in word.rows):
-        said.append("The heater acknowledged it; no field of its status shows it.")
-    if word.says is not None:
-        said.append(word.says(status))
-    return [*said, state(status)]
-
-
-def _would_send(body: dict[str, Any]) -> str:
-    return (
-        f"Would send command {body['command']}, {body['mode']} {body['param']}; nothing was sent."
+    force = click.option(
+        "--force", is_flag=True, help="Send the command even if the heater has this setting."
     )
+    for decorate in (force, WRITE_OPTIONS, command.option, command.argument):
+        if decorate is not None:
+            callback = decorate(callback)
+    meaning = " ".join(
+        f"{argument}: {control.meaning}" if argument else control.meaning
+        for argument, control in command.controls.items()
+    )
+    example = f"navien-nwp500 {group.name} {command.name} {command.example}".rstrip()
+    text = f"{meaning}\n\nExample: {example}"
+    group.command(command.name, help=text, short_help=meaning)(callback)
 
 
-def state(status: DeviceStatus) -> str:
-    """What the heater now is, in a sentence."""
+def _json(status: DeviceStatus) -> dict[str, Any]:
+    content = status_json(status)
+    if status.held_mode is not None:
+        content["held_mode"] = status.held_mode.to_json()
+    if status.would_send is not None:
+        content["would_send"] = status.would_send
+    return content
+
+
+def _sentences(command: SetCommand, status: DeviceStatus) -> list[str]:
+    sentences = []
+    if status.would_send is not None:
+        code, mode = status.would_send["command"], status.would_send["mode"]
+        param = [int(value) for value in status.would_send["param"]]
+        sentences.append(f"Dry run: would send command {code}, {mode} {param}. Nothing was sent.")
+    elif status.command == commands.STATUS.code:
+        sentences.append(UNCHANGED)
+    elif status.held_mode is not None:
+        mode = status.held_mode.text
+        sentences.append(f"The mode changes to {mode} when the time-of-use window ends.")
+    elif not any(control.expects for control in command.controls.values()):
+        sentences.append("The heater accepted the command; its status does not show the result.")
+    if command.describe is not None:
+        sentences.append(command.describe(status))
+    return [*sentences, _state(status)]
+
+
+def _state(status: DeviceStatus) -> str:
     mode = status.dhw_operation_setting
-    setpoint = both(status.dhw_temperature_setting, own_unit(status))
+    setpoint = both_units(status.dhw_temperature_setting, display_unit(status))
     if mode == DHWMode.POWER_OFF:
         return f"The heater is off; its setpoint is {setpoint}."
     if mode == DHWMode.VACATION:
@@ -290,5 +295,5 @@ def state(status: DeviceStatus) -> str:
     return f"The heater is set to {setpoint}; mode {name}, {status.activity.value}."
 
 
-for _word in WORDS:
-    register(set_, _word)
+for _command in SET_COMMANDS:
+    register(set_command, _command)

@@ -1,4 +1,4 @@
-"""``simulate``: a whole NaviLink cloud for other programs."""
+"""The command ``simulate``."""
 
 from __future__ import annotations
 
@@ -6,13 +6,50 @@ import asyncio
 import sys
 from pathlib import Path
 
+import click
+
 from ...._util.files import write_atomically
 from ....protocol.capture import read_capture
-from ..context import simulator_class
-from ..runner import log_to_stderr
+from ..context import import_simulator
+from ..options import INPUT_FILE, OUTPUT_FILE, speed as speed_option
+from ..runner import log_to_stderr, run_async
 
 
-async def simulate(
+@click.command("simulate")
+@speed_option(60)
+@click.option(
+    "--heaters",
+    metavar="N",
+    type=click.IntRange(1, 10_000),
+    default=1,
+    show_default=True,
+    help="Number of heaters per account.",
+)
+@click.option(
+    "--accounts",
+    metavar="N",
+    type=click.IntRange(1, 10_000),
+    default=1,
+    show_default=True,
+    help="Number of accounts: user@, user2@, user3@example.com, all with the same password.",
+)
+@click.option(
+    "--latency",
+    metavar="MS",
+    type=click.FloatRange(0, 10_000),
+    default=0,
+    show_default=True,
+    help="Network delay in milliseconds, in each direction.",
+)
+@click.option(
+    "--replay",
+    metavar="FILE",
+    type=INPUT_FILE,
+    help="Replay a capture file in a loop instead of simulating heaters.",
+)
+@click.option("--env-file", type=OUTPUT_FILE, help="Write the variables for clients to a file.")
+@run_async
+async def simulate_command(
     speed: float,
     heaters: int,
     accounts: int,
@@ -20,10 +57,15 @@ async def simulate(
     replay: Path | None,
     env_file: Path | None,
 ) -> None:
-    """Serve until stopped; say on stdout, and in the file, how to be found."""
+    """Run a simulated NaviLink cloud, until Ctrl-C.
+
+    When it is ready, it prints the environment variables with which other programs use it.
+
+    Example: navien-nwp500 simulate --speed 600 --env-file sim.env
+    """
     log_to_stderr()
     entries = [] if replay is None else read_capture(replay)
-    async with simulator_class()(
+    async with import_simulator()(
         speed=speed,
         heaters=heaters,
         accounts=accounts,
@@ -35,7 +77,7 @@ async def simulate(
             write_atomically(env_file, lines.encode(), private=True)
         sys.stdout.write(lines)
         sys.stdout.flush()
-        print("ready; Ctrl-C ends it", file=sys.stderr)
+        print("ready; press Ctrl-C to end it", file=sys.stderr)
         try:
             await asyncio.get_running_loop().create_future()
         finally:

@@ -1,4 +1,4 @@
-"""``tou``: the time-of-use plan, as the cloud keeps it and as the heater follows it."""
+"""The command ``tou``."""
 
 from __future__ import annotations
 
@@ -6,56 +6,71 @@ import datetime
 import json
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any, Callable, Iterator, Mapping, Sequence, TypeVar
+from typing import Any, Callable, Iterator, Sequence, TypeVar
 
 import click
 
-from ....device import NaviLinkDevice
 from ....exceptions import ConfigurationError
 from ....protocol.calendar import EVERY_MONTH, Weekday
 from ....protocol.commands import TOU_OFF, TOU_ON
 from ....protocol.tou import TOUInfo, TOUPeriod, check_tou, peak_windows
-from ..context import answered, choose, first_answer, open_context
-from ..options import Group, reads, writes
+from ..context import open_device, wait_response
+from ..formatting import print_json
+from ..options import INPUT_FILE, READ_OPTIONS, WRITE_OPTIONS, Group
 from ..parsing import day_names, days_text, months_text, parse_days, parse_months, parse_time
-from ..runner import run
-from .set import SetCommand, register, time_of_use
-from .status import identity
+from ..runner import run_async
+from .set import describe_time_of_use, register, single
 
 T = TypeVar("T")
 
 
-@click.group(cls=Group)
-def tou() -> None:
-    """See and change prices by season, weekday and time.
+@click.group("tou", cls=Group)
+def tou_command() -> None:
+    """Show and change the time-of-use plan.
 
-    In the dearest hours of a day the heater holds back.
-
-    Example: navien-nwp500 tou show
-    """
-
-
-@tou.command()
-@reads
-def show(**options: Any) -> None:
-    """Show the plan as the cloud keeps it, and when the heater holds back today.
-
-    A plan written with set goes to the heater alone; the cloud's copy stays as it is.
+    The plan contains electricity prices by season, weekday and time. The heater reduces heating
+    during the most expensive hours.
 
     Example: navien-nwp500 tou show
     """
-    run(show_plan(**options))
 
 
-@tou.command("set")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--off", is_flag=True, help="Store it, but do not follow it yet.")
-@writes
-def set_(**options: Any) -> None:
-    """Replace the plan in the heater by that of a JSON FILE.
+@tou_command.command()
+@READ_OPTIONS
+@run_async
+async def show(as_json: bool, **account: Any) -> None:
+    """Show the plan stored in the cloud.
 
-    Its periods must give every minute of the year one price; the end is the last minute. The
-    output of show --json is such a file.
+    Also shows when the heater reduces heating today. "tou set" changes the plan in the heater,
+    but not the copy in the cloud.
+
+    Example: navien-nwp500 tou show
+    """
+    async with open_device(**account) as (context, heater):
+        status = await wait_response(heater.get_status())
+        info, today = await heater.get_tou_info(), context.now().date()
+        if as_json:
+            print_json(heater, **_plan_json(info, today))
+            return
+        name = ", ".join(part for part in (info.name, info.utility) if part) or "no name"
+        print(f"Plan in the cloud: {name}")
+        print(
+            "\n".join(
+                [*_table(info.periods), "", describe_time_of_use(status), _today(info, today)]
+            )
+        )
+
+
+@tou_command.command("set")
+@click.argument("file", type=INPUT_FILE)
+@click.option("--off", is_flag=True, help="Store the plan, but do not follow it yet.")
+@WRITE_OPTIONS
+@run_async
+async def set_(file: Path, off: bool, as_json: bool, dry_run: bool, **account: Any) -> None:
+    """Replace the plan in the heater with a JSON FILE.
+
+    The periods must give each minute of the year exactly one price; "end" is the last minute of a
+    period. The output of "tou show --json" is such a file.
 
     \b
     {"periods": [
@@ -64,88 +79,54 @@ def set_(**options: Any) -> None:
 
     Example: navien-nwp500 tou set plan.json --dry-run
     """
-    run(set_plan(**options))
-
-
-register(
-    tou,
-    SetCommand(
-        "on", (TOU_ON,), lambda heater, **how: heater.set_tou(True, **how), says=time_of_use
-    ),
-)
-register(
-    tou,
-    SetCommand(
-        "off", (TOU_OFF,), lambda heater, **how: heater.set_tou(False, **how), says=time_of_use
-    ),
-)
-
-
-async def show_plan(simulate: bool, speed: float, device: str | None, as_json: bool) -> None:
-    """Read the cloud's plan and print it."""
-    async with open_context(simulate, speed) as here:
-        heater = await choose(here.client, device)
-        status = await first_answer(heater, heater.get_status())
-        info, today = await heater.get_tou_info(), here.now().date()
-        if as_json:
-            print(json.dumps(_document(heater, info, today), indent=2))
-            return
-        named = ", ".join(name for name in (info.name, info.utility) if name) or "no name"
-        print(f"The cloud's plan: {named}")
-        print("\n".join([*_table(info.periods), "", time_of_use(status), _today(info, today)]))
-
-
-async def set_plan(
-    file: Path,
-    off: bool,
-    simulate: bool,
-    speed: float,
-    device: str | None,
-    as_json: bool,
-    dry_run: bool,
-) -> None:
-    """Write the plan of a file into the heater; refused before anything is opened or sent."""
     periods = read_plan(file)
     check_tou(periods)
-    async with open_context(simulate, speed) as here:
-        heater = await choose(here.client, device)
-        sent = await answered(heater.set_tou_schedule(periods, enabled=not off, dry_run=dry_run))
+    async with open_device(**account) as (_, heater):
+        sent = await wait_response(
+            heater.set_tou_schedule(periods, enabled=not off, dry_run=dry_run)
+        )
         if as_json:
-            plan = [_plain(period) for period in periods]
-            found = {"device": identity(heater), "enabled": not off, "periods": plan}
-            print(json.dumps({**found, "would_send" if dry_run else "sent": sent}, indent=2))
+            listed = [_period_json(period) for period in periods]
+            key = "would_send" if dry_run else "sent"
+            print_json(heater, enabled=not off, periods=listed, **{key: sent})
             return
-        print("\n".join([_stored(off, dry_run), *_table(periods)]))
+        print("\n".join([_headline(off, dry_run), *_table(periods)]))
 
 
-def _stored(off: bool, dry_run: bool) -> str:
+for _control, _name in ((TOU_ON, "on"), (TOU_OFF, "off")):
+    register(tou_command, single(_control, _name, describe=describe_time_of_use))
+
+
+def _headline(off: bool, dry_run: bool) -> str:
     if dry_run:
-        follow = "and not follow it" if off else "and follow it"
-        return f"Nothing was sent. The heater would keep this plan {follow}:"
-    return f"The heater keeps this plan and {'does not follow' if off else 'follows'} it:"
+        follow = "not follow it" if off else "follow it"
+        return f"Dry run: the heater would store this plan and {follow}. Nothing was sent."
+    return f"The heater stored this plan and {'does not follow' if off else 'follows'} it:"
 
 
 def read_plan(file: Path) -> list[TOUPeriod]:
-    """The periods of a JSON file. Raises ConfigurationError naming the place and what is wrong."""
+    """Read the periods of a JSON file. Raises ConfigurationError naming the period and the error."""
     try:
         content = json.loads(file.read_text("utf-8"), parse_float=Decimal)
     except ValueError as error:
         raise ConfigurationError(f"{file} is not JSON: {error}") from error
     listed = content.get("periods") if isinstance(content, dict) else content
     if not isinstance(listed, list):
-        raise ConfigurationError(f"{file} holds no list of periods")
-    return [_period(f"{file}, period {number}", raw) for number, raw in enumerate(listed, 1)]
+        raise ConfigurationError(f"{file} contains no list of periods")
+    return [_parse_period(f"{file}, period {number}", raw) for number, raw in enumerate(listed, 1)]
 
 
-def _period(where: str, raw: Any) -> TOUPeriod:
+def _parse_period(where: str, raw: Any) -> TOUPeriod:
     if not isinstance(raw, dict):
         raise ConfigurationError(f"{where} is not an object")
     keys = {"months", "days", "start", "end", "price_min", "price_max"}
     unknown = ", ".join(sorted(set(raw) - keys))
     if unknown:
-        raise ConfigurationError(f"{where}: {unknown} is not known; a period has {_listed(keys)}")
+        raise ConfigurationError(
+            f"{where}: {unknown} is not known; a period has {', '.join(sorted(keys))}"
+        )
 
-    def part(key: str, read: Callable[[Any], T]) -> T:
+    def value(key: str, read: Callable[[Any], T]) -> T:
         if key not in raw:
             raise ConfigurationError(f"{where}: {key} is missing")
         try:
@@ -154,12 +135,12 @@ def _period(where: str, raw: Any) -> TOUPeriod:
             raise ConfigurationError(f"{where}: {key} is {raw[key]!r}: {error}") from error
 
     return TOUPeriod(
-        part("months", _months),
-        part("days", _days),
-        part("start", parse_time),
-        part("end", parse_time),
-        part("price_min", _price),
-        part("price_max", _price),
+        value("months", _months),
+        value("days", _days),
+        value("start", parse_time),
+        value("end", parse_time),
+        value("price_min", _price),
+        value("price_max", _price),
     )
 
 
@@ -169,7 +150,7 @@ def _months(value: Any) -> frozenset[int]:
     if not isinstance(value, list) or not all(
         type(month) is int and month in EVERY_MONTH for month in value
     ):
-        raise ValueError("it may be numbers from 1 to 12, or a text such as jun-sep")
+        raise ValueError("it must be numbers from 1 to 12, or a text such as jun-sep")
     return frozenset(value)
 
 
@@ -186,15 +167,11 @@ def _price(value: Any) -> Decimal:
         raise ValueError("it must be a decimal number, such as 0.34831") from error
 
 
-def _listed(names: set[str]) -> str:
-    return ", ".join(sorted(names))
-
-
 def _table(periods: Sequence[TOUPeriod]) -> Iterator[str]:
-    """Season by season, then weekdays, then times."""
+    """Write the periods by season, then weekday, then time."""
     season = days = None
-    places = sorted(periods, key=lambda p: (sorted(p.months), day_names(p.days), p.start))
-    for period in places:
+    ordered = sorted(periods, key=lambda p: (sorted(p.months), day_names(p.days), p.start))
+    for period in ordered:
         if period.months != season:
             season, days = period.months, None
             yield f"  {months_text(season)}"
@@ -210,7 +187,7 @@ def _range(period: TOUPeriod) -> tuple[Decimal, ...]:
 
 
 def _money(price: Decimal) -> str:
-    """At least two decimal places, more only where they say something."""
+    """Write a price with at least two decimal places, and no zeros after them."""
     text = f"{price:f}"
     whole, _, rest = text.partition(".")
     return f"{whole}.{rest.rstrip('0').ljust(2, '0')}"
@@ -220,28 +197,27 @@ def _today(info: TOUInfo, today: datetime.date) -> str:
     windows = peak_windows(info.periods, today)
     date = f"{today:%A} {today.day} {today:%B}"
     if not windows:
-        return f"Today, {date}, this plan has no dearest hours to hold back in."
+        return f"Today, {date}, this plan has no most expensive hours."
     spans = ", ".join(f"{window.start:%H:%M} to {window.end:%H:%M}" for window in windows)
-    return f"Today, {date}, this plan holds the heater back: {spans}."
+    return f"Today, {date}, the heater reduces heating: {spans}."
 
 
-def _document(heater: NaviLinkDevice, info: TOUInfo, today: datetime.date) -> Mapping[str, Any]:
+def _plan_json(info: TOUInfo, today: datetime.date) -> dict[str, Any]:
     windows = [
         {"start": window.start.isoformat(), "end": window.end.isoformat()}
         for window in peak_windows(info.periods, today)
     ]
     return {
-        "device": identity(heater),
         "name": info.name,
         "utility": info.utility,
         "register_path": info.register_path,
-        "periods": [_plain(period) for period in info.periods],
+        "periods": [_period_json(period) for period in info.periods],
         "peak_windows_today": windows,
     }
 
 
-def _plain(period: TOUPeriod) -> dict[str, Any]:
-    """A period as a file holds it."""
+def _period_json(period: TOUPeriod) -> dict[str, Any]:
+    """Return a period as in a plan file."""
     return {
         "months": sorted(period.months),
         "days": day_names(period.days),

@@ -1,0 +1,22 @@
+"""The command ``logout``."""
+
+from __future__ import annotations
+
+import click
+
+from ..runner import run_async
+from ..saved_account import account_file, delete_saved_password, session_files
+
+
+@click.command("logout")
+@run_async
+async def logout_command() -> None:
+    """Remove the saved e-mail, sessions and password.
+
+    Example: navien-nwp500 logout
+    """
+    delete_saved_password()
+    files = [path for path in (account_file(), *session_files()) if path.exists()]
+    for path in files:
+        path.unlink(missing_ok=True)
+    print("Signed out." if files else "No account was saved.")

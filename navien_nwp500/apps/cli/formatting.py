@@ -1,0 +1,69 @@
+"""Write statuses and temperatures as text and JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ...device import NaviLinkDevice
+from ...protocol.features import DeviceFeatures
+from ...protocol.fields import encode_fields, to_json
+from ...protocol.status import DeviceStatus
+from ...protocol.types import Temperature, TemperatureType
+
+#: Printed when a command was not sent because it would change nothing.
+UNCHANGED = "The heater already has this setting. Nothing was sent."
+
+
+def print_json(device: NaviLinkDevice, **content: Any) -> None:
+    """Print a JSON document about a heater."""
+    print(json.dumps({"device": device_json(device), **content}, indent=2))
+
+
+def device_json(device: NaviLinkDevice) -> dict[str, Any]:
+    """Return the identity of a heater for JSON."""
+    return {
+        "name": device.name,
+        "mac_address": device.mac_address,
+        "device_type": device.device_type,
+        "connected": device.info.connected,
+    }
+
+
+def status_json(status: DeviceStatus) -> dict[str, Any]:
+    """Return a status for JSON: the raw fields, and their meaning."""
+    meaning = to_json(status)
+    meaning["activity"] = status.activity.value
+    meaning["heat_sources"] = list(status.heat_sources)
+    meaning["error_text"] = status.error_text
+    meaning["energy_to_setpoint_wh"] = status.energy_to_setpoint_wh
+    meaning["usable_energy_wh"] = status.usable_energy_wh
+    meaning["device_connected"] = status.device_connected
+    return {"status": encode_fields(status), "reading": meaning}
+
+
+def display_unit(values: DeviceStatus | DeviceFeatures) -> str:
+    """Return the unit that the heater displays, C or F."""
+    return "C" if values.temperature_type == TemperatureType.CELSIUS else "F"
+
+
+def degrees(value: Temperature | None, status: DeviceStatus, unit: str | None = None) -> str:
+    """Write a temperature in ``unit``, C or F; by default as the heater displays."""
+    if value is None:
+        return "-"
+    if (unit or display_unit(status)) == "C":
+        return f"{value.celsius:.1f} °C"
+    return f"{value.fahrenheit:.1f} °F"
+
+
+def both_units(value: Temperature, first: str) -> str:
+    """Write a temperature in both units, ``first`` (C or F) before the other."""
+    units = [f"{value.fahrenheit:.1f} °F", f"{value.celsius:.1f} °C"]
+    if first == "C":
+        units.reverse()
+    return f"{units[0]} ({units[1]})"
+
+
+def facts_table(facts: dict[str, str]) -> str:
+    """Write one line per fact, its name first."""
+    return "\n".join(f"{name:10} {value}" for name, value in facts.items())

@@ -1,9 +1,8 @@
 """Messages that keep their integers packed until the first field is read.
 
-Most statuses are stored or forwarded without every field being read. Checking the integers in C and
-creating the typed values on first use makes decoding as fast as ``json.loads`` alone and a stored
-status small; ``benchmarks/decode.py`` measures both. A constructed message has its values from the
-start.
+The integers are checked at once, in C; the typed values are created on first use. So decoding takes
+about as long as ``json.loads`` alone, and a stored status needs less memory than its dictionary;
+``benchmarks/decode.py`` measures both. A constructed message has its values from the start.
 """
 
 from __future__ import annotations

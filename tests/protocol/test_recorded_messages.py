@@ -37,7 +37,7 @@ from navien_nwp500.protocol.types import (
     TouStatus,
 )
 from support import captures
-from support.cloud_tools import answer_keys, key_paths
+from support.cloud_tools import key_paths, response_keys
 
 if not captures.AVAILABLE:
     pytest.skip(captures.SKIP_REASON, allow_module_level=True)
@@ -498,7 +498,7 @@ def test_every_captured_response_has_the_documented_keys(name: str) -> None:
     exchange = captures.rest_exchange(name)
     base, path = exchange["path"][:9], exchange["path"][9:]
     assert (base, exchange["status"]) == ("/api/v2.1", 200)
-    assert key_paths(exchange["response"]) == answer_keys(path)
+    assert key_paths(exchange["response"]) == response_keys(path)
 
 
 # The cloud's time-of-use plan

@@ -1,4 +1,4 @@
-"""Recorded statuses: CSV files, alerts and sums.
+"""Recorded statuses: CSV files, alerts and summaries.
 
 Imports ``protocol``, ``models``, ``config``, ``exceptions`` and ``_util``.
 """

@@ -1,4 +1,4 @@
-"""Sums over time: what happened between the first status and the last, and what needs a look."""
+"""Alerts of a heater, and a summary of its statuses over time."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from ..protocol.status import Activity, DeviceStatus
 
 __all__ = ["Alert", "AlertWatch", "Summary"]
 
-#: Limits of the alerts, as asked for (requirements L4).
+#: Limits of the alerts.
 LOW_CHARGE_PERCENT = 20
 HIGH_POWER_WATTS = 4000
-#: The heat pump's usual draw (432 to 479 W measured): its share when an element runs beside it.
+#: Usual power of the heat pump (432 to 479 W measured): its share when an element runs too.
 HEAT_PUMP_WATTS = 450
 
 _HEAT_PUMP_RUNS = {Activity.HEAT_PUMP, Activity.HYBRID}
@@ -21,16 +21,16 @@ _ELEMENT_RUNS = {Activity.ELECTRIC, Activity.HYBRID}
 
 @dataclass(frozen=True)
 class Alert:
-    """Something a person should know. ``kind`` is one of error, charge, power, offline, mode."""
+    """Message for a person. ``kind`` is one of error, charge, power, offline, mode."""
 
     kind: str
     text: str
-    #: False when it is over again.
+    #: False when the condition has ended.
     active: bool = True
 
 
 class AlertWatch:
-    """Turns statuses into alerts, each said once when it begins and once when it is over."""
+    """Detector of alerts in statuses: one alert when a condition begins, one when it ends."""
 
     def __init__(self) -> None:
         self._active: dict[str, str] = {}
@@ -38,15 +38,15 @@ class AlertWatch:
 
     @property
     def active(self) -> list[str]:
-        """What is wrong at present, in words."""
+        """Return the texts of the present alerts."""
         return list(self._active.values())
 
     def check(self, status: DeviceStatus) -> list[Alert]:
-        """What this status brings."""
+        """Return the alerts that a status causes."""
         charge, power = status.dhw_charge_per, status.current_inst_power
         found = [
             *self._change("offline", None, "the heater answers again"),
-            *self._change("error", status.error_text, "the fault is gone"),
+            *self._change("error", status.error_text, "the error has ended"),
             *self._change(
                 "charge",
                 f"charge is {charge} %" if charge < LOW_CHARGE_PERCENT else None,
@@ -64,15 +64,15 @@ class AlertWatch:
         self._last = status
         return found
 
-    def silence(self) -> list[Alert]:
-        """What a heater that has stopped answering brings."""
+    def no_response(self) -> list[Alert]:
+        """Return the alerts for a heater that has stopped responding."""
         return self._change("offline", "the heater does not answer", "")
 
     def _change(self, kind: str, text: str | None, over: str) -> list[Alert]:
         before = self._active.pop(kind, None)
         if text is not None:
             self._active[kind] = text
-            # The number may move while it lasts; the kind of fault may not.
+            # A changed number is the same alert; a changed error code is a new one.
             same = before is not None and (kind != "error" or before == text)
             return [] if same else [Alert(kind, text)]
         return [] if before is None else [Alert(kind, over, active=False)]
@@ -80,13 +80,13 @@ class AlertWatch:
 
 @dataclass
 class Summary:
-    """What the statuses between two moments add up to.
+    """Sums over the statuses of a period.
 
-    Energy is power held from one status to the next; a silence longer than ``longest_hold`` counts
-    as a gap and adds nothing, because nobody knows what happened in it.
+    Energy is the power of a status times the time to the next one. An interval longer than
+    ``max_interval`` counts as a gap and adds no energy, because the power in it is unknown.
     """
 
-    longest_hold: timedelta
+    max_interval: timedelta
     statuses: int = 0
     first: datetime | None = None
     last: datetime | None = None
@@ -100,21 +100,22 @@ class Summary:
     lowest_charge: int | None = None
     highest_power: int = 0
     alerts: int = 0
-    _before: DeviceStatus | None = None
+    _previous: DeviceStatus | None = None
 
     @property
     def total_wh(self) -> float:
+        """Return the energy of heat pump, elements and everything else."""
         return self.heat_pump_wh + self.element_wh + self.other_wh
 
     def add(self, status: DeviceStatus, when: datetime) -> None:
-        """Take the next status, received at ``when``."""
-        if self._before is not None and self.last is not None:
-            self._hold(self._before, when - self.last)
-            if status.comp_use.active and not self._before.comp_use.active:
+        """Add the next status, received at ``when``."""
+        if self._previous is not None and self.last is not None:
+            self._add_interval(self._previous, when - self.last)
+            if status.comp_use.active and not self._previous.comp_use.active:
                 self.starts += 1
         self.first = self.first or when
         self.last = when
-        self._before = status
+        self._previous = status
         self.statuses += 1
         charge = int(status.dhw_charge_per)
         self.lowest_charge = (
@@ -122,16 +123,16 @@ class Summary:
         )
         self.highest_power = max(self.highest_power, int(status.current_inst_power))
 
-    def _hold(self, status: DeviceStatus, span: timedelta) -> None:
+    def _add_interval(self, status: DeviceStatus, span: timedelta) -> None:
         if span < timedelta(0):
             return
-        if span > self.longest_hold:
+        if span > self.max_interval:
             self.gap_time += span
             return
         energy = status.current_inst_power * span.total_seconds() / 3600
         activity = status.activity
         if activity in _ELEMENT_RUNS:
-            # In hybrid the meter sees both.
+            # In hybrid operation the power is that of both.
             share = (
                 HEAT_PUMP_WATTS / status.current_inst_power if activity is Activity.HYBRID else 0.0
             )

@@ -1,7 +1,7 @@
-"""Statuses to disk and back: the CSV of the monitor.
+"""CSV format of recorded statuses, and the recorders that write it.
 
-The first seven columns are fixed for ever; every other row of the status table follows as the
-integer that was sent, empty when it was not. A file is continued, never overwritten.
+The first seven columns never change. All other status fields follow as the integer that was sent;
+a cell is empty if the field was not sent. An existing file is continued, never overwritten.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def _as_sent(name: str) -> Callable[[DeviceStatus], str]:
     return cell
 
 
-_FIRST: dict[str, Callable[[DeviceStatus], str]] = {
+_FIRST_CELLS: dict[str, Callable[[DeviceStatus], str]] = {
     "dhw_charge_percent": _as_sent("dhw_charge_per"),
     "operation_mode": _as_sent("operation_mode"),
     "dhw_temperature": _as_sent("dhw_temperature"),
@@ -46,33 +46,37 @@ _FIRST: dict[str, Callable[[DeviceStatus], str]] = {
     "tank_upper_temp": lambda status: _tenths(status.tank_upper_temperature),
     "tank_lower_temp": lambda status: _tenths(status.tank_lower_temperature),
 }
-_SHOWN = {"dhw_charge_per", "tank_upper_temperature", "tank_lower_temperature", *_FIRST}
+_IN_FIRST = {"dhw_charge_per", "tank_upper_temperature", "tank_lower_temperature", *_FIRST_CELLS}
 _CELLS: Mapping[str, Callable[[DeviceStatus], str]] = {
-    **_FIRST,
-    **{row.name: _as_sent(row.name) for row in field_specs(DeviceStatus) if row.name not in _SHOWN},
+    **_FIRST_CELLS,
+    **{
+        one.name: _as_sent(one.name)
+        for one in field_specs(DeviceStatus)
+        if one.name not in _IN_FIRST
+    },
 }
 #: The columns of a new file.
 COLUMNS: tuple[str, ...] = ("timestamp", *_CELLS)
-#: The columns every file of ours begins with.
-FIXED_COLUMNS: tuple[str, ...] = ("timestamp", *_FIRST)
+#: The columns with which each recording begins.
+FIXED_COLUMNS: tuple[str, ...] = ("timestamp", *_FIRST_CELLS)
 
 
 class CsvRecorder:
-    """Appends statuses to a CSV file, one whole line at a time.
+    """Recorder that appends statuses to a CSV file, one complete line at a time.
 
-    An existing file goes on with its own columns, after its header was checked; a line torn by a
-    crash or a full disk is cut off first. Raises ConfigurationError when the file is not such a
-    recording, OSError when the disk refuses.
+    An existing file is continued with its own columns, after a check of its header; an incomplete
+    last line, left by a crash or a full disk, is cut off first. Raises ConfigurationError when the
+    file is not a recording, OSError when it cannot be written.
     """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self.columns = COLUMNS
         self._file: IO[bytes] | None = None
-        # Lines are written in a thread, so that a slow disk never holds up the event loop.
+        # Threads may write, so that a slow disk does not block the event loop.
         self._lock = threading.Lock()
-        #: Bytes of a torn last line that were cut off when the file was opened.
-        self.repaired = 0
+        #: Bytes of an incomplete last line that were cut off when the file was opened.
+        self.truncated_bytes = 0
 
     def __enter__(self) -> CsvRecorder:
         self.open()
@@ -87,15 +91,15 @@ class CsvRecorder:
         self.close()
 
     def open(self) -> None:
-        """Open the file to continue it, or begin it with a header."""
+        """Open the file to continue it; write the header if it is new."""
         if self._file is not None:
             return
-        # Unbuffered: one write a line, so that a kill leaves whole lines.
+        # Unbuffered, one write for each line, so that a killed process leaves complete lines.
         file = open(self.path, "ab+", buffering=0)
         try:
-            # The header first: a file that is not ours is refused before a byte of it changes.
+            # The header first: another file must be rejected before any byte of it changes.
             self._read_header(file)
-            self._repair(file)
+            self._truncate_incomplete_line(file)
             if file.seek(0, io.SEEK_END) == 0:
                 self._append(file, _line(COLUMNS))
         except BaseException:
@@ -104,8 +108,8 @@ class CsvRecorder:
         self._file = file
 
     @property
-    def moved(self) -> bool:
-        """Whether the path no longer leads to the file that is open."""
+    def path_changed(self) -> bool:
+        """Return True if the path no longer refers to the open file."""
         if self._file is None:
             return False
         try:
@@ -114,18 +118,18 @@ class CsvRecorder:
             return True
 
     def write(self, status: DeviceStatus, when: datetime) -> None:
-        """Append one status, received at ``when`` (with its zone)."""
+        """Append one status, received at ``when`` (with a time zone)."""
         if when.tzinfo is None:
-            raise ConfigurationError("a timestamp needs its zone")
+            raise ConfigurationError("the timestamp has no time zone; pass an aware datetime")
         cells = [when.isoformat(timespec="milliseconds")]
         cells += [_CELLS[name](status) for name in self.columns[1:]]
         with self._lock:
             if self._file is None:
-                raise ConfigurationError(f"{self.path} is not open")
+                raise ConfigurationError(f"{self.path} is not open; call open() first")
             self._append(self._file, _line(cells))
 
     def close(self) -> None:
-        """Close the file, after the line that is being written."""
+        """Close the file after the line that is being written."""
         with self._lock:
             if self._file is not None:
                 self._file.close()
@@ -136,22 +140,24 @@ class CsvRecorder:
         written = file.write(line)
         if written != len(line):
             file.truncate(end)
-            raise OSError(f"{self.path}: the disk took {written} of {len(line)} bytes")
+            raise OSError(f"{self.path}: only {written} of {len(line)} bytes were written")
 
-    def _repair(self, file: IO[bytes]) -> None:
+    def _truncate_incomplete_line(self, file: IO[bytes]) -> None:
         size = file.seek(0, io.SEEK_END)
-        whole = _end_of_last_line(file, size)
-        if whole == size:
+        end = _end_of_last_line(file, size)
+        if end == size:
             return
-        file.truncate(whole)
-        self.repaired = size - whole
-        _LOGGER.warning("%s: cut off a torn last line of %d bytes", self.path, self.repaired)
+        file.truncate(end)
+        self.truncated_bytes = size - end
+        _LOGGER.warning(
+            "%s: cut off an incomplete last line of %d bytes", self.path, self.truncated_bytes
+        )
 
     def _read_header(self, file: IO[bytes]) -> None:
         if file.seek(0, io.SEEK_END) == 0:
             return
         file.seek(0)
-        # No header of ours is a tenth of this; what is longer is another file, perhaps a huge one.
+        # A header has less than a tenth of this; a longer line is another file, perhaps a huge one.
         first, end, _ = file.read(64 * 1024).partition(b"\n")
         if not end and _line(COLUMNS).startswith(first):
             return
@@ -170,19 +176,19 @@ class CsvRecorder:
 
 
 class BufferedCsvRecorder:
-    """A CsvRecorder that outlasts its disk.
+    """CsvRecorder that keeps statuses in memory while the file cannot be written.
 
-    The first opening is loud. Later, while the file cannot be written (disk full, read-only, moved
-    away), readings wait in memory, at most ``room`` of them, the oldest given up first; once it
-    heals they are written in their order. Both are said once.
+    The first opening raises. Later, while writing fails (disk full, read-only, file moved), at
+    most ``capacity`` statuses are kept, and the oldest are dropped first; they are written in order
+    once that is possible again. Both changes are logged once.
     """
 
-    def __init__(self, path: str | Path, *, room: int = 10_000) -> None:
+    def __init__(self, path: str | Path, *, capacity: int = 10_000) -> None:
         self._recorder = CsvRecorder(path)
-        self._waiting: deque[tuple[DeviceStatus, datetime]] = deque(maxlen=room)
+        self._waiting: deque[tuple[DeviceStatus, datetime]] = deque(maxlen=capacity)
         self._failing = False
-        #: Readings given up because memory was full.
-        self.lost = 0
+        #: Statuses that were dropped because ``capacity`` was reached.
+        self.dropped = 0
 
     def __enter__(self) -> BufferedCsvRecorder:
         self._recorder.open()
@@ -197,34 +203,36 @@ class BufferedCsvRecorder:
         self._flush()
         self._recorder.close()
         if self._waiting:
-            _LOGGER.error("%s: %d readings not written", self._recorder.path, len(self._waiting))
+            _LOGGER.error("%s: %d statuses not written", self._recorder.path, len(self._waiting))
 
     def write(self, status: DeviceStatus, when: datetime) -> None:
-        """Append one status, or keep it until that is possible."""
+        """Append one status, or keep it in memory until that is possible."""
         if len(self._waiting) == self._waiting.maxlen:
-            self.lost += 1
+            self.dropped += 1
         self._waiting.append((status, when))
         self._flush()
 
     def _flush(self) -> None:
-        kept = len(self._waiting)
+        count = len(self._waiting)
         try:
-            if self._recorder.moved:
+            if self._recorder.path_changed:
                 self._recorder.close()
             self._recorder.open()
             while self._waiting:
                 self._recorder.write(*self._waiting[0])
                 self._waiting.popleft()
         except (OSError, ConfigurationError) as error:
-            # Opening anew repairs what a full disk may have torn.
+            # Opening again cuts off a line that a full disk left incomplete.
             self._recorder.close()
             if not self._failing:
-                _LOGGER.error("cannot write the recording, keeping readings: %s", error)
+                _LOGGER.error("cannot write the recording, keeping statuses in memory: %s", error)
             self._failing = True
             return
         if self._failing:
             self._failing = False
-            _LOGGER.warning("the recording is written again: %d readings, %d lost", kept, self.lost)
+            _LOGGER.warning(
+                "the recording is written again: %d statuses, %d dropped", count, self.dropped
+            )
 
 
 def _line(cells: tuple[str, ...] | list[str]) -> bytes:
@@ -241,7 +249,7 @@ def _cells(line: str) -> tuple[str, ...]:
 
 
 def _end_of_last_line(file: IO[bytes], size: int) -> int:
-    """Where the last whole line ends, sought backwards from the end."""
+    """Return the end of the last complete line, searching backwards."""
     position = size
     while position > 0:
         start = max(0, position - 4096)

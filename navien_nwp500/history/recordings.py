@@ -1,8 +1,8 @@
-"""Recordings of the monitor as one table, in order of time.
+"""Reader of recordings: CSV files of the monitor as one table, in order of time.
 
-Files may overlap, have gaps, carry the fewer columns of an older version, follow each other in one
-file, and end in a torn line. What is damaged elsewhere is refused by its file and line: a report on
-half-understood readings would be believed.
+Files may overlap, have gaps, lack columns of newer versions, be joined in one file, and end in an
+incomplete line. Any other damage is an error that names file and line, so that no report is based
+on wrong values.
 """
 
 from __future__ import annotations
@@ -16,39 +16,47 @@ from typing import Iterable, Iterator, NamedTuple, Sequence
 import pandas as pd
 
 from ..exceptions import ConfigurationError
+from ..protocol.fields import field_specs
+from ..protocol.status import DeviceStatus
 from .csv import FIXED_COLUMNS
 
-#: Columns read, by their name in the file: the name here, and what one count is (degrees Celsius, Wh).
-_READ: dict[str, tuple[str, float]] = {
-    "dhw_charge_percent": ("charge", 1),
-    "operation_mode": ("heats", 1),
-    "current_inst_power": ("power", 1),
-    "tank_upper_temp": ("upper", 1),
-    "tank_lower_temp": ("lower", 1),
-    "dhw_temperature_setting": ("setpoint", 0.5),
-    "dhw_operation_setting": ("mode", 1),
-    "comp_use": ("comp_use", 1),
-    "heat_upper_use": ("heat_upper_use", 1),
-    "heat_lower_use": ("heat_lower_use", 1),
-    "dhw_use": ("dhw_use", 1),
-    "error_code": ("error_code", 1),
-    "sub_error_code": ("sub_error_code", 1),
-    "ambient_temperature": ("ambient", 0.1),
-    "temperature_type": ("temperature_type", 1),
-    "total_energy_capacity": ("total_wh", 4),
-    "available_energy_capacity": ("missing_wh", 4),
+#: Columns read, by their name in the file, and their names in the table.
+_READ: dict[str, str] = {
+    "dhw_charge_percent": "charge",
+    "operation_mode": "heats",
+    "current_inst_power": "power",
+    "tank_upper_temp": "upper",
+    "tank_lower_temp": "lower",
+    "dhw_temperature_setting": "setpoint",
+    "dhw_operation_setting": "mode",
+    "comp_use": "comp_use",
+    "heat_upper_use": "heat_upper_use",
+    "heat_lower_use": "heat_lower_use",
+    "dhw_use": "dhw_use",
+    "error_code": "error_code",
+    "sub_error_code": "sub_error_code",
+    "ambient_temperature": "ambient",
+    "temperature_type": "temperature_type",
+    "total_energy_capacity": "total_wh",
+    "available_energy_capacity": "missing_wh",
 }
-#: The heater sends these in every status; the tank's sensors it may leave out.
+#: Columns without empty cells; the heater may leave out the tank sensors.
 _REQUIRED = {"dhw_charge_percent", "operation_mode", "current_inst_power"}
+#: Degrees Celsius or Wh of one count in the file; 1 for columns in the unit of the table.
+_SCALES = {
+    spec.name: getattr(spec.codec(1), "physical", 1)
+    for spec in field_specs(DeviceStatus)
+    if spec.name in _READ
+}
 _HEADER = ",".join(FIXED_COLUMNS).encode()
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)")
-#: Milliseconds between readings when a file has but one (the monitor's usual interval).
-_USUAL_MS = 300_000
+#: Milliseconds between readings if a file has only one (default interval of the monitor).
+_DEFAULT_INTERVAL_MS = 300_000
 
 
 @dataclass(frozen=True)
 class Source:
-    """What one file gave. ``torn``: its last line was cut off and left out."""
+    """Summary of one file. ``torn``: its last line was incomplete and is left out."""
 
     path: Path
     readings: int
@@ -57,47 +65,47 @@ class Source:
 
 @dataclass(frozen=True)
 class Recording:
-    """Readings in order of time, no moment twice.
+    """Readings in order of time, each time once.
 
-    Columns of ``table``: ``ms`` since 1970 in UTC and ``offset`` ms of the recording's own zone,
-    ``usual`` ms between the readings of their file, then what was read, physical: temperatures in
-    degrees Celsius, energies in Wh, flags and codes as sent; NaN where the file says nothing.
+    Columns of ``table``: ``ms`` since 1970 in UTC and ``offset`` ms of the recording's time zone,
+    ``usual`` ms between the readings of their file, then the values in physical units: temperatures in
+    degrees Celsius, energies in Wh, flags and codes as sent; NaN where the file has no value.
     """
 
     table: pd.DataFrame
     sources: tuple[Source, ...]
-    #: Readings left out because another file has the same moment.
+    #: Readings left out because another file has the same time.
     repeated: int
 
     @property
     def offsets(self) -> int:
-        """How many different distances from UTC the readings carry; two where the clock changed."""
+        """Return the number of different UTC offsets; two if daylight saving time began or ended."""
         return int(self.table["offset"].nunique())
 
 
 class _Block(NamedTuple):
-    """Lines under one header, with their numbers in the file."""
+    """Lines under one header, with their line numbers."""
 
     path: Path
     columns: Sequence[str]
     numbers: Sequence[int]
     lines: Sequence[bytes]
 
-    def wrong(self, row: int, what: str) -> ConfigurationError:
-        return ConfigurationError(f"{self.path}, line {self.numbers[row]}: {what}")
+    def error(self, row: int, problem: str) -> ConfigurationError:
+        return ConfigurationError(f"{self.path}, line {self.numbers[row]}: {problem}")
 
 
 def load(paths: Iterable[Path]) -> Recording:
-    """Read recordings into one.
+    """Read files into one recording.
 
-    Raises ConfigurationError naming file and line for what is no recording, or when there is no
-    reading at all; OSError when a file cannot be read.
+    Raises ConfigurationError with file and line if a file is not a recording or there is no
+    reading at all, OSError if a file cannot be read.
     """
     sources, tables = [], []
     for path in paths:
         content = path.read_bytes()
         lines = content.split(b"\n")
-        # CsvRecorder ends each line: what stands after the last end was torn, perhaps in a number.
+        # CsvRecorder ends each line, so text after the last end is incomplete.
         torn = lines.pop()
         found = [_table(block) for block in _blocks(path, lines)] if lines else []
         if not lines and not _HEADER.startswith(torn[: len(_HEADER)]):
@@ -108,7 +116,7 @@ def load(paths: Iterable[Path]) -> Recording:
         named = ", ".join(str(source.path) for source in sources)
         raise ConfigurationError(f"there is no reading in {named or 'no file at all'}")
     whole = pd.concat(tables, ignore_index=True)
-    # Stable, so that of one moment the file named first is kept.
+    # Stable, so that of equal times the one of the first file is kept.
     whole = whole.sort_values("ms", kind="stable")
     table = whole.drop_duplicates("ms").reset_index(drop=True)
     return Recording(table, tuple(sources), len(whole) - len(table))
@@ -122,10 +130,10 @@ def _no_recording(path: Path, line: int) -> ConfigurationError:
 
 
 def _blocks(path: Path, lines: Sequence[bytes]) -> Iterator[_Block]:
-    """A file's parts, each under its own header: recordings may have been put one after another."""
+    """Yield a file's parts, each with its header: files may have been joined."""
     starts = [number for number, line in enumerate(lines) if line.startswith(b"timestamp,")]
     if not starts or starts[0] > 0:
-        # A spreadsheet puts a byte-order mark before the header.
+        # A spreadsheet program writes a byte-order mark before the header.
         starts.insert(0, 0)
     for start, end in zip(starts, [*starts[1:], len(lines)]):
         columns = lines[start].decode("utf-8-sig", "replace").rstrip("\r").split(",")
@@ -142,7 +150,7 @@ def _blocks(path: Path, lines: Sequence[bytes]) -> Iterator[_Block]:
         for row, line in enumerate(block.lines):
             cells = line.count(b",") + 1
             if cells != len(columns):
-                raise block.wrong(row, f"{cells} cells where the header has {len(columns)}")
+                raise block.error(row, f"{cells} cells where the header has {len(columns)}")
         yield block
 
 
@@ -156,13 +164,14 @@ def _table(block: _Block) -> pd.DataFrame:
         usecols=[name for name in block.columns if name in _READ or name == "timestamp"],
         dtype=str,
         keep_default_na=False,
-        quoting=3,  # csv.QUOTE_NONE: a recording has no quotes, damage may have one
+        quoting=3,  # csv.QUOTE_NONE: a recording has no quotes, but a damaged one may
         encoding_errors="replace",
         skip_blank_lines=False,
     )
     table = _times(block, cells["timestamp"])
-    for name, (own, count) in _READ.items():
-        table[own] = _numbers(block, cells[name]) * count if name in cells else float("nan")
+    for name, own in _READ.items():
+        known = name in cells
+        table[own] = _numbers(block, cells[name]) * _SCALES.get(name, 1) if known else float("nan")
     return table
 
 
@@ -172,20 +181,20 @@ def _times(block: _Block, text: pd.Series) -> pd.DataFrame:
     )
     if when.isna().any():
         row = int(when.isna().argmax())
-        raise block.wrong(
-            row, f"{text[row]!r} is no time with its zone, such as 2026-03-01T06:30:00+01:00"
+        raise block.error(
+            row, f"{text[row]!r} is not a time with a zone, such as 2026-03-01T06:30:00+01:00"
         )
     ms = when.astype("datetime64[ms, UTC]").astype("int64")
     zones = text.str.extract(r"(Z|[+-]\d\d:\d\d)$")[0]
     table = pd.DataFrame({"ms": ms, "offset": zones.map({z: _offset(z) for z in zones.unique()})})
     steps = ms.sort_values().diff()
     usual = steps[steps > 0].median()
-    table["usual"] = _USUAL_MS if pd.isna(usual) else int(usual)
+    table["usual"] = _DEFAULT_INTERVAL_MS if pd.isna(usual) else int(usual)
     return table
 
 
 def _offset(zone: str) -> int:
-    """Milliseconds from UTC."""
+    """Return the difference from UTC in milliseconds."""
     if zone == "Z":
         return 0
     minutes = int(zone[1:3]) * 60 + int(zone[4:6])
@@ -198,5 +207,5 @@ def _numbers(block: _Block, text: pd.Series) -> pd.Series:
     wrong = ~finite if text.name in _REQUIRED else ~finite & (text != "")
     if wrong.any():
         row = int(wrong.argmax())
-        raise block.wrong(row, f"{text.name} is {text[row]!r}, not a number")
+        raise block.error(row, f"{text.name} is {text[row]!r}, not a number")
     return numbers

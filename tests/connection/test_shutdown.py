@@ -277,7 +277,7 @@ async def test_a_disk_error_is_logged_once_and_the_rows_are_written_later(
                     aside.rename(path)
                 for status in await watcher.next(2):
                     recorder.write(status, datetime.now(timezone.utc))
-    assert recorder.lost == 0
+    assert recorder.dropped == 0
     written = sum(len(file.read_text().splitlines()) - 1 for file in tmp_path.glob("*.csv"))
     assert written == 8
     assert count_log(caplog, "is written again") == (trouble != "moved")

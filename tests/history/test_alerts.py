@@ -1,4 +1,4 @@
-"""Alerts are said once; sums over time are those worked out by hand."""
+"""Alerts are raised once; sums over time are compared with values calculated by hand."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from navien_nwp500.protocol.fields import decode_fields
 from navien_nwp500.protocol.status import DeviceStatus
 
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)
-QUIET = {
+IDLE = {
     "dhwChargePer": 98,
     "dhwTemperature": 120,
     "dhwTemperatureSetting": 121,
@@ -30,7 +30,7 @@ QUIET = {
 
 
 def status(**changes: Any) -> DeviceStatus:
-    return decode_fields(DeviceStatus, {**QUIET, **changes})
+    return decode_fields(DeviceStatus, {**IDLE, **changes})
 
 
 HEAT_PUMP = status(currentInstPower=450, compUse=2)
@@ -38,92 +38,96 @@ ELECTRIC = status(currentInstPower=5000, heatUpperUse=2)
 HYBRID = status(currentInstPower=5450, compUse=2, heatUpperUse=2)
 
 
-def said(watch: AlertWatch, *statuses: DeviceStatus) -> list[Alert]:
+def alerts(watch: AlertWatch, *statuses: DeviceStatus) -> list[Alert]:
     return [alert for each in statuses for alert in watch.check(each)]
 
 
 # Alerts
 
 
-def test_a_quiet_heater_raises_no_alert() -> None:
+def test_an_idle_heater_raises_no_alert() -> None:
     watch = AlertWatch()
-    assert said(watch, *[status()] * 3) == []
+    assert alerts(watch, *[status()] * 3) == []
     assert watch.active == []
 
 
-def test_the_limits_are_those_asked_for() -> None:
-    # Requirements L4: below 20 %, above 4000 W.
+def test_limits_of_charge_and_power() -> None:
+    # An alert below 20 %, and above 4000 W.
     at_limit = status(dhwChargePer=20, currentInstPower=4000)
     beyond = status(dhwChargePer=19, currentInstPower=4001)
-    assert said(AlertWatch(), at_limit) == []
-    assert [alert.kind for alert in said(AlertWatch(), beyond)] == ["charge", "power"]
+    assert alerts(AlertWatch(), at_limit) == []
+    assert [alert.kind for alert in alerts(AlertWatch(), beyond)] == ["charge", "power"]
 
 
-def test_a_fault_is_said_once_and_its_end_once() -> None:
+def test_an_error_raises_one_alert_and_its_end_one() -> None:
     watch = AlertWatch()
     broken = status(errorCode=799)
-    assert said(watch, status(), broken, broken) == [Alert("error", "E799 water leak")]
+    assert alerts(watch, status(), broken, broken) == [Alert("error", "E799 water leak")]
     assert watch.active == ["E799 water leak"]
-    assert said(watch, status(), status()) == [Alert("error", "the fault is gone", active=False)]
+    assert alerts(watch, status(), status()) == [
+        Alert("error", "the error has ended", active=False)
+    ]
     assert watch.active == []
 
 
-def test_a_fault_that_turns_into_another_is_said_again() -> None:
+def test_a_changed_error_code_raises_another_alert() -> None:
     watch = AlertWatch()
     first, second = status(errorCode=480, subErrorCode=1), status(errorCode=481, subErrorCode=2)
-    assert [alert.text for alert in said(watch, first, second, second)] == [
+    assert [alert.text for alert in alerts(watch, first, second, second)] == [
         "E480 upper tank sensor: below its limit",
         "E481 lower tank sensor: above its limit",
     ]
     assert watch.active == ["E481 lower tank sensor: above its limit"]
-    assert said(watch, status()) == [Alert("error", "the fault is gone", active=False)]
+    assert alerts(watch, status()) == [Alert("error", "the error has ended", active=False)]
 
 
-def test_an_unknown_fault_is_an_alert_too() -> None:
-    assert said(AlertWatch(), status(errorCode=555)) == [Alert("error", "E555 unknown error code")]
+def test_an_unknown_error_code_raises_an_alert() -> None:
+    assert alerts(AlertWatch(), status(errorCode=555)) == [
+        Alert("error", "E555 unknown error code")
+    ]
 
 
-def test_a_low_charge_is_said_once_though_it_goes_on_falling() -> None:
+def test_a_falling_charge_raises_one_alert() -> None:
     watch = AlertWatch()
     falling = [status(dhwChargePer=charge) for charge in (25, 19, 15, 3)]
-    assert said(watch, *falling) == [Alert("charge", "charge is 19 %")]
+    assert alerts(watch, *falling) == [Alert("charge", "charge is 19 %")]
     assert watch.active == ["charge is 3 %"]
     risen = status(dhwChargePer=20)
-    assert said(watch, risen, risen) == [Alert("charge", "charge is 20 % again", active=False)]
-    assert said(watch, status(dhwChargePer=0)) == [Alert("charge", "charge is 0 %")]
+    assert alerts(watch, risen, risen) == [Alert("charge", "charge is 20 % again", active=False)]
+    assert alerts(watch, status(dhwChargePer=0)) == [Alert("charge", "charge is 0 %")]
 
 
-def test_a_high_power_is_said_once_and_its_end_once() -> None:
+def test_a_high_power_raises_one_alert_and_its_end_one() -> None:
     watch = AlertWatch()
     rising = [status(currentInstPower=watts) for watts in (450, 5378, 5193)]
-    assert said(watch, *rising) == [Alert("power", "power is 5378 W")]
-    assert said(watch, status()) == [Alert("power", "power is 1 W again", active=False)]
+    assert alerts(watch, *rising) == [Alert("power", "power is 5378 W")]
+    assert alerts(watch, status()) == [Alert("power", "power is 1 W again", active=False)]
 
 
-def test_silence_is_said_once_and_its_end_once() -> None:
+def test_no_response_raises_one_alert_and_its_end_one() -> None:
     watch = AlertWatch()
-    assert watch.silence() == [Alert("offline", "the heater does not answer")]
-    assert watch.silence() == []
+    assert watch.no_response() == [Alert("offline", "the heater does not answer")]
+    assert watch.no_response() == []
     assert watch.active == ["the heater does not answer"]
-    assert said(watch, status(), status()) == [
+    assert alerts(watch, status(), status()) == [
         Alert("offline", "the heater answers again", active=False)
     ]
-    assert watch.silence() == [Alert("offline", "the heater does not answer")]
+    assert watch.no_response() == [Alert("offline", "the heater does not answer")]
 
 
-def test_silence_does_not_end_a_fault() -> None:
+def test_no_response_does_not_end_an_error() -> None:
     watch = AlertWatch()
     broken = status(errorCode=799)
-    said(watch, broken)
-    watch.silence()
+    alerts(watch, broken)
+    watch.no_response()
     assert watch.active == ["E799 water leak", "the heater does not answer"]
-    assert [alert.kind for alert in said(watch, broken)] == ["offline"]
+    assert [alert.kind for alert in alerts(watch, broken)] == ["offline"]
 
 
-def test_every_change_of_mode_is_said() -> None:
+def test_each_change_of_mode_raises_an_alert() -> None:
     watch = AlertWatch()
     modes = [status(operationMode=mode) for mode in (0, 32, 32, 96, 64, 33, 0)]
-    assert [alert.text for alert in said(watch, *modes)] == [
+    assert [alert.text for alert in alerts(watch, *modes)] == [
         "operation mode standby -> heat pump",
         "operation mode heat pump -> hybrid",
         "operation mode hybrid -> electric",
@@ -133,28 +137,28 @@ def test_every_change_of_mode_is_said() -> None:
     assert watch.active == []
 
 
-def test_the_first_mode_is_no_change() -> None:
-    assert said(AlertWatch(), status(operationMode=96)) == []
+def test_the_first_mode_raises_no_alert() -> None:
+    assert alerts(AlertWatch(), status(operationMode=96)) == []
 
 
-def test_a_mode_that_changed_in_silence_is_said() -> None:
+def test_a_mode_that_changed_while_offline_raises_an_alert() -> None:
     watch = AlertWatch()
-    said(watch, status())
-    watch.silence()
-    assert [alert.kind for alert in said(watch, status(operationMode=32))] == ["offline", "mode"]
+    alerts(watch, status())
+    watch.no_response()
+    assert [alert.kind for alert in alerts(watch, status(operationMode=32))] == ["offline", "mode"]
 
 
-def test_alerts_of_different_kinds_do_not_hide_each_other() -> None:
+def test_alerts_of_different_kinds_are_independent() -> None:
     watch = AlertWatch()
     bad = status(errorCode=901, dhwChargePer=5, currentInstPower=5200, operationMode=64)
-    assert [alert.kind for alert in said(watch, status(), bad)] == [
+    assert [alert.kind for alert in alerts(watch, status(), bad)] == [
         "error",
         "charge",
         "power",
         "mode",
     ]
-    assert said(watch, bad) == []
-    assert [(alert.kind, alert.active) for alert in said(watch, status())] == [
+    assert alerts(watch, bad) == []
+    assert [(alert.kind, alert.active) for alert in alerts(watch, status())] == [
         ("error", False),
         ("charge", False),
         ("power", False),
@@ -165,31 +169,31 @@ def test_alerts_of_different_kinds_do_not_hide_each_other() -> None:
 # Sums
 
 
-def summed(*steps: tuple[int, DeviceStatus], longest: int = 900) -> Summary:
-    """A summary of statuses at seconds after the start."""
-    summary = Summary(longest_hold=timedelta(seconds=longest))
+def summed(*steps: tuple[int, DeviceStatus], max_interval: int = 900) -> Summary:
+    """Return a summary of statuses at seconds after the start."""
+    summary = Summary(max_interval=timedelta(seconds=max_interval))
     for second, each in steps:
         summary.add(each, START + timedelta(seconds=second))
     return summary
 
 
-def test_nothing_adds_up_to_nothing() -> None:
+def test_an_empty_summary_is_zero() -> None:
     summary = summed()
     assert (summary.statuses, summary.first, summary.last) == (0, None, None)
     assert (summary.total_wh, summary.starts, summary.lowest_charge) == (0.0, 0, None)
 
 
-def test_one_status_is_a_moment_and_no_energy() -> None:
+def test_one_status_adds_no_energy() -> None:
     summary = summed((0, ELECTRIC))
     assert (summary.statuses, summary.total_wh) == (1, 0.0)
     assert summary.first == summary.last == START
     assert (summary.lowest_charge, summary.highest_power) == (98, 5000)
 
 
-def test_power_is_held_from_one_status_to_the_next() -> None:
+def test_power_lasts_until_the_next_status() -> None:
     # 450 W for 10 minutes are 75 Wh; 5000 W for 6 minutes are 500 Wh; 1 W for half an hour 0.5 Wh.
     summary = summed(
-        (0, HEAT_PUMP), (600, ELECTRIC), (960, status()), (2760, HEAT_PUMP), longest=1800
+        (0, HEAT_PUMP), (600, ELECTRIC), (960, status()), (2760, HEAT_PUMP), max_interval=1800
     )
     assert summary.heat_pump_wh == pytest.approx(75.0)
     assert summary.element_wh == pytest.approx(500.0)
@@ -211,8 +215,8 @@ def test_hybrid_counts_for_both() -> None:
     assert summary.heat_pump_time == summary.element_time == timedelta(minutes=12)
 
 
-def test_hybrid_before_its_power_shows_never_counts_more_than_it_draws() -> None:
-    # Recorded: the element's flag is set while the meter still says 433 W.
+def test_hybrid_energy_never_exceeds_the_measured_power() -> None:
+    # Recorded: the element's flag is set while the power is still 433 W.
     early = status(currentInstPower=433, compUse=2, heatUpperUse=2)
     summary = summed((0, early), (360, status()))
     assert summary.heat_pump_wh == pytest.approx(43.3)
@@ -221,7 +225,7 @@ def test_hybrid_before_its_power_shows_never_counts_more_than_it_draws() -> None
 
 
 def test_a_gap_adds_time_but_no_energy() -> None:
-    # 300 s at 450 W are 37.5 Wh; then nobody knows for 901 s; then 300 s at 450 W again.
+    # 300 s at 450 W are 37.5 Wh; then 901 s are unknown; then 300 s at 450 W again.
     summary = summed((0, HEAT_PUMP), (300, HEAT_PUMP), (1201, HEAT_PUMP), (1501, status()))
     assert summary.heat_pump_wh == pytest.approx(75.0)
     assert summary.total_wh == pytest.approx(75.0)
@@ -229,13 +233,13 @@ def test_a_gap_adds_time_but_no_energy() -> None:
     assert summary.gap_time == timedelta(seconds=901)
 
 
-def test_the_longest_hold_itself_is_no_gap() -> None:
+def test_an_interval_of_exactly_the_maximum_is_no_gap() -> None:
     summary = summed((0, HEAT_PUMP), (900, status()))
     assert summary.gap_time == timedelta(0)
     assert summary.heat_pump_wh == pytest.approx(112.5)
 
 
-def test_a_clock_set_back_takes_nothing_away() -> None:
+def test_a_clock_set_back_subtracts_nothing() -> None:
     summary = summed((0, HEAT_PUMP), (400, HEAT_PUMP), (200, HEAT_PUMP), (600, status()))
     assert summary.heat_pump_wh == pytest.approx(100.0)
     assert summary.gap_time == timedelta(0)
@@ -249,7 +253,7 @@ def test_starts_are_those_of_the_compressor() -> None:
     assert summary.starts == 3
 
 
-def test_a_compressor_that_ran_from_the_first_did_not_start() -> None:
+def test_a_compressor_running_from_the_start_is_no_start() -> None:
     assert summed((0, HEAT_PUMP), (60, HEAT_PUMP)).starts == 0
 
 

@@ -1,4 +1,4 @@
-"""The CSV: whole lines, whatever happens; and no harm to a file that is not ours."""
+"""CSV recorder: complete lines in any case, and no change to files that are not recordings."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from navien_nwp500.protocol.fields import decode_fields, encode_fields, field_sp
 from navien_nwp500.protocol.status import DeviceStatus
 from support.programs import running
 
-# Requirements L3, for ever.
+# These columns must never change.
 FIRST_SEVEN = (
     "timestamp,dhw_charge_percent,operation_mode,dhw_temperature,"
     "current_inst_power,tank_upper_temp,tank_lower_temp"
@@ -50,7 +50,7 @@ def status(**changes: Any) -> DeviceStatus:
     return decode_fields(DeviceStatus, {**CORE, **changes})
 
 
-WHOLE = status(tankUpperTemperature=605, tankLowerTemperature=594, currentSuperHeat=-2, fanPwm=0)
+FULL = status(tankUpperTemperature=605, tankLowerTemperature=594, currentSuperHeat=-2, fanPwm=0)
 
 
 def record(path: Path, *statuses: DeviceStatus) -> CsvRecorder:
@@ -72,11 +72,11 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "heater.csv"
 
 
-# What stands in it
+# Content
 
 
-def test_the_first_seven_columns_are_fixed_for_ever(path: Path) -> None:
-    record(path, WHOLE)
+def test_the_first_seven_columns_never_change(path: Path) -> None:
+    record(path, FULL)
     header, line, rest = path.read_bytes().decode().split("\n")
     assert rest == ""
     assert header.startswith(FIRST_SEVEN + ",")
@@ -84,7 +84,7 @@ def test_the_first_seven_columns_are_fixed_for_ever(path: Path) -> None:
 
 
 def test_all_other_fields_follow_as_sent(path: Path) -> None:
-    record(path, WHOLE)
+    record(path, FULL)
     (line,) = lines(path)
     assert tuple(line) == COLUMNS
     shown = {
@@ -92,7 +92,7 @@ def test_all_other_fields_follow_as_sent(path: Path) -> None:
         "tank_upper_temperature": "tank_upper_temp",
         "tank_lower_temperature": "tank_lower_temp",
     }
-    names = {shown.get(row.name, row.name) for row in field_specs(DeviceStatus)}
+    names = {shown.get(spec.name, spec.name) for spec in field_specs(DeviceStatus)}
     assert set(COLUMNS) == names | {"timestamp"}
     assert len(COLUMNS) == len(names) + 1
     assert line["current_super_heat"] == "-2"
@@ -101,7 +101,7 @@ def test_all_other_fields_follow_as_sent(path: Path) -> None:
     assert line["wifi_rssi"] == "58"
 
 
-def test_what_was_not_sent_is_empty_and_not_0(path: Path) -> None:
+def test_a_field_that_was_not_sent_is_empty_and_not_0(path: Path) -> None:
     record(path, status())
     (line,) = lines(path)
     sent = {name for name, cell in line.items() if cell}
@@ -139,9 +139,9 @@ def test_an_unknown_code_is_written_as_its_number(path: Path) -> None:
         ),
     ],
 )
-def test_a_timestamp_carries_its_zone(path: Path, when: datetime, cell: str) -> None:
+def test_a_timestamp_contains_its_zone(path: Path, when: datetime, cell: str) -> None:
     with CsvRecorder(path) as recorder:
-        recorder.write(WHOLE, when)
+        recorder.write(FULL, when)
     (line,) = lines(path)
     assert line["timestamp"] == cell
     assert datetime.strptime(cell, "%Y-%m-%dT%H:%M:%S.%f%z").utcoffset() == when.utcoffset()
@@ -150,25 +150,25 @@ def test_a_timestamp_carries_its_zone(path: Path, when: datetime, cell: str) -> 
 def test_a_timestamp_without_a_zone_is_refused(path: Path) -> None:
     with CsvRecorder(path) as recorder:
         with pytest.raises(ConfigurationError, match="zone"):
-            recorder.write(WHOLE, datetime(2026, 1, 2))
+            recorder.write(FULL, datetime(2026, 1, 2))
     assert lines(path) == []
 
 
-def test_every_line_is_on_disk_once_it_is_written(path: Path) -> None:
+def test_each_line_is_on_disk_after_write(path: Path) -> None:
     with CsvRecorder(path) as recorder:
         for number in range(1, 4):
-            recorder.write(WHOLE, WHEN)
+            recorder.write(FULL, WHEN)
             assert len(lines(path)) == number
 
 
-# Going on
+# Continuing a file
 
 
 def test_a_file_is_continued_and_never_overwritten(path: Path) -> None:
-    record(path, WHOLE)
+    record(path, FULL)
     before = path.read_bytes()
     recorder = record(path, status())
-    assert recorder.repaired == 0
+    assert recorder.truncated_bytes == 0
     after = path.read_bytes()
     assert after.startswith(before)
     assert after.count(b"timestamp") == 1
@@ -176,7 +176,7 @@ def test_a_file_is_continued_and_never_overwritten(path: Path) -> None:
 
 
 def test_opening_alone_changes_nothing(path: Path) -> None:
-    record(path, WHOLE)
+    record(path, FULL)
     before = path.read_bytes()
     record(path)
     assert path.read_bytes() == before
@@ -184,10 +184,10 @@ def test_opening_alone_changes_nothing(path: Path) -> None:
 
 @pytest.mark.parametrize("count", [7, 8, 60, 103])
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"])
-def test_an_older_file_goes_on_with_its_own_columns(path: Path, count: int, end: bytes) -> None:
+def test_an_older_file_keeps_its_columns(path: Path, count: int, end: bytes) -> None:
     old = ",".join(COLUMNS[:count]).encode() + end
     path.write_bytes(old)
-    recorder = record(path, WHOLE)
+    recorder = record(path, FULL)
     assert recorder.columns == COLUMNS[:count]
     assert path.read_bytes().startswith(old)
     (line,) = lines(path)
@@ -197,12 +197,12 @@ def test_an_older_file_goes_on_with_its_own_columns(path: Path, count: int, end:
 
 def test_an_empty_file_begins_with_a_header(path: Path) -> None:
     path.touch()
-    recorder = record(path, WHOLE)
-    assert recorder.repaired == 0
+    recorder = record(path, FULL)
+    assert recorder.truncated_bytes == 0
     assert tuple(lines(path)[0]) == COLUMNS
 
 
-# Files that are not ours
+# Other files
 
 FOREIGN = {
     "another csv": b"a,b\n1,2\n",
@@ -230,7 +230,7 @@ FOREIGN = {
 
 
 @pytest.mark.parametrize("content", FOREIGN.values(), ids=FOREIGN)
-def test_a_foreign_file_is_refused_and_not_a_byte_of_it_changes(path: Path, content: bytes) -> None:
+def test_another_file_is_rejected_and_not_changed(path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(ConfigurationError, match="name another file") as refused:
         CsvRecorder(path).open()
@@ -238,11 +238,11 @@ def test_a_foreign_file_is_refused_and_not_a_byte_of_it_changes(path: Path, cont
     assert path.read_bytes() == content
 
 
-# Torn files
+# Incomplete files
 
 
-def test_a_file_torn_anywhere_is_repaired_and_continued(path: Path) -> None:
-    record(path, WHOLE, status())
+def test_a_file_cut_anywhere_is_repaired_and_continued(path: Path) -> None:
+    record(path, FULL, status())
     whole = path.read_bytes()
     ends = [number + 1 for number, byte in enumerate(whole) if byte == 10]
     assert len(ends) == 3 and ends[-1] == len(whole)
@@ -251,7 +251,7 @@ def test_a_file_torn_anywhere_is_repaired_and_continued(path: Path) -> None:
         path.write_bytes(whole[:cut])
         recorder = record(path, added)
         sound = max([end for end in ends if end <= cut], default=0)
-        assert recorder.repaired == cut - sound
+        assert recorder.truncated_bytes == cut - sound
         after = path.read_bytes()
         assert after.startswith(whole[:sound] or whole[: ends[0]])
         kept = max(0, sum(end <= sound for end in ends) - 1)
@@ -261,32 +261,32 @@ def test_a_file_torn_anywhere_is_repaired_and_continued(path: Path) -> None:
         assert {line.count(b",") for line in after.splitlines()} == {len(COLUMNS) - 1}
 
 
-def test_a_torn_header_of_an_older_file_begins_anew(path: Path) -> None:
+def test_an_incomplete_header_is_written_again(path: Path) -> None:
     path.write_bytes(b"timestamp,dhw_charge_per")
-    recorder = record(path, WHOLE)
-    assert recorder.repaired == 24
+    recorder = record(path, FULL)
+    assert recorder.truncated_bytes == 24
     assert recorder.columns == COLUMNS
     assert len(lines(path)) == 1
 
 
-def test_a_long_torn_line_is_cut_off_alone(path: Path) -> None:
-    record(path, WHOLE)
+def test_only_the_incomplete_line_is_cut_off(path: Path) -> None:
+    record(path, FULL)
     whole = path.read_bytes()
     path.write_bytes(whole + b"2" * 50_000)
-    assert record(path).repaired == 50_000
+    assert record(path).truncated_bytes == 50_000
     assert path.read_bytes() == whole
 
 
-def test_a_repair_is_said(path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    record(path, WHOLE)
+def test_a_repair_is_logged(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    record(path, FULL)
     path.write_bytes(path.read_bytes()[:-3])
     record(path)
     (warning,) = [entry for entry in caplog.records if entry.levelname == "WARNING"]
-    assert "torn last line" in warning.getMessage()
+    assert "incomplete last line" in warning.getMessage()
     assert str(path) in warning.getMessage()
 
 
-# A disk that refuses
+# Write errors
 
 
 def test_a_folder_that_is_not_there_is_an_os_error(tmp_path: Path) -> None:
@@ -324,7 +324,7 @@ except PermissionError as error:
 
 @pytest.fixture()
 def shared_folder() -> Iterator[Path]:
-    """A folder everybody may enter; pytest's own are for its user alone."""
+    """Create a folder that all users can enter; those of pytest are for its user only."""
     folder = Path(tempfile.mkdtemp())
     folder.chmod(0o755)
     yield folder
@@ -334,7 +334,7 @@ def shared_folder() -> Iterator[Path]:
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="needs the users of a POSIX system")
 def test_a_read_only_file_is_an_os_error_and_stays_as_it_is(shared_folder: Path) -> None:
     path = shared_folder / "heater.csv"
-    record(path, WHOLE)
+    record(path, FULL)
     before = path.read_bytes()[:-3]
     path.write_bytes(before)
     path.chmod(stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH)
@@ -349,7 +349,7 @@ def test_a_full_disk_is_an_os_error() -> None:
         CsvRecorder("/dev/full").open()
 
 
-# Room for the header, one line and half a line; then the room grows again.
+# Space for the header, one line and half a line; then more space.
 FULL_DISK = """
 import resource, sys
 from datetime import datetime, timezone
@@ -375,7 +375,7 @@ with CsvRecorder(sys.argv[1]) as recorder:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs the file limits of a POSIX system")
-def test_a_disk_that_takes_half_a_line_leaves_none_of_it(path: Path) -> None:
+def test_half_a_line_written_to_a_full_disk_is_removed(path: Path) -> None:
     run = child(FULL_DISK, str(path), wire_json())
     assert run.stderr == ""
     assert run.stdout.split("\n")[:3] == ["OSError True", "OSError True", "True"]
@@ -383,13 +383,13 @@ def test_a_disk_that_takes_half_a_line_leaves_none_of_it(path: Path) -> None:
 
 
 def wire_json() -> str:
-    return str(encode_fields(WHOLE)).replace("'", '"')
+    return str(encode_fields(FULL)).replace("'", '"')
 
 
-# Two writers, and a kill
+# Several writers, and a killed process
 
 
-def test_threads_write_whole_lines(path: Path) -> None:
+def test_threads_write_complete_lines(path: Path) -> None:
     start = threading.Barrier(4)
 
     def write(recorder: CsvRecorder, charge: int) -> None:
@@ -417,19 +417,19 @@ def test_two_recorders_of_one_file_keep_each_others_lines(path: Path) -> None:
     assert [line["dhw_charge_percent"] for line in lines(path)] == ["1", "2"] * 3
 
 
-def test_a_recorder_that_is_closed_or_was_never_open_says_so(path: Path) -> None:
-    recorder = record(path, WHOLE)
-    for shut in (recorder, CsvRecorder(path)):
+def test_writing_to_a_closed_recorder_is_an_error(path: Path) -> None:
+    recorder = record(path, FULL)
+    for closed in (recorder, CsvRecorder(path)):
         with pytest.raises(ConfigurationError, match="is not open"):
-            shut.write(WHOLE, WHEN)
+            closed.write(FULL, WHEN)
     recorder.close()
     assert len(lines(path)) == 1
 
 
 def test_a_recorder_may_be_opened_again(path: Path) -> None:
-    recorder = record(path, WHOLE)
+    recorder = record(path, FULL)
     with recorder:
-        recorder.write(WHOLE, WHEN)
+        recorder.write(FULL, WHEN)
     assert len(lines(path)) == 2
 
 
@@ -451,7 +451,7 @@ with CsvRecorder(sys.argv[1]) as recorder:
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
-def test_a_kill_leaves_whole_lines(path: Path) -> None:
+def test_a_killed_process_leaves_complete_lines(path: Path) -> None:
     before = 0
     for _ in range(3):
         command = [sys.executable, "-c", ENDLESS, str(path), wire_json()]
@@ -468,40 +468,40 @@ def test_a_kill_leaves_whole_lines(path: Path) -> None:
     assert {len(line) for line in found} == {len(COLUMNS)}
 
 
-# A recorder that outlasts its disk
+# BufferedCsvRecorder
 
 
-def test_readings_wait_while_the_file_cannot_be_written_and_are_caught_up(
+def test_statuses_are_kept_until_the_file_can_be_written(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "disk" / "tank.csv"
     path.parent.mkdir()
     with BufferedCsvRecorder(path) as recorder:
-        recorder.write(status(), datetime(2026, 1, 1, 12, tzinfo=timezone.utc))
+        recorder.write(status(), WHEN)
         path.parent.rename(tmp_path / "elsewhere")
         for _ in range(3):
-            recorder.write(status(), datetime(2026, 1, 1, 12, tzinfo=timezone.utc))
+            recorder.write(status(), WHEN)
         path.parent.mkdir()
-        recorder.write(status(), datetime(2026, 1, 1, 12, tzinfo=timezone.utc))
+        recorder.write(status(), WHEN)
     assert len(path.read_text().splitlines()) == 1 + 4
     assert len((tmp_path / "elsewhere" / "tank.csv").read_text().splitlines()) == 1 + 1
     assert [record.levelname for record in caplog.records] == ["ERROR", "WARNING"]
 
 
-def test_memory_for_waiting_readings_is_bounded_and_the_loss_is_said(
+def test_kept_statuses_are_bounded_and_dropped_ones_counted(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "disk" / "tank.csv"
     path.parent.mkdir()
-    with BufferedCsvRecorder(path, room=5) as recorder:
+    with BufferedCsvRecorder(path, capacity=5) as recorder:
         path.parent.rename(tmp_path / "elsewhere")
         for _ in range(12):
-            recorder.write(status(), datetime(2026, 1, 1, 12, tzinfo=timezone.utc))
-        assert recorder.lost == 7
-    assert "5 readings not written" in caplog.text
+            recorder.write(status(), WHEN)
+        assert recorder.dropped == 7
+    assert "5 statuses not written" in caplog.text
 
 
-def test_the_first_opening_is_loud(tmp_path: Path) -> None:
+def test_a_failed_first_opening_raises(tmp_path: Path) -> None:
     with pytest.raises(OSError):
         with BufferedCsvRecorder(tmp_path / "no" / "such" / "tank.csv"):
             raise AssertionError("it opened")

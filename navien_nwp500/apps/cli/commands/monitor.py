@@ -76,7 +76,7 @@ async def monitor_command(
         recorder = None if csv_file is None else files.enter_context(BufferedCsvRecorder(csv_file))
         async with open_device(**account) as (context, heater):
             seconds = interval or context.client.config.polling_interval
-            summary = Summary(longest_hold=timedelta(seconds=max(3 * seconds, 900)))
+            summary = Summary(max_interval=timedelta(seconds=max(3 * seconds, 900)))
             try:
                 async with _open_output(heater, as_json, unit) as output:
                     await _watch(context, heater, seconds, count, recorder, output, summary)
@@ -106,7 +106,7 @@ async def _watch(
             if status is None:
                 if not summary.statuses:
                     await _raise_offline(heater)
-                output.show_alerts(when, alerts.silence())
+                output.show_alerts(when, alerts.no_response())
                 continue
             if recorder is not None:
                 await loop.run_in_executor(None, recorder.write, status, when)

@@ -1,8 +1,8 @@
-# Words for people. Each makes what it needs; only Python 3.9 or newer and make are asked for.
-# PYTHON=python3.12 after a word names the Python that makes .venv.
+# Targets for people. Each installs what it needs; only Python 3.9 or newer and make are required.
+# PYTHON=python3.12 after a target selects the Python of .venv.
 
 BIN := .venv/bin
-# What a demo needs, what developing needs, what benchmarks measure against, what the site is built with.
+# Stamps of what is installed: for the demo, for development, for the benchmarks, for the site.
 RUNS := .venv/runs
 INSTALLED := .venv/installed
 FLOORS := .venv/floors
@@ -10,55 +10,55 @@ SITE := .venv/site
 
 .PHONY: help demo test test-all check soak fuzz bench docs pictures snapshots build release clean
 
-help:  ## this list
+help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 12
 
-demo: $(RUNS)  ## watch a simulated heater for half a minute, a day of its own time
+demo: $(RUNS)  ## show a day of a simulated heater in half a minute; writes demo.csv
 	$(BIN)/navien-nwp500 monitor --simulate --speed 3000 --count 288 --csv demo.csv
 
-# Compiled modules are kept where the environment says otherwise too: the tests start hundreds of processes.
-test: $(INSTALLED)  ## run every test, several at a time
+# Compiled modules are always kept: the tests start hundreds of processes.
+test: $(INSTALLED)  ## run all tests, in parallel
 	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal
 
-test-all: $(INSTALLED)  ## run every test on each Python found, and on the oldest of all it needs
+test-all: $(INSTALLED)  ## run all tests on each Python found, and with the oldest allowed packages
 	$(BIN)/nox
 
-check: $(INSTALLED)  ## format, import order, lint, types, spelling
+check: $(INSTALLED)  ## check format, import order, lint, types and spelling
 	$(BIN)/black --check .
 	$(BIN)/isort --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/codespell
 
-soak: $(INSTALLED)  ## live a month of the heater's time with faults at random, in 4 minutes
+soak: $(INSTALLED)  ## simulate a month with random faults, in 4 minutes
 	$(BIN)/python tests/stress/soak.py
 
-fuzz: $(INSTALLED)  ## seek for a minute what breaks a decoder, with atheris where it installs
+fuzz: $(INSTALLED)  ## fuzz the decoders for a minute, with atheris where it installs
 	-@$(BIN)/pip install --quiet --disable-pip-version-check atheris 2>/dev/null
 	$(BIN)/python tests/stress/fuzz.py
 
-bench: $(FLOORS)  ## measure against floors, print the table, write benchmarks/RESULTS.md
+bench: $(FLOORS)  ## measure against the limits, print a table, write benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks
 
-docs: $(SITE)  ## build the documents as a site; see it with python3 -m http.server -d site
+docs: $(SITE)  ## build the documentation site; view it with python3 -m http.server -d site
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-pictures: $(INSTALLED)  ## draw the README's pictures anew, with chromium where it is installed
+pictures: $(INSTALLED)  ## draw the pictures of the README again, with chromium where it is installed
 	$(BIN)/python scripts/pictures.py
 
-snapshots: $(INSTALLED)  ## write anew what every word prints (tests/snapshots); look at the difference
+snapshots: $(INSTALLED)  ## write the output of all commands again (tests/apps/cli/snapshots); check the diff
 	RENEW_SNAPSHOTS=1 $(BIN)/python -m pytest -q tests/apps/cli/test_snapshots.py
 
-build: $(INSTALLED)  ## make sdist and wheel, look into them, try the wheel on each Python found
+build: $(INSTALLED)  ## build sdist and wheel, check them, try the wheel on each Python found
 	$(BIN)/nox --session build wheel
 
-release: build  ## and ask for every platform whether the wheel installs; the simulator over each broker
+release: build  ## build, check that the wheel installs on every platform, test each broker
 	$(BIN)/nox --session platforms brokers
 
-clean:  ## remove what the other words made
+clean:  ## remove everything that the other targets made
 	rm -rf .venv install.log build dist site demo.csv .pytest_cache .mypy_cache .hypothesis *.egg-info
 
-# Whether there is something to install, the script knows: .venv may have lost its Python.
+# The script decides whether to install: the Python of .venv may have been removed.
 $(RUNS): FORCE
 	@sh scripts/install.sh $@ --editable '.[simulator,cli]'
 

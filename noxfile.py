@@ -1,7 +1,7 @@
-"""The suite on every Python found, on the oldest of everything, and the release in an empty place.
+"""Sessions of nox: all tests on every Python found, with the oldest packages, and the release.
 
-``nox`` runs the suites, ``nox -s build wheel`` makes a release and tries it, ``nox -s test-3.13``
-runs one, ``nox -s hostile`` runs it where everything around the tests is unusual.
+``nox`` runs the tests, ``nox -s test-3.13`` on one Python, ``nox -s hostile`` in an unusual
+environment, ``nox -s brokers`` over each broker, ``nox -s build wheel`` builds and tries a release.
 """
 
 from __future__ import annotations
@@ -26,20 +26,22 @@ import nox
 
 
 def _version(name: str) -> str:
-    """Give this Python's version, "" if it is not here; a pyenv shim may be, without its Python."""
-    asked = [shutil.which(name) or "", "-c", "import platform; print(platform.python_version())"]
-    return subprocess.run(asked, capture_output=True, text=True).stdout.strip() if asked[0] else ""
+    """Return the version of this Python, or "" when it does not run, as a pyenv shim may not."""
+    command = [shutil.which(name) or "", "-c", "import platform; print(platform.python_version())"]
+    if not command[0]:
+        return ""
+    return subprocess.run(command, capture_output=True, text=True).stdout.strip()
 
 
-CLAIMED = ["3.9", "3.10", "3.11", "3.12", "3.13", "3.14"]
-FOUND = {one: version for one in CLAIMED if (version := _version(f"python{one}"))}
+SUPPORTED = ["3.9", "3.10", "3.11", "3.12", "3.13", "3.14"]
+FOUND = {one: version for one in SUPPORTED if (version := _version(f"python{one}"))}
 PYTHONS = list(FOUND)
-# The system's own is often another patch release than the one that comes first on PATH.
+# The system's Python is often another patch release than the first on PATH.
 SYSTEM = "/usr/bin/python3"
 SHIPPED = [
     SYSTEM
     for version in [_version(SYSTEM)]
-    if version.rpartition(".")[0] in CLAIMED and version not in FOUND.values()
+    if version.rpartition(".")[0] in SUPPORTED and version not in FOUND.values()
 ]
 
 nox.needs_version = ">=2024.4.15"
@@ -50,14 +52,14 @@ nox.options.sessions = ["test", "floors"]
 
 @nox.session(python=PYTHONS + SHIPPED)
 def test(session: nox.Session) -> None:
-    """Run the suite with the newest of everything."""
+    """Run all tests with the newest packages."""
     session.install("--editable", ".[dev]")
     session.run("python", "-m", "pytest", *_SEVERAL, *session.posargs)
 
 
 @nox.session(python=PYTHONS[:1])
 def floors(session: nox.Session) -> None:
-    """Run the suite with the oldest of everything that pyproject.toml allows."""
+    """Run all tests with the oldest packages that pyproject.toml allows."""
     session.install("uv")
     session.run("uv", "pip", "install", "--quiet", *_LOWEST, "--editable", ".[dev]")
     session.run("python", "-m", "pytest", *_SEVERAL, *session.posargs)
@@ -72,9 +74,9 @@ def floors(session: nox.Session) -> None:
     ],
 )
 def hostile(session: nox.Session, zone: str, date: str) -> None:
-    """Run the suite on another date, far from UTC, in ASCII, without SIGINT and stdin, busy."""
+    """Run all tests on another date, far from UTC, in ASCII, without SIGINT and stdin, under load."""
     if not sys.platform.startswith("linux") or shutil.which("cc") is None:
-        session.error("the other date needs Linux and a C compiler: apt-get install gcc libc6-dev")
+        session.error("another date needs Linux and a C compiler: apt-get install gcc libc6-dev")
     moment = datetime.fromisoformat(date).replace(tzinfo=ZoneInfo(zone))
     around = {
         "OTHER_DATE_SECONDS": str(int(moment.timestamp() - time.time())),
@@ -91,13 +93,13 @@ def hostile(session: nox.Session, zone: str, date: str) -> None:
     tests = [sys.executable, "-m", "pytest", *_SEVERAL, *session.posargs]
     with tempfile.TemporaryDirectory() as folder, _busy(), _busy():
         library = f"{folder}/other_date.so"
-        session.run("cc", "-shared", "-fPIC", "-o", library, "tests/other_date.c", "-ldl")
+        session.run("cc", "-shared", "-fPIC", "-o", library, "tests/support/other_date.c", "-ldl")
         session.run(*shell, *tests, env={**around, "LD_PRELOAD": library})
 
 
 @contextlib.contextmanager
 def _busy() -> Iterator[None]:
-    """Keep a processor busy; also when nox is killed it ends."""
+    """Keep a processor busy; ends when nox is killed too."""
     code = "import os\nparent = os.getppid()\nwhile os.getppid() == parent: pass"
     with subprocess.Popen([sys.executable, "-c", code]) as process:
         try:
@@ -108,19 +110,23 @@ def _busy() -> Iterator[None]:
 
 @nox.session(python=False)
 def build(session: nox.Session) -> None:
-    """Make sdist and wheel, the same bytes from the same commit, and look into them."""
+    """Build sdist and wheel, with the same bytes for the same commit, and check their files."""
     made = _git("log", "-1", "--format=%ct")
     shutil.rmtree("dist", ignore_errors=True)
     session.run(sys.executable, "-m", "build", "--outdir", "dist", env={"SOURCE_DATE_EPOCH": made})
     (sdist,), (built,) = Path("dist").glob("*.tar.gz"), Path("dist").glob("*.whl")
-    _settle(sdist, int(made))
+    _make_reproducible(sdist, int(made))
     session.run(sys.executable, "-m", "twine", "check", "--strict", str(sdist), str(built))
     package = set(_git("ls-files", "navien_nwp500").splitlines())
     with zipfile.ZipFile(built) as archive:
-        _judge(session, package, {one for one in archive.namelist() if ".dist-info/" not in one})
+        _compare_files(
+            session, package, {one for one in archive.namelist() if ".dist-info/" not in one}
+        )
     with tarfile.open(sdist) as archive:
         names = {one.name.partition("/")[2] for one in archive if one.isfile()}
-    _judge(session, package, {one for one in names if "/" in one and ".egg-info/" not in one})
+    _compare_files(
+        session, package, {one for one in names if "/" in one and ".egg-info/" not in one}
+    )
 
 
 def _git(*words: str) -> str:
@@ -129,8 +135,8 @@ def _git(*words: str) -> str:
     ).stdout.strip()
 
 
-def _settle(sdist: Path, made: int) -> None:
-    """Take out of an sdist when and by whom it was packed: setuptools writes both."""
+def _make_reproducible(sdist: Path, made: int) -> None:
+    """Remove the time and the user of packing from an sdist; setuptools writes both."""
     with tarfile.open(sdist) as packed:
         files = [(one, packed.extractfile(one)) for one in packed]
         with gzip.GzipFile(f"{sdist}.new", "wb", mtime=made) as out:
@@ -142,14 +148,14 @@ def _settle(sdist: Path, made: int) -> None:
     Path(f"{sdist}.new").replace(sdist)
 
 
-def _judge(session: nox.Session, wanted: set[str], found: set[str]) -> None:
+def _compare_files(session: nox.Session, wanted: set[str], found: set[str]) -> None:
     if wanted != found:
-        session.error(f"missing: {sorted(wanted - found)}, too much: {sorted(found - wanted)}")
+        session.error(f"missing: {sorted(wanted - found)}, unexpected: {sorted(found - wanted)}")
 
 
 @nox.session(python=PYTHONS)
 def wheel(session: nox.Session) -> None:
-    """Install the wheel where nothing is, and run the demo from it."""
+    """Install the wheel into an empty environment, and run the demo."""
     (built,) = Path("dist").resolve().glob("*.whl")
     session.install(f"{built}[simulator,cli]")
     session.chdir(session.create_tmp())
@@ -158,12 +164,11 @@ def wheel(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS[-1:])
 def brokers(session: nox.Session) -> None:
-    """Run the simulator's tests over each of its brokers that is here."""
+    """Run the tests of the simulator over each of its brokers that is installed."""
     session.install("--editable", ".[dev]")
-    # It has no wheel for musl; mosquitto is a program.
+    # iotcore has no wheel for musl; mosquitto is a program.
     iotcore = ["--only-binary=iotcore", "--editable", ".[iotcore]"]
     session.run("python", "-m", "pip", "install", "--quiet", *iotcore, success_codes=[0, 1])
-    tests = sorted(str(one) for name in _OF_THE_SIMULATOR for one in Path("tests").glob(name))
     choose = (
         "import sys; from navien_nwp500.simulator.cloud import broker_process as b;"
         " b.choose_broker(sys.argv[1])"
@@ -172,32 +177,34 @@ def brokers(session: nox.Session) -> None:
         if subprocess.run(
             [f"{session.bin}/python", "-c", choose, name], capture_output=True
         ).returncode:
-            session.warn(f"the broker {name} is not here")
+            session.warn(f"the broker {name} is not installed")
             continue
         env = {"SIMULATOR_BROKER": name}
-        session.run("python", "-m", "pytest", *_SEVERAL, *(session.posargs or tests), env=env)
+        session.run(
+            "python", "-m", "pytest", *_SEVERAL, *(session.posargs or _BROKER_TESTS), env=env
+        )
 
 
 @nox.session(python=PYTHONS[-1:])
 def platforms(session: nox.Session) -> None:
-    """Ask pip, for every platform and Python, whether the wheel installs without a compiler."""
+    """Check with pip, for every platform and Python, that the wheel installs without a compiler."""
     (built,) = Path("dist").resolve().glob("*.whl")
     session.install("--upgrade", "pip")
-    cases = [(platform, python) for platform in _PLATFORMS for python in _CLAIMED]
+    cases = [(platform, python) for platform in _PLATFORMS for python in SUPPORTED]
     with ThreadPoolExecutor(4) as pool:
-        asked = [pool.submit(_install_dry, session.bin, str(built), *case) for case in cases]
-        told = dict(zip(cases, (one.result() for one in asked)))
+        runs = [pool.submit(_install_dry, session.bin, str(built), *case) for case in cases]
+        errors = dict(zip(cases, (one.result() for one in runs)))
     for platform in _PLATFORMS:
-        row = ["no" if told[platform, python] else python for python in _CLAIMED]
+        row = ["no" if errors[platform, python] else python for python in SUPPORTED]
         session.log(f"{' '.join(platform):22}" + " ".join(f"{one:>5}" for one in row))
-    if failed := {case: said for case, said in told.items() if said}:
+    if failed := {case: error for case, error in errors.items() if error}:
         session.error(
-            "\n".join(f"{' '.join(case[0])} {case[1]}: {said}" for case, said in failed.items())
+            "\n".join(f"{' '.join(case[0])} {case[1]}: {error}" for case, error in failed.items())
         )
 
 
 def _install_dry(bin: str, built: str, platform: tuple[str, ...], python: str) -> str:
-    """Say why an install of all a demo needs would fail there, in pip's words; nothing if it works."""
+    """Return the error of pip when the demo cannot be installed on a platform, else ""."""
     system, machine, libc = platform
     markers = {
         "platform_system": system,
@@ -208,17 +215,23 @@ def _install_dry(bin: str, built: str, platform: tuple[str, ...], python: str) -
         "python_full_version": f"{python}.2",
         "implementation_version": f"{python}.2",
     }
-    words = ["--dry-run", "--quiet", "--ignore-installed", "--target=unused", "--only-binary=:all:"]
-    words += [f"--platform={tag}" for tag in _tags(system, machine, libc)]
-    words += ["--implementation=cp", f"--python-version={python}", f"{built}[simulator,cli]"]
-    asked = [f"{bin}/python", "-c", _PIP_ELSEWHERE, json.dumps(markers), "install", *words]
-    done = subprocess.run(asked, capture_output=True, text=True)
-    said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
-    return "; ".join(said or [done.stderr]) if done.returncode else ""
+    options = [
+        "--dry-run",
+        "--quiet",
+        "--ignore-installed",
+        "--target=unused",
+        "--only-binary=:all:",
+    ]
+    options += [f"--platform={tag}" for tag in _tags(system, machine, libc)]
+    options += ["--implementation=cp", f"--python-version={python}", f"{built}[simulator,cli]"]
+    command = [f"{bin}/python", "-c", _PIP_ELSEWHERE, json.dumps(markers), "install", *options]
+    done = subprocess.run(command, capture_output=True, text=True)
+    errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
+    return "; ".join(errors or [done.stderr]) if done.returncode else ""
 
 
 def _tags(system: str, machine: str, libc: str) -> list[str]:
-    """The platform tags of wheels that run there: Debian 12 and Alpine of its time, macOS 11 on."""
+    """Return the wheel tags of a platform: Debian 12, Alpine of the same time, macOS 11 and later."""
     if libc == "musl":
         return [f"musllinux_1_{minor}_{machine}" for minor in (2, 1, 0)]
     if libc == "glibc":
@@ -233,23 +246,18 @@ def _tags(system: str, machine: str, libc: str) -> list[str]:
     return [f"{name}_{kind}" for name in names for kind in (machine, "universal2")]
 
 
-# As make test does.
+# As "make test".
 _SEVERAL = ["--numprocesses=auto", "--maxprocesses=4", "--dist=worksteal"]
-# What stands in pyproject.toml is taken at its floor, what comes along with it as usual.
+# The packages of pyproject.toml at their lowest version, their own dependencies as usual.
 _LOWEST = ["--resolution", "lowest-direct"]
-# Whose tests stand or fall with the broker.
-_OF_THE_SIMULATOR = [
-    *("test_brokers.py", "test_cloud_*.py", "test_distance.py", "test_exchange.py"),
-    *("test_faults.py", "test_manners.py", "test_reliability*.py", "test_session.py"),
-    *("test_simula*.py", "test_state_machine.py", "test_transports.py", "test_whole_house.py"),
-]
-_CLAIMED = ["3.9", "3.10", "3.11", "3.12", "3.13", "3.14"]
+# Tests that depend on the broker.
+_BROKER_TESTS = ["tests/simulator", "tests/connection"]
 _PLATFORMS = [
     *(("Linux", machine, "glibc") for machine in ("x86_64", "aarch64", "armv7l")),
     *(("Linux", machine, "musl") for machine in ("x86_64", "aarch64", "armv7l")),
     *(("Darwin", "x86_64", ""), ("Darwin", "arm64", ""), ("Windows", "AMD64", "")),
 ]
-# pip --platform chooses wheels, yet judges environment markers by the Python it runs on.
+# pip --platform selects wheels, but evaluates environment markers for the running Python.
 _PIP_ELSEWHERE = """
 import json, sys
 from pip._vendor.packaging import markers

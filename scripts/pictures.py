@@ -1,8 +1,8 @@
 """Draw the pictures of the README: ``make pictures``.
 
-A simulated heater lives a pinned day and a pinned week, without a cloud; the program's own live view
-and report draw them. The report's page is photographed by a headless Chromium where one is
-installed; without, its charts are the picture that ``report --png`` makes.
+The data are a fixed day and a fixed week of a simulated heater, without a cloud. The live view and the
+report of the program draw them. A headless Chromium takes the picture of the report; without Chromium
+the picture holds the charts of ``report --png``.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ from navien_nwp500.history.recordings import load
 from navien_nwp500.simulator import Heater
 
 FOLDER = Path(__file__).parents[1] / "docs" / "pictures"
-#: A Monday in winter, where the heater stands.
+#: A Monday in winter, in the time zone of the heater.
 START = datetime(2026, 1, 12, tzinfo=timezone(timedelta(hours=-5)))
 POLL = 300
 DAY = 86400 // POLL
-#: The view is of the second day at half past eleven, when the water of the morning is made anew.
+#: Polls until half past eleven of the second day, while the heater recovers from the morning.
 MORNING = DAY + 23 * DAY // 48
 WIDTH = 84
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
-#: The page's first screen, in pixels.
+#: Size of the browser window in pixels.
 SCREEN = (1000, 812)
 
 THEME = TerminalTheme(
@@ -47,12 +47,12 @@ THEME = TerminalTheme(
     [(16, 20, 27), (235, 96, 88), (88, 196, 120), (240, 190, 80)]
     + [(96, 156, 240), (190, 130, 230), (90, 200, 210), (214, 220, 228)],
 )
-#: Rich's own form asks a network for its font.
+#: Fonts of the system; the SVG of Rich would load one from the network.
 FONTS = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
 
 
 def live_view() -> str:
-    """The live view of a morning."""
+    """Return the live view of a morning as SVG."""
     heater = Heater(now=START, seed=7)
     quiet = Console(file=io.StringIO(), width=WIDTH, force_terminal=True)
     view, alerts = LiveView("NWP500", console=quiet), AlertWatch()
@@ -66,14 +66,14 @@ def live_view() -> str:
     console.print(view)
     svg = console.export_svg(title="navien-nwp500 monitor", theme=THEME, unique_id="live")
     svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.S)
-    # A little larger than its line, so that the blocks of tank and graphs touch.
+    # Larger than the line spacing, so that the blocks of tank and graphs touch.
     svg = svg.replace("font-size: 20px", "font-size: 21.4px")
     svg = re.sub(r"font-family: [^;]+;", f"font-family: {FONTS};", svg)
     return "\n".join(line.rstrip() for line in svg.splitlines()) + "\n"
 
 
 def report(folder: Path, picture: Path) -> None:
-    """The report of a week."""
+    """Write the picture of the report of a week."""
     heater = Heater(now=START, seed=7)
     recording = folder / "week.csv"
     with CsvRecorder(recording) as recorder:
@@ -88,7 +88,7 @@ def report(folder: Path, picture: Path) -> None:
     html = folder / "week.html"
     html.write_text(page(found), "utf-8")
     words = ["--headless", "--disable-gpu", "--hide-scrollbars", f"--user-data-dir={folder}"]
-    # As root, in a container, Chromium starts only without its sandbox; the page is our own.
+    # As root in a container, Chromium starts only without its sandbox; the page is our own.
     words += ["--no-sandbox", f"--window-size={SCREEN[0]},{SCREEN[1]}"]
     done = subprocess.run(
         [browser, *words, f"--screenshot={picture}", html.as_uri()],
@@ -96,7 +96,7 @@ def report(folder: Path, picture: Path) -> None:
         timeout=120,
     )
     if done.returncode or not picture.exists():
-        sys.exit(f"{browser} drew nothing:\n{done.stderr.decode(errors='replace')}")
+        sys.exit(f"{browser} made no picture:\n{done.stderr.decode(errors='replace')}")
 
 
 def main() -> None:

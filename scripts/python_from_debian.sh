@@ -1,19 +1,19 @@
 #!/bin/sh
-# Run a command, "make test" by default, with the Python of another Debian, in a copy of this tree.
+# Run a command, "make test" by default, with the Python of another Debian release, in a copy of this tree.
 #
 # usage: python_from_debian.sh SUITE [COMMAND]
 #
 # SUITE is a release of Debian: bullseye has Python 3.9.2, bookworm 3.11.2, trixie 3.13.5, forky 3.14.
-# Needs root and mmdebstrap (apt install mmdebstrap). The other Debian is a temporary folder of 300 MB,
-# removed at the end. Exit code: the command's, or 75 when the other Debian could not be made.
+# Needs root and mmdebstrap (apt install mmdebstrap). The other Debian is a temporary folder of 300 MB
+# that is removed at the end. Exit code: that of the command, or 75 when that Debian could not be made.
 set -eu
 cd "$(dirname "$0")/.."
 result=$(mktemp)
 trap 'rm -f "$result"' EXIT
 
-# Valid-Until: a machine whose clock is ahead takes a mirror's list for expired; it is signed anyhow.
-# Certificates and the settings of pip come along, as a proxy may need them. What CI=true demands, a
-# program for each test, is not installed there.
+# Valid-Until: with a clock that is ahead, the mirror's list looks expired; it is signed anyway.
+# Certificates and the settings of pip are copied, because a proxy may need them. CI is unset, because
+# it requires the programs of all tests, which are not installed there.
 export RESULT="$result" COMMAND="${2:-make test}"
 mmdebstrap --quiet --variant=minbase --include=python3-venv,make,git,ca-certificates,tzdata \
     --aptopt='Acquire::Check-Valid-Until "false"' \

@@ -1,4 +1,4 @@
-"""What ``make`` says to a newcomer when it cannot install: one sentence, and nothing half-made."""
+"""Tests of failed installations with ``make``: one plain sentence, and no incomplete ``.venv``."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ needs_venv = pytest.mark.skipif(
     PIP < (21, 3), reason="this Python's venv is not installed or has a pip older than 21.3"
 )
 
-#: A project that brings its own build backend, so that pip has no index to ask.
+#: A project with its own build backend, so that pip needs no index.
 PROJECT = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
 BACKEND = """
 import zipfile
@@ -76,7 +76,7 @@ def make(checkout: Path, *words: str, **variables: str) -> tuple[int, str, str]:
     done = subprocess.run(
         [MAKE or "make", "--no-print-directory", *words],
         cwd=checkout,
-        # What this machine's pip is told elsewhere, and the make that runs this test, are left out.
+        # Without the settings of pip on this machine, and without those of a make that runs this test.
         env={**inherited, "PIP_CONFIG_FILE": os.devnull, "PYTHON": sys.executable, **variables},
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -85,16 +85,16 @@ def make(checkout: Path, *words: str, **variables: str) -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
-def sentence(checkout: Path, *words: str, **variables: str) -> str:
-    """What a make that fails says before make's own line."""
+def failure(checkout: Path, *words: str, **variables: str) -> str:
+    """Return the one line that a failing make prints before its own line."""
     code, _, err = make(checkout, *words, **variables)
-    said, of_make = err.splitlines()
+    message, of_make = err.splitlines()
     assert code == 2 and of_make.startswith("make: ***")
-    return said
+    return message
 
 
-def pretended(path: Path, code: str, venv: str = "exit 1") -> str:
-    """Make a Python that runs ``code`` first; for ``-m venv`` it runs ``venv``, a line of shell."""
+def fake_python(path: Path, code: str, venv: str = "exit 1") -> str:
+    """Write a Python that runs ``code`` first; for ``-m venv`` it runs the shell line ``venv``."""
     code = f"sys.modules['ensurepip'] = sys.modules['pip'] = sys; {code}"
     path.write_text(
         f'#!/bin/sh\n[ "$1" = -c ] || {{ {venv}; }}\n'
@@ -104,72 +104,74 @@ def pretended(path: Path, code: str, venv: str = "exit 1") -> str:
     return f"PYTHON={path}"
 
 
-def test_an_absent_python_is_said(checkout: Path) -> None:
-    assert "no-such-python is not here" in sentence(checkout, "demo", "PYTHON=no-such-python")
+def test_a_missing_python_is_reported(checkout: Path) -> None:
+    assert "no-such-python is not installed" in failure(checkout, "demo", "PYTHON=no-such-python")
 
 
-def test_a_python_that_is_too_old_is_said(checkout: Path) -> None:
-    old = pretended(checkout / "old", "sys.version_info = (3, 8, 18); sys.version = '3.8.18 (x)'")
-    said = sentence(checkout, "demo", old)
-    assert "old is Python 3.8.18, which is too old: install Python 3.9 or newer" in said
+def test_an_old_python_is_reported(checkout: Path) -> None:
+    old = fake_python(checkout / "old", "sys.version_info = (3, 8, 18); sys.version = '3.8.18 (x)'")
+    message = failure(checkout, "demo", old)
+    assert "old is Python 3.8.18, which is too old: install Python 3.9 or newer" in message
 
 
-def test_a_python_without_venv_is_told_the_package_that_brings_it(checkout: Path) -> None:
-    bare = pretended(checkout / "bare", "sys.modules['ensurepip'] = None")
-    assert "apt install python3-venv" in sentence(checkout, "demo", bare)
+def test_without_the_module_venv_the_package_to_install_is_named(checkout: Path) -> None:
+    bare = fake_python(checkout / "bare", "sys.modules['ensurepip'] = None")
+    assert "apt install python3-venv" in failure(checkout, "demo", bare)
     assert not (checkout / ".venv").exists()
 
 
-def test_a_venv_that_cannot_be_made_leaves_nothing(checkout: Path) -> None:
+def test_a_failed_venv_is_removed(checkout: Path) -> None:
     full = "mkdir .venv; echo No space left on device; exit 1"
-    said = sentence(checkout, "demo", pretended(checkout / "full", "", full))
-    assert said.startswith(".venv could not be made: No space left on device")
+    message = failure(checkout, "demo", fake_python(checkout / "full", "", full))
+    assert message.startswith(".venv could not be made: No space left on device")
     assert not (checkout / ".venv").exists()
 
 
 @needs_venv
-def test_an_index_out_of_reach_is_said_in_a_sentence_and_leaves_nothing(checkout: Path) -> None:
+def test_an_unreachable_index_is_reported_and_the_venv_removed(checkout: Path) -> None:
     (checkout / "pyproject.toml").write_text(PROJECT.replace("[]", '["setuptools"]', 1))
-    said = sentence(checkout, "demo", PIP_INDEX_URL="http://127.0.0.1:9/", PIP_RETRIES="1")
-    assert said.startswith("The package index was not reached: ") and said.endswith("install.log")
+    message = failure(checkout, "demo", PIP_INDEX_URL="http://127.0.0.1:9/", PIP_RETRIES="1")
+    assert message.startswith("The package index was not reached: ") and message.endswith(
+        "install.log"
+    )
     assert "connection broken" in (checkout / "install.log").read_text("utf-8")
     assert not (checkout / ".venv").exists()
 
 
 @needs_venv
-def test_what_is_installed_stays_when_more_cannot_be(checkout: Path) -> None:
+def test_a_failed_install_keeps_the_packages_that_are_installed(checkout: Path) -> None:
     runs, python = checkout / ".venv" / "runs", checkout / ".venv" / "bin" / "python"
     code, out, err = make(checkout, ".venv/installed")
     assert (code, out.count("\n"), err) == (0, 2, "")
     assert make(checkout, ".venv/runs") == (0, "", "")
 
-    # A package that has to be compiled, where no compiler is: what was there goes on to work.
+    # A package that must be compiled, without a compiler.
     (checkout / "compiled").mkdir()
     (checkout / "compiled" / "pyproject.toml").write_text(PROJECT)
     (checkout / "compiled" / "backend.py").write_text(NO_COMPILER)
     needs = f"Requires-Dist: compiled @ file://{checkout}/compiled\\n"
     (checkout / "backend.py").write_text(BACKEND.replace('1\\n"', f'1\\n{needs}"', 1))
     os.utime(runs, (1, 1))
-    said = sentence(checkout, "demo")
-    assert said.startswith("compiled has no wheel for this Python") and "a compiler" in said
+    message = failure(checkout, "demo")
+    assert message.startswith("compiled has no wheel for this Python") and "a compiler" in message
     assert subprocess.run([python, "-c", "import pip"]).returncode == 0
 
 
-def test_another_python_or_one_that_has_gone_makes_another_venv(checkout: Path) -> None:
+def test_another_or_a_removed_python_creates_a_new_venv(checkout: Path) -> None:
     python = checkout / ".venv" / "bin" / "python"
     python.parent.mkdir(parents=True)
     (checkout / ".venv" / "runs").touch()
-    other = pretended(checkout / "python3", "sys.version = '3.99.0 (x)'", "echo asked; exit 1")
+    other = fake_python(checkout / "python3", "sys.version = '3.99.0 (x)'", "echo asked; exit 1")
     shutil.copy(checkout / "python3", python)
     assert make(checkout, ".venv/runs", other) == (0, "", "")
     python.unlink()
     python.symlink_to(checkout / "gone")
     path = f"{checkout}:{os.environ['PATH']}"
-    said = sentence(checkout, ".venv/runs", PYTHON="", PATH=path)
-    assert said.startswith(".venv could not be made: asked")
+    message = failure(checkout, ".venv/runs", PYTHON="", PATH=path)
+    assert message.startswith(".venv could not be made: asked")
 
     python.parent.mkdir(parents=True)
     (checkout / ".venv" / "runs").touch()
-    pretended(python, "sys.version = '3.98.0 (x)'")
+    fake_python(python, "sys.version = '3.98.0 (x)'")
     assert make(checkout, ".venv/runs", PYTHON="", PATH=path) == (0, "", "")
-    assert sentence(checkout, ".venv/runs", other).startswith(".venv could not be made: asked")
+    assert failure(checkout, ".venv/runs", other).startswith(".venv could not be made: asked")

@@ -1,4 +1,4 @@
-"""Which heater a person means."""
+"""Tests of finding a heater by name or MAC address."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ALL = [CELLAR, CELLAR_2, GARAGE]
 @pytest.mark.parametrize(
     ("wanted", "found"),
     [
-        ("Cellar", [CELLAR]),  # whole, though another begins so
+        ("Cellar", [CELLAR]),  # a whole name, although another begins with it
         ("cellar 2", [CELLAR_2]),
         ("CEL", [CELLAR, CELLAR_2]),
         ("gros", [GARAGE]),
@@ -35,7 +35,7 @@ ALL = [CELLAR, CELLAR_2, GARAGE]
         ("01:23:45:67:89:ac", [CELLAR_2]),
         ("01-23", [CELLAR, CELLAR_2]),
         ("f0", [GARAGE]),
-        ("haus", []),  # a beginning, not any part
+        ("haus", []),  # only the beginning counts
         ("ab", []),
         ("-", []),
         (" ", []),
@@ -66,4 +66,4 @@ async def test_every_cli_command_accepts_a_name(two: Simulator, tmp_path: Path) 
         code, _, err = await run(tmp_path, "status", "--device", "attic", **sim.environment)
         assert code == 1 and "begins with 'attic'" in err and "navien-nwp500 devices" in err
         code, out, _ = await run(tmp_path, "doctor", "--device", "nwp", **sim.environment)
-        assert code == 1 and "2 of 2 NWP500 can be meant" in out and "0123456789ab" not in out
+        assert code == 1 and "2 of 2 NWP500 match" in out and "0123456789ab" not in out

@@ -1,4 +1,4 @@
-"""The promises of docs/RELIABILITY.md about the way to the heater: network, cloud, keys, clocks."""
+"""Tests of the promises in docs/RELIABILITY.md about network, cloud, credentials and clocks."""
 
 from __future__ import annotations
 
@@ -57,14 +57,14 @@ from support.transports import each_transport
 DAY = 86400.0
 
 
-class NoWaits:
-    """asyncio, except that the waits between tries are written down and not waited."""
+class RecordedSleeps:
+    """The asyncio module, except that ``sleep`` only records the delay."""
 
     def __init__(self) -> None:
-        self.waits: list[float] = []
+        self.delays: list[float] = []
 
     async def sleep(self, seconds: float) -> None:
-        self.waits.append(seconds)
+        self.delays.append(seconds)
         await asyncio.sleep(0)
 
     def __getattr__(self, name: str) -> Any:
@@ -72,22 +72,22 @@ class NoWaits:
 
 
 @pytest.fixture
-def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The waits between tries in their order, none of them waited: each draw is half its limit."""
-    instead = NoWaits()
-    monkeypatch.setattr(connection, "asyncio", instead)
+def delays(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Record the delays between reconnects without waiting; each random delay is half its limit."""
+    recorded = RecordedSleeps()
+    monkeypatch.setattr(connection, "asyncio", recorded)
     monkeypatch.setattr(random, "uniform", lambda low, high: high / 2 if low == 0 else -1)
-    return instead.waits
+    return recorded.delays
 
 
 @pytest.fixture
-def watched_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep-alive as short as the SDK takes it."""
-    monkeypatch.setattr(transport_base, "KEEP_ALIVE", 2)  # the least of awscrt 0.20 over MQTT 5
+def short_keep_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set the shortest keep-alive that the SDK accepts."""
+    monkeypatch.setattr(transport_base, "KEEP_ALIVE", 2)  # the minimum of awscrt 0.20 with MQTT 5
     monkeypatch.setattr(transport_base, "PING_TIMEOUT", 1.5)
 
 
-# The socket is cut
+# Dropped connections
 
 
 @each_transport
@@ -138,27 +138,27 @@ async def test_a_watcher_that_was_busy_during_a_drop_gets_a_status_at_once(
 
 @each_transport
 async def test_the_first_reconnect_follows_a_drop_within_a_second(
-    sim: Simulator, waits: list[float]
+    sim: Simulator, delays: list[float]
 ) -> None:
-    """With the settings as shipped: the wait, and tens of milliseconds for the handshake."""
+    """Use the default settings; the handshake adds tens of milliseconds to the delay."""
     async with NaviLinkClient(replace(sim.config)) as client:
         device = (await client.get_devices())[0]
         async with watching(device) as watcher:
             sim.faults.inject(CutConnections())
             await wait_until(lambda: sim.counters.connects == 2)
             await watcher.next()
-    assert waits[0] == 0.5 and len([one for one in waits if one]) == 1
+    assert delays[0] == 0.5 and len([one for one in delays if one]) == 1
 
 
-# The line is half open
+# Half-open connections
 
 
 def test_the_default_keep_alive_detects_a_dead_connection_within_45_s() -> None:
     assert transport_base.KEEP_ALIVE + transport_base.PING_TIMEOUT <= 45
-    assert transport_base.KEEP_ALIVE >= 30  # the least AWS allows
+    assert transport_base.KEEP_ALIVE >= 30  # the minimum AWS allows
 
 
-@pytest.mark.usefixtures("watched_line")
+@pytest.mark.usefixtures("short_keep_alive")
 @each_transport
 async def test_a_half_open_connection_is_detected_by_its_keep_alive(sim: Simulator) -> None:
     async with NaviLinkClient(fast_config(sim)) as client:
@@ -170,7 +170,7 @@ async def test_a_half_open_connection_is_detected_by_its_keep_alive(sim: Simulat
             assert sim.counters.connects == 2
 
 
-@pytest.mark.usefixtures("watched_line")
+@pytest.mark.usefixtures("short_keep_alive")
 @each_transport
 async def test_after_eight_hours_of_sleep_the_client_reconnects(
     sim: Simulator, monkeypatch: pytest.MonkeyPatch
@@ -187,7 +187,7 @@ async def test_after_eight_hours_of_sleep_the_client_reconnects(
             assert sim.counters.passwords == 1
 
 
-# Connected but deaf
+# Stalled connections
 
 
 @each_transport
@@ -216,7 +216,7 @@ async def test_a_stalled_connection_is_replaced(sim: Simulator) -> None:
             assert device.health.state is HealthState.ONLINE
 
 
-# The server refuses
+# Rejected handshakes
 
 
 @pytest.mark.parametrize(
@@ -226,17 +226,17 @@ async def test_a_stalled_connection_is_replaced(sim: Simulator) -> None:
 @each_transport
 async def test_a_rejecting_server_is_retried_with_backoff_and_memory_does_not_grow(
     sim: Simulator,
-    waits: list[float],
+    delays: list[float],
     transport: str,
     status: int | None,
     handshakes: dict[str, int],
 ) -> None:
-    """A try is two handshakes: refused ones may mean old keys, and MQTT 5 falls back.
+    """Expect two handshakes per try: a rejected one renews the credentials, MQTT 5 falls back.
 
-    Only the SDK tells a refusal from a connection that was reset.
+    Only the SDK reports a rejected handshake and a reset one differently.
     """
-    tries, each = 12, handshakes.get(transport, 2)
-    fault = RefuseRequests(where="mqtt", status=status, times=tries * each)
+    tries, per_try = 12, handshakes.get(transport, 2)
+    fault = RefuseRequests(where="mqtt", status=status, times=tries * per_try)
     async with NaviLinkClient(
         fast_config(sim, reconnect=ReconnectConfig(max_retries=None))
     ) as client:
@@ -246,18 +246,18 @@ async def test_a_rejecting_server_is_retried_with_backoff_and_memory_does_not_gr
         sim.faults.inject(CutConnections())
         await wait_until(lambda: client._pool.first.reconnects == 1)
         await within_limit(device.get_status())
-        assert sim.counters.refusals["fault: refuse_requests"] == tries * each
+        assert sim.counters.refusals["fault: refuse_requests"] == tries * per_try
         assert sim.counters.passwords == 1
         gc.collect()
-        kept = [one for one in gc.get_objects() if issubclass(type(one), Transport)]
-        assert len(kept) == 1
-    backoff = [one for one in waits if one]
+        transports = [one for one in gc.get_objects() if issubclass(type(one), Transport)]
+        assert len(transports) == 1
+    backoff = [one for one in delays if one]
     assert backoff == [0.5, 1, 2, 4, 8, 16, 32] + [60.0] * 6
 
 
 @each_transport
 async def test_closed_transports_are_not_kept_in_memory(sim: Simulator) -> None:
-    def kept() -> int:
+    def transports() -> int:
         gc.collect()
         return sum(issubclass(type(one), Transport) for one in gc.get_objects())
 
@@ -268,10 +268,10 @@ async def test_closed_transports_are_not_kept_in_memory(sim: Simulator) -> None:
                 sim.faults.inject(CutConnections())
                 await wait_until(lambda: device.health.reconnects == 1)
                 await watcher.next(2)
-    await wait_until(lambda: kept() == 0)
+    await wait_until(lambda: transports() == 0)
 
 
-# Keys and tokens
+# Credentials
 
 
 @pytest.mark.parametrize(
@@ -333,23 +333,23 @@ async def test_a_failed_rest_call_is_a_typed_error_and_not_repeated(
 
 
 async def test_retry_after_is_respected_and_no_password_is_sent(
-    sim: Simulator, waits: list[float]
+    sim: Simulator, delays: list[float]
 ) -> None:
     async with NaviLinkClient(fast_config(sim)) as client:
         device = (await client.get_devices())[0]
         async with watching(device) as watcher:
-            asked = RestFault(429, b"", {"Retry-After": "77"}, times=1)
-            sim.faults.rest["/auth/session/refresh"] = asked
+            throttled = RestFault(429, b"", {"Retry-After": "77"}, times=1)
+            sim.faults.rest["/auth/session/refresh"] = throttled
             sim.faults.inject(RevokeCredentials(aws_keys=True))
             sim.faults.inject(CutConnections())
             await wait_until(lambda: sim.counters.connects == 2)
             await watcher.next()
-        assert [one for one in waits if one] == [FAST_RECONNECT.initial_delay / 4, 77.0]
+        assert [one for one in delays if one] == [FAST_RECONNECT.initial_delay / 4, 77.0]
         assert sim.counters.passwords == 1
         assert sim.counters.secured_sign_ins == 0
 
 
-# The broker's door
+# Failures after the handshake
 
 
 @pytest.mark.parametrize(
@@ -369,7 +369,7 @@ async def test_a_connect_that_fails_after_the_handshake_is_retried(
         async with watching(device) as watcher:
             monkeypatch.setattr(transport_base, "OPERATION_TIMEOUT", SHORT_TIMEOUT)
             monkeypatch.setattr(transport_base, "PING_TIMEOUT", SHORT_TIMEOUT)
-            # awscrt 0.20 waits for a CONNACK over MQTT 5 as long as it is let.
+            # awscrt 0.20 delays for a CONNACK of MQTT 5 without a limit of its own.
             monkeypatch.setattr(transport_base, "OPEN_TIMEOUT", 5.0)
             fault.times = 1
             sim.faults.inject(fault)
@@ -388,13 +388,13 @@ async def test_a_lost_suback_of_a_second_heater_raises_and_is_requested_again(
             one, two = await client.get_devices()
             await one.get_status()
             sim.faults.inject(LoseReplies("suback"))
-            line = await two.get_mqtt_connection()
+            mqtt = await two.get_mqtt_connection()
             with pytest.raises(CommunicationError):
-                await within_limit(line.connect())
+                await within_limit(mqtt.connect())
             subscribed = sim.counters.subscribes
-            # Its answers come under the topic that the first heater of the home has shown to work.
+            # Its responses use the reply topic of the home, which the first heater has subscribed.
             assert (await within_limit(two.get_status())).device_connected == 2
-            await within_limit(line.connect())
+            await within_limit(mqtt.connect())
             assert sim.counters.subscribes == subscribed + 1
 
 
@@ -459,12 +459,12 @@ async def test_a_clock_that_becomes_wrong_is_logged_once_and_retried(
 async def test_polls_use_the_monotonic_clock_and_session_ids_never_repeat(
     sim: Simulator, monkeypatch: pytest.MonkeyPatch, jump: float
 ) -> None:
-    """A clock that is set at every look: no wait may hang on two looks at it."""
+    """Change the wall clock at every read: no wait may depend on the difference of two reads."""
     async with NaviLinkClient(fast_config(sim)) as client:
         device = (await client.get_devices())[0]
         async with watching(device) as watcher:
-            now, looks = time.time, itertools.count(1)
-            monkeypatch.setattr(time, "time", lambda: now() + jump * next(looks))
+            now, reads = time.time, itertools.count(1)
+            monkeypatch.setattr(time, "time", lambda: now() + jump * next(reads))
             before = client._pool.first._requests.last_session_id
             await watcher.next(4)
             monkeypatch.undo()

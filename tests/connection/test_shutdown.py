@@ -1,4 +1,4 @@
-"""The promises of docs/RELIABILITY.md about ending and about the disk; the document itself."""
+"""Tests of the promises in docs/RELIABILITY.md about closing and the disk, and of its references."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ ROOT = Path(__file__).parents[2]
 def at_step(
     steps: Coroutine[Any, Any, None], number: int, act: Callable[[], object]
 ) -> Generator[Any, Any, bool]:
-    """Run a coroutine and act at its n-th await; False when it has fewer."""
+    """Run a coroutine and call ``act`` at its n-th await; return False when it has fewer."""
     count, send, value = 0, steps.send, None
     while True:
         try:
@@ -62,16 +62,16 @@ def at_step(
         count += 1
         try:
             value, send = (yield waited_for), steps.send
-        except BaseException as error:  # the cancellation, handed on
+        except BaseException as error:  # passes the cancellation on
             value, send = error, steps.throw
 
 
 @asynccontextmanager
 async def nothing_left(sim: Simulator) -> AsyncIterator[None]:
-    """Check that no task, connection, session or future of ours is left, and nobody complained."""
+    """Check that no task, connection or future is left, and that asyncio reported no error."""
     loop = asyncio.get_running_loop()
-    complaints: list[dict[str, Any]] = []
-    loop.set_exception_handler(lambda _, context: complaints.append(context))
+    errors: list[dict[str, Any]] = []
+    loop.set_exception_handler(lambda _, context: errors.append(context))
 
     def ours() -> list[Any]:
         gc.collect()
@@ -87,12 +87,12 @@ async def nothing_left(sim: Simulator) -> AsyncIterator[None]:
     await wait_until(lambda: sim.counters.open_connections == 0)
     await wait_until(lambda: ours() == [])
     await wait_until(lambda: len(pending()) < 40)  # the simulator's own are about 20
-    assert complaints == []
+    assert errors == []
     loop.set_exception_handler(None)
 
 
-async def whole_life(sim: Simulator) -> None:
-    """All a client does, watching two ways."""
+async def use_client(sim: Simulator) -> None:
+    """Use a client for everything, with both kinds of watch."""
     async with NaviLinkClient(fast_config(sim)) as client:
         device = (await client.get_devices())[0]
         await device.get_features()
@@ -101,9 +101,9 @@ async def whole_life(sim: Simulator) -> None:
         async for _ in watch:
             break
         await watch.aclose()
-        line = await device.get_mqtt_connection()
-        line.set_status_callback(lambda _: asyncio.ensure_future(line.stop_monitoring()))
-        await line.start_monitoring(polling_interval=0.02)
+        mqtt = await device.get_mqtt_connection()
+        mqtt.set_status_callback(lambda _: asyncio.ensure_future(mqtt.stop_monitoring()))
+        await mqtt.start_monitoring(polling_interval=0.02)
 
 
 @each_transport
@@ -111,19 +111,19 @@ async def test_cancelling_a_client_at_any_await_leaves_nothing(sim: Simulator) -
     async with nothing_left(sim):
         number, reached = 0, True
         while reached:
-            task = asyncio.ensure_future(cancelled_at(number, whole_life(sim)))
+            task = asyncio.ensure_future(cancelled_at(number, use_client(sim)))
             done, _ = await asyncio.wait({task}, timeout=LIMIT)
             assert done, f"the cancellation at await {number} was lost"
             reached = task.cancelled() or task.result()
             number += 1
-        assert number > 15, "there is less to cancel than there was"
+        assert number > 15, "fewer awaits than expected"
 
 
-async def cancelled_at(number: int, life: Coroutine[Any, Any, None]) -> bool:
-    """Live, and be cancelled at the n-th await; False when there are fewer."""
+async def cancelled_at(number: int, steps: Coroutine[Any, Any, None]) -> bool:
+    """Run a coroutine and cancel it at its n-th await; return False when it has fewer."""
     this = asyncio.current_task()
     assert this is not None
-    reached: bool = await at_step(life, number, this.cancel)
+    reached: bool = await at_step(steps, number, this.cancel)
     return reached
 
 
@@ -131,7 +131,7 @@ async def cancelled_at(number: int, life: Coroutine[Any, Any, None]) -> bool:
 async def test_closing_at_any_await_of_the_connection_leaves_nothing(
     sim: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The keeper is the task that connects, reads and seeks; a cut makes it do all three."""
+    """Step through the task that connects, serves and reconnects; a drop makes it do all three."""
     run = Connection._run
     reached = asyncio.Event()
     number = 0
@@ -141,7 +141,7 @@ async def test_closing_at_any_await_of_the_connection_leaves_nothing(
 
     monkeypatch.setattr(Connection, "_run", stepping)
 
-    async def life() -> None:
+    async def connect_and_close() -> None:
         async with NaviLinkClient(fast_config(sim)) as client:
             device = (await client.get_devices())[0]
             watcher = Watcher(device, 0.02)
@@ -159,7 +159,7 @@ async def test_closing_at_any_await_of_the_connection_leaves_nothing(
     async with nothing_left(sim):
         while number < 13:
             reached.clear()
-            await life()
+            await connect_and_close()
             number += 1
 
 
@@ -204,13 +204,13 @@ async def test_closing_ends_a_running_connect(sim: Simulator) -> None:
         client = NaviLinkClient(fast_config(sim))
         device = (await client.get_devices())[0]
         sim.faults.inject(RefuseRequests(where="mqtt", unanswered=True))
-        asking = asyncio.ensure_future(device.get_status())
+        request = asyncio.ensure_future(device.get_status())
         await wait_until(lambda: bool(device._mqtt._connection._changed.waiting))  # noqa: F821
         await within_limit(client.close())
         with pytest.raises(MQTTError):
-            await within_limit(asking)
+            await within_limit(request)
         sim.faults.clear()
-        del client, device, asking
+        del client, device, request
 
 
 async def test_closing_ends_a_pending_request(sim: Simulator) -> None:
@@ -220,13 +220,13 @@ async def test_closing_ends_a_pending_request(sim: Simulator) -> None:
         await device.get_status()
         sim.faults.inject(DropMessages())
         sent = sim.counters.publishes
-        asking = asyncio.ensure_future(device.get_status())
+        request = asyncio.ensure_future(device.get_status())
         await wait_until(lambda: sim.counters.publishes > sent)
         await within_limit(client.close())
         with pytest.raises(WebSocketError, match="the connection ended"):
-            await within_limit(asking)
+            await within_limit(request)
         sim.faults.clear()
-        del client, device, asking
+        del client, device, request
 
 
 async def test_a_closed_client_opens_no_connection(sim: Simulator) -> None:
@@ -242,7 +242,7 @@ async def test_a_closed_client_opens_no_connection(sim: Simulator) -> None:
             await within_limit(client.get_devices(connect=False))
         with pytest.raises(CommunicationError, match="the client is closed"):
             async for _ in device.watch(interval=1):
-                raise AssertionError("a reading of a closed client")
+                raise AssertionError("a status from a closed client")
         assert (sim.counters.handshakes, sim.counters.sign_ins) == calls
         await client.close()
         del client, device
@@ -264,7 +264,7 @@ async def test_a_disk_error_is_logged_once_and_the_rows_are_written_later(
             with recorder:
                 recorder.write(watcher.statuses[0], datetime.now(timezone.utc))
                 path.rename(aside)
-                # A folder in its place stands for what may not be written: root may write all else.
+                # A folder stands for a read-only file, because root may write any file.
                 if trouble == "full":
                     path.symlink_to("/dev/full")
                 elif trouble == "read-only":

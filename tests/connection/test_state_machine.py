@@ -1,7 +1,7 @@
-"""Faults and commands in any order, against the real client and the simulator.
+"""Random sequences of faults and commands, against the client and the simulator.
 
-Hypothesis chooses the steps; whatever they are, the promises hold: one connection, no watcher lost,
-nothing told as done that the heater does not show, nothing done twice, nothing left at the end.
+Hypothesis chooses the steps. After any sequence: one connection, every watcher still served, no
+command confirmed that the heater did not execute, none executed twice, nothing left at the end.
 """
 
 from __future__ import annotations
@@ -39,39 +39,39 @@ from navien_nwp500.simulator.faults import (
 )
 from support.transports import TRANSPORTS, TransportSimulator
 
-#: Every wait ends, a failed one loudly. The SDK alone may need 15 s to give a packet up.
+#: Seconds. A wait that takes longer fails the test; the SDK alone may need 15 s for a packet.
 LIMIT = 60.0
 SOON = ReconnectConfig(max_retries=None, initial_delay=0.05, max_delay=0.1)
-#: Few, so that some wishes hold already.
+#: Few values, so that some are set already.
 TEMPERATURES = st.sampled_from([82, 90, 98, 120]).map(HalfCelsius)
 MODES = st.sampled_from(
     [DHWMode.HEAT_PUMP, DHWMode.ELECTRIC, DHWMode.ENERGY_SAVER, DHWMode.HIGH_DEMAND]
 )
 FAULTS: dict[str, Callable[[], Sequence[Fault]]] = {
-    "cut": lambda: [CutConnections()],
+    "connection dropped": lambda: [CutConnections()],
     "half-open": lambda: [HalfOpen()],
-    "deaf": lambda: [DropMessages()],
+    "messages dropped": lambda: [DropMessages()],
     "subscriptions lost": lambda: [DropSubscriptions()],
-    "keys revoked": lambda: [RevokeCredentials(), CutConnections()],
+    "AWS credentials revoked": lambda: [RevokeCredentials(), CutConnections()],
     "tokens revoked": lambda: [RevokeCredentials(access_tokens=True), CutConnections()],
     "all revoked": lambda: [
         RevokeCredentials(access_tokens=True, refresh_tokens=True),
         CutConnections(),
     ],
     "handshakes refused": lambda: [RefuseRequests(where="mqtt", status=403), CutConnections()],
-    "network away": lambda: [RefuseRequests(), CutConnections()],
-    "REST broken": lambda: [RestFault(502, b"<html>"), RevokeCredentials(), CutConnections()],
-    "rival": lambda: [RivalClient()],
-    "late": lambda: [DelayMessages(seconds=0.5)],
-    "doubled": lambda: [DuplicateMessages(kind="all")],
-    "foreign": lambda: [ForeignMessages(kind="all")],
+    "network unreachable": lambda: [RefuseRequests(), CutConnections()],
+    "REST fails": lambda: [RestFault(502, b"<html>"), RevokeCredentials(), CutConnections()],
+    "client id taken over": lambda: [RivalClient()],
+    "messages delayed": lambda: [DelayMessages(seconds=0.5)],
+    "messages duplicated": lambda: [DuplicateMessages(kind="all")],
+    "foreign messages": lambda: [ForeignMessages(kind="all")],
 }
 
 T = TypeVar("T")
 
 
 class Watcher:
-    """Somebody who watches, and counts."""
+    """A background watch that counts statuses."""
 
     def __init__(self, device: NaviLinkDevice) -> None:
         self.count = 0
@@ -82,8 +82,8 @@ class Watcher:
             self.count += 1
 
 
-class Household(RuleBasedStateMachine):
-    """A heater, its cloud, and a client that lives through whatever comes."""
+class FaultMachine(RuleBasedStateMachine):
+    """A heater, its cloud and a client, with the rules that change them."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -91,18 +91,18 @@ class Household(RuleBasedStateMachine):
         self.watchers: list[Watcher] = []
         self.plugged = True
         self.was_half_open = False
-        #: Faults that begin as the heater hears a write.
-        self.when_heard: Sequence[Fault] = ()
-        #: Writes asked for, and the session ids of those the heater heard.
-        self.wishes = 0
-        self.heard: list[str] = []
+        #: Faults that begin when the heater receives a write.
+        self.faults_on_write: Sequence[Fault] = ()
+        #: Number of writes requested, and the session ids of those that the heater received.
+        self.requested = 0
+        self.received: list[str] = []
 
     def do(self, coroutine: Coroutine[Any, Any, T]) -> T:
         return self.loop.run_until_complete(asyncio.wait_for(coroutine, LIMIT))
 
     @initialize(transport=st.sampled_from(sorted(TRANSPORTS)))
-    def move_in(self, transport: str) -> None:
-        async def start() -> None:
+    def start(self, transport: str) -> None:
+        async def open_all() -> None:
             self.sim = await TransportSimulator(
                 transport, speed=600, control_interval=0
             ).__aenter__()
@@ -111,19 +111,19 @@ class Household(RuleBasedStateMachine):
             await self.device.get_status()
             self.watchers.append(Watcher(self.device))
 
-        self.do(start())
+        self.do(open_all())
 
     def record_writes(self) -> None:
         handler: Any = self.sim.units[0].wifi._handler
         handle = handler.handle
 
-        def recorded(asked: Request) -> Any:
-            if "/ctrl" in asked.topic:
-                self.heard.append(asked.session_id)
-                self.begin(*self.when_heard)
-            return handle(asked)
+        def record(request: Request) -> Any:
+            if "/ctrl" in request.topic:
+                self.received.append(request.session_id)
+                self.begin(*self.faults_on_write)
+            return handle(request)
 
-        handler.handle = recorded
+        handler.handle = record
 
     async def open_client(self) -> None:
         config = replace(
@@ -139,10 +139,10 @@ class Household(RuleBasedStateMachine):
         else:
             self.device = self.client._device(self.device.info)
 
-    # What goes wrong, and heals
+    # Faults and recovery
 
     @rule(name=st.sampled_from(sorted(FAULTS)), seconds=st.sampled_from([0.0, 0.7]))
-    def break_something(self, name: str, seconds: float) -> None:
+    def inject_fault(self, name: str, seconds: float) -> None:
         async def fault() -> None:
             self.begin(*FAULTS[name]())
             await asyncio.sleep(seconds)
@@ -155,32 +155,35 @@ class Household(RuleBasedStateMachine):
             self.sim.faults.inject(fault)
 
     @rule(name=st.sampled_from(sorted(FAULTS)), wanted=TEMPERATURES)
-    def tell_under_a_fault(self, name: str, wanted: HalfCelsius) -> None:
+    def set_temperature_during_a_fault(self, name: str, wanted: HalfCelsius) -> None:
         async def fault() -> None:
-            await self.healed()
+            await self.recovered()
             self.begin(*FAULTS[name]())
-            await self.tell(wanted, force=True)
+            await self.command(wanted, force=True)
 
         self.do(fault())
 
-    @rule(name=st.sampled_from(["cut", "deaf", "half-open"]), wanted=TEMPERATURES)
-    def lose_the_answer(self, name: str, wanted: HalfCelsius) -> None:
-        """The heater hears the wish, and what it answers never arrives."""
+    @rule(
+        name=st.sampled_from(["connection dropped", "messages dropped", "half-open"]),
+        wanted=TEMPERATURES,
+    )
+    def lose_the_response(self, name: str, wanted: HalfCelsius) -> None:
+        """Let the heater receive a command, and lose its response."""
 
         async def fault() -> None:
-            await self.healed()
-            self.when_heard = FAULTS[name]()
-            await self.tell(wanted, force=True)
-            self.when_heard = ()
+            await self.recovered()
+            self.faults_on_write = FAULTS[name]()
+            await self.command(wanted, force=True)
+            self.faults_on_write = ()
 
         self.do(fault())
 
     @rule(wanted=TEMPERATURES)
-    def tell_what_somebody_else_is_told(self, wanted: HalfCelsius) -> None:
+    def set_temperature_during_foreign_messages(self, wanted: HalfCelsius) -> None:
         async def fault() -> None:
-            await self.healed()
+            await self.recovered()
             self.begin(ForeignMessages(kind="all", values={"dhwTemperatureSetting": int(wanted)}))
-            await self.tell(wanted, force=False)
+            await self.command(wanted, force=False)
 
         self.do(fault())
 
@@ -192,7 +195,7 @@ class Household(RuleBasedStateMachine):
         self.do(inject())
 
     @rule()
-    def cut_what_is_half_open(self) -> None:
+    def drop_a_half_open_connection(self) -> None:
         async def fault() -> None:
             self.begin(HalfOpen())
             await asyncio.sleep(0.3)
@@ -213,15 +216,15 @@ class Household(RuleBasedStateMachine):
         self.plugged = True
 
     @rule(seconds=st.sampled_from([0.02, 0.2, 1.0]))
-    def let_time_pass(self, seconds: float) -> None:
+    def wait(self, seconds: float) -> None:
         self.do(asyncio.sleep(seconds))
 
     @rule()
-    def heal(self) -> None:
-        self.do(self.healed())
+    def recover(self) -> None:
+        self.do(self.recovered())
 
-    async def healed(self) -> None:
-        """Heal everything; then every watcher is served, and the heater does as it is told."""
+    async def recovered(self) -> None:
+        """Clear all faults, then wait until every watcher is served and the heater responds."""
         self.sim.faults.clear()
         if not self.plugged:
             await self.sim.plug_in()
@@ -234,7 +237,7 @@ class Household(RuleBasedStateMachine):
         while await self.attempt(self.device.get_status()) is None:
             await asyncio.sleep(0.01)
 
-    # What a person does
+    # Actions of the user
 
     @rule()
     def poll(self) -> None:
@@ -250,52 +253,54 @@ class Household(RuleBasedStateMachine):
         self.do(start())
 
     async def connected(self) -> bool:
-        """The first connect is loud, to whoever makes it; here nobody watches yet."""
+        """Connect first, because a watch would end with the error of a failed first connect."""
         await (await self.device.get_mqtt_connection()).connect()
         return True
 
     @precondition(lambda self: self.watchers)
     @rule()
-    def leave(self) -> None:
+    def stop_watching(self) -> None:
         watcher = self.watchers.pop()
         self.do(cancel_and_wait(watcher.task))
         assert watcher.task.cancelled(), watcher.task
 
     @rule(wanted=TEMPERATURES, force=st.booleans())
     def set_temperature(self, wanted: HalfCelsius, force: bool) -> None:
-        self.do(self.tell(wanted, force))
+        self.do(self.command(wanted, force))
 
-    async def tell(self, wanted: HalfCelsius, force: bool) -> None:
-        status = await self.wish(self.device.set_temperature(celsius=wanted.celsius, force=force))
+    async def command(self, wanted: HalfCelsius, force: bool) -> None:
+        status = await self.count_writes(
+            self.device.set_temperature(celsius=wanted.celsius, force=force)
+        )
         if status is not None:
             assert status.dhw_temperature_setting == wanted
             assert self.sim.units[0].heater.settings.setpoint == wanted
 
     @rule(mode=MODES)
     def set_mode(self, mode: DHWMode) -> None:
-        async def tell() -> None:
-            status = await self.wish(self.device.set_dhw_mode(mode))
+        async def send() -> None:
+            status = await self.count_writes(self.device.set_dhw_mode(mode))
             if status is not None:
                 assert status.dhw_operation_setting == mode
                 assert self.sim.units[0].heater.settings.mode == mode
 
-        self.do(tell())
+        self.do(send())
 
     @rule(first=TEMPERATURES, second=TEMPERATURES)
-    def two_wishes_at_once(self, first: HalfCelsius, second: HalfCelsius) -> None:
-        async def tell() -> None:
-            wishes = [first, second]
-            self.wishes += len(wishes)
+    def send_two_commands_at_once(self, first: HalfCelsius, second: HalfCelsius) -> None:
+        async def send() -> None:
+            temperatures = [first, second]
+            self.requested += len(temperatures)
             found = await asyncio.gather(
                 *(
                     self.attempt(self.device.set_temperature(celsius=one.celsius, force=True))
-                    for one in wishes
+                    for one in temperatures
                 )
             )
-            for wish, status in zip(wishes, found):
-                assert status is None or status.dhw_temperature_setting == wish
+            for wanted, status in zip(temperatures, found):
+                assert status is None or status.dhw_temperature_setting == wanted
 
-        self.do(tell())
+        self.do(send())
 
     @rule(hour=st.integers(0, 23), minute=st.integers(0, 59))
     def add_reservation(self, hour: int, minute: int) -> None:
@@ -303,36 +308,36 @@ class Household(RuleBasedStateMachine):
         # Not enabled: the heater would change its own setpoint at that time.
         one = Reservation.at(at, [Weekday.MONDAY], DHWMode.ELECTRIC, celsius=50, enabled=False)
 
-        async def tell() -> None:
-            program = await self.wish(self.device.add_reservation(one))
+        async def send() -> None:
+            program = await self.count_writes(self.device.add_reservation(one))
             if program is not None:
                 assert one in program.reservations
                 kept = self.sim.units[0].heater.settings.reservations.entries
                 assert sorted(kept, key=repr) == sorted(program.reservations, key=repr)
 
-        self.do(tell())
+        self.do(send())
 
     @rule(wanted=TEMPERATURES)
-    def try_dry(self, wanted: HalfCelsius) -> None:
-        async def tell() -> None:
-            before = list(self.heard)
+    def dry_run(self, wanted: HalfCelsius) -> None:
+        async def send() -> None:
+            before = list(self.received)
             await self.attempt(self.device.set_temperature(celsius=wanted.celsius, dry_run=True))
-            assert self.heard == before
+            assert self.received == before
 
-        self.do(tell())
+        self.do(send())
 
     @rule(seconds=st.sampled_from([0.0, 0.005, 0.05]))
-    def ask_and_think_better_of_it(self, seconds: float) -> None:
-        async def ask() -> None:
-            asking = asyncio.ensure_future(self.attempt(self.device.get_status()))
+    def cancel_a_request(self, seconds: float) -> None:
+        async def send_and_cancel() -> None:
+            request = asyncio.ensure_future(self.attempt(self.device.get_status()))
             await asyncio.sleep(seconds)
-            asking.cancel()
-            await asyncio.wait({asking})
+            request.cancel()
+            await asyncio.wait({request})
 
-        self.do(ask())
+        self.do(send_and_cancel())
 
     @rule()
-    def close_and_open_again(self) -> None:
+    def reopen_the_client(self) -> None:
         async def again() -> None:
             await self.close_client()
             await self.open_client()
@@ -340,25 +345,25 @@ class Household(RuleBasedStateMachine):
         self.do(again())
 
     async def attempt(self, doing: Awaitable[T]) -> T | None:
-        """None when it failed with an error of ours: whatever is at fault, it is one of them."""
+        """Return None when it fails with an error of the library; no other error may occur."""
         try:
             return await doing
         except NaviLinkError:
             return None
 
-    async def wish(self, doing: Awaitable[T]) -> T | None:
-        self.wishes += 1
-        before = len(self.heard)
+    async def count_writes(self, doing: Awaitable[T]) -> T | None:
+        self.requested += 1
+        before = len(self.received)
         found = await self.attempt(doing)
-        # What a half-open line held up may be heard later, with another wish.
-        assert self.was_half_open or len(self.heard) - before <= 1
+        # A write delayed by a half-open connection may arrive later, with another one.
+        assert self.was_half_open or len(self.received) - before <= 1
         return found
 
-    # What always holds
+    # Invariants
 
     @invariant()
     def one_connection(self) -> None:
-        """What is half-open the client has given up, but the cloud cannot know it."""
+        """Check the open connections; half-open ones do not count, the client has replaced them."""
         if hasattr(self, "client"):
             self.do(self.at_most_open(1))
 
@@ -368,12 +373,12 @@ class Household(RuleBasedStateMachine):
             await asyncio.sleep(0.005)
 
     @invariant()
-    def nothing_done_twice(self) -> None:
-        assert len(self.heard) == len(set(self.heard))
-        assert len(self.heard) <= self.wishes
+    def nothing_executed_twice(self) -> None:
+        assert len(self.received) == len(set(self.received))
+        assert len(self.received) <= self.requested
 
     @invariant()
-    def only_watchers_wait(self) -> None:
+    def only_watchers_have_pending_requests(self) -> None:
         if hasattr(self, "client"):
             waiting = len(self.client._pool.first._requests.pending)
             assert waiting <= len(self.watchers)
@@ -382,7 +387,7 @@ class Household(RuleBasedStateMachine):
             assert not watcher.task.done(), watcher.task
 
     async def close_client(self) -> None:
-        """Close under whatever is at fault; those who watched are told, and nothing is left."""
+        """Close during any fault: every watch ends with an error, and nothing is left."""
         await self.client.close()
         for watcher in self.watchers:
             await asyncio.wait({watcher.task})
@@ -397,17 +402,17 @@ class Household(RuleBasedStateMachine):
     def teardown(self) -> None:
         try:
             if hasattr(self, "sim"):
-                self.do(self.move_out())
+                self.do(self.stop_all())
         finally:
             self.loop.run_until_complete(self.loop.shutdown_asyncgens())
             self.loop.run_until_complete(self.loop.shutdown_default_executor())
             self.loop.close()
 
-    async def move_out(self) -> None:
+    async def stop_all(self) -> None:
         try:
             if hasattr(self, "client"):
-                await self.healed()
-                self.nothing_done_twice()
+                await self.recovered()
+                self.nothing_executed_twice()
                 await self.close_client()
                 await self.at_most_open(0)
         finally:
@@ -418,8 +423,8 @@ class Household(RuleBasedStateMachine):
         assert [task for task in left if not task.get_name().startswith("Task-")] == []
 
 
-TestHousehold = Household.TestCase
-TestHousehold.settings = settings(
+TestFaultMachine = FaultMachine.TestCase
+TestFaultMachine.settings = settings(
     max_examples=10,
     stateful_step_count=15,
     derandomize=True,

@@ -1,4 +1,4 @@
-"""What every transport promises, which one is chosen, and what is done when MQTT 5 cannot connect."""
+"""Tests of every transport, of the choice of one, and of the fallback from MQTT 5."""
 
 from __future__ import annotations
 
@@ -41,33 +41,33 @@ from support.transports import TRANSPORTS, each_transport
 HEATER = "cmd/52/navilink-0123456789ab"
 
 
-async def opened(sim: Simulator, transport: str, **keys: str) -> Transport:
-    """A link of this transport, past the session."""
+async def open_transport(sim: Simulator, transport: str, **changed: str) -> Transport:
+    """Open a transport without a connection around it."""
     issued = sim._cloud.book.issue_keys(sim.account)
     signing = AwsCredentials(
         expires_at=issued.expires_at,
         access_key_id=issued.access_key_id,
-        secret_key=keys.get("secret_key", issued.secret_key),
-        session_token=keys.get("session_token", issued.session_token),
+        secret_key=changed.get("secret_key", issued.secret_key),
+        session_token=changed.get("session_token", issued.session_token),
     )
     chosen = TRANSPORTS[transport]
     kind = choose_transports(chosen["transport"])[chosen["mqtt_protocol"]]
     return await kind.open(sim._cloud.websocket_url, signing, sim._cloud.ca_file.read_bytes())
 
 
-def links() -> list[Transport]:
-    """Every link that is not over; who keeps one keeps the collector from closing it."""
+def open_transports() -> list[Transport]:
+    """Return every open transport; a reference keeps the garbage collector from closing it."""
     return [one for one in gc.get_objects() if issubclass(type(one), Transport) and one.connected]
 
 
-# What a link promises
+# Every transport
 
 
 @each_transport
 async def test_a_published_message_is_received_byte_for_byte(
     sim: Simulator, transport: str
 ) -> None:
-    one = await opened(sim, transport)
+    one = await open_transport(sim, transport)
     await one.subscribe(f"{HEATER}/{one.client_id}/res/#")
     for topic in ("res", "res/did"):
         frame = Frame(f"{HEATER}/{one.client_id}/{topic}", bytes(range(256)) * 400)
@@ -86,48 +86,48 @@ async def test_rejected_credentials_are_an_error_of_their_own(
     sim: Simulator, transport: str, wrong: str
 ) -> None:
     with pytest.raises(HandshakeRefusedError):
-        await within_limit(opened(sim, transport, **{wrong: "x" * 40}))
+        await within_limit(open_transport(sim, transport, **{wrong: "x" * 40}))
 
 
 @dataclass
-class Watched(PacketFault):
-    """Writes down what the clients say."""
+class RecordTopics(PacketFault):
+    """Record the topics of SUBSCRIBE and PUBLISH."""
 
-    name = "watched"
+    name = "record_topics"
 
     def from_client(self, packet: Packet, connection: ClientConnection) -> Iterable[Packet]:
         if packet.kind == mqtt_packets.SUBSCRIBE:
-            self.said.extend(name for name, _ in mqtt_packets.read_subscriptions(packet))
+            self.topics.extend(name for name, _ in mqtt_packets.read_subscriptions(packet))
         elif packet.kind == mqtt_packets.PUBLISH:
-            self.said.append(mqtt_packets.read_publish_topic(packet))
+            self.topics.append(mqtt_packets.read_publish_topic(packet))
         return (packet,)
 
     def __post_init__(self) -> None:
-        self.said: list[str] = []
+        self.topics: list[str] = []
 
 
 @each_transport
 async def test_packets_are_sent_in_the_order_of_the_calling_tasks(
     sim: Simulator, transport: str
 ) -> None:
-    watched = Watched()
-    sim.faults.inject(watched)
-    one = await opened(sim, transport)
+    recorder = RecordTopics()
+    sim.faults.inject(recorder)
+    one = await open_transport(sim, transport)
     topics = [f"{HEATER}/{number}/res" for number in range(8)]
-    asking: list[Any] = [
+    operation: list[Any] = [
         one.subscribe(topic) if number % 4 else one.publish(Frame(topic, b"{}"))
         for number, topic in enumerate(topics)
     ]
-    await within_limit(asyncio.gather(*asking))
-    assert watched.said == topics
+    await within_limit(asyncio.gather(*operation))
+    assert recorder.topics == topics
     await one.close()
 
 
 @dataclass
-class Refused(PacketFault):
-    """The broker grants no subscription."""
+class RefuseSubscriptions(PacketFault):
+    """Turn each SUBACK into a refusal."""
 
-    name = "refused"
+    name = "refuse_subscriptions"
 
     def to_client(self, packet: Packet, connection: ClientConnection) -> Iterable[Packet]:
         if packet.kind != mqtt_packets.SUBACK:
@@ -137,20 +137,20 @@ class Refused(PacketFault):
 
 @each_transport
 async def test_a_refused_subscription_is_an_error(sim: Simulator, transport: str) -> None:
-    sim.faults.inject(Refused())
-    one = await opened(sim, transport)
+    sim.faults.inject(RefuseSubscriptions())
+    one = await open_transport(sim, transport)
     with pytest.raises(WebSocketError, match="subscribing"):
         await within_limit(one.subscribe(f"{HEATER}/#"))
     await one.close()
 
 
-@pytest.mark.navilink(frozen=True)  # what a heater pushes would come before the end of the line
+@pytest.mark.navilink(frozen=True)  # a push would arrive before the end of the connection
 @each_transport
 async def test_every_wait_ends_at_its_time_limit_or_with_the_connection(
     sim: Simulator, transport: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sim.faults.inject(LoseReplies("suback", times=2))
-    one = await opened(sim, transport)
+    one = await open_transport(sim, transport)
     with monkeypatch.context() as patch:
         patch.setattr(transport_base, "OPERATION_TIMEOUT", 0.1)
         with pytest.raises(RequestTimeoutError):
@@ -161,7 +161,7 @@ async def test_every_wait_ends_at_its_time_limit_or_with_the_connection(
     with pytest.raises(WebSocketError, match="subscribing"):
         await within_limit(subscribing)
     while await within_limit(one.receive()) is not None:
-        pass  # what the heater said before the cut
+        pass  # messages from before the drop
     for late in (one.subscribe(f"{HEATER}/#"), one.publish(Frame(f"{HEATER}/st", b"{}"))):
         with pytest.raises(WebSocketError, match="nothing was sent"):
             await within_limit(late)
@@ -172,15 +172,15 @@ async def test_a_cancelled_connect_that_succeeds_later_is_disconnected(
     sim: Simulator, transport: str
 ) -> None:
     sim.faults.inject(HalfOpen(new=True))
-    opening = asyncio.ensure_future(opened(sim, transport))
+    opening = asyncio.ensure_future(open_transport(sim, transport))
     await wait_until(lambda: sim.counters.open_connections == 1)
-    kept = links()
+    transports = open_transports()
     opening.cancel()
     with pytest.raises(asyncio.CancelledError):
         await opening
     sim.faults.clear()
     await wait_until(lambda: sim.counters.open_connections == 0)
-    assert len(kept) == 1
+    assert len(transports) == 1
 
 
 @each_transport
@@ -188,23 +188,23 @@ async def test_closing_during_a_subscription_disconnects(sim: Simulator, transpo
     sim.faults.inject(LoseReplies("suback", times=None))
     async with NaviLinkClient(fast_config(sim)) as client:
         device = (await client.get_devices())[0]
-        asking = asyncio.ensure_future(device.get_status())
+        operation = asyncio.ensure_future(device.get_status())
         await wait_until(lambda: sim.counters.subscribes >= 1)
-        kept = links()
-    await asyncio.wait({asking})
-    assert isinstance(asking.exception(), Exception)
+        transports = open_transports()
+    await asyncio.wait({operation})
+    assert isinstance(operation.exception(), Exception)
     await wait_until(lambda: sim.counters.open_connections == 0)
-    assert len(kept) == 1
+    assert len(transports) == 1
 
 
 async def test_a_server_that_does_not_respond_leaves_no_thread_and_no_socket(
     sim: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The handshake of the pure link blocks a thread of the loop's; giving up ends it."""
-    limit = ssl.SSLSocket.settimeout  # long enough that nothing but giving up ends it
-    monkeypatch.setattr(ssl.SSLSocket, "settimeout", lambda one, it: limit(one, it and 60.0))
+    """Cancel a handshake of the pure transport, which blocks a thread of the executor."""
+    limit = ssl.SSLSocket.settimeout  # so long that only the cancellation ends it
+    monkeypatch.setattr(ssl.SSLSocket, "settimeout", lambda tls, value: limit(tls, value and 60.0))
     refuse = sim.faults.inject(RefuseRequests(where="mqtt", unanswered=True, times=1))
-    opening = asyncio.ensure_future(opened(sim, "pure"))
+    opening = asyncio.ensure_future(open_transport(sim, "pure"))
     await wait_until(lambda: refuse.times == 0)
     opening.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -220,13 +220,13 @@ async def test_a_server_that_does_not_respond_leaves_no_thread_and_no_socket(
         while frame is not None:
             assert "paho" not in frame.f_code.co_filename
             frame = frame.f_back
-    gc.collect()  # an open socket would be complained of
+    gc.collect()  # would report an open socket
 
 
 async def test_errors_in_the_logs_of_the_libraries_are_logged_as_debug(
     sim: Simulator, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A lost line is sought, and that is said by the session; paho calls it an error."""
+    """Drop a connection: the library restores and logs it, while paho logs an error."""
     async with NaviLinkClient(fast_config(sim, transport="pure")) as client:
         device = (await client.get_devices())[0]
         for lost in (1, 2, 3):
@@ -249,7 +249,7 @@ async def test_errors_in_the_logs_of_the_libraries_are_logged_as_debug(
 async def test_a_status_request_passes_at_most_five_calls(
     sim: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each function is one step for a reader who follows a status request through the package."""
+    """Count the functions that a reader passes from the device to the transport."""
     async with NaviLinkClient(fast_config(sim)) as client:
         device = (await client.get_devices())[0]
         await device.get_status()
@@ -280,18 +280,18 @@ async def test_mqtt_5_falls_back_to_3_1_1_and_logs_it_once(
     monkeypatch: pytest.MonkeyPatch,
     library: str,
 ) -> None:
-    # aiomqtt waits for the answer to its CONNECT also when the connection is gone.
+    # aiomqtt waits for CONNACK even when the connection has closed.
     monkeypatch.setattr(transport_base, "PING_TIMEOUT", 0.5)
     sim.faults.inject(NoMqtt5())
     config = fast_config(sim, mqtt_protocol="MQTT5", transport=library)
     async with NaviLinkClient(config) as client:
         device = (await client.get_devices())[0]
         assert (await device.get_status()).device_connected == 2
-        assert levels(sim) == [4]
+        assert mqtt_levels(sim) == [4]
         for lost in (1, 2):
             sim.faults.inject(CutConnections())
             await wait_until(lambda: device.health.reconnects == lost)
-        assert levels(sim) == [4]
+        assert mqtt_levels(sim) == [4]
     assert count_log(caplog, "MQTT 5 cannot connect; using MQTT 3.1.1 from now on") == 1
     assert sim.counters.violations == 1
 
@@ -314,16 +314,16 @@ async def test_failures_without_a_relation_to_mqtt_5_do_not_fall_back(
         sim.faults.inject(CutConnections())
         await wait_until(lambda: device.health.reconnects == 2)
         assert refuse.times == 0
-        assert levels(sim) == [5]
+        assert mqtt_levels(sim) == [5]
     assert count_log(caplog, "MQTT 5") == 0
 
 
-def levels(sim: Simulator) -> list[int]:
-    """Of MQTT, of those connected now."""
+def mqtt_levels(sim: Simulator) -> list[int]:
+    """Return the MQTT protocol levels of the open connections."""
     return [one.level for one in sim._cloud._connections if one.client_id]
 
 
-# Which transport
+# Choice of the transport
 
 
 @pytest.mark.parametrize(
@@ -361,7 +361,7 @@ async def test_the_transport_is_the_configured_and_installed_one(
             assert type(client._pool.first._transport._transport).__name__ == expected
 
 
-READS = """
+READ_WITHOUT_SDK = """
 import asyncio, sys
 from importlib.machinery import PathFinder
 
@@ -386,14 +386,14 @@ asyncio.run(main())
 
 
 async def test_a_machine_without_the_sdk_reads_its_heater(sim: Simulator) -> None:
-    """A Python of its own that finds everything but the SDK; importing the package loads no MQTT."""
+    """Run a Python that cannot find the SDK; importing the package loads no MQTT library."""
     clean = {key: value for key, value in os.environ.items() if not key.startswith("NAVILINK_")}
     process = await start_program(
         sys.executable,
         "-W",
         "error",
         "-c",
-        READS,
+        READ_WITHOUT_SDK,
         env={**clean, **sim.environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""The small tools under every wait: nothing is lost, nothing waits for ever."""
+"""Tests of the asyncio helpers: no cancellation is lost, no wait lasts for ever."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from navien_nwp500._util.aio import LatestValue, cancel_and_wait, wait_at_most
 
 
 async def test_latest_value_keeps_only_the_latest() -> None:
-    mailbox: LatestValue[int] = LatestValue()
+    queue: LatestValue[int] = LatestValue()
     for number in range(5):
-        mailbox.put(number)
-    assert await mailbox.get(1) == 4
-    assert await mailbox.get(0.001) is None
+        queue.put(number)
+    assert await queue.get(1) == 4
+    assert await queue.get(0.001) is None
 
 
 async def test_a_waiting_reader_is_woken_by_a_value_and_by_close() -> None:
-    mailbox: LatestValue[int] = LatestValue()
-    reading = asyncio.ensure_future(mailbox.get())
+    queue: LatestValue[int] = LatestValue()
+    reading = asyncio.ensure_future(queue.get())
     await asyncio.sleep(0)
-    mailbox.put(7)
+    queue.put(7)
     assert await reading == 7
-    reading = asyncio.ensure_future(mailbox.get())
+    reading = asyncio.ensure_future(queue.get())
     await asyncio.sleep(0)
-    mailbox.close()
-    assert await reading is None and await mailbox.get() is None
+    queue.close()
+    assert await reading is None and await queue.get() is None
 
 
 async def test_wait_at_most_ends_and_cancels_the_future() -> None:
@@ -42,7 +42,7 @@ async def test_wait_at_most_ends_and_cancels_the_future() -> None:
 
 
 async def test_a_cancellation_that_arrives_with_the_result_is_not_lost() -> None:
-    """asyncio.wait_for before Python 3.12 returns the result here, and its task goes on."""
+    """Raise CancelledError where asyncio.wait_for before Python 3.12 returns the result."""
     future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     waiting = asyncio.ensure_future(wait_at_most(10, future))
     await asyncio.sleep(0)
@@ -70,13 +70,13 @@ async def test_a_task_that_swallows_cancellations_is_ended() -> None:
 
 
 async def test_tasks_are_ended_also_when_the_caller_is_cancelled() -> None:
-    """Who ends a task that ends others cancels it again and again."""
-    leave = asyncio.Event()
+    """Cancel the caller several times, as ``cancel_and_wait`` itself does."""
+    release = asyncio.Event()
 
     async def stubborn() -> None:
-        while not leave.is_set():
+        while not release.is_set():
             try:
-                await leave.wait()
+                await release.wait()
             except asyncio.CancelledError:
                 pass
 
@@ -87,7 +87,7 @@ async def test_tasks_are_ended_also_when_the_caller_is_cancelled() -> None:
         await asyncio.sleep(0)
         ending.cancel()
     await asyncio.sleep(0)
-    waits = not ending.done()
-    leave.set()
+    was_waiting = not ending.done()
+    release.set()
     await asyncio.wait({ending, task})
-    assert waits and ending.cancelled()
+    assert was_waiting and ending.cancelled()

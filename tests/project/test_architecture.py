@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Iterator
@@ -152,3 +153,28 @@ def test_one_place_calls_into_the_event_loop_from_another_thread() -> None:
         and node.attr in {"call_soon_threadsafe", "run_coroutine_threadsafe"}
     ]
     assert calls == [("aws_iot_websocket", "call_soon_threadsafe")]
+
+
+#: Metaphors that the names of the field replace, such as transport, request, subscriber, update,
+#: health, latest value, credentials, requested state, expectation, capability, capture, command.
+METAPHORS = set(
+    "asking deaf dial dialer distance door doubt exchange face floor front gate hear heard hold house "
+    "lease line link lose mailbox news obedience page pace proof pulse reach remedies remote seek "
+    "silent tell told walk wish word world".split()
+)
+#: Ordinary uses: text lines, links and pages of documents, the hold of a heat pump.
+ORDINARY = {"line", "_line", "_end_of_last_line", "_for_page", "page", "_page", "LoseReplies"}
+
+
+def test_names_are_the_words_of_the_field() -> None:
+    found = []
+    for one in modules():
+        tree = ast.parse(PACKAGE.joinpath(*one).with_suffix(".py").read_text("utf-8"))
+        names = {one[-1]} | {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
+        definitions = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+        names |= {node.name for node in ast.walk(tree) if isinstance(node, definitions)}
+        for name in names - ORDINARY:
+            parts = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.replace("NaviLink", "")).lower()
+            if METAPHORS & set(parts.split("_")):
+                found.append(f"{'.'.join(one)}: {name}")
+    assert found == []

@@ -6,7 +6,6 @@ import asyncio
 import secrets
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
-from types import TracebackType
 from typing import Any, Sequence
 
 from .._util.aio import cancel_and_wait
@@ -141,20 +140,9 @@ class Simulator:
             for number in range(accounts)
         ]
         self.account = owners[0]
+        options = {"firmware": firmware, "recirculation": recirculation, "draws": draws}
         self.units: Sequence[HeaterUnit] = [
-            (
-                _replayed(record, self.clock, seed + number, replay)
-                if replay
-                else _unit(
-                    record,
-                    self.clock,
-                    control_interval,
-                    seed + number,
-                    firmware=firmware,
-                    recirculation=recirculation,
-                    draws=draws,
-                )
-            )
+            _unit(record, self.clock, seed + number, replay, control_interval, **options)
             for number, record in enumerate(found)
         ]
         self._cloud = CloudServer(owners, latency=latency, broker=broker)
@@ -169,12 +157,7 @@ class Simulator:
             self._stack = stack.pop_all()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
 
     @property
@@ -254,20 +237,20 @@ def email_of(account: int) -> str:
 
 
 def _unit(
-    record: HeaterRecord, clock: Clock, control_interval: float, seed: int, **equipment: Any
+    record: HeaterRecord,
+    clock: Clock,
+    seed: int,
+    replay: Sequence[CaptureEntry],
+    control_interval: float,
+    **options: Any,
 ) -> HeaterUnit:
-    heater = Heater(now=clock.now(), serial=record.controller_serial, seed=seed, **equipment)
-    address = _address(record)
-    controls = CommandHandler(heater, address, control_interval=control_interval, seed=seed)
-    return HeaterUnit(record, WifiModule(heater, controls, address, clock, seed=seed))
-
-
-def _replayed(
-    record: HeaterRecord, clock: Clock, seed: int, entries: Sequence[CaptureEntry]
-) -> HeaterUnit:
-    address = _address(record)
-    replay = Replay(entries, address, clock.now())
-    return HeaterUnit(record, WifiModule(replay, replay, address, clock, seed=seed))
+    address = Address(record.mac_address, record.additional_value, record.home_seq)
+    if replay:
+        replayed = Replay(replay, address, clock.now())
+        return HeaterUnit(record, WifiModule(replayed, replayed, address, clock, seed=seed))
+    heater = Heater(now=clock.now(), serial=record.controller_serial, seed=seed, **options)
+    handler = CommandHandler(heater, address, control_interval=control_interval, seed=seed)
+    return HeaterUnit(record, WifiModule(heater, handler, address, clock, seed=seed))
 
 
 def _record(number: int, firmware: Firmware) -> HeaterRecord:
@@ -277,7 +260,3 @@ def _record(number: int, firmware: Firmware) -> HeaterRecord:
         controller_serial=f"12345678AB{12345678 + number}",
         controller_version=firmware.value,
     )
-
-
-def _address(record: HeaterRecord) -> Address:
-    return Address(record.mac_address, record.additional_value, record.home_seq)

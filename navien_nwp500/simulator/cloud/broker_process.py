@@ -136,11 +136,13 @@ async def running_broker(
             yield BrokerPorts(port, port)
         return
     start = _start_iotcore if name == IOTCORE else _start_mosquitto
-    child = await in_thread(lambda: _start(start, reserve or reserved_port), undo=_stop)
+    child = await in_thread(
+        lambda: _start(start, reserve or reserved_port), undo=lambda child: child.stop()
+    )
     try:
         yield child.ports
     finally:
-        await in_thread(lambda: _stop(child))
+        await in_thread(child.stop)
 
 
 async def in_thread(call: Callable[[], T], undo: Callable[[T], object] | None = None) -> T:
@@ -188,10 +190,6 @@ def reserved_port() -> Iterator[int]:
 class _Child(NamedTuple):
     ports: BrokerPorts
     stop: Callable[[], object]
-
-
-def _stop(child: _Child) -> None:
-    child.stop()
 
 
 def _start(

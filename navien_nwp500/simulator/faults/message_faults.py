@@ -11,6 +11,8 @@ from ..cloud.accounts import HeaterRecord
 from ..cloud.mqtt_packets import Packet, Publish
 from .base import ClientConnection, Fault, FaultContext, PacketFault, check_choice
 
+Packets = Iterable[Packet]
+
 #: Invalid payloads by name.
 GARBAGE: Mapping[str, bytes] = {
     "empty": b"",
@@ -50,11 +52,9 @@ class MessageFault(PacketFault):
         message = mqtt_packets.read_publish(packet)
         if not self.applies_to(message) or not self.consume():
             return (packet,)
-        return self.replacement(packet, message, connection)
+        return self.substitute(packet, message, connection)
 
-    def replacement(
-        self, packet: Packet, message: Publish, connection: ClientConnection
-    ) -> Iterable[Packet]:
+    def substitute(self, packet: Packet, message: Publish, connection: ClientConnection) -> Packets:
         """Return the packets the client gets in place of this message."""
         return (packet,)
 
@@ -74,9 +74,7 @@ class DropMessages(MessageFault):
 
     name = "drop_messages"
 
-    def replacement(
-        self, packet: Packet, message: Publish, connection: ClientConnection
-    ) -> Iterable[Packet]:
+    def substitute(self, packet: Packet, message: Publish, connection: ClientConnection) -> Packets:
         return ()
 
 
@@ -88,9 +86,7 @@ class DelayMessages(MessageFault):
     kind: str = "responses"
     seconds: float = 30.0
 
-    def replacement(
-        self, packet: Packet, message: Publish, connection: ClientConnection
-    ) -> Iterable[Packet]:
+    def substitute(self, packet: Packet, message: Publish, connection: ClientConnection) -> Packets:
         connection.send(_copy(packet, message), when=lambda: self.wait_cleared(self.seconds))
         return ()
 
@@ -102,9 +98,7 @@ class DuplicateMessages(MessageFault):
     name = "duplicate_messages"
     kind: str = "responses"
 
-    def replacement(
-        self, packet: Packet, message: Publish, connection: ClientConnection
-    ) -> Iterable[Packet]:
+    def substitute(self, packet: Packet, message: Publish, connection: ClientConnection) -> Packets:
         return (packet, _copy(packet, message))
 
 
@@ -122,9 +116,7 @@ class ReorderMessages(MessageFault):
     def on_inject(self, context: FaultContext) -> None:
         self._waiting: dict[ClientConnection, Packet] = {}
 
-    def replacement(
-        self, packet: Packet, message: Publish, connection: ClientConnection
-    ) -> Iterable[Packet]:
+    def substitute(self, packet: Packet, message: Publish, connection: ClientConnection) -> Packets:
         earlier = self._waiting.pop(connection, None)
         if earlier is not None:
             return (packet, earlier)
@@ -153,9 +145,7 @@ class ForeignMessages(MessageFault):
     values: Mapping[str, Any] = field(default_factory=dict)
     replace: bool = False
 
-    def replacement(
-        self, packet: Packet, message: Publish, connection: ClientConnection
-    ) -> Iterable[Packet]:
+    def substitute(self, packet: Packet, message: Publish, connection: ClientConnection) -> Packets:
         copy = _changed(packet, message, self._change)
         return (copy,) if self.replace else (copy, packet)
 
@@ -189,9 +179,7 @@ class ChangeFields(MessageFault):
     def applies_to(self, message: Publish) -> bool:
         return super().applies_to(message) and bool(self._section(_envelope(message)))
 
-    def replacement(
-        self, packet: Packet, message: Publish, connection: ClientConnection
-    ) -> Iterable[Packet]:
+    def substitute(self, packet: Packet, message: Publish, connection: ClientConnection) -> Packets:
         return (_changed(packet, message, self._change),)
 
     def _change(self, envelope: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ import json
 from dataclasses import MISSING, Field, asdict, fields
 from functools import partial
 from inspect import cleandoc
-from typing import Any, Callable, Collection, Mapping
+from typing import Any, Callable, Collection, Iterable, Mapping
 
 from aiohttp import web
 
@@ -173,14 +173,6 @@ def _read(name: str, annotation: str, value: Any) -> Any:
     raise ValueError(f"{name} must be {annotation}")
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _is_payload(value: object) -> bool:
-    return isinstance(value, (str, dict, list))
-
-
 def _payload(value: Any) -> bytes:
     """Return the bytes of a text, of ``{"base64": ...}``, or of other JSON as it is."""
     if isinstance(value, str):
@@ -190,12 +182,8 @@ def _payload(value: Any) -> bytes:
     return json.dumps(value).encode()
 
 
-def _is_texts(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(one, str) for one in value)
-
-
-def _is_headers(value: object) -> bool:
-    return isinstance(value, dict) and all(isinstance(one, str) for one in value.values())
+def _are_texts(values: Iterable[object]) -> bool:
+    return all(isinstance(one, str) for one in values)
 
 
 #: For each annotated type: a check whether a JSON value fits, and its conversion.
@@ -203,10 +191,13 @@ _KINDS: Mapping[str, tuple[Callable[[Any], bool], Callable[[Any], Any]]] = {
     "None": (lambda value: value is None, lambda value: value),
     "bool": (lambda value: isinstance(value, bool), bool),
     "int": (lambda value: type(value) is int, int),
-    "float": (_is_number, float),
+    "float": (lambda value: type(value) in (int, float), float),
     "str": (lambda value: isinstance(value, str), str),
-    "bytes": (_is_payload, _payload),
-    "Sequence[str]": (_is_texts, tuple),
-    "Mapping[str, str]": (_is_headers, dict),
+    "bytes": (lambda value: isinstance(value, (str, dict, list)), _payload),
+    "Sequence[str]": (lambda value: isinstance(value, list) and _are_texts(value), tuple),
+    "Mapping[str, str]": (
+        lambda value: isinstance(value, dict) and _are_texts(value.values()),
+        dict,
+    ),
     "Mapping[str, Any]": (lambda value: isinstance(value, dict), dict),
 }

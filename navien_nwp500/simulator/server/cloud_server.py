@@ -9,7 +9,6 @@ import time
 from email.utils import formatdate
 from pathlib import Path
 from ssl import SSLContext
-from types import TracebackType
 from typing import AsyncIterator, Callable, Sequence
 
 from aiohttp import web
@@ -90,12 +89,7 @@ class CloudServer:
         self.websocket_url = f"wss://{HOST}:{port}{PATH}"
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
 
     async def drop_connections(self) -> None:

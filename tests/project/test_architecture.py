@@ -163,7 +163,16 @@ METAPHORS = set(
     "silent tell told walk wish word world".split()
 )
 #: Ordinary uses: text lines, links and pages of documents, the hold of a heat pump.
-ORDINARY = {"line", "_line", "_end_of_last_line", "_for_page", "page", "_page", "LoseReplies"}
+ORDINARY = {
+    "line",
+    "_line",
+    "_end_of_last_line",
+    "_truncate_incomplete_line",
+    "_for_page",
+    "page",
+    "_page",
+    "LoseReplies",
+}
 
 
 def test_names_are_the_words_of_the_field() -> None:

@@ -1,4 +1,4 @@
-"""The main job on the simulator: from sign-in to a CSV, through every floor and a real broker."""
+"""Tests of NaviLinkClient: sign in, list heaters, watch and record, with a real broker."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import csv
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -33,10 +34,10 @@ LIMIT = 60.0
 SOON = ReconnectConfig(initial_delay=0.05, max_delay=0.2)
 
 
-async def first(
+async def first_statuses(
     device: NaviLinkDevice, count: int = 1, interval: float = 0.05
 ) -> list[DeviceStatus]:
-    """The next ``count`` statuses of a watch."""
+    """Return the first ``count`` statuses of a watch."""
 
     async def collect() -> list[DeviceStatus]:
         found = []
@@ -54,7 +55,7 @@ async def test_from_sign_in_to_csv(sim: Simulator, client: NaviLinkClient, tmp_p
     assert user.user_seq == 20002
     device = (await client.get_devices())[0]
     with CsvRecorder(tmp_path / "tank.csv") as recorder:
-        for status in await first(device, count=3):
+        for status in await first_statuses(device, count=3):
             recorder.write(status, datetime.now(timezone.utc))
     with open(tmp_path / "tank.csv", newline="") as file:
         lines = list(csv.DictReader(file))
@@ -66,7 +67,7 @@ async def test_from_sign_in_to_csv(sim: Simulator, client: NaviLinkClient, tmp_p
     assert sim.counters.passwords == 1
 
 
-@pytest.mark.navilink(frozen=True)  # what it pushes later would be the last status
+@pytest.mark.navilink(frozen=True)  # a later push would be the last status
 async def test_a_status_from_the_heater_is_marked_as_connected(client: NaviLinkClient) -> None:
     device = (await client.get_devices())[0]
     status = await device.get_status()
@@ -128,7 +129,7 @@ async def test_listing_again_gives_the_same_objects(client: NaviLinkClient) -> N
 async def test_two_clients_receive_only_their_own_responses(sim: Simulator) -> None:
     async with NaviLinkClient(sim.config) as one, NaviLinkClient(sim.config) as two:
         devices = [(await client.get_devices())[0] for client in (one, two)]
-        pairs = await asyncio.gather(*(first(device, count=4) for device in devices))
+        pairs = await asyncio.gather(*(first_statuses(device, count=4) for device in devices))
         assert [len(found) for found in pairs] == [4, 4]
         statuses = await asyncio.gather(*(device.get_status() for device in devices * 5))
         assert all(status.command == 16777219 for status in statuses)
@@ -185,15 +186,15 @@ async def test_an_async_callback_is_awaited_and_cancellation_ends_monitoring(
 ) -> None:
     device = (await client.get_devices())[0]
     mqtt = await device.get_mqtt_connection()
-    heard = asyncio.Event()
+    called = asyncio.Event()
 
     async def cb(status: DeviceStatus) -> None:
         await asyncio.sleep(0)
-        heard.set()
+        called.set()
 
     mqtt.set_status_callback(cb)
     monitoring = asyncio.ensure_future(mqtt.start_monitoring(polling_interval=0.05))
-    await asyncio.wait_for(heard.wait(), LIMIT)
+    await asyncio.wait_for(called.wait(), LIMIT)
     monitoring.cancel()
     with pytest.raises(asyncio.CancelledError):
         await monitoring
@@ -220,12 +221,12 @@ async def test_a_request_ends_at_once_when_the_connection_drops(sim: Simulator) 
         device = (await client.get_devices())[0]
         await device.get_status()
         await sim.units[0].unplug()
-        asking = asyncio.ensure_future(device.get_status())
+        request = asyncio.ensure_future(device.get_status())
         while not client._pool.first._requests.pending:
             await asyncio.sleep(0)
         await sim._cloud.drop_connections()
         with pytest.raises((WebSocketError, MQTTError)):
-            await asyncio.wait_for(asking, LIMIT)
+            await asyncio.wait_for(request, LIMIT)
 
 
 async def test_a_wrong_password_is_sent_once(sim: Simulator) -> None:
@@ -243,8 +244,6 @@ async def test_a_wrong_password_is_sent_once(sim: Simulator) -> None:
 
 
 async def test_credentials_may_come_later(sim: Simulator) -> None:
-    from dataclasses import replace
-
     client = NaviLinkClient(replace(sim.config, email=None, password=None))
     await client.authenticate(sim.account.email, sim.account.password)
     assert len(await client.get_devices()) == 1
@@ -254,8 +253,6 @@ async def test_credentials_may_come_later(sim: Simulator) -> None:
 async def test_an_offline_heater_and_an_unresponsive_one_raise_different_errors(
     sim: Simulator,
 ) -> None:
-    from dataclasses import replace
-
     async with NaviLinkClient(replace(sim.config, answer_timeout=1.0)) as client:
         device = (await client.get_devices())[0]
         await device.get_status()
@@ -266,12 +263,10 @@ async def test_an_offline_heater_and_an_unresponsive_one_raise_different_errors(
         with pytest.raises(RequestTimeoutError):
             await device.get_status()
         await sim.plug_in()
-        assert (await first(device))[0].device_connected == 2
+        assert (await first_statuses(device))[0].device_connected == 2
 
 
 async def test_binary_commands_are_answered_in_binary(sim: Simulator) -> None:
-    from dataclasses import replace
-
     async with NaviLinkClient(replace(sim.config, wire_format="binary")) as client:
         device = (await client.get_devices())[0]
         one, two = await asyncio.gather(device.get_status(), device.get_status())
@@ -286,8 +281,10 @@ async def test_without_permission_for_pushes_polling_is_used(transport: str) -> 
         async with NaviLinkClient(sim.config) as client:
             device = (await client.get_devices())[0]
             assert (await device.get_status()).device_connected == 2
-            assert device.health.reconnects == 0  # that was a try, and not a connection lost
-            found = await first(device, count=3)
+            assert (
+                device.health.reconnects == 0
+            )  # the first connect does not count as a lost connection
+            found = await first_statuses(device, count=3)
             assert all(status.command == 16777219 for status in found)
             assert sim.counters.violations > 0
 
@@ -353,7 +350,7 @@ asyncio.run(main())
 async def test_the_published_pattern_needs_only_the_settings(
     sim: Simulator, tmp_path: Path, given: str
 ) -> None:
-    """REQUIREMENTS L1 as it is published; what ``authenticate`` is given wins over the settings."""
+    """Run the published pattern (L1); arguments of ``authenticate`` win over the settings."""
     clean = {key: value for key, value in os.environ.items() if not key.startswith("NAVILINK_")}
     settings, credentials = dict(sim.environment), ""
     if given == "arguments":
@@ -377,7 +374,7 @@ async def test_the_published_pattern_needs_only_the_settings(
 async def test_nothing_is_left_running(sim: Simulator) -> None:
     before = asyncio.all_tasks()
     async with NaviLinkClient(sim.config) as client:
-        await first((await client.get_devices())[0])
+        await first_statuses((await client.get_devices())[0])
     await asyncio.sleep(0)
     left = {task for task in asyncio.all_tasks() - before if "navi" in task.get_name()}
     assert left == set()

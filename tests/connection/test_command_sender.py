@@ -1,4 +1,4 @@
-"""Every command: what is sent, what is refused before, what counts as done."""
+"""Tests of commands: what is sent, what is rejected before, what confirms a command."""
 
 from __future__ import annotations
 
@@ -61,13 +61,13 @@ CONTROL = [command for command in COMMANDS if command.is_control]
 
 # What is sent (PROTOCOL 5.6 and 4.1)
 
-ROWS = {command.name: command for command in CONTROL}
+BY_NAME = {command.name: command for command in CONTROL}
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda one: f"{one.name} {one.param}")
 def test_a_command_is_sent_as_the_protocol_shows_it(example: Example) -> None:
-    body = ROWS[example.name].body(example.values)
-    frame = build_request(ROWS[example.name], ADDRESS, ReplyAddress("c", 20002), "1", body)
+    body = BY_NAME[example.name].body(example.values)
+    frame = build_request(BY_NAME[example.name], ADDRESS, ReplyAddress("c", 20002), "1", body)
     sent = json.loads(frame.payload)
     identity = {"deviceType": 52, "macAddress": "0123456789ab", "additionalValue": "1234"}
     assert sent["request"] == {"command": example.code, **example.body, **identity}
@@ -76,7 +76,7 @@ def test_a_command_is_sent_as_the_protocol_shows_it(example: Example) -> None:
 
 
 def test_every_control_command_has_an_example() -> None:
-    assert {example.name for example in EXAMPLES} == set(ROWS)
+    assert {example.name for example in EXAMPLES} == set(BY_NAME)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_a_code_with_two_meanings_is_identified_by_topic_or_parameters() -> None
     assert commands.find_command(33554437, "ctrl", [5, 7, 9]) is None
 
 
-# What the simulated heater confirms
+# Commands that the simulated heater confirms
 
 
 @asynccontextmanager
@@ -111,8 +111,8 @@ async def heater(
             yield sim, (await client.get_devices())[0]
 
 
-Say = Callable[[NaviLinkDevice], Awaitable[DeviceStatus]]
-CONFIRMED: list[tuple[str, Say, Callable[[DeviceStatus], bool]]] = [
+SendCommand = Callable[[NaviLinkDevice], Awaitable[DeviceStatus]]
+CONFIRMED: list[tuple[str, SendCommand, Callable[[DeviceStatus], bool]]] = [
     (
         "temperature",
         lambda d: d.set_temperature(fahrenheit=120),
@@ -175,13 +175,15 @@ CONFIRMED: list[tuple[str, Say, Callable[[DeviceStatus], bool]]] = [
 ]
 
 
-@pytest.mark.parametrize(("name", "say", "shown"), CONFIRMED, ids=[row[0] for row in CONFIRMED])
+@pytest.mark.parametrize(
+    ("name", "send", "confirmed"), CONFIRMED, ids=[one[0] for one in CONFIRMED]
+)
 async def test_a_command_returns_the_status_that_confirms_it(
-    name: str, say: Say, shown: Callable[[DeviceStatus], bool]
+    name: str, send: SendCommand, confirmed: Callable[[DeviceStatus], bool]
 ) -> None:
     async with heater() as (_, device):
-        status = await say(device)
-        assert shown(status) and status.device_connected == 2
+        status = await send(device)
+        assert confirmed(status) and status.device_connected == 2
 
 
 async def test_turn_on_restores_the_mode_before_turn_off() -> None:
@@ -217,8 +219,13 @@ MIXING = Command(
 async def test_a_new_command_needs_only_its_definition(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(commands, "COMMANDS", (*COMMANDS, MIXING))
     async with heater() as (_, device):
-        said = await device.control(MIXING, rate=40, dry_run=True)
-        assert said.would_send == {"command": 33554672, "mode": "mix", "param": [8], "paramStr": ""}
+        planned = await device.control(MIXING, rate=40, dry_run=True)
+        assert planned.would_send == {
+            "command": 33554672,
+            "mode": "mix",
+            "param": [8],
+            "paramStr": "",
+        }
         assert (await device.control(MIXING, rate=40)).mixing_rate == 40
         assert (await device.get_status()).mixing_rate == 40
         with pytest.raises(ValueOutOfRangeError, match="allows 0 % to 80 % in steps of 5"):
@@ -226,7 +233,7 @@ async def test_a_new_command_needs_only_its_definition(monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize(
-    ("row", "values", "reason"),
+    ("command", "values", "reason"),
     [
         (STATUS, {}, "status cannot be sent with control"),
         (commands.WRITE_TOU, {}, "write_tou cannot be sent with control"),
@@ -237,65 +244,65 @@ async def test_a_new_command_needs_only_its_definition(monkeypatch: pytest.Monke
     ],
 )
 async def test_a_command_is_not_sent_with_wrong_arguments(
-    row: Command, values: dict[str, Any], reason: str
+    command: Command, values: dict[str, Any], reason: str
 ) -> None:
     async with heater() as (sim, device):
-        async with wire_tap(sim) as heard:
+        async with record_writes(sim) as sent:
             with pytest.raises(ValueOutOfRangeError, match=reason):
-                await device.control(row, **values)
-        assert heard == []
+                await device.control(command, **values)
+        assert sent == []
 
 
-# What is refused before anything is sent
+# Commands that are rejected before anything is sent
 
 
 @asynccontextmanager
-async def wire_tap(sim: Simulator) -> AsyncIterator[list[tuple[str, bytes]]]:
-    """Everything any client tells the heater to do."""
-    heard: list[tuple[str, bytes]] = []
+async def record_writes(sim: Simulator) -> AsyncIterator[list[tuple[str, bytes]]]:
+    """Record every control message that a client sends to the heater."""
+    sent: list[tuple[str, bytes]] = []
 
     async def listen(tap: aiomqtt.Client) -> None:
         async for message in tap.messages:
             assert isinstance(message.payload, bytes)
-            heard.append((str(message.topic), message.payload))
+            sent.append((str(message.topic), message.payload))
 
     async with aiomqtt.Client("127.0.0.1", sim._cloud.broker_port) as tap:
         await tap.subscribe("cmd/52/+/ctrl/#")
         task = asyncio.get_running_loop().create_task(listen(tap))
         try:
-            yield heard
-            # What was sent before this mark has been heard when the mark is.
-            await tap.publish("cmd/52/mark/ctrl/end", b"")
-            while not heard or heard[-1][0] != "cmd/52/mark/ctrl/end":
+            yield sent
+            # Messages sent before this marker arrive before it.
+            await tap.publish("cmd/52/marker/ctrl/end", b"")
+            while not sent or sent[-1][0] != "cmd/52/marker/ctrl/end":
                 await asyncio.sleep(0)
-            heard.pop()
+            sent.pop()
         finally:
             task.cancel()
             await asyncio.wait({task})
 
 
-EVERYTHING: list[Say] = [row[1] for row in CONFIRMED]
+EVERY_COMMAND: list[SendCommand] = [one[1] for one in CONFIRMED]
 
 
 async def test_nothing_is_sent_in_read_only_mode() -> None:
     async with heater(read_only=True) as (sim, device):
-        async with wire_tap(sim) as heard:
+        async with record_writes(sim) as sent:
             morning = Reservation.at(time(6, 30), WEEKDAYS, ReservationMode.HEAT_PUMP, celsius=50)
-            for say in [
-                *EVERYTHING,
+            for send in [
+                *EVERY_COMMAND,
                 lambda d: d.set_reservations([morning]),
                 lambda d: d.add_reservation(morning),
                 lambda d: d.set_tou_schedule([ALL_YEAR]),
             ]:
                 with pytest.raises(ConfigurationError, match="NAVILINK_READ_ONLY"):
-                    await say(device)  # type: ignore[operator]
+                    await send(device)  # type: ignore[operator]
             assert (await device.get_status()).dhw_temperature_setting == 121
-        assert heard == []
+        assert sent == []
 
 
 async def test_a_dry_run_sends_nothing_and_returns_what_it_would_send() -> None:
     async with heater() as (sim, device):
-        async with wire_tap(sim) as heard:
+        async with record_writes(sim) as sent:
             status = await device.set_temperature(celsius=50, dry_run=True)
             assert status.would_send == {
                 "command": 33554464,
@@ -308,23 +315,23 @@ async def test_a_dry_run_sends_nothing_and_returns_what_it_would_send() -> None:
             morning = Reservation.at(time(6, 30), WEEKDAYS, ReservationMode.HEAT_PUMP, celsius=50)
             assert len((await device.add_reservation(morning, dry_run=True)).reservations) == 1
             assert "reservation" in await device.set_tou_schedule([ALL_YEAR], dry_run=True)
-        assert heard == []
+        assert sent == []
 
 
 async def test_a_setting_that_has_the_value_already_is_sent_only_with_force() -> None:
     async with heater() as (sim, device):
-        async with wire_tap(sim) as heard:
+        async with record_writes(sim) as sent:
             await device.set_temperature(celsius=60.5)
             await device.set_dhw_mode(DHWMode.ENERGY_SAVER)
             await device.turn_on()
-        assert heard == []
-        async with wire_tap(sim) as heard:
+        assert sent == []
+        async with record_writes(sim) as sent:
             await device.set_temperature(celsius=60.5, force=True)
-        assert len(heard) == 1
+        assert len(sent) == 1
 
 
 @pytest.mark.parametrize(
-    "say",
+    "send",
     [
         lambda d: d.set_temperature(celsius=40.0),
         lambda d: d.set_temperature(celsius=66.0),
@@ -347,12 +354,12 @@ async def test_a_setting_that_has_the_value_already_is_sent_only_with_force() ->
         lambda d: d.get_energy_monthly(),
     ],
 )
-async def test_a_value_out_of_range_is_rejected_before_anything_is_sent(say: Say) -> None:
+async def test_a_value_out_of_range_is_rejected_before_anything_is_sent(send: SendCommand) -> None:
     async with heater() as (sim, device):
-        async with wire_tap(sim) as heard:
+        async with record_writes(sim) as sent:
             with pytest.raises(ValueOutOfRangeError):
-                await say(device)
-        assert heard == []
+                await send(device)
+        assert sent == []
 
 
 async def test_the_limits_are_those_of_the_heater_and_named_in_the_error() -> None:
@@ -387,16 +394,16 @@ async def test_mode_numbers_of_the_early_design_are_rejected_with_the_right_name
 
 async def test_a_command_for_missing_hardware_is_unsupported() -> None:
     async with heater() as (sim, device):
-        async with wire_tap(sim) as heard:
-            for say in (
+        async with record_writes(sim) as sent:
+            for send in (
                 lambda d: d.set_recirculation_mode(RecircMode.ALWAYS),
                 lambda d: d.press_hot_button(),
                 lambda d: d.get_recirculation_schedule(),
                 lambda d: d.set_recirculation_schedule([]),
             ):
                 with pytest.raises(UnsupportedCommandError, match="recirc"):
-                    await say(device)
-        assert heard == []
+                    await send(device)
+        assert sent == []
 
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c.capabilities], ids=lambda c: c.name)
@@ -409,61 +416,61 @@ def test_each_capability_requires_one_of_its_values(command: Command) -> None:
             assert not gate.available(without)
 
 
-# What another heater might answer: a scripted one in the place of the simulated
+# Other responses, from a scripted heater in place of the simulated one
 
 
-class Impostor:
-    """A heater that answers reads well and writes as told."""
+class ScriptedHeater:
+    """A heater that answers reads, and writes according to ``reaction``."""
 
-    def __init__(self, sim: Simulator, manner: str) -> None:
+    def __init__(self, sim: Simulator, reaction: str) -> None:
         self.heater = Heater(
             now=datetime(2026, 1, 1, tzinfo=timezone.utc), draws=None, recirculation=True
         )
-        self.manner = manner
+        self.reaction = reaction
         self.sim = sim
-        self.obeyed: list[Request] = []
+        self.writes: list[Request] = []
         self.status: Optional[DeviceStatus] = None
 
     async def serve(self, ready: asyncio.Event) -> None:
-        async with aiomqtt.Client("127.0.0.1", self.sim._cloud.broker_port) as line:
-            await line.subscribe("cmd/52/navilink-0123456789ab/st/#", qos=1)
-            await line.subscribe("cmd/52/navilink-0123456789ab/ctrl/#", qos=1)
+        async with aiomqtt.Client("127.0.0.1", self.sim._cloud.broker_port) as mqtt:
+            await mqtt.subscribe("cmd/52/navilink-0123456789ab/st/#", qos=1)
+            await mqtt.subscribe("cmd/52/navilink-0123456789ab/ctrl/#", qos=1)
             ready.set()
-            async for message in line.messages:
+            async for message in mqtt.messages:
                 assert isinstance(message.payload, bytes)
-                asked = parse_request(str(message.topic), message.payload)
-                if asked is not None:
-                    await self.answer(line, asked)
+                request = parse_request(str(message.topic), message.payload)
+                if request is not None:
+                    await self.answer(mqtt, request)
 
-    async def answer(self, line: aiomqtt.Client, asked: Request) -> None:
-        status = self.status or self.heater.status(asked.code)
-        if asked.code == FEATURES.code:
+    async def answer(self, mqtt: aiomqtt.Client, request: Request) -> None:
+        status = self.status or self.heater.status(request.code)
+        if request.code == FEATURES.code:
             body: dict[str, Any] = {"feature": encode_fields(self.heater.features)}
-        elif asked.code == STATUS.code or self.manner == "unchanged":
-            body = {"status": encode_fields(replace(status, command=asked.code))}
+        elif request.code == STATUS.code or self.reaction == "unchanged":
+            body = {"status": encode_fields(replace(status, command=request.code))}
         else:
-            self.obeyed.append(asked)
-            if self.manner == "drop":
+            self.writes.append(request)
+            if self.reaction == "drop":
                 await self.sim._cloud.drop_connections()
-            if self.manner != "refuse":
+            if self.reaction != "refuse":
                 return
             body = {"swVersion": 0, "failCode": 2}
-            frame = build_reply(asked, ADDRESS, body)
+            frame = build_reply(request, ADDRESS, body)
             topic = "cmd/52/navilink-0123456789ab/res/ctrl-fail"
-            await line.publish(topic, frame.payload, qos=1)
+            await mqtt.publish(topic, frame.payload, qos=1)
             return
-        frame = build_reply(asked, ADDRESS, body)
-        await line.publish(frame.topic, frame.payload, qos=1)
+        frame = build_reply(request, ADDRESS, body)
+        await mqtt.publish(frame.topic, frame.payload, qos=1)
 
 
 @asynccontextmanager
-async def impostor(
-    manner: str, *, answer_timeout: float = LIMIT, **options: Any
-) -> AsyncIterator[tuple[Impostor, NaviLinkDevice]]:
+async def scripted_heater(
+    reaction: str, *, answer_timeout: float = LIMIT, **options: Any
+) -> AsyncIterator[tuple[ScriptedHeater, NaviLinkDevice]]:
     async with Simulator(speed=600) as sim:
         await sim.unplug()
         sim.units[0].record.connected = 2
-        other = Impostor(sim, manner)
+        other = ScriptedHeater(sim, reaction)
         ready = asyncio.Event()
         task = asyncio.get_running_loop().create_task(other.serve(ready))
         await asyncio.wait_for(ready.wait(), LIMIT)
@@ -477,37 +484,37 @@ async def impostor(
 
 
 async def test_a_response_that_does_not_confirm_the_command_is_a_rejection() -> None:
-    async with impostor("unchanged") as (_, device):
+    async with scripted_heater("unchanged") as (_, device):
         with pytest.raises(CommandRejectedError) as caught:
             await device.set_temperature(celsius=50)
         assert "50.0 °C" in str(caught.value) and "60.5 °C" in str(caught.value)
 
 
 async def test_a_refusal_names_its_reason() -> None:
-    async with impostor("refuse") as (other, device):
+    async with scripted_heater("refuse") as (other, device):
         with pytest.raises(CommandRejectedError, match="too recent"):
             await device.set_temperature(celsius=50)
-        assert len(other.obeyed) == 1
+        assert len(other.writes) == 1
 
 
 async def test_a_command_without_a_response_is_not_repeated_and_may_still_take_effect() -> None:
-    async with impostor("silent", answer_timeout=1.0) as (other, device):
+    async with scripted_heater("none", answer_timeout=1.0) as (other, device):
         with pytest.raises(RequestTimeoutError, match="may still take effect.*status"):
             await device.set_temperature(celsius=50)
-        assert len(other.obeyed) == 1
+        assert len(other.writes) == 1
 
 
 async def test_a_command_ends_when_the_connection_drops_and_is_not_queued() -> None:
-    async with impostor("drop") as (other, device):
+    async with scripted_heater("drop") as (other, device):
         with pytest.raises(CommunicationError, match="may still have taken effect"):
             await asyncio.wait_for(device.set_temperature(celsius=50), LIMIT)
         async for _ in device.watch(interval=0.05):
             break
-        assert len(other.obeyed) == 1
+        assert len(other.writes) == 1
 
 
 async def test_a_mode_deferred_by_a_time_of_use_window_is_returned_as_held_mode() -> None:
-    async with impostor("unchanged") as (other, device):
+    async with scripted_heater("unchanged") as (other, device):
         status = other.heater.status()
         window = replace(status, tou_status=3, tou_override_status=2, dhw_operation_setting=1)
         other.status = window
@@ -530,7 +537,7 @@ async def test_commands_to_one_heater_are_spaced() -> None:
             await asyncio.gather(
                 device.set_temperature(celsius=51), device.set_air_filter_life(hours=2000)
             )
-            # A lower bound only: the distance must have been kept twice.
+            # A lower bound only: two intervals must have passed.
             assert loop.time() - began >= 0.3
 
 
@@ -545,17 +552,17 @@ def reservation(number: int) -> Reservation:
 
 async def test_sixteen_reservations_survive_add_update_and_remove_in_any_order() -> None:
     async with heater() as (_, device):
-        everyone = [reservation(number) for number in range(16)]
+        entries = [reservation(number) for number in range(16)]
         assert (await device.get_reservations()).reservations == ()
-        for entry in everyone[:3]:
+        for entry in entries[:3]:
             await device.add_reservation(entry)
-        await device.set_reservations(everyone)
-        assert set((await device.get_reservations()).reservations) == set(everyone)
-        later = replace(everyone[7], time=time(23, 59), enabled=False)
-        await device.update_reservation(everyone[7], later)
-        await device.remove_reservation(everyone[0])
-        program = await device.add_reservation(everyone[0])
-        expected = {*everyone[:7], later, *everyone[8:]}
+        await device.set_reservations(entries)
+        assert set((await device.get_reservations()).reservations) == set(entries)
+        later = replace(entries[7], time=time(23, 59), enabled=False)
+        await device.update_reservation(entries[7], later)
+        await device.remove_reservation(entries[0])
+        program = await device.add_reservation(entries[0])
+        expected = {*entries[:7], later, *entries[8:]}
         assert set(program.reservations) == expected and program.enabled
         for entry in sorted(expected, key=lambda e: (e.temperature, e.time), reverse=True):
             await device.remove_reservation(entry)
@@ -579,11 +586,11 @@ async def test_a_missing_reservation_cannot_be_removed() -> None:
 
 async def test_a_reservation_outside_the_limits_of_the_heater_is_rejected() -> None:
     async with heater() as (sim, device):
-        async with wire_tap(sim) as heard:
+        async with record_writes(sim) as sent:
             cold = replace(reservation(1), temperature=HalfCelsius(60))
             with pytest.raises(ValueOutOfRangeError):
                 await device.add_reservation(cold)
-        assert heard == []
+        assert sent == []
 
 
 # Time of use, energy, diagnostics
@@ -606,10 +613,10 @@ async def test_a_time_of_use_plan_is_written_and_a_gap_is_rejected() -> None:
         sent = await device.set_tou_schedule(day)
         assert sent["controllerSerialNumber"] == sim.units[0].record.controller_serial
         assert (await device.set_tou(True)).tou_status != 0
-        async with wire_tap(sim) as heard:
+        async with record_writes(sim) as sent:
             with pytest.raises(ValueOutOfRangeError, match="not covered"):
                 await device.set_tou_schedule(day[:2])
-        assert heard == []
+        assert sent == []
 
 
 async def test_energy_by_day_and_by_month() -> None:
@@ -647,50 +654,50 @@ def test_read_only_is_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     assert NaviLinkConfig.from_environment().read_only
 
 
-# Every control row, against a heater that answers wrongly, not at all, or loses the line
+# Every command, with a wrong response, none, or a dropped connection
 
 SOME_VALUES = {"temperature": 100, "mode": 4, "days": 5, "hours": 2000}
 
 
-def wish(command: Command) -> dict[str, Any]:
+def arguments(command: Command) -> dict[str, Any]:
     return {
         parameter.name: SOME_VALUES.get(parameter.name) or parameter.lowest
         for parameter in command.parameters
     }
 
 
-async def told(device: NaviLinkDevice, command: Command) -> DeviceStatus:
-    return await device.control(command, force=True, **wish(command))
+async def send(device: NaviLinkDevice, command: Command) -> DeviceStatus:
+    return await device.control(command, force=True, **arguments(command))
 
 
 @pytest.mark.parametrize(
-    ("manner", "expected"),
+    ("reaction", "expected"),
     [
         ("unchanged", CommandRejectedError),
         ("refuse", CommandRejectedError),
-        ("silent", RequestTimeoutError),
+        ("none", RequestTimeoutError),
         ("drop", CommunicationError),
     ],
 )
 async def test_every_command_raises_a_typed_error_when_it_fails(
-    manner: str, expected: type[Exception]
+    reaction: str, expected: type[Exception]
 ) -> None:
-    soon = ReconnectConfig(initial_delay=0.02, max_delay=0.05)
-    patience = 1.0 if manner == "silent" else LIMIT
-    async with impostor(manner, reconnect=soon, answer_timeout=patience) as (other, device):
+    fast = ReconnectConfig(initial_delay=0.02, max_delay=0.05)
+    timeout = 1.0 if reaction == "none" else LIMIT
+    async with scripted_heater(reaction, reconnect=fast, answer_timeout=timeout) as (other, device):
         await device.get_status()
         for command in CONTROL:
-            if manner == "unchanged" and not command.expects:
+            if reaction == "unchanged" and not command.expects:
                 continue
             other.status = replace(
                 other.heater.status(),
-                **{part.field: _not(part, wish(command)) for part in command.expects},
+                **{part.field: _not(part, arguments(command)) for part in command.expects},
             )
             await asyncio.wait_for(device._mqtt._connection.wait_connected(), LIMIT)
             with pytest.raises(expected):
-                await told(device, command)
-        rows = len(CONTROL) if manner != "unchanged" else len([c for c in CONTROL if c.expects])
-        assert len(other.obeyed) == (rows if manner != "unchanged" else 0)
+                await send(device, command)
+        count = len(CONTROL) if reaction != "unchanged" else len([c for c in CONTROL if c.expects])
+        assert len(other.writes) == (count if reaction != "unchanged" else 0)
 
 
 def _not(part: commands.Expectation, values: dict[str, int]) -> int:

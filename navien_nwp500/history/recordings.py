@@ -43,11 +43,7 @@ _READ: dict[str, str] = {
 #: Columns without empty cells; the heater may leave out the tank sensors.
 _REQUIRED = {"dhw_charge_percent", "operation_mode", "current_inst_power"}
 #: Degrees Celsius or Wh of one count in the file; 1 for columns in the unit of the table.
-_SCALES = {
-    spec.name: getattr(spec.codec(1), "physical", 1)
-    for spec in field_specs(DeviceStatus)
-    if spec.name in _READ
-}
+_SCALES = {one.name: getattr(one.codec(1), "physical", 1) for one in field_specs(DeviceStatus)}
 _HEADER = ",".join(FIXED_COLUMNS).encode()
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)")
 #: Milliseconds between readings if a file has only one (default interval of the monitor).

@@ -143,6 +143,11 @@ class HomeAssistant:
         await wait_until(lambda: condition(self.display))
         return self.display
 
+    async def until_water_heater(self, attribute: str, value: str) -> None:
+        """Wait until the water heater shows a value of temperature or mode."""
+        template = f"{attribute}_state_template"
+        await self.until(lambda display: display.shown("water_heater", template) == value)
+
     @property
     def display(self) -> Display:
         return Display(json.loads(self.retained[CONFIG]), self.retained)
@@ -174,25 +179,15 @@ async def bridging(
     answer_timeout: float = LIMIT,
     **settings: Any,
 ) -> AsyncIterator[asyncio.Task[None]]:
-    async with NaviLinkClient(
-        fast_config(sim, answer_timeout=answer_timeout, **settings)
-    ) as client:
+    config = fast_config(sim, answer_timeout=answer_timeout, **settings)
+    options: Any = {"answer_timeout": answer_timeout, "energy_interval": 0.5}
+    async with NaviLinkClient(config) as client:
         followers = [
-            Follower(
-                heater,
-                interval,
-                answer_timeout=answer_timeout,
-                energy_interval=0.5,
-                reconnect=FAST_RECONNECT,
-            )
+            Follower(heater, interval, reconnect=FAST_RECONNECT, **options)
             for heater in await client.get_devices()
         ]
-        bridge = MqttBridge(
-            Broker("127.0.0.1", broker.port),
-            followers,
-            control=not client.config.read_only,
-            reconnect=FAST_RECONNECT,
-        )
+        address, control = Broker("127.0.0.1", broker.port), not config.read_only
+        bridge = MqttBridge(address, followers, control=control, reconnect=FAST_RECONNECT)
         task = asyncio.ensure_future(bridge.run())
         try:
             yield task
@@ -230,16 +225,14 @@ async def test_commands_of_home_assistant_change_the_heater(
             await home.publish(heater[f"{name}_command_topic"], text)
 
         await command("temperature", "48.9")
-        await home.until(
-            lambda one: one.shown("water_heater", "temperature_state_template") == "49.0"
-        )
+        await home.until_water_heater("temperature", "49.0")
         for mode in (*(mode for mode in heater["modes"] if mode != "eco"), "eco"):
             await command("mode", mode)
-            await home.until(lambda one: one.shown("water_heater", "mode_state_template") == mode)
+            await home.until_water_heater("mode", mode)
             assert sim.units[0].heater.status().dhw_operation_setting == MODES[mode]
         for text, shown in (("OFF", "off"), ("ON", "eco")):
             await command("power", text)
-            await home.until(lambda one: one.shown("water_heater", "mode_state_template") == shown)
+            await home.until_water_heater("mode", shown)
 
 
 @pytest.mark.parametrize(
@@ -272,9 +265,7 @@ async def test_a_retained_command_is_ignored(sim: Simulator, broker: AnyBroker) 
             await home.until(lambda one: one.available)
             # The command after it is executed, and they are received in order.
             await home.publish(f"navien_nwp500/{MAC}/temperature/set", "50")
-            await home.until(
-                lambda one: one.shown("water_heater", "temperature_state_template") == "50.0"
-            )
+            await home.until_water_heater("temperature", "50.0")
             assert home.display.shown("water_heater", "mode_state_template") == "eco"
 
 
@@ -285,15 +276,9 @@ async def test_of_waiting_commands_only_the_newest_is_executed(
         await home.until(lambda one: one.available)
         topic = f"navien_nwp500/{MAC}/temperature/set"
         await asyncio.gather(*(home.publish(topic, str(degrees)) for degrees in range(42, 62)))
-        await home.until(
-            lambda one: one.shown("water_heater", "temperature_state_template") == "61.0"
-        )
-        setpoints = {
-            json.loads(text)["dhw_temperature_setting"]
-            for topic, text in home.received
-            if topic == STATE
-        }
-        assert len(setpoints) < 15
+        await home.until_water_heater("temperature", "61.0")
+        states = [json.loads(text) for topic, text in home.received if topic == STATE]
+        assert len({one["dhw_temperature_setting"] for one in states}) < 15
 
 
 async def test_a_read_only_client_offers_no_command_topics(

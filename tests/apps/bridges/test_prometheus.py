@@ -8,7 +8,7 @@ import re
 import signal
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import AsyncIterator
+from typing import Any, AsyncIterator
 
 import aiohttp
 import pytest
@@ -51,14 +51,9 @@ async def exporting(
     sim: Simulator, interval: float = 0.2, answer_timeout: float = LIMIT
 ) -> AsyncIterator[str]:
     async with NaviLinkClient(fast_config(sim, answer_timeout=answer_timeout)) as client:
+        options: Any = {"answer_timeout": answer_timeout, "energy_interval": 0.5}
         followers = [
-            Follower(
-                heater,
-                interval,
-                answer_timeout=answer_timeout,
-                energy_interval=0.5,
-                reconnect=FAST_RECONNECT,
-            )
+            Follower(heater, interval, reconnect=FAST_RECONNECT, **options)
             for heater in await client.get_devices()
         ]
         task = asyncio.ensure_future(run_until_first(*(one.run() for one in followers)))

@@ -66,7 +66,7 @@ for name, one in logging.root.manager.loggerDict.items():
 
 
 @each_transport
-async def test_no_call_blocks_the_loop_in_a_whole_life(
+async def test_no_call_blocks_the_event_loop(
     transport: str, sim: Simulator, tmp_path: Path
 ) -> None:
     path, words = [str(ROOT), *sys.path], [

@@ -1,8 +1,8 @@
-"""Run the command line in processes forked from one that has loaded it.
+"""Command line in processes forked from one that has loaded its modules.
 
-Loading it takes two thirds of the time of a command. What is forked is a process like any other, with
-an environment, a working directory, streams and an end of its own; only its modules are loaded.
-Where the interpreter itself is given something (``PYTHONPATH``, ``PYTHONWARNINGS``), start a new one.
+Loading them takes two thirds of the time of a command. A forked process has its own environment,
+working directory, streams and exit. Start a new interpreter instead where the test changes a
+setting of the interpreter (``PYTHONPATH``, ``PYTHONWARNINGS``).
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from pathlib import Path
 from pkgutil import walk_packages
 from typing import Any, Mapping
 
-#: Forking a process that has used its system's frameworks fails on macOS.
+#: On macOS a process that has used the frameworks of the system cannot be forked.
 AVAILABLE = sys.platform == "linux"
 
 
 class ForkServer:
-    """The process that forks, until this one ends."""
+    """A process that forks one for each command, until this process ends."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()
         self._process = subprocess.Popen(
             [sys.executable, __file__],
             stdin=subprocess.PIPE,
@@ -44,23 +44,26 @@ class ForkServer:
     def run(
         self,
         cwd: Path,
-        words: tuple[str, ...],
-        typed: str | None,
+        arguments: tuple[str, ...],
+        stdin: str | None,
         env: Mapping[str, str],
         limit: int,
     ) -> tuple[int, str, str]:
-        """Run a command to its end, at most ``limit`` seconds: exit code, stdout, stderr."""
+        """Run a command for at most ``limit`` seconds; return exit code, stdout and stderr."""
         assert self._process.stdin is not None and self._process.stdout is not None
-        wanted = {"cwd": str(cwd), "words": words, "typed": typed, "env": dict(env), "limit": limit}
-        with self._turn:
-            self._process.stdin.write(json.dumps(wanted) + "\n")
+        request = {
+            **{"cwd": str(cwd), "arguments": arguments, "stdin": stdin},
+            **{"env": dict(env), "limit": limit},
+        }
+        with self._lock:
+            self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()
             code, out, err = json.loads(self._process.stdout.readline())
         return code, out, err
 
 
 def serve() -> None:
-    """Load everything a command may need, then run a command for each line of stdin."""
+    """Load all modules of the command line, then run a command for each line of stdin."""
     import navien_nwp500
 
     for found in walk_packages(navien_nwp500.__path__, "navien_nwp500."):
@@ -73,16 +76,16 @@ def serve() -> None:
             )
         ):
             import_module(found.name)
-    gc.freeze()  # what is loaded is neither looked through nor copied at the end of each fork
+    gc.freeze()  # so that the forks neither scan nor copy the loaded modules at exit
     for line in sys.stdin:
-        wanted = json.loads(line)
+        request = json.loads(line)
         with ExitStack() as stack:
-            said, out, err = (stack.enter_context(tempfile.TemporaryFile()) for _ in range(3))
-            said.write((wanted["typed"] or "").encode())
-            said.seek(0)
+            stdin, out, err = (stack.enter_context(tempfile.TemporaryFile()) for _ in range(3))
+            stdin.write((request["stdin"] or "").encode())
+            stdin.seek(0)
             child = os.fork()
             if child == 0:
-                become(wanted, said.fileno(), out.fileno(), err.fileno())
+                run_command(request, stdin.fileno(), out.fileno(), err.fileno())
                 return
             _, status = os.waitpid(child, 0)
             printed = []
@@ -93,15 +96,15 @@ def serve() -> None:
         print(json.dumps([code, *printed]), flush=True)
 
 
-def become(wanted: dict[str, Any], *streams: int) -> None:
-    """Be the command's process."""
+def run_command(request: dict[str, Any], *streams: int) -> None:
+    """Run the command in this forked process."""
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
-    signal.alarm(wanted["limit"])
-    os.chdir(wanted["cwd"])
+    signal.alarm(request["limit"])
+    os.chdir(request["cwd"])
     os.environ.clear()
-    os.environ.update(wanted["env"])
-    sys.argv[1:] = wanted["words"]
+    os.environ.update(request["env"])
+    sys.argv[1:] = request["arguments"]
     sys.stdin = open(0, encoding="utf-8", closefd=False)
     from navien_nwp500.__main__ import main
 

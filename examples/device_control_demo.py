@@ -1,10 +1,10 @@
-"""Walk the harmless commands and print what the heater confirms.
+"""Send harmless commands and print what the heater confirms.
 
     python examples/device_control_demo.py --simulate     on a simulated heater
-    python examples/device_control_demo.py                on yours: shows, sends nothing
+    python examples/device_control_demo.py                on yours: a dry run
 
-Every write makes a heater judge its demand afresh and may start it, so yours is only asked in a
-dry run.
+Every write makes a heater check its demand again and can start the compressor, so your own heater gets
+only dry runs.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from navien_nwp500 import (
 )
 
 
-async def walk(config: NaviLinkConfig, dry_run: bool) -> None:
+async def send_all(config: NaviLinkConfig, dry_run: bool) -> None:
     async with NaviLinkClient(config) as client:
         device = (await client.get_devices())[0]
         steps = {
@@ -40,7 +40,7 @@ async def walk(config: NaviLinkConfig, dry_run: bool) -> None:
             try:
                 status = await step
             except NaviLinkError as error:
-                print(f"{name:24} refused: {error}")
+                print(f"{name:24} failed: {error}")
                 continue
             if dry_run:
                 print(f"{name:24} would send {status.would_send}")
@@ -49,17 +49,17 @@ async def walk(config: NaviLinkConfig, dry_run: bool) -> None:
             print(f"{name:24} confirmed: {water}, {mode.text if mode else '-'}")
         morning = Reservation.at(time(6, 30), WEEKDAYS, ReservationMode.ENERGY_SAVER, celsius=60)
         program = await device.add_reservation(morning, dry_run=dry_run)
-        print(f"{'reservation 6:30':24} {len(program.reservations)} kept")
+        print(f"{'reservation 6:30':24} {len(program.reservations)} stored")
 
 
 async def main() -> None:
     if "--simulate" not in sys.argv:
-        await walk(NaviLinkConfig.from_environment(), dry_run=True)
+        await send_all(NaviLinkConfig.from_environment(), dry_run=True)
         return
     from navien_nwp500.simulator import Simulator
 
     async with Simulator(speed=600) as simulator:
-        await walk(replace(simulator.config, command_interval=0.1), dry_run=False)
+        await send_all(replace(simulator.config, command_interval=0.1), dry_run=False)
 
 
 if __name__ == "__main__":

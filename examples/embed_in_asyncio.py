@@ -1,7 +1,7 @@
-"""A heater inside a program that does other things: python examples/embed_in_asyncio.py [--simulate]
+"""Use a heater inside an asyncio program: python examples/embed_in_asyncio.py [--simulate]
 
-The program owns the loop and both tasks; the client is closed where it was opened. Whichever task
-ends first ends the other, and an error of either is the program's.
+The program owns the event loop and both tasks. When one task ends, the other is cancelled, and an error
+of either reaches the program.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ Known = Dict[str, DeviceStatus]
 
 
 async def follow(config: NaviLinkConfig, known: Known, every: float) -> None:
-    """Keep what the heater said last."""
+    """Store the latest status."""
     async with NaviLinkClient(config) as client:
         device = (await client.get_devices())[0]
         async for status in device.watch(interval=every):
@@ -22,7 +22,7 @@ async def follow(config: NaviLinkConfig, known: Known, every: float) -> None:
 
 
 async def your_program(known: Known, every: float) -> None:
-    """Do other things, and look at the heater when it pleases."""
+    """Do other things, and read the latest status from time to time."""
     looks = 0
     while looks < 5:
         await asyncio.sleep(every)

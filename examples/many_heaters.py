@@ -1,6 +1,6 @@
-"""Every heater of the account at once: python examples/many_heaters.py [--simulate]
+"""Read all heaters of the account at once: python examples/many_heaters.py [--simulate]
 
-One client and one connection serve them all. A heater that is away delays no other: its line says so.
+One client and one connection serve all of them. A heater that is offline does not delay the others.
 """
 
 import asyncio

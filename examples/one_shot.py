@@ -1,8 +1,8 @@
-"""Look once, for cron: exit code 1 when there is little hot water or a fault.
+"""Check a heater once, for cron: exit code 1 when hot water is low or there is a fault.
 
-    python examples/one_shot.py 30 [--simulate]     less than 30 % is little
+    python examples/one_shot.py 30 [--simulate]     less than 30 % is low
 
-The session is kept in a file, so that a run every ten minutes does not sign in every ten minutes.
+The session is saved in a file, so that a run every ten minutes does not sign in each time.
 """
 
 import asyncio

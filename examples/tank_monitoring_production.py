@@ -1,7 +1,6 @@
 """Record a tank for months: python examples/tank_monitoring_production.py tank.csv [--simulate]
 
-The pattern of earlier versions, unchanged: a connection, a callback, a polling interval. Ctrl-C
-ends it; the next start continues the file.
+Uses callbacks, as programs for earlier versions do. Ctrl-C stops it; the next start continues the file.
 """
 
 import asyncio

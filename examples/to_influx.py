@@ -1,7 +1,7 @@
-"""Readings as InfluxDB line protocol, on stdout: python examples/to_influx.py [--simulate]
+"""Print statuses as InfluxDB line protocol: python examples/to_influx.py [--simulate]
 
 For Telegraf (inputs.execd), or to a server: python -u examples/to_influx.py | influx write -b home
-Until Ctrl-C; simulated, until there are ten lines.
+Runs until Ctrl-C; with the simulator, until ten lines are printed.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ def line(heater: str, status: DeviceStatus, nanoseconds: int) -> str:
         "water": status.dhw_temperature.celsius,
         "watts": int(status.current_inst_power),
     }
-    # An i makes an integer of a number; a field that is not known is left out.
+    # The suffix i marks an integer; a field without a value is left out.
     shown = [
         f"{name}={value:.1f}" if isinstance(value, float) else f"{name}={int(value)}i"
         for name, value in fields.items()

@@ -1,6 +1,7 @@
-"""Readings into an SQLite database: python examples/to_sqlite.py heaters.db [--simulate]
+"""Store statuses in an SQLite database: python examples/to_sqlite.py heaters.db [--simulate]
 
-Until Ctrl-C; simulated, until there are ten. SQLite works in a thread: a slow disk holds up nobody.
+Runs until Ctrl-C; with the simulator, until ten are stored. SQLite runs in a thread, because a disk can be
+slow.
 """
 
 import asyncio
@@ -10,13 +11,13 @@ from datetime import datetime, timezone
 
 from navien_nwp500 import DeviceStatus, NaviLinkClient, NaviLinkConfig, ReconnectConfig
 
-TABLE = """CREATE TABLE IF NOT EXISTS readings (
+TABLE = """CREATE TABLE IF NOT EXISTS statuses (
     time TEXT NOT NULL, heater TEXT NOT NULL, charge INTEGER, water REAL, setpoint REAL,
     watts INTEGER, activity TEXT, fault INTEGER, PRIMARY KEY (heater, time))"""
-INSERT = "INSERT OR IGNORE INTO readings VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+INSERT = "INSERT OR IGNORE INTO statuses VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 
 
-def row(heater: str, status: DeviceStatus) -> "tuple[object, ...]":
+def values(heater: str, status: DeviceStatus) -> "tuple[object, ...]":
     return (
         *(datetime.now(timezone.utc).isoformat(), heater, status.dhw_charge_percent),
         *(status.dhw_temperature.celsius, status.dhw_temperature_setting.celsius),
@@ -24,11 +25,11 @@ def row(heater: str, status: DeviceStatus) -> "tuple[object, ...]":
     )
 
 
-def store(path: str, values: "tuple[object, ...]") -> None:
+def store(path: str, entry: "tuple[object, ...]") -> None:
     database = sqlite3.connect(path)
     with database:
         database.execute(TABLE)
-        database.execute(INSERT, values)
+        database.execute(INSERT, entry)
     database.close()
 
 
@@ -36,7 +37,7 @@ async def record(config: NaviLinkConfig, path: str, every: float, most: float) -
     async with NaviLinkClient(config) as client:
         device, count = (await client.get_devices())[0], 0
         async for status in device.watch(interval=every):
-            await asyncio.to_thread(store, path, row(device.name, status))
+            await asyncio.to_thread(store, path, values(device.name, status))
             count += 1
             if count >= most:
                 break

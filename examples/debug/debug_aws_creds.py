@@ -1,6 +1,6 @@
-"""Walk from the settings to the AWS keys: python examples/debug/debug_aws_creds.py [--simulate]
+"""Check the steps up to the AWS credentials: python examples/debug/debug_aws_creds.py [--simulate]
 
-Shows whether sign-in works and how long the keys live; the keys themselves are never shown.
+Shows whether sign-in works and how long the credentials are valid, never the credentials.
 """
 
 from __future__ import annotations

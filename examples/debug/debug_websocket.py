@@ -1,7 +1,7 @@
-"""Walk to the broker, then listen: python examples/debug/debug_websocket.py [--simulate]
+"""Check the connection to the broker, then print statuses: python examples/debug/debug_websocket.py [--simulate]
 
-First each step up to the subscription, as `navien-nwp500 doctor` takes them; when they hold, the
-first statuses that come over the connection, and how the connection does.
+First the steps of `navien-nwp500 doctor` up to the subscription. If all pass, the first statuses and the
+health of the connection.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from navien_nwp500.apps.diagnostics import State, diagnose
 COUNT = 3
 
 
-async def walk(config: NaviLinkConfig | None) -> bool:
+async def check(config: NaviLinkConfig | None) -> bool:
     found = []
     async for finding in diagnose(config, until="subscription"):
         found.append(finding)
@@ -34,7 +34,7 @@ async def listen(config: NaviLinkConfig, interval: float) -> None:
         left = COUNT
         async for status in device.watch(interval=interval):
             health = device.health
-            print(f"status     {status.current_inst_power} W, line {health.state.value}")
+            print(f"status     {status.current_inst_power} W, connection {health.state.value}")
             left -= 1
             if not left:
                 break
@@ -48,7 +48,7 @@ async def main() -> int:
 
             simulator = await stack.enter_async_context(Simulator(speed=600))
             config, interval = simulator.config, 0.2
-        if not await walk(config):
+        if not await check(config):
             return 1
         await listen(config or NaviLinkConfig.from_environment(), interval)
         return 0

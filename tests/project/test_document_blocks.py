@@ -1,7 +1,7 @@
-"""What the documents show works: their Python runs on the simulator, their commands are words.
+"""Tests of the examples in the documents: Python runs on the simulator, commands are parsed or run.
 
-A page's blocks run in its order in one namespace, as pasted into ``python -m asyncio``; a block that
-calls ``asyncio.run`` is a program and runs as one. ``# -> text`` must be what is printed.
+The blocks of a page run in order in one namespace, as if pasted into ``python -m asyncio``. A block that
+calls ``asyncio.run`` runs as a program. A comment ``# -> text`` is the expected output.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from support.programs import start_program
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-WORD = "navien-nwp500"
-#: Words that run until they are ended, unless they are given a count.
+PROGRAM = "navien-nwp500"
+#: Commands that run until they are stopped, unless a count is given.
 ENDLESS = {"monitor", "bridge", "simulate"}
 LIMIT = 60.0
 
 
 def blocks(page: Path, language: str) -> list[tuple[int, str]]:
-    """The blocks of a language with the line each begins on."""
+    """Return the code blocks of a language, each with its line number."""
     text = page.read_text("utf-8")
     found = re.finditer(rf"^```{language}\n(.*?)^```$", text, re.M | re.S)
     return [(text.count("\n", 0, match.start(1)) + 1, match[1]) for match in found]
@@ -47,7 +47,7 @@ def _name(page: Path) -> str:
 
 
 def is_test(block: str) -> bool:
-    """A test to be copied: pytest runs such, and examples/embedding holds them."""
+    """Return True for a test; examples/embedding contains and runs those."""
     return re.search(r"^(async )?def test_", block, re.M) is not None
 
 
@@ -82,18 +82,20 @@ LINES = sorted(
         for page in PAGES
         for _, block in blocks(page, "sh")
         for command in block.splitlines()
-        if command.startswith(WORD)
+        if command.startswith(PROGRAM)
     }
 )
 
 
-def test_there_is_something_to_run() -> None:
+def test_examples_are_found() -> None:
     assert len(PROGRAMS) >= 2 and len(PASTED["docs/README.md"]) >= 15 and len(LINES) >= 15
 
 
 @pytest.fixture
-def at_home(sim: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Simulator:
-    """An empty folder, and the account of a simulated heater in the environment."""
+def account_in_environment(
+    sim: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Simulator:
+    """Empty working folder, and the account of a simulated cloud in the environment."""
     monkeypatch.chdir(tmp_path)
     for name in [name for name in os.environ if name.startswith("NAVILINK_")]:
         monkeypatch.delenv(name)
@@ -103,8 +105,8 @@ def at_home(sim: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.parametrize("page", PASTED)
-async def test_what_a_page_shows_runs_as_pasted(
-    page: str, at_home: Simulator, capsys: pytest.CaptureFixture[str]
+async def test_the_python_blocks_of_a_page_run(
+    page: str, account_in_environment: Simulator, capsys: pytest.CaptureFixture[str]
 ) -> None:
     names: dict[str, Any] = {"__name__": "__main__", "__builtins__": builtins}
     try:
@@ -119,7 +121,7 @@ async def test_what_a_page_shows_runs_as_pasted(
 
 
 async def _paste(page: str, line: int, block: str, names: dict[str, Any]) -> None:
-    source = "\n" * (line - 1) + block  # so that a traceback names the line of the page
+    source = "\n" * (line - 1) + block  # a traceback then names the line of the page
     code = compile(source, page, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     running = types.FunctionType(code, names)()
     if inspect.iscoroutine(running):
@@ -127,8 +129,10 @@ async def _paste(page: str, line: int, block: str, names: dict[str, Any]) -> Non
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-async def test_a_program_of_the_documents_runs(program: str, at_home: Simulator) -> None:
-    """One that watches has no end: what it prints shows that it works, each line at once (-u)."""
+async def test_a_program_of_the_documents_runs(
+    program: str, account_in_environment: Simulator
+) -> None:
+    """Run a program; one that watches never ends, so it is stopped after its first line of output."""
     process = await start_program(
         *[sys.executable, "-u", "-W", "error", "-c", program], stdout=PIPE, stderr=PIPE
     )
@@ -144,21 +148,21 @@ async def test_a_program_of_the_documents_runs(program: str, at_home: Simulator)
     assert "device.watch(" in program or (process.returncode == 0 and out)
 
 
-def words_of(line: str) -> list[str]:
-    """What the program is given of a line: neither a comment nor where the output goes."""
-    words = shlex.split(line, comments=True)[1:]
-    return words[: words.index(">")] if ">" in words else words
+def arguments_of(line: str) -> list[str]:
+    """Return the arguments of a shell line, without comment and redirection."""
+    arguments = shlex.split(line, comments=True)[1:]
+    return arguments[: arguments.index(">")] if ">" in arguments else arguments
 
 
 def parsed(line: str) -> Iterator[click.Context]:
-    """Parse a line as the command line does, and yield each word's context; run nothing."""
-    args = words_of(line)
+    """Parse a shell line without running it, and yield the context of each command."""
+    args = arguments_of(line)
     command: click.Command = navien_nwp500
     parent = None
     while True:
-        context = command.make_context(command.name or WORD, args, parent=parent)
+        context = command.make_context(command.name or PROGRAM, args, parent=parent)
         yield context
-        kept = vars(context)  # click 8.2 renamed what a group leaves for its word
+        kept = vars(context)  # click 8.2 renamed the arguments that a group leaves
         rest = [*kept.get("_protected_args", kept.get("protected_args", ())), *context.args]
         if not isinstance(command, click.Group) or not rest:
             return
@@ -168,7 +172,7 @@ def parsed(line: str) -> Iterator[click.Context]:
 
 
 @pytest.mark.parametrize("line", LINES)
-def test_a_command_of_the_documents_is_understood(
+def test_a_command_of_the_documents_is_valid(
     line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -176,7 +180,7 @@ def test_a_command_of_the_documents_is_understood(
         if re.fullmatch(r"[\w-]+\.(csv|har|jsonl?|txt)", word):
             (tmp_path / word).touch()
     *_, last = parsed(line)
-    assert not isinstance(last.command, click.Group), f"{line}: a word is missing"
+    assert not isinstance(last.command, click.Group), f"{line}: the subcommand is missing"
 
 
 @pytest.mark.parametrize(
@@ -187,8 +191,8 @@ def test_a_command_of_the_documents_is_understood(
         if "--simulate" in line and (line.split()[1] not in ENDLESS or "--count" in line)
     ],
 )
-async def test_a_command_on_the_simulator_runs(line: str, tmp_path: Path) -> None:
-    # A week of readings shows no more than a dozen.
+async def test_a_command_with_simulate_runs(line: str, tmp_path: Path) -> None:
+    # 12 statuses prove as much as a week of them.
     shorter = re.sub(r"--count \d+", "--count 12", line)
-    code, out, err = await run(tmp_path, *words_of(shorter))
+    code, out, err = await run(tmp_path, *arguments_of(shorter))
     assert code == 0 and out, err

@@ -1,4 +1,4 @@
-"""Every link of every page leads somewhere. Those that leave the project are known by their host."""
+"""Tests that every link of every document has a target. Links to other hosts must be listed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PAGES = sorted(
     for page in ROOT.rglob("*.md")
     if not {".venv", "build", "dist", "site", ".pytest_cache"} & {*page.relative_to(ROOT).parts}
 )
-#: Where pages may send people; nothing is fetched.
+#: Hosts that documents may link to; nothing is fetched.
 OUTSIDE = {
     "keepachangelog.com",
     "semver.org",
@@ -23,7 +23,7 @@ OUTSIDE = {
 
 
 def prose(page: Path) -> str:
-    """The page without its code, where brackets mean other things."""
+    """Return a page without its code, in which brackets are not links."""
     text = re.sub(r"^```.*?^```$", "", page.read_text("utf-8"), flags=re.M | re.S)
     return re.sub(r"`[^`\n]*`", lambda code: re.sub(r"[\[\]()]", "", code[0]), text)
 
@@ -36,7 +36,7 @@ def links(page: Path) -> list[str]:
 
 
 def anchors(page: Path) -> set[str]:
-    """What headings are called, as GitHub and MkDocs both do."""
+    """Return the anchors of the headings, as GitHub and MkDocs both make them."""
     found: dict[str, int] = {}
     names = set()
     for heading in re.findall(r"^#+ (.+)$", prose(page), re.M):
@@ -53,12 +53,12 @@ EVERY_LINK = [
 ]
 
 
-def test_there_are_links() -> None:
+def test_links_are_found() -> None:
     assert len(PAGES) >= 12 and len(EVERY_LINK) >= 25
 
 
 @pytest.mark.parametrize(("page", "link"), EVERY_LINK)
-def test_a_link_leads_somewhere(page: Path, link: str) -> None:
+def test_the_target_of_a_link_exists(page: Path, link: str) -> None:
     parts = urlsplit(link)
     if parts.scheme:
         assert parts.scheme == "https" and parts.hostname in OUTSIDE, "list its host in OUTSIDE"
@@ -69,7 +69,7 @@ def test_a_link_leads_somewhere(page: Path, link: str) -> None:
         assert parts.fragment in anchors(target), sorted(anchors(target))
 
 
-def test_every_page_of_the_documents_can_be_reached_from_the_first() -> None:
+def test_the_readme_leads_to_every_document() -> None:
     seen, left = set(), [ROOT / "README.md"]
     while left:
         page = left.pop()

@@ -1,4 +1,4 @@
-"""Documents made from the tables are as fresh as the tables; the README's programs run."""
+"""Tests of generated documents, of the commands in README and Getting started, and of pictures."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def tables(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The program that makes them; its folder is on the path, as when it is run."""
+    """Module ``tables`` of the scripts, imported with their folder on the path."""
     monkeypatch.syspath_prepend(str(ROOT / "scripts"))
     return importlib.import_module("tables")
 
 
 @pytest.mark.parametrize("name", ["COMMANDS.md", "DEVICE_DATA_SCHEMA.md", "CLI.md"])
-def test_a_generated_document_is_fresh(tables: Any, name: str) -> None:
+def test_a_generated_document_is_up_to_date(tables: Any, name: str) -> None:
     text = tables.documents()[ROOT / "docs" / name]
     assert (ROOT / "docs" / name).read_text("utf-8") == text, "run: python scripts/tables.py"
 
@@ -37,9 +37,9 @@ def test_every_command_and_field_is_in_its_document() -> None:
 
     commands = (ROOT / "docs" / "COMMANDS.md").read_text("utf-8")
     fields = (ROOT / "docs" / "DEVICE_DATA_SCHEMA.md").read_text("utf-8")
-    assert all(f"| `{row.name}` | {row.code} |" in commands for row in COMMANDS)
+    assert all(f"| `{one.name}` | {one.code} |" in commands for one in COMMANDS)
     for cls in (DeviceStatus, DeviceFeatures):
-        assert all(f"`{row.key}`" in fields for row in field_specs(cls))
+        assert all(f"`{spec.key}`" in fields for spec in field_specs(cls))
 
 
 def test_the_readme_program_on_the_simulator_runs(tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ async def test_the_commands_of_getting_started_lead_to_a_report(tmp_path: Path) 
     commands = [
         re.findall(r"^navien-nwp500 (.*?)(?: +#.*)?$", section.partition("\n## ")[0], re.M)[0]
         for section in text.split("\n## ")
-        if section.startswith(("A recording", "A report"))
+        if section.startswith(("Record", "Draw a report"))
     ]
     assert len(commands) == 2
     for command in commands:
@@ -76,7 +76,7 @@ async def test_the_commands_of_getting_started_lead_to_a_report(tmp_path: Path) 
     assert "60 readings" in (tmp_path / "tank.html").read_text("utf-8")
 
 
-def test_pictures_are_shown_small_and_fetch_nothing() -> None:
+def test_pictures_are_used_small_and_load_nothing() -> None:
     shown = {
         (page.parent / name).resolve()
         for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md"))

@@ -1,4 +1,4 @@
-"""The examples run against the simulator, each with one flag."""
+"""Tests that all examples run with the simulator."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def environment() -> dict[str, str]:
     return {**clean, "PYTHONIOENCODING": "utf-8"}
 
 
-def ending(name: str, *words: str, cwd: Path) -> tuple[int, str, str]:
-    """Run an example to its end; returns its exit code and what it printed."""
+def run_to_end(name: str, *words: str, cwd: Path) -> tuple[int, str, str]:
+    """Run an example; return its exit code, output and errors."""
     done = subprocess.run(
         command(name, *words),
         cwd=cwd,
@@ -47,39 +47,39 @@ def ending(name: str, *words: str, cwd: Path) -> tuple[int, str, str]:
 
 
 def run(name: str, *words: str, cwd: Path) -> list[str]:
-    """Run an example on the simulator, where it succeeds; returns the lines that it printed."""
-    code, out, err = ending(name, *words, "--simulate", cwd=cwd)
+    """Run an example with the simulator, check that it succeeds, and return its output lines."""
+    code, out, err = run_to_end(name, *words, "--simulate", cwd=cwd)
     assert (code, err) == (0, "")
     return out.splitlines()
 
 
-def test_basic_usage_prints_a_reading(tmp_path: Path) -> None:
+def test_basic_usage_prints_a_status(tmp_path: Path) -> None:
     out = "\n".join(run("basic_usage.py", cwd=tmp_path))
     assert "setpoint  60.5 °C (140.9 °F)" in out
 
 
 def test_the_control_demo_prints_each_confirmation(tmp_path: Path) -> None:
     lines = run("device_control_demo.py", cwd=tmp_path)
-    assert len(lines) == 9 and "refused" not in "".join(lines)
+    assert len(lines) == 9 and "failed" not in "".join(lines)
     assert "confirmed: 49.0 °C (120.2 °F)" in lines[0]
-    assert lines[-1].endswith("1 kept")
+    assert lines[-1].endswith("1 stored")
 
 
-def test_the_keys_are_walked_to_and_not_shown(tmp_path: Path) -> None:
+def test_the_check_of_the_aws_credentials_prints_no_secret(tmp_path: Path) -> None:
     lines = run("debug/debug_aws_creds.py", cwd=tmp_path)
     assert len(lines) == 8 and all(line.startswith("passed") for line in lines)
     assert "AWS keys" in lines[-1] and "to be renewed in" in lines[-1]
     assert "ASIA" not in "".join(lines)
 
 
-def test_the_connection_is_walked_to_and_heard(tmp_path: Path) -> None:
+def test_the_check_of_the_connection_receives_statuses(tmp_path: Path) -> None:
     out = "".join(run("debug/debug_websocket.py", cwd=tmp_path))
-    assert "failed" not in out and out.count("line online") == 3
+    assert "failed" not in out and out.count("connection online") == 3
 
 
 @pytest.mark.parametrize("name", ["debug_aws_creds.py", "debug_websocket.py"])
-def test_a_walk_without_an_account_ends_at_the_configuration(name: str, tmp_path: Path) -> None:
-    code, out, err = ending(f"debug/{name}", cwd=tmp_path)
+def test_a_check_without_an_account_stops_at_the_configuration(name: str, tmp_path: Path) -> None:
+    code, out, err = run_to_end(f"debug/{name}", cwd=tmp_path)
     assert (code, err) == (1, "")
     assert out.startswith("failed     configuration") and ".env.template" in out
 
@@ -92,7 +92,7 @@ def test_the_production_monitor_records_until_ctrl_c(tmp_path: Path) -> None:
         deadline = time.monotonic() + LIMIT
         while not csv.exists() or csv.read_bytes().count(b"\n") < 4:
             assert process.poll() is None, process.communicate()
-            assert time.monotonic() < deadline, "it records nothing"
+            assert time.monotonic() < deadline, "nothing was recorded"
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=LIMIT)
@@ -100,34 +100,34 @@ def test_the_production_monitor_records_until_ctrl_c(tmp_path: Path) -> None:
     assert csv.read_bytes().endswith(b"\n")
 
 
-def test_one_look_says_by_its_exit_code_whether_there_is_hot_water(tmp_path: Path) -> None:
+def test_one_shot_reports_hot_water_by_its_exit_code(tmp_path: Path) -> None:
     assert re.fullmatch(r"NWP500: \d+ % charged, fault: none", run("one_shot.py", cwd=tmp_path)[0])
-    code, _, err = ending("one_shot.py", "101", "--simulate", cwd=tmp_path)
+    code, _, err = run_to_end("one_shot.py", "101", "--simulate", cwd=tmp_path)
     assert (code, err) == (1, "")
 
 
-def test_a_heater_in_a_program_that_does_other_things(tmp_path: Path) -> None:
+def test_the_asyncio_example_reads_the_heater_in_another_task(tmp_path: Path) -> None:
     lines = run("embed_in_asyncio.py", cwd=tmp_path)
     assert [bool(re.fullmatch(r"{'NWP500': '\d+ %'}", line)) for line in lines][-5:] == [True] * 5
 
 
-def test_all_heaters_are_shown_and_the_one_that_is_away(tmp_path: Path) -> None:
+def test_all_heaters_are_listed_with_the_one_offline(tmp_path: Path) -> None:
     lines = run("many_heaters.py", cwd=tmp_path)
     assert len(lines) == 12 and lines[3] == "NWP500 4         offline"
     assert sum(" W  " in line for line in lines) == 11
 
 
-def test_readings_are_in_the_database(tmp_path: Path) -> None:
-    for _ in range(2):  # the second run goes on with the file
+def test_statuses_are_stored_in_the_database(tmp_path: Path) -> None:
+    for _ in range(2):  # the second run continues the file
         assert run("to_sqlite.py", "heaters.db", cwd=tmp_path) == []
     database = sqlite3.connect(tmp_path / "heaters.db")
-    rows = database.execute("SELECT * FROM readings ORDER BY time").fetchall()
+    rows = database.execute("SELECT * FROM statuses ORDER BY time").fetchall()
     database.close()
     assert len(rows) == 20
     assert all(row[1] == "NWP500" and row[4] == 60.5 and row[7] == 0 for row in rows)
 
 
-def test_readings_are_lines_of_influxdb(tmp_path: Path) -> None:
+def test_statuses_are_influxdb_lines(tmp_path: Path) -> None:
     lines = run("to_influx.py", cwd=tmp_path)
     fields = r"charge=\d+i,fault=0i,heating=[01]i,setpoint=60.5,water=\d+\.\d,watts=\d+i"
     assert len(lines) == 10
@@ -136,7 +136,7 @@ def test_readings_are_lines_of_influxdb(tmp_path: Path) -> None:
 
 def test_the_integration_passes_its_own_tests() -> None:
     words = ("-p", "navien_nwp500.apps.pytest_plugin", "-p", "no:cacheprovider", "-W", "error")
-    # Only pytest-asyncio before 1.0 asks for it.
+    # Only pytest-asyncio before 1.0 needs it.
     asks = ("-W", 'ignore:The configuration option "asyncio_default_fixture_loop_scope')
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *words, *asks, "-q", str(EXAMPLES / "embedding")],
@@ -149,8 +149,8 @@ def test_the_integration_passes_its_own_tests() -> None:
     assert done.returncode == 0 and "3 passed" in done.stdout, done.stdout + done.stderr
 
 
-def test_the_side_of_home_assistant_names_only_what_is_there() -> None:
-    """Home Assistant is not installed here: what can be judged without it is."""
+def test_the_integration_imports_only_names_that_exist() -> None:
+    """Check the imports without Home Assistant, which is not installed."""
     folder = EXAMPLES / "embedding" / "navien_example"
     manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
     assert manifest["domain"] == folder.name and manifest["requirements"] == ["navien-nwp500"]
@@ -164,32 +164,34 @@ def test_the_side_of_home_assistant_names_only_what_is_there() -> None:
                 assert wanted <= set(navien_nwp500.__all__)
             elif node.level:
                 assert wanted <= _defined(trees[node.module]), node.module
-            elif name in ("feed", "readings"):
-                assert not node.module.startswith("homeassistant"), "it could not be tested"
+            elif name in ("feed", "values"):
+                assert not node.module.startswith(
+                    "homeassistant"
+                ), "it could not be tested without Home Assistant"
 
 
-def test_the_units_are_those_home_assistant_takes() -> None:
-    found = runpy.run_path(str(EXAMPLES / "embedding" / "navien_example" / "readings.py"))
-    for row in found["SENSORS"]:
-        units, states = SENSOR_CLASSES.get(row.device_class, ({"%"}, {"measurement"}))
-        assert row.unit in units and "measurement" in states
+def test_home_assistant_accepts_the_units() -> None:
+    found = runpy.run_path(str(EXAMPLES / "embedding" / "navien_example" / "values.py"))
+    for sensor in found["SENSORS"]:
+        units, states = SENSOR_CLASSES.get(sensor.device_class, ({"%"}, {"measurement"}))
+        assert sensor.unit in units and "measurement" in states
 
 
 def _defined(tree: ast.Module) -> set[str]:
-    made = {node.name for node in tree.body if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
+    names = {node.name for node in tree.body if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
     for node in tree.body:
         if isinstance(node, ast.Assign):
-            made |= {target.id for target in node.targets if isinstance(target, ast.Name)}
-    return made
+            names |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+    return names
 
 
-def test_every_example_is_in_the_list() -> None:
+def test_the_readme_lists_every_example() -> None:
     text = (EXAMPLES / "README.md").read_text("utf-8")
     folder = EXAMPLES / "embedding"
     programs = [path for path in EXAMPLES.rglob("*.py") if folder not in path.parents]
     assert all(f"| `{path.relative_to(EXAMPLES).as_posix()}" in text for path in programs)
 
 
-def test_no_example_is_longer_than_a_screen_or_two() -> None:
+def test_examples_are_short() -> None:
     for path in EXAMPLES.rglob("*.py"):
         assert len(path.read_text("utf-8").splitlines()) <= 60, path.name

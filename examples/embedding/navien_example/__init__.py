@@ -1,4 +1,4 @@
-"""Home Assistant's side, a skeleton: one entry is one account, one client, one feed."""
+"""Skeleton of a Home Assistant integration: one config entry is one account, one client, one feed."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ INTERVAL = 300.0
 
 
 async def async_setup_entry(hass: HomeAssistant, entry: ConfigEntry) -> bool:
-    """Open the account; a failure is tried again later, a refused password is asked for."""
+    """Sign in; retry a failure later, ask for the password again when it is rejected."""
     name, log = "Navien", logging.getLogger(__name__)
     coordinator = DataUpdateCoordinator(hass, log, config_entry=entry, name=name)
     account = {"email": entry.data[CONF_EMAIL], "password": entry.data[CONF_PASSWORD]}
     config = NaviLinkConfig(**account, reconnect=ReconnectConfig(max_retries=None))
 
-    def told(_: NaviLinkDevice) -> None:
+    def on_update(_: NaviLinkDevice) -> None:
         coordinator.async_update_listeners()
 
     async with AsyncExitStack() as stack:
         client = NaviLinkClient(config, session=async_get_clientsession(hass))
         try:
             await stack.enter_async_context(client)
-            feed = await stack.enter_async_context(HeaterFeed(client, told, INTERVAL))
+            feed = await stack.enter_async_context(HeaterFeed(client, on_update, INTERVAL))
         except InvalidCredentialsError as error:
             raise ConfigEntryAuthFailed(str(error)) from error
         except NaviLinkError as error:
@@ -52,5 +52,5 @@ async def async_setup_entry(hass: HomeAssistant, entry: ConfigEntry) -> bool:
 
 
 async def async_unload_entry(hass: HomeAssistant, entry: ConfigEntry) -> bool:
-    """Take the sensors away; what ``async_on_unload`` holds then closes feed and client."""
+    """Remove the sensors; the callbacks of ``async_on_unload`` then close feed and client."""
     return await hass.config_entries.async_unload_platforms(entry, [Platform.SENSOR])

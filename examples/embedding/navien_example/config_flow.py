@@ -1,4 +1,4 @@
-"""Home Assistant's side: a form for e-mail and password, tried before it is taken."""
+"""Configuration form of Home Assistant: e-mail and password, checked before they are saved."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ FORM = vol.Schema({vol.Required(CONF_EMAIL): str, vol.Required(CONF_PASSWORD): s
 
 
 class NavienFlow(ConfigFlow, domain="navien_example"):
-    """One account an entry."""
+    """Form that creates one config entry per account."""
 
     VERSION = 1
 
-    async def async_step_user(self, said: dict[str, Any] | None = None) -> ConfigFlowResult:
+    async def async_step_user(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         errors = {}
-        if said is not None:
+        if user_input is not None:
             session = async_get_clientsession(self.hass)
             try:
                 async with NaviLinkClient(session=session) as client:
-                    await client.authenticate(said[CONF_EMAIL], said[CONF_PASSWORD])
+                    await client.authenticate(user_input[CONF_EMAIL], user_input[CONF_PASSWORD])
             except InvalidCredentialsError:
                 errors["base"] = "invalid_auth"
             except NaviLinkError:
                 errors["base"] = "cannot_connect"
             else:
-                await self.async_set_unique_id(said[CONF_EMAIL].lower())
+                await self.async_set_unique_id(user_input[CONF_EMAIL].lower())
                 self._abort_if_unique_id_configured()
-                return self.async_create_entry(title=said[CONF_EMAIL], data=said)
+                return self.async_create_entry(title=user_input[CONF_EMAIL], data=user_input)
         return self.async_show_form(step_id="user", data_schema=FORM, errors=errors)

@@ -1,6 +1,6 @@
-"""The heaters of an account as an application wants them: what each said last, and a word when it changes.
+"""All heaters of an account: the latest status of each, and a call after each change.
 
-Nothing of Home Assistant is in here, so the tests run it as it is, against the simulated cloud.
+Does not import Home Assistant, so the tests run it against the simulated cloud.
 """
 
 from __future__ import annotations
@@ -13,24 +13,25 @@ from navien_nwp500 import HealthState, NaviLinkClient, NaviLinkDevice
 
 
 class HeaterFeed:
-    """Watches every heater from ``async with`` to its end; ``told`` hears whose news there are.
+    """Watcher of every heater while ``async with`` lasts.
 
-    ``interval`` is seconds between polls; pushes come besides. ``told`` is called in the loop.
+    Calls ``on_update`` in the event loop with each heater that has a new status or health.
+    ``interval`` is the time between polls in seconds.
     """
 
     def __init__(
-        self, client: NaviLinkClient, told: Callable[[NaviLinkDevice], None], interval: float
+        self, client: NaviLinkClient, on_update: Callable[[NaviLinkDevice], None], interval: float
     ) -> None:
-        self._client, self._told, self._interval = client, told, interval
+        self._client, self._on_update, self._interval = client, on_update, interval
         self._tasks: list[asyncio.Task[None]] = []
         self.devices: list[NaviLinkDevice] = []
 
     async def __aenter__(self) -> HeaterFeed:
         self.devices = await self._client.get_devices()
         for device in self.devices:
-            for news in (device.watch(self._interval), device.watch_health()):
-                telling = self._tell(device, news)
-                self._tasks.append(asyncio.create_task(telling, name=f"feed {device.name}"))
+            for updates in (device.watch(self._interval), device.watch_health()):
+                forwarding = self._forward(device, updates)
+                self._tasks.append(asyncio.create_task(forwarding, name=f"feed {device.name}"))
         return self
 
     async def __aexit__(
@@ -43,12 +44,12 @@ class HeaterFeed:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _tell(self, device: NaviLinkDevice, news: AsyncIterator[object]) -> None:
-        async for _ in news:
-            self._told(device)
+    async def _forward(self, device: NaviLinkDevice, updates: AsyncIterator[object]) -> None:
+        async for _ in updates:
+            self._on_update(device)
 
 
 def available(device: NaviLinkDevice) -> bool:
-    """Whether what the heater said last still holds: a short outage is no alarm."""
-    gone = device.health.state is HealthState.OFFLINE or not device.info.online
-    return device.last_status is not None and not gone
+    """Return True while the latest status is valid; a short outage does not change that."""
+    offline = device.health.state is HealthState.OFFLINE or not device.info.online
+    return device.last_status is not None and not offline

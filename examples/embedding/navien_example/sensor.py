@@ -1,4 +1,4 @@
-"""Home Assistant's side: an entity for each row of ``readings.SENSORS`` and each heater."""
+"""Sensor entities of Home Assistant: one for each of ``values.SENSORS`` and each heater."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from homeassistant.helpers.update_coordinator import (
 from navien_nwp500 import NaviLinkDevice
 
 from .feed import available
-from .readings import SENSORS, Sensor
+from .values import SENSORS, Sensor
 
 
 class HeaterSensor(CoordinatorEntity, SensorEntity):
-    """One value of one heater; the coordinator says when to look again."""
+    """One value of one heater; the coordinator triggers its update."""
 
     _attr_has_entity_name = True
 
     def __init__(
-        self, coordinator: DataUpdateCoordinator, device: NaviLinkDevice, row: Sensor
+        self, coordinator: DataUpdateCoordinator, device: NaviLinkDevice, sensor: Sensor
     ) -> None:
         super().__init__(coordinator)
-        self._device, self._row = device, row
-        self._attr_unique_id = f"{device.mac_address}-{row.name}"
-        self._attr_name, self._attr_state_class = row.name, "measurement"
-        self._attr_native_unit_of_measurement = row.unit
-        self._attr_device_class = row.device_class
+        self._device, self._sensor = device, sensor
+        self._attr_unique_id = f"{device.mac_address}-{sensor.name}"
+        self._attr_name, self._attr_state_class = sensor.name, "measurement"
+        self._attr_native_unit_of_measurement = sensor.unit
+        self._attr_device_class = sensor.device_class
         connection = (CONNECTION_NETWORK_MAC, device.mac_address)
         self._attr_device_info = DeviceInfo(connections={connection}, name=device.name)
 
@@ -42,7 +42,7 @@ class HeaterSensor(CoordinatorEntity, SensorEntity):
     @property
     def native_value(self) -> float | None:
         status = self._device.last_status
-        return None if status is None else self._row.value(status)
+        return None if status is None else self._sensor.value(status)
 
 
 async def async_setup_entry(
@@ -50,4 +50,6 @@ async def async_setup_entry(
 ) -> None:
     """Add the sensors of every heater of the account."""
     coordinator, devices = entry.runtime_data
-    async_add_entities(HeaterSensor(coordinator, one, row) for one in devices for row in SENSORS)
+    async_add_entities(
+        HeaterSensor(coordinator, one, sensor) for one in devices for sensor in SENSORS
+    )

@@ -1,4 +1,4 @@
-"""What is shown of a heater: a row each. Nothing of Home Assistant is in here but its words."""
+"""Values shown for a heater. Does not import Home Assistant, only uses its units and classes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from navien_nwp500 import DeviceStatus
 
 
 class Sensor(NamedTuple):
-    """A name for people, Home Assistant's unit and device class, and where the value comes from."""
+    """Name, unit and device class of a sensor in Home Assistant, and how to read its value."""
 
     name: str
     unit: str

@@ -30,7 +30,7 @@ def fork_server() -> ForkServer:
 
 async def start(
     cwd: Path,
-    *words: str,
+    *arguments: str,
     stdin: int = subprocess.DEVNULL,
     stdout: int = subprocess.PIPE,
     start_new_session: bool = False,
@@ -40,7 +40,7 @@ async def start(
         sys.executable,
         "-m",
         "navien_nwp500",
-        *words,
+        *arguments,
         cwd=cwd,
         env=environment(**variables),
         stdin=stdin,
@@ -51,14 +51,14 @@ async def start(
 
 
 async def run(
-    cwd: Path, *words: str, typed: str | None = None, **variables: str
+    cwd: Path, *arguments: str, typed: str | None = None, **variables: str
 ) -> tuple[int, str, str]:
     """Run a command to its end: its exit code, stdout and stderr."""
     if AVAILABLE and not any(name.startswith("PYTHON") for name in variables):
-        command = (cwd, words, typed, environment(**variables), int(LIMIT))
+        command = (cwd, arguments, typed, environment(**variables), int(LIMIT))
         return await asyncio.get_running_loop().run_in_executor(None, fork_server().run, *command)
     stdin = subprocess.DEVNULL if typed is None else subprocess.PIPE
-    process = await start(cwd, *words, stdin=stdin, **variables)
+    process = await start(cwd, *arguments, stdin=stdin, **variables)
     said = None if typed is None else typed.encode()
     out, err = await asyncio.wait_for(process.communicate(said), LIMIT)
     assert process.returncode is not None

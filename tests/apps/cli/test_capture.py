@@ -92,8 +92,8 @@ async def test_nothing_planted_is_recorded_and_everything_asked_is(
     private: None, tmp_path: Path
 ) -> None:
     async with Simulator(speed=600, password=PLANTED["password"]) as sim:
-        words = ("capture", "--raw", "a.jsonl", "--count", "3", "--interval", "0.05")
-        code, out, err = await run(tmp_path, *words, **sim.environment)
+        arguments = ("capture", "--raw", "a.jsonl", "--count", "3", "--interval", "0.05")
+        code, out, err = await run(tmp_path, *arguments, **sim.environment)
     assert (code, out) == (0, "")
     assert "status 3 of 3" in err and "no private data in" in err
     text = (tmp_path / "a.jsonl").read_text()
@@ -119,8 +119,8 @@ async def test_nothing_planted_is_recorded_and_everything_asked_is(
 
 
 async def test_the_simulated_heaters_time_is_recorded_not_ours(tmp_path: Path) -> None:
-    words = ("capture", "--simulate", "--speed", "3600", "--interval", "600", "--count", "4")
-    code, _, _ = await run(tmp_path, *words, "--raw", "a.jsonl")
+    arguments = ("capture", "--simulate", "--speed", "3600", "--interval", "600", "--count", "4")
+    code, _, _ = await run(tmp_path, *arguments, "--raw", "a.jsonl")
     assert code == 0
     entries = read_capture(tmp_path / "a.jsonl")
     # The second of the four polls comes before a full interval.
@@ -149,18 +149,19 @@ async def test_ctrl_c_ends_a_recording_and_it_is_checked(sim: Simulator, tmp_pat
 
 
 @pytest.mark.parametrize(
-    "words", [(), ("--check",), ("--check", "--raw", "a.jsonl"), ("--raw", "a.jsonl", "b.jsonl")]
+    "arguments",
+    [(), ("--check",), ("--check", "--raw", "a.jsonl"), ("--raw", "a.jsonl", "b.jsonl")],
 )
-async def test_words_that_do_not_go_together_are_refused(tmp_path: Path, words: Any) -> None:
+async def test_contradicting_options_are_rejected(tmp_path: Path, arguments: Any) -> None:
     (tmp_path / "b.jsonl").write_text("")
-    code, out, err = await run(tmp_path, "capture", *words)
+    code, out, err = await run(tmp_path, "capture", *arguments)
     assert (code, out) == (2, "") and "Error: " in err
     assert not (tmp_path / "a.jsonl").exists()
 
 
 async def test_a_killed_recording_ends_with_a_whole_line(sim: Simulator, tmp_path: Path) -> None:
-    words = ("capture", "--raw", "a.jsonl", "--interval", "0.02")
-    process = await start(tmp_path, *words, **sim.environment)
+    arguments = ("capture", "--raw", "a.jsonl", "--interval", "0.02")
+    process = await start(tmp_path, *arguments, **sim.environment)
     assert process.stderr is not None
     while b"status 5" not in await asyncio.wait_for(process.stderr.readline(), LIMIT):
         pass
@@ -399,8 +400,8 @@ LOOKALIKE = har_call(f"https://example.com/{API}/user", {"text": '{"planted": "a
 
 async def test_a_har_file_gives_the_calls_of_the_api_alone_in_order(tmp_path: Path) -> None:
     (tmp_path / "app.har").write_text(har(TOU, ELSEWHERE, LOOKALIKE, SIGN_IN), "utf-8")
-    words = ("capture", "--har", "app.har", "--raw", "app.jsonl")
-    code, out, err = await run(tmp_path, *words)
+    arguments = ("capture", "--har", "app.har", "--raw", "app.jsonl")
+    code, out, err = await run(tmp_path, *arguments)
     assert (code, out) == (0, "") and "4 lines" in err
     text = (tmp_path / "app.jsonl").read_text()
     for value in (*PLANTED.values(), "planted"):
@@ -554,8 +555,8 @@ def test_a_recording_without_a_status_plays_nothing() -> None:
 
 
 async def test_simulate_replays_for_other_programs(tmp_path: Path) -> None:
-    words = ("simulate", "--replay", str(REFERENCE / "reading.jsonl"), "--env-file", ".env")
-    process = await start(tmp_path, *words)
+    arguments = ("simulate", "--replay", str(REFERENCE / "reading.jsonl"), "--env-file", ".env")
+    process = await start(tmp_path, *arguments)
     try:
         assert process.stderr is not None
         while b"ready" not in await asyncio.wait_for(process.stderr.readline(), LIMIT):

@@ -1,4 +1,4 @@
-"""What ``install-service`` prints: judged by systemd where it is, and word by word where not."""
+"""The command ``install-service``; where systemd is installed, it checks the units."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from navien_nwp500.apps.cli.app import navien_nwp500
 from navien_nwp500.apps.cli.commands.install_service import SERVICES
 
 
-def printed(*words: str) -> str:
-    result = CliRunner().invoke(navien_nwp500, ["install-service", *words])
+def printed(*arguments: str) -> str:
+    result = CliRunner().invoke(navien_nwp500, ["install-service", *arguments])
     assert result.exit_code == 0, result.output
     return result.stdout
 
@@ -28,7 +28,7 @@ def settings(unit: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_systemd_takes_the_unit_without_a_word(
+def test_systemd_accepts_the_unit_without_a_warning(
     service: str, tmp_path: Path, find_program: Callable[..., str]
 ) -> None:
     analyze = find_program("systemd-analyze")
@@ -45,14 +45,14 @@ def test_systemd_takes_the_unit_without_a_word(
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_unit_is_hardened_and_restarted_but_never_with_a_refused_password(service: str) -> None:
+def test_a_unit_is_hardened_and_not_restarted_after_a_rejected_password(service: str) -> None:
     found = settings(printed(service))
     assert found["NoNewPrivileges"] == found["PrivateUsers"] == found["PrivateTmp"] == "yes"
     assert found["ProtectSystem"] == "strict" and found["MemoryMax"] == "256M"
     assert found["Restart"] == "on-failure" and int(found["RestartSec"]) >= 30
     assert {"2", "4"} <= set(found["RestartPreventExitStatus"].split())
     assert found["EnvironmentFile"] == "%E/navien-nwp500.env"
-    # What drops capabilities ends a user's unit with 218/CAPABILITIES.
+    # Options that drop capabilities end a user's unit with 218/CAPABILITIES.
     assert not {
         "PrivateDevices",
         "ProtectKernelModules",
@@ -61,16 +61,16 @@ def test_a_unit_is_hardened_and_restarted_but_never_with_a_refused_password(serv
     } & set(found)
 
 
-def test_options_are_handed_on_and_nothing_is_expanded() -> None:
+def test_options_are_passed_on_and_nothing_is_expanded() -> None:
     odd = "mqtt://a b%h$x\"'\\"
-    command = settings(printed("bridge-mqtt", "--broker", odd))["ExecStart"]
-    *_, word, mode, option, broker = shlex.split(command)
-    assert (word, mode, option) == ("bridge", "mqtt", "--broker")
+    line = settings(printed("bridge-mqtt", "--broker", odd))["ExecStart"]
+    *_, command, mode, option, broker = shlex.split(line)
+    assert (command, mode, option) == ("bridge", "mqtt", "--broker")
     assert broker.replace("%%", "%").replace("$$", "$") == odd
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_container_runs_as_nobody_on_a_disk_it_cannot_write(service: str) -> None:
+def test_a_container_runs_unprivileged_with_a_read_only_file_system(service: str) -> None:
     text = printed("--container", service)
     lines = [line for line in text.splitlines() if not line.startswith("#")]
     assert [line.split()[0] for line in lines] == [
@@ -83,7 +83,9 @@ def test_a_container_runs_as_nobody_on_a_disk_it_cannot_write(service: str) -> N
         assert flag in text
 
 
-def test_no_secret_is_printed_and_a_line_break_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_password_is_printed_and_a_line_break_is_rejected(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("NAVILINK_PASSWORD", "planted-77")
     monkeypatch.setenv("MQTT_PASSWORD", "planted-77")
     assert "planted-77" not in printed("bridge-mqtt") + printed("--container", "bridge-mqtt")

@@ -1,4 +1,4 @@
-"""The account a person names once: asked for, tried, found by every later word, and removed."""
+"""The commands ``login`` and ``logout``, and the saved account."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TESTS = Path(__file__).parents[2]
 
 
 def cloud_of(sim: Simulator) -> dict[str, str]:
-    """Where the simulated service is; of the account nothing."""
+    """Return the variables of the simulated cloud, without the account."""
     return {**sim.environment, "NAVILINK_EMAIL": "", "NAVILINK_PASSWORD": ""}
 
 
@@ -28,7 +28,7 @@ def typed(sim: Simulator) -> str:
     return f"{sim.account.email}\n{sim.account.password}\n"
 
 
-def kept() -> list[Path]:
+def saved_files() -> list[Path]:
     folders = (
         user_config_path("navien-nwp500", appauthor=False),
         user_cache_path("navien-nwp500", appauthor=False),
@@ -41,48 +41,48 @@ def end_session(sim: Simulator) -> None:
     sim._cloud.book.revoke_refresh_tokens()
 
 
-async def login(sim: Simulator, cwd: Path, *words: str, **variables: str) -> tuple[int, str, str]:
-    return await run(cwd, "login", *words, typed=typed(sim), **{**cloud_of(sim), **variables})
+async def login(sim: Simulator, cwd: Path, *options: str, **variables: str) -> tuple[int, str, str]:
+    return await run(cwd, "login", *options, typed=typed(sim), **{**cloud_of(sim), **variables})
 
 
-async def test_after_login_a_word_needs_no_variable(sim: Simulator, tmp_path: Path) -> None:
+async def test_after_login_a_command_needs_no_variables(sim: Simulator, tmp_path: Path) -> None:
     code, out, err = await login(sim, tmp_path)
     assert (code, err) == (0, "") and "Signed in as user@example.com" in out
     code, out, err = await run(tmp_path, "status", **cloud_of(sim))
     assert (code, err) == (0, "") and "charge" in out
     assert sim.counters.passwords == 1
-    assert kept() == [account_file(), session_file(sim.config)]
-    for path in kept():
+    assert saved_files() == [account_file(), session_file(sim.config)]
+    for path in saved_files():
         assert sim.account.password not in path.read_text()
         if os.name == "posix":
             assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-async def test_a_wrong_password_is_said_at_once_and_keeps_nothing(
+async def test_a_wrong_password_is_reported_at_once_and_nothing_is_saved(
     sim: Simulator, tmp_path: Path
 ) -> None:
-    words = f"{sim.account.email}\nnot-the-one\n"
-    code, out, err = await run(tmp_path, "login", typed=words, **cloud_of(sim))
-    assert (code, out, kept()) == (4, "", [])
+    lines = f"{sim.account.email}\nnot-the-one\n"
+    code, out, err = await run(tmp_path, "login", typed=lines, **cloud_of(sim))
+    assert (code, out, saved_files()) == (4, "", [])
     assert "rejects" in err and "not-the-one" not in err
 
 
-async def test_a_wrong_password_leaves_the_earlier_login(sim: Simulator, tmp_path: Path) -> None:
+async def test_a_wrong_password_does_not_change_the_saved_login(
+    sim: Simulator, tmp_path: Path
+) -> None:
     await login(sim, tmp_path)
-    words = f"{sim.account.email}\nnot-the-one\n"
-    assert (await run(tmp_path, "login", typed=words, **cloud_of(sim)))[0] == 4
+    lines = f"{sim.account.email}\nnot-the-one\n"
+    assert (await run(tmp_path, "login", typed=lines, **cloud_of(sim)))[0] == 4
     assert (await run(tmp_path, "devices", **cloud_of(sim)))[0] == 0
 
 
-@pytest.mark.parametrize("words", ["", "user@example.com\n", "\nsecret\n"])
-async def test_a_pipe_must_bring_both_lines(tmp_path: Path, words: str) -> None:
-    code, _, err = await run(tmp_path, "login", typed=words)
+@pytest.mark.parametrize("lines", ["", "user@example.com\n", "\nsecret\n"])
+async def test_a_pipe_must_have_both_lines(tmp_path: Path, lines: str) -> None:
+    code, _, err = await run(tmp_path, "login", typed=lines)
     assert code == 2 and "two lines" in err and "secret" not in err
 
 
-async def test_a_session_that_has_ended_asks_for_login_each_time(
-    sim: Simulator, tmp_path: Path
-) -> None:
+async def test_an_expired_session_needs_a_new_login(sim: Simulator, tmp_path: Path) -> None:
     await login(sim, tmp_path)
     end_session(sim)
     for _ in range(2):
@@ -92,20 +92,20 @@ async def test_a_session_that_has_ended_asks_for_login_each_time(
     assert (await run(tmp_path, "status", **cloud_of(sim)))[0] == 0
 
 
-async def test_without_any_account_a_word_names_login(tmp_path: Path) -> None:
+async def test_without_an_account_the_error_suggests_login(tmp_path: Path) -> None:
     code, _, err = await run(tmp_path, "status")
     assert code == 2 and "navien-nwp500 login" in err and "NAVILINK_EMAIL" in err
 
 
-async def test_logout_removes_all_of_it(sim: Simulator, tmp_path: Path) -> None:
+async def test_logout_removes_everything(sim: Simulator, tmp_path: Path) -> None:
     await login(sim, tmp_path)
     assert await run(tmp_path, "logout", **cloud_of(sim)) == (0, "Signed out.\n", "")
-    assert kept() == []
+    assert saved_files() == []
     assert await run(tmp_path, "logout") == (0, "No account was saved.\n", "")
     assert (await run(tmp_path, "status", **cloud_of(sim)))[0] == 2
 
 
-async def test_the_environment_wins(sim: Simulator, tmp_path: Path) -> None:
+async def test_the_environment_takes_precedence(sim: Simulator, tmp_path: Path) -> None:
     other = {"NAVILINK_EMAIL": "other@example.com", "NAVILINK_PASSWORD": "none"}
     _, _, err = await login(sim, tmp_path, **other)
     assert "other@example.com and takes precedence" in err
@@ -113,7 +113,7 @@ async def test_the_environment_wins(sim: Simulator, tmp_path: Path) -> None:
     assert sim.counters.passwords == 2
 
 
-async def test_an_account_is_of_one_service(sim: Simulator, tmp_path: Path) -> None:
+async def test_a_saved_account_is_used_for_its_service_only(sim: Simulator, tmp_path: Path) -> None:
     await login(sim, tmp_path)
     elsewhere = {**cloud_of(sim), "NAVILINK_BASE_URL": "https://127.0.0.1:1/api/v2.1"}
     code, _, err = await run(tmp_path, "devices", **elsewhere)
@@ -121,7 +121,7 @@ async def test_an_account_is_of_one_service(sim: Simulator, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"email": 1, "base_url": "x"}', '{"name": "x"}'])
-async def test_a_damaged_file_is_said_and_a_login_mends_it(
+async def test_a_damaged_file_is_reported_and_login_replaces_it(
     sim: Simulator, tmp_path: Path, content: str
 ) -> None:
     await login(sim, tmp_path)
@@ -132,10 +132,10 @@ async def test_a_damaged_file_is_said_and_a_login_mends_it(
     assert (await run(tmp_path, "devices", **cloud_of(sim)))[0] == 0
 
 
-async def test_the_doctor_walks_with_the_login(sim: Simulator, tmp_path: Path) -> None:
+async def test_the_doctor_uses_the_saved_login(sim: Simulator, tmp_path: Path) -> None:
     await login(sim, tmp_path)
     code, out, _ = await run(tmp_path, "doctor", **cloud_of(sim))
-    assert code == 0 and "the saved session holds" in out
+    assert code == 0 and "a session is saved" in out
     end_session(sim)
     code, out, _ = await run(tmp_path, "doctor", **cloud_of(sim))
     assert code == 4 and "navien-nwp500 login" in out
@@ -150,27 +150,27 @@ class TestKeyring:
             "A_KEYRING": str(tmp_path / "ring.json"),
         }
 
-    async def test_a_kept_password_outlives_the_session_and_not_logout(
+    async def test_a_saved_password_is_used_after_the_session_and_removed_by_logout(
         self, sim: Simulator, tmp_path: Path, ring: dict[str, str]
     ) -> None:
         assert (await login(sim, tmp_path, "--keep-password", **ring))[0] == 0
         held = json.loads((tmp_path / "ring.json").read_text())
         assert list(held.values()) == [sim.account.password]
-        assert all(sim.account.password not in path.read_text() for path in kept())
+        assert all(sim.account.password not in path.read_text() for path in saved_files())
         end_session(sim)
         code, _, err = await run(tmp_path, "devices", **cloud_of(sim), **ring)
         assert (code, err) == (0, "")
         assert (await run(tmp_path, "logout", **cloud_of(sim), **ring))[0] == 0
-        assert json.loads((tmp_path / "ring.json").read_text()) == {} and kept() == []
+        assert json.loads((tmp_path / "ring.json").read_text()) == {} and saved_files() == []
 
-    async def test_a_login_without_it_takes_the_kept_one_out(
+    async def test_a_login_without_the_option_removes_the_saved_password(
         self, sim: Simulator, tmp_path: Path, ring: dict[str, str]
     ) -> None:
         await login(sim, tmp_path, "--keep-password", **ring)
         await login(sim, tmp_path, **ring)
         assert json.loads((tmp_path / "ring.json").read_text()) == {}
 
-    async def test_a_system_without_a_keyring_says_so_and_the_session_stays(
+    async def test_without_a_keyring_the_error_is_reported_and_the_session_saved(
         self, sim: Simulator, tmp_path: Path
     ) -> None:
         none = {"PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"}
@@ -178,20 +178,18 @@ class TestKeyring:
         assert code == 2 and "keyring cannot be opened" in err and sim.account.password not in err
         assert (await run(tmp_path, "devices", **cloud_of(sim), **none))[0] == 0
 
-    async def test_without_the_library_the_extra_is_named(
+    async def test_without_the_library_the_error_names_the_extra(
         self, sim: Simulator, tmp_path: Path
     ) -> None:
         (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['keyring'] = None\n")
         path = {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(TESTS.parent)])}
         code, _, err = await login(sim, tmp_path, "--keep-password", **path)
         assert code == 2 and "the extra 'keyring'" in err
-        assert kept() == [] and sim.counters.passwords == 0
+        assert saved_files() == [] and sim.counters.passwords == 0
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminal here")
-async def test_on_a_terminal_the_password_is_asked_for_and_not_shown(
-    sim: Simulator, tmp_path: Path
-) -> None:
+async def test_a_password_typed_on_a_terminal_is_not_shown(sim: Simulator, tmp_path: Path) -> None:
     import pty
 
     try:
@@ -199,14 +197,14 @@ async def test_on_a_terminal_the_password_is_asked_for_and_not_shown(
     except OSError as error:
         pytest.skip(f"this machine gives out no pseudo-terminals: {error}")
     try:
-        # Passwords are read from the terminal of the session, if there is one: ours must not be it.
+        # A password is read from the controlling terminal, which must not be that of the tests.
         process = await start(
             tmp_path, "login", stdin=terminal, start_new_session=True, **cloud_of(sim)
         )
         assert process.stderr is not None
         await asyncio.wait_for(process.stderr.readuntil(b"E-mail:"), LIMIT)
         os.write(master, f"{sim.account.email}\n".encode())
-        # What was typed before the echo is switched off is thrown away; the blank comes after.
+        # Input before the echo is switched off is discarded; the blank is printed after that.
         await asyncio.wait_for(process.stderr.readuntil(b"Password: "), LIMIT)
         os.write(master, f"{sim.account.password}\n".encode())
         out, _ = await asyncio.wait_for(process.communicate(), LIMIT)

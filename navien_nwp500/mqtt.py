@@ -62,9 +62,9 @@ class HealthTracker:
 
     def on_offline(self) -> bool:
         """Enter OFFLINE; returns True the first time until the next status."""
-        is_news, self._reported_offline = not self._reported_offline, True
+        first_report, self._reported_offline = not self._reported_offline, True
         self.change(HealthState.OFFLINE)
-        return is_news
+        return first_report
 
     def on_status(self) -> bool:
         """Enter ONLINE; returns True when the heater had been reported offline."""

@@ -1,4 +1,4 @@
-"""One MQTT connection, shared by heaters of an account, kept for months.
+"""One MQTT connection, shared by the heaters of an account and open for months.
 
 It opens a transport, gives each message to the subscriber of its heater, and reconnects when the
 transport ends. Each reconnect uses a new transport with a new client id, credentials that are
@@ -134,7 +134,7 @@ class Connection:
         """Return True when ``subscriber`` is attached."""
         return self._subscribers.get(subscriber.address.mac_address) is subscriber
 
-    def has_room(self, address: Address) -> bool:
+    def has_capacity(self, address: Address) -> bool:
         """Return True when the subscriptions of one more heater fit (PROTOCOL 2.3)."""
         keys = set(self._transport.subscribed) if self._transport is not None else set()
         for one in [address, *(found.address for found in self._subscribers.values())]:

@@ -1,4 +1,4 @@
-"""The MQTT connections of an account: one for all heaters, and another when it is full."""
+"""MQTT connections of an account: one for all heaters, and another when it is full."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from .subscriptions import PushPermission
 
 
 class ConnectionPool:
-    """Assign each heater to the first connection with room (PROTOCOL 2.3).
+    """Assign each heater to the first connection with capacity (PROTOCOL 2.3).
 
-    A connection has room for 49 heaters of a home, or for any number when the account may not
+    A connection has capacity for 49 heaters of a home, or for any number when the account may not
     subscribe to pushes.
     """
 
@@ -57,7 +57,7 @@ class ConnectionPool:
         if self._closed:
             raise MQTTError("the client is closed; create a new one")
         for connection in self._connections:
-            if connection.has_room(subscriber.address):
+            if connection.has_capacity(subscriber.address):
                 break
         else:
             connection = self._new_connection()
@@ -67,7 +67,7 @@ class ConnectionPool:
         return connection
 
     async def close(self) -> None:
-        """Close all connections for good; all are told before the first is waited for."""
+        """Close all connections for good; all are stopped before the first is waited for."""
         self._closed = True
         tasks = [task for connection in self._connections for task in connection.stop()]
         await cancel_and_wait(*tasks)

@@ -51,7 +51,13 @@ class ForkServer:
     ) -> tuple[int, str, str]:
         """Run a command for at most ``limit`` seconds; return exit code, stdout and stderr."""
         assert self._process.stdin is not None and self._process.stdout is not None
-        request = dict(cwd=str(cwd), arguments=arguments, stdin=stdin, env=dict(env), limit=limit)
+        request = {
+            "cwd": str(cwd),
+            "arguments": arguments,
+            "stdin": stdin,
+            "env": dict(env),
+            "limit": limit,
+        }
         with self._lock:
             self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()

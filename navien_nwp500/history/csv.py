@@ -13,7 +13,6 @@ import threading
 from collections import deque
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Callable, Mapping
 
 from ..exceptions import ConfigurationError
@@ -82,12 +81,7 @@ class CsvRecorder:
         self.open()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def open(self) -> None:
@@ -194,12 +188,7 @@ class BufferedCsvRecorder:
         self._recorder.open()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._flush()
         self._recorder.close()
         if self._waiting:

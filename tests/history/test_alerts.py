@@ -10,27 +10,13 @@ import pytest
 from navien_nwp500.history.alerts import Alert, AlertWatch, Summary
 from navien_nwp500.protocol.fields import decode_fields
 from navien_nwp500.protocol.status import DeviceStatus
+from support.status_examples import CORE
 
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)
-IDLE = {
-    "dhwChargePer": 98,
-    "dhwTemperature": 120,
-    "dhwTemperatureSetting": 121,
-    "operationMode": 0,
-    "compUse": 1,
-    "heatUpperUse": 1,
-    "heatLowerUse": 1,
-    "evaFanUse": 1,
-    "dhwUse": 1,
-    "errorCode": 0,
-    "subErrorCode": 0,
-    "wifiRssi": 58,
-    "currentInstPower": 1,
-}
 
 
 def status(**changes: Any) -> DeviceStatus:
-    return decode_fields(DeviceStatus, {**IDLE, **changes})
+    return decode_fields(DeviceStatus, {**CORE, **changes})
 
 
 HEAT_PUMP = status(currentInstPower=450, compUse=2)

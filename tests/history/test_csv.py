@@ -22,6 +22,7 @@ from navien_nwp500.history.csv import COLUMNS, BufferedCsvRecorder, CsvRecorder
 from navien_nwp500.protocol.fields import decode_fields, encode_fields, field_specs
 from navien_nwp500.protocol.status import DeviceStatus
 from support.programs import running
+from support.status_examples import CORE
 
 # These columns must never change.
 FIRST_SEVEN = (
@@ -29,25 +30,11 @@ FIRST_SEVEN = (
     "current_inst_power,tank_upper_temp,tank_lower_temp"
 )
 WHEN = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=timezone.utc)
-CORE = {
-    "dhwChargePer": 98,
-    "dhwTemperature": 121,
-    "dhwTemperatureSetting": 121,
-    "operationMode": 32,
-    "compUse": 2,
-    "heatUpperUse": 1,
-    "heatLowerUse": 1,
-    "evaFanUse": 2,
-    "dhwUse": 1,
-    "errorCode": 0,
-    "subErrorCode": 0,
-    "wifiRssi": 58,
-    "currentInstPower": 463,
-}
+RUNNING = {**CORE, "operationMode": 32, "compUse": 2, "evaFanUse": 2, "currentInstPower": 463}
 
 
 def status(**changes: Any) -> DeviceStatus:
-    return decode_fields(DeviceStatus, {**CORE, **changes})
+    return decode_fields(DeviceStatus, {**RUNNING, "dhwTemperature": 121, **changes})
 
 
 FULL = status(tankUpperTemperature=605, tankLowerTemperature=594, currentSuperHeat=-2, fanPwm=0)
@@ -105,7 +92,7 @@ def test_a_field_that_was_not_sent_is_empty_and_not_0(path: Path) -> None:
     record(path, status())
     (line,) = lines(path)
     sent = {name for name, cell in line.items() if cell}
-    assert len(sent) == 1 + len(CORE)
+    assert len(sent) == 1 + len(RUNNING)
     assert line["tank_upper_temp"] == line["tank_lower_temp"] == line["fan_pwm"] == ""
 
 

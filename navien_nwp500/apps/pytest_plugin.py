@@ -1,4 +1,6 @@
-"""Fixtures for the tests of other projects: a simulated cloud, its heater and a client. ::
+"""Fixtures for the tests of other projects: a simulated cloud, its heater and a client.
+
+::
 
     @pytest.mark.navilink(speed=600, heaters=2)
     async def test_mine(navilink_cloud, navilink_client):
@@ -68,7 +70,7 @@ async def navilink_cloud(navilink_settings: Mapping[str, Any]) -> AsyncIterator[
 
 @pytest.fixture
 def navilink_heater(navilink_cloud: Simulator) -> Heater:
-    """The first simulated heater itself: ``draw``, ``set_error_code``, ``status``."""
+    """Return the first simulated heater: ``draw``, ``set_error_code``, ``status``."""
     from ..simulator import Heater
 
     heater = navilink_cloud.units[0].heater

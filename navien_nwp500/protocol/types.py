@@ -69,12 +69,16 @@ class ErrorCode(Code):
 
 
 class Percent(Quantity):
+    """Percentage."""
+
     unit = "%"
     usual = (0, 100)
     __slots__ = ()
 
 
 class Watts(Quantity):
+    """Electric power in watts."""
+
     unit = "W"
     usual = (0, 6000)
     __slots__ = ()
@@ -85,30 +89,40 @@ class Watts(Quantity):
 
 
 class Days(Quantity):
+    """Number of days."""
+
     unit = "d"
     usual = (0, 99)
     __slots__ = ()
 
 
 class Hours(Quantity):
+    """Number of hours."""
+
     unit = "h"
     usual = (0, 200_000)
     __slots__ = ()
 
 
 class Rpm(Quantity):
+    """Speed in revolutions per minute."""
+
     unit = "rpm"
     usual = (0, 2000)
     __slots__ = ()
 
 
 class Steps(Quantity):
+    """Position of a step motor."""
+
     unit = "steps"
     usual = (0, 480)
     __slots__ = ()
 
 
 class Litres(Quantity):
+    """Volume in litres."""
+
     unit = "L"
     usual = (0, 10_000_000)
     __slots__ = ()

@@ -69,7 +69,9 @@ class HeaterUnit:
 
 
 class Simulator:
-    """A NaviLink cloud on loopback, with heaters. ::
+    """A NaviLink cloud on loopback, with heaters.
+
+    ::
 
         async with Simulator(speed=600, heaters=1) as sim:
             async with NaviLinkClient(sim.config) as client:

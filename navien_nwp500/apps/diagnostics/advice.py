@@ -38,7 +38,7 @@ class NoAccountError(ConfigurationError):
 
 
 class WrongClockError(NaviLinkError):
-    """This machine's clock and the cloud's differ by more than a signature allows."""
+    """Clocks of this machine and of the cloud that differ by more than a signature allows."""
 
 
 class NoHeaterError(DeviceError):

@@ -39,14 +39,12 @@ async def send_all(config: NaviLinkConfig, dry_run: bool) -> None:
         for name, step in steps.items():
             try:
                 status = await step
+                mode, water = status.dhw_operation_setting, status.dhw_temperature_setting.text
+                confirmed = f"confirmed: {water}, {mode.text if mode else '-'}"
+                result = f"would send {status.would_send}" if dry_run else confirmed
             except NaviLinkError as error:
-                print(f"{name:24} failed: {error}")
-                continue
-            if dry_run:
-                print(f"{name:24} would send {status.would_send}")
-                continue
-            mode, water = status.dhw_operation_setting, status.dhw_temperature_setting.text
-            print(f"{name:24} confirmed: {water}, {mode.text if mode else '-'}")
+                result = f"failed: {error}"
+            print(f"{name:24} {result}")
         morning = Reservation.at(time(6, 30), WEEKDAYS, ReservationMode.ENERGY_SAVER, celsius=60)
         program = await device.add_reservation(morning, dry_run=dry_run)
         print(f"{'reservation 6:30':24} {len(program.reservations)} stored")

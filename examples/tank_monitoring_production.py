@@ -34,9 +34,7 @@ async def monitor(config: NaviLinkConfig, path: str, interval: float) -> None:
                 for alert in alerts.check(status):
                     logging.warning(alert.text)
 
-            mqtt = await device.get_mqtt_connection(
-                reconnect_config=ReconnectConfig(max_retries=None)
-            )
+            mqtt = await device.get_mqtt_connection(ReconnectConfig(max_retries=None))
             await mqtt.connect()
             mqtt.set_status_callback(record)
             await mqtt.start_monitoring(polling_interval=interval)

@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from dataclasses import replace
-from pathlib import Path
 from typing import AsyncIterator
 
-import aiohttp
 import pytest
 
 from navien_nwp500 import (
     APIError,
-    CommunicationError,
     ConfigurationError,
     InvalidCredentialsError,
     NaviLinkAuth,
     NaviLinkConfig,
-    ProtocolError,
-    RequestTimeoutError,
     TokenExpiredError,
 )
-from navien_nwp500._connection.rest_client import tls_context
 from navien_nwp500.simulator import Simulator
 from navien_nwp500.simulator.faults import RestFault
 
@@ -226,64 +219,10 @@ async def test_a_server_error_does_not_count_as_a_wrong_password(
     await auth.sign_in()
 
 
-async def test_an_error_code_with_http_200_is_an_error(sim: Simulator, auth: NaviLinkAuth) -> None:
-    await auth.sign_in()
-    sim.faults.rest["/device/list"] = RestFault.error(200, "INTERNAL_SERVER_ERROR", code=500)
-    with pytest.raises(APIError) as caught:
-        await count_heaters(auth)
-    assert (caught.value.status_code, caught.value.code) == (200, 500)
-
-
-@pytest.mark.parametrize(
-    ("body", "expected"),
-    [
-        *((one, ProtocolError) for one in (b"", b"{", b"\xff\xfe", b"[" * 100_000)),
-        *((one, APIError) for one in (b"null", b"[1]")),
-    ],
-)
-async def test_a_response_without_an_envelope_is_an_error(
-    sim: Simulator, auth: NaviLinkAuth, body: bytes, expected: type[Exception]
-) -> None:
-    await auth.sign_in()
-    sim.faults.rest["/device/list"] = RestFault(200, body)
-    with pytest.raises(expected):
-        await count_heaters(auth)
-
-
-async def test_an_unreachable_or_untrusted_server_is_a_communication_error(
-    sim: Simulator,
-) -> None:
-    unreachable = replace(sim.config, base_url="https://127.0.0.1:1/api/v2.1")
-    untrusted = replace(sim.config, ca_file=None)
-    for config in (unreachable, untrusted):
-        auth = NaviLinkAuth(config)
-        with pytest.raises(CommunicationError):
-            await auth.sign_in()
-        await auth.close()
-
-
-async def test_a_server_that_does_not_respond_is_a_timeout(sim: Simulator) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:  # accepts connections, sends nothing
-        url = f"https://127.0.0.1:{server.getsockname()[1]}"
-        auth = NaviLinkAuth(replace(sim.config, base_url=url, rest_timeout=0.2))
-        with pytest.raises(RequestTimeoutError, match="0.2 s"):
-            await auth.sign_in()
-        await auth.close()
-
-
 async def test_missing_credentials_raise_an_error_that_names_the_settings() -> None:
     auth = NaviLinkAuth(NaviLinkConfig())
     with pytest.raises(ConfigurationError, match="NAVILINK_EMAIL"):
         await auth.sign_in()
-
-
-async def test_a_session_of_the_caller_is_used_and_left_open(sim: Simulator) -> None:
-    connector = aiohttp.TCPConnector(ssl=tls_context(sim.config.ca_file))
-    async with aiohttp.ClientSession(connector=connector) as session:
-        auth = NaviLinkAuth(sim.config, session=session)
-        assert await count_heaters(auth) == 1
-        await auth.close()
-        assert not session.closed
 
 
 async def test_no_repr_shows_a_secret(auth: NaviLinkAuth) -> None:
@@ -299,32 +238,3 @@ async def test_no_repr_shows_a_secret(auth: NaviLinkAuth) -> None:
         "user@example.com",
     ):
         assert secret not in shown
-
-
-async def test_clients_share_one_tls_context_until_the_file_changes(
-    sim: Simulator, tmp_path: Path
-) -> None:
-    loop = asyncio.get_running_loop()
-    ca_file = tmp_path / "ca.pem"
-    ca_file.write_bytes(Path(str(sim.config.ca_file)).read_bytes())
-    found = await asyncio.gather(
-        *(loop.run_in_executor(None, tls_context, ca_file) for _ in range(20))
-    )
-    assert len(set(map(id, found))) == 1
-    ca_file.write_bytes(ca_file.read_bytes() + b"\n")
-    assert tls_context(ca_file) is not found[0]
-    assert tls_context(None) is tls_context(None)
-
-
-@pytest.mark.parametrize("content", [None, b"no certificate"])
-async def test_unreadable_certificates_are_a_configuration_error(
-    sim: Simulator, tmp_path: Path, content: bytes | None
-) -> None:
-    ca_file = tmp_path / "ca.pem"
-    ca_file.write_bytes(content or b"")
-    auth = NaviLinkAuth(replace(sim.config, ca_file=ca_file))
-    if content is None:
-        ca_file.unlink()
-    with pytest.raises(ConfigurationError, match="ca.pem cannot be read"):
-        await auth.sign_in()
-    await auth.close()

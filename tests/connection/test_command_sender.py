@@ -30,7 +30,7 @@ from navien_nwp500 import (
     ValueOutOfRangeError,
 )
 from navien_nwp500.protocol import commands
-from navien_nwp500.protocol.calendar import EVERY_DAY, EVERY_MONTH, WEEKDAYS, WEEKEND
+from navien_nwp500.protocol.calendar import EVERY_DAY, EVERY_MONTH, WEEKDAYS
 from navien_nwp500.protocol.commands import (
     COMMANDS,
     FEATURES,
@@ -50,9 +50,10 @@ from navien_nwp500.protocol.messages import (
 )
 from navien_nwp500.protocol.schedules import RecirculationEntry, ReservationMode
 from navien_nwp500.protocol.tou import TOUPeriod
-from navien_nwp500.protocol.types import HalfCelsius, Percent, RecircMode
+from navien_nwp500.protocol.types import Percent, RecircMode
 from navien_nwp500.simulator import Heater, Simulator
 from support.control_examples import EXAMPLES, Example
+from support.control_tools import heater, record_writes
 
 LIMIT = 60.0
 ADDRESS = Address("0123456789ab", "1234", 10001)
@@ -99,16 +100,6 @@ def test_a_code_with_two_meanings_is_identified_by_topic_or_parameters() -> None
 
 
 # Commands that the simulated heater confirms
-
-
-@asynccontextmanager
-async def heater(
-    read_only: bool = False, **options: Any
-) -> AsyncIterator[tuple[Simulator, NaviLinkDevice]]:
-    async with Simulator(speed=600, **options) as sim:
-        config = replace(sim.config, command_interval=0.05, read_only=read_only)
-        async with NaviLinkClient(config) as client:
-            yield sim, (await client.get_devices())[0]
 
 
 SendCommand = Callable[[NaviLinkDevice], Awaitable[DeviceStatus]]
@@ -255,30 +246,9 @@ async def test_a_command_is_not_sent_with_wrong_arguments(
 
 # Commands that are rejected before anything is sent
 
-
-@asynccontextmanager
-async def record_writes(sim: Simulator) -> AsyncIterator[list[tuple[str, bytes]]]:
-    """Record every control message that a client sends to the heater."""
-    sent: list[tuple[str, bytes]] = []
-
-    async def listen(tap: aiomqtt.Client) -> None:
-        async for message in tap.messages:
-            assert isinstance(message.payload, bytes)
-            sent.append((str(message.topic), message.payload))
-
-    async with aiomqtt.Client("127.0.0.1", sim._cloud.broker_port) as tap:
-        await tap.subscribe("cmd/52/+/ctrl/#")
-        task = asyncio.get_running_loop().create_task(listen(tap))
-        try:
-            yield sent
-            # Messages sent before this marker arrive before it.
-            await tap.publish("cmd/52/marker/ctrl/end", b"")
-            while not sent or sent[-1][0] != "cmd/52/marker/ctrl/end":
-                await asyncio.sleep(0)
-            sent.pop()
-        finally:
-            task.cancel()
-            await asyncio.wait({task})
+ALL_YEAR = TOUPeriod(
+    EVERY_MONTH, EVERY_DAY, time(0, 0), time(23, 59), Decimal("0.30"), Decimal("0.30")
+)
 
 
 EVERY_COMMAND: list[SendCommand] = [one[1] for one in CONFIRMED]
@@ -539,99 +509,6 @@ async def test_commands_to_one_heater_are_spaced() -> None:
             )
             # A lower bound only: two intervals must have passed.
             assert loop.time() - began >= 0.3
-
-
-# Reservations
-
-
-def reservation(number: int) -> Reservation:
-    days = (WEEKDAYS, WEEKEND, EVERY_DAY)[number % 3]
-    mode = (ReservationMode.HEAT_PUMP, ReservationMode.ENERGY_SAVER)[number % 2]
-    return Reservation.at(time(number, 3 * number), days, mode, celsius=45 + number / 2)
-
-
-async def test_sixteen_reservations_survive_add_update_and_remove_in_any_order() -> None:
-    async with heater() as (_, device):
-        entries = [reservation(number) for number in range(16)]
-        assert (await device.get_reservations()).reservations == ()
-        for entry in entries[:3]:
-            await device.add_reservation(entry)
-        await device.set_reservations(entries)
-        assert set((await device.get_reservations()).reservations) == set(entries)
-        later = replace(entries[7], time=time(23, 59), enabled=False)
-        await device.update_reservation(entries[7], later)
-        await device.remove_reservation(entries[0])
-        program = await device.add_reservation(entries[0])
-        expected = {*entries[:7], later, *entries[8:]}
-        assert set(program.reservations) == expected and program.enabled
-        for entry in sorted(expected, key=lambda e: (e.temperature, e.time), reverse=True):
-            await device.remove_reservation(entry)
-        assert (await device.get_reservations()).reservations == ()
-
-
-async def test_concurrent_changes_of_reservations_lose_nothing() -> None:
-    async with heater() as (_, device):
-        await asyncio.gather(*(device.add_reservation(reservation(n)) for n in range(5)))
-        found = (await device.get_reservations()).reservations
-        assert set(found) == {reservation(n) for n in range(5)}
-
-
-async def test_a_missing_reservation_cannot_be_removed() -> None:
-    async with heater() as (_, device):
-        await device.add_reservation(reservation(1))
-        with pytest.raises(ValueOutOfRangeError, match="get_reservations"):
-            await device.remove_reservation(reservation(2))
-        assert (await device.get_reservations()).reservations == (reservation(1),)
-
-
-async def test_a_reservation_outside_the_limits_of_the_heater_is_rejected() -> None:
-    async with heater() as (sim, device):
-        async with record_writes(sim) as sent:
-            cold = replace(reservation(1), temperature=HalfCelsius(60))
-            with pytest.raises(ValueOutOfRangeError):
-                await device.add_reservation(cold)
-        assert sent == []
-
-
-# Time of use, energy, diagnostics
-
-ALL_YEAR = TOUPeriod(
-    EVERY_MONTH, EVERY_DAY, time(0, 0), time(23, 59), Decimal("0.30"), Decimal("0.30")
-)
-
-
-async def test_a_time_of_use_plan_is_written_and_a_gap_is_rejected() -> None:
-    def period(start: time, end: time, price: str) -> TOUPeriod:
-        return TOUPeriod(EVERY_MONTH, EVERY_DAY, start, end, Decimal(price), Decimal(price))
-
-    day = [
-        period(time(0, 0), time(15, 59), "0.30"),
-        period(time(16, 0), time(20, 59), "0.42"),
-        period(time(21, 0), time(23, 59), "0.30"),
-    ]
-    async with heater() as (sim, device):
-        sent = await device.set_tou_schedule(day)
-        assert sent["controllerSerialNumber"] == sim.units[0].record.controller_serial
-        assert (await device.set_tou(True)).tou_status != 0
-        async with record_writes(sim) as sent:
-            with pytest.raises(ValueOutOfRangeError, match="not covered"):
-                await device.set_tou_schedule(day[:2])
-        assert sent == []
-
-
-async def test_energy_by_day_and_by_month() -> None:
-    async with heater() as (sim, device):
-        now = sim.clock.now()
-        days = await device.get_energy_daily(now.year, now.month)
-        assert days.usage[0].date.month == now.month
-        assert days.total.total_wh >= sum(day.total_wh for day in days.usage) > 0
-        one, two = await asyncio.gather(
-            device.get_energy_monthly(now.year), device.get_energy_daily(now.year, now.month)
-        )
-        assert len(one.usage) == 12 and one.total.heat_pump_wh >= days.total.heat_pump_wh
-        month = one.usage[now.month - 1]
-        assert month.date.day == 1 and month.heat_pump_wh > 0
-        assert len(two.usage) >= 28
 
 
 async def test_diagnostics_and_downloaded_firmware() -> None:

@@ -19,7 +19,6 @@ from navien_nwp500 import (
     WebSocketError,
 )
 from navien_nwp500._connection import transport as transport_base
-from navien_nwp500._connection.request_response import RequestKey
 from navien_nwp500.models import Health, HealthState
 from navien_nwp500.protocol.messages import Frame, encode_status, parse_message
 from navien_nwp500.simulator import Simulator
@@ -58,11 +57,6 @@ async def test_health_follows_a_dropped_and_restored_connection(sim: Simulator) 
         restored = await next_with_state(changes, HealthState.ONLINE)
         assert restored.reconnects == 1 and restored.missed == 0
     assert device.health.state is HealthState.IDLE
-
-
-async def test_a_heater_that_was_not_used_is_idle(sim: Simulator) -> None:
-    async with NaviLinkClient(sim.config) as client:
-        assert (await client.get_devices())[0].health.state is HealthState.IDLE
 
 
 @each_transport
@@ -149,55 +143,6 @@ async def test_a_duplicate_message_is_delivered_once(sim: Simulator) -> None:
         assert first is not before and device.last_status is first
 
 
-async def test_late_foreign_and_duplicate_responses_complete_nothing(sim: Simulator) -> None:
-    async with NaviLinkClient(replace(sim.config, answer_timeout=1.0)) as client:
-        device = (await client.get_devices())[0]
-        await device.get_status()
-        connection = client._pool.first
-        pending = connection._requests.pending
-        await sim.unplug()
-        request = asyncio.ensure_future(device._mqtt.get_status())
-        while not pending:
-            await asyncio.sleep(0)
-        ((mac, client_id, session_id),) = pending._waiting
-        for foreign in [
-            (mac, client_id, "1"),
-            (mac, "another", session_id),
-            (mac, "", ""),
-            ("0123456789ac", client_id, session_id),
-            (mac.upper(), client_id, session_id),
-        ]:
-            connection._dispatch(response(*foreign))
-        without_mac = '{"clientID":"%s","sessionID":"%s","response":{}}' % (client_id, session_id)
-        connection._dispatch(Frame("cmd/52/10001/20002/x/res", without_mac.encode()))
-        (waiting,) = pending._waiting[RequestKey(mac, client_id, session_id)]
-        assert not waiting.done()
-        request.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await request
-        connection._dispatch(response(mac, client_id, session_id))
-        connection._dispatch(response(mac, client_id, session_id))
-        assert not pending
-
-
-def response(mac: str, client_id: str, session_id: str) -> Frame:
-    ids = (client_id, session_id, mac)
-    payload = '{"clientID":"%s","sessionID":"%s","response":{"macAddress":"%s"}}' % ids
-    return Frame("cmd/52/10001/20002/x/res", payload.encode())
-
-
-@pytest.mark.parametrize("payload", [b"", b"{", b"\xff", b"[]", b"{}" * 3, b"\x01\x02", b"null"])
-async def test_invalid_messages_are_counted_and_do_not_stop_the_connection(
-    sim: Simulator, payload: bytes
-) -> None:
-    async with NaviLinkClient(sim.config) as client:
-        device = (await client.get_devices())[0]
-        await device.get_status()
-        client._pool.first._dispatch(Frame("cmd/52/navilink-0123456789ab/res", payload))
-        assert device.health.bad_messages == 1
-        assert (await device.get_status()).device_connected == 2
-
-
 @each_transport
 async def test_a_failed_first_connect_raises(sim: Simulator) -> None:
     unreachable = replace(sim.config, websocket_url="wss://127.0.0.1:1/mqtt")
@@ -272,22 +217,6 @@ async def test_a_slow_watcher_gets_the_latest_status_never_a_backlog(sim: Simula
         assert not following.done()
         following.cancel()
         await asyncio.wait({following})
-
-
-@each_transport
-async def test_closing_during_requests_and_a_reconnect_leaves_no_task(sim: Simulator) -> None:
-    before = asyncio.all_tasks()
-    client = NaviLinkClient(fast_config(sim))
-    device = (await client.get_devices())[0]
-    async with watching(device) as watcher:
-        requests = [asyncio.ensure_future(device.get_status()) for _ in range(3)]
-        await sim._cloud.drop_connections()
-        await client.close()
-        await asyncio.gather(*requests, return_exceptions=True)
-        with pytest.raises((MQTTError, WebSocketError)):
-            await watcher.wait_end()
-    left = {one for one in asyncio.all_tasks() - before if one.get_name().startswith("navilink")}
-    assert left == set()
 
 
 def test_a_request_is_recognised_by_its_topic() -> None:

@@ -14,12 +14,9 @@ from typing import Any
 import pytest
 
 from navien_nwp500 import (
-    APIError,
     CommunicationError,
     NaviLinkClient,
-    ProtocolError,
     ReconnectConfig,
-    RequestTimeoutError,
     WebSocketError,
 )
 from navien_nwp500._connection import connection, transport as transport_base
@@ -43,7 +40,6 @@ from navien_nwp500.simulator.faults import (
 )
 from support.reliability_tools import (
     FAST_RECONNECT,
-    LIMIT,
     SHORT_TIMEOUT,
     count_log,
     fast_config,
@@ -297,39 +293,7 @@ async def test_revoked_credentials_are_renewed_by_the_cheapest_call_the_password
         assert sim.counters.passwords == passwords
 
 
-# REST
-
-
-@pytest.mark.parametrize(
-    ("fault", "expected", "numbers"),
-    [
-        (RestFault.error(403, "FORBIDDEN"), APIError, (403, 403, None)),
-        (RestFault(429, b"", {"Retry-After": "7"}), APIError, (429, 429, 7.0)),
-        (RestFault(429, b"", {"Retry-After": "Fri, 31 Dec 1999 23:59:59 GMT"}), APIError, None),
-        (RestFault.error(500, "Invalid state"), APIError, (500, 500, None)),
-        (RestFault(502, b"<html>unauthorized</html>"), APIError, (502, 502, None)),
-        (RestFault.error(200, "INTERNAL_SERVER_ERROR", code=500), APIError, (200, 500, None)),
-        (RestFault(cut=25), ProtocolError, None),
-        (RestFault(cut=25, reset=True), CommunicationError, None),
-        (RestFault(trickle=60.0), RequestTimeoutError, None),
-    ],
-)
-async def test_a_failed_rest_call_is_a_typed_error_and_not_repeated(
-    sim: Simulator, fault: RestFault, expected: type[Exception], numbers: Any
-) -> None:
-    limit = 2.0 if expected is RequestTimeoutError else LIMIT
-    async with NaviLinkClient(fast_config(sim, rest_timeout=limit)) as client:
-        device = (await client.get_devices())[0]
-        sim.faults.rest["/device/info"] = fault
-        with pytest.raises(expected) as caught:
-            await within_limit(device.get_info())
-        if numbers is not None:
-            error: Any = caught.value
-            assert (error.status_code, error.code, error.retry_after) == numbers
-        assert sim.counters.calls["/device/info"] == 1
-        sim.faults.clear()
-        assert (await device.get_info()).online
-        assert sim.counters.passwords == 1
+# Rate limit of the cloud
 
 
 async def test_retry_after_is_respected_and_no_password_is_sent(

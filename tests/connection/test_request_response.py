@@ -47,6 +47,8 @@ async def test_the_first_of_two_responses_to_a_request_counts() -> None:
         message(session="1"),
         message(mac="0123456789ac"),
         message(mac=None),
+        message(mac=MAC.upper()),
+        message(client="", session=""),
         Message("cmd/52/x/res", MAC, "me", KEY.session_id, {}, binary_code=16777219),
     ],
 )

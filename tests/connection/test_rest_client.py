@@ -1,0 +1,154 @@
+"""Tests of the REST client: typed errors, timeouts, TLS and sessions."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, AsyncIterator
+
+import aiohttp
+import pytest
+
+from navien_nwp500 import (
+    APIError,
+    CommunicationError,
+    ConfigurationError,
+    NaviLinkAuth,
+    NaviLinkClient,
+    ProtocolError,
+    RequestTimeoutError,
+)
+from navien_nwp500._connection.rest_client import tls_context
+from navien_nwp500.simulator import Simulator
+from navien_nwp500.simulator.faults import RestFault
+from support.reliability_tools import LIMIT, fast_config, within_limit
+
+LIST = {"userId": "user@example.com", "offset": 0, "count": 20}
+
+
+@pytest.fixture
+async def auth(sim: Simulator) -> AsyncIterator[NaviLinkAuth]:
+    auth = NaviLinkAuth(sim.config)
+    yield auth
+    await auth.close()
+
+
+async def count_heaters(auth: NaviLinkAuth) -> int:
+    return len(await auth.call("POST", "/device/list", body=LIST))
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected", "numbers"),
+    [
+        (RestFault.error(403, "FORBIDDEN"), APIError, (403, 403, None)),
+        (RestFault(429, b"", {"Retry-After": "7"}), APIError, (429, 429, 7.0)),
+        (RestFault(429, b"", {"Retry-After": "Fri, 31 Dec 1999 23:59:59 GMT"}), APIError, None),
+        (RestFault.error(500, "Invalid state"), APIError, (500, 500, None)),
+        (RestFault(502, b"<html>unauthorized</html>"), APIError, (502, 502, None)),
+        (RestFault.error(200, "INTERNAL_SERVER_ERROR", code=500), APIError, (200, 500, None)),
+        (RestFault(cut=25), ProtocolError, None),
+        (RestFault(cut=25, reset=True), CommunicationError, None),
+        (RestFault(trickle=60.0), RequestTimeoutError, None),
+    ],
+)
+async def test_a_failed_rest_call_is_a_typed_error_and_not_repeated(
+    sim: Simulator, fault: RestFault, expected: type[Exception], numbers: Any
+) -> None:
+    limit = 2.0 if expected is RequestTimeoutError else LIMIT
+    async with NaviLinkClient(fast_config(sim, rest_timeout=limit)) as client:
+        device = (await client.get_devices())[0]
+        sim.faults.rest["/device/info"] = fault
+        with pytest.raises(expected) as caught:
+            await within_limit(device.get_info())
+        if numbers is not None:
+            error: Any = caught.value
+            assert (error.status_code, error.code, error.retry_after) == numbers
+        assert sim.counters.calls["/device/info"] == 1
+        sim.faults.clear()
+        assert (await device.get_info()).online
+        assert sim.counters.passwords == 1
+
+
+async def test_an_error_code_with_http_200_is_an_error(sim: Simulator, auth: NaviLinkAuth) -> None:
+    await auth.sign_in()
+    sim.faults.rest["/device/list"] = RestFault.error(200, "INTERNAL_SERVER_ERROR", code=500)
+    with pytest.raises(APIError) as caught:
+        await count_heaters(auth)
+    assert (caught.value.status_code, caught.value.code) == (200, 500)
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        *((one, ProtocolError) for one in (b"", b"{", b"\xff\xfe", b"[" * 100_000)),
+        *((one, APIError) for one in (b"null", b"[1]")),
+    ],
+)
+async def test_a_response_without_an_envelope_is_an_error(
+    sim: Simulator, auth: NaviLinkAuth, body: bytes, expected: type[Exception]
+) -> None:
+    await auth.sign_in()
+    sim.faults.rest["/device/list"] = RestFault(200, body)
+    with pytest.raises(expected):
+        await count_heaters(auth)
+
+
+async def test_an_unreachable_or_untrusted_server_is_a_communication_error(
+    sim: Simulator,
+) -> None:
+    unreachable = replace(sim.config, base_url="https://127.0.0.1:1/api/v2.1")
+    untrusted = replace(sim.config, ca_file=None)
+    for config in (unreachable, untrusted):
+        auth = NaviLinkAuth(config)
+        with pytest.raises(CommunicationError):
+            await auth.sign_in()
+        await auth.close()
+
+
+async def test_a_server_that_does_not_respond_is_a_timeout(sim: Simulator) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:  # accepts connections, sends nothing
+        url = f"https://127.0.0.1:{server.getsockname()[1]}"
+        auth = NaviLinkAuth(replace(sim.config, base_url=url, rest_timeout=0.2))
+        with pytest.raises(RequestTimeoutError, match="0.2 s"):
+            await auth.sign_in()
+        await auth.close()
+
+
+async def test_a_session_of_the_caller_is_used_and_left_open(sim: Simulator) -> None:
+    connector = aiohttp.TCPConnector(ssl=tls_context(sim.config.ca_file))
+    async with aiohttp.ClientSession(connector=connector) as session:
+        auth = NaviLinkAuth(sim.config, session=session)
+        assert await count_heaters(auth) == 1
+        await auth.close()
+        assert not session.closed
+
+
+async def test_clients_share_one_tls_context_until_the_file_changes(
+    sim: Simulator, tmp_path: Path
+) -> None:
+    loop = asyncio.get_running_loop()
+    ca_file = tmp_path / "ca.pem"
+    ca_file.write_bytes(Path(str(sim.config.ca_file)).read_bytes())
+    found = await asyncio.gather(
+        *(loop.run_in_executor(None, tls_context, ca_file) for _ in range(20))
+    )
+    assert len(set(map(id, found))) == 1
+    ca_file.write_bytes(ca_file.read_bytes() + b"\n")
+    assert tls_context(ca_file) is not found[0]
+    assert tls_context(None) is tls_context(None)
+
+
+@pytest.mark.parametrize("content", [None, b"no certificate"])
+async def test_unreadable_certificates_are_a_configuration_error(
+    sim: Simulator, tmp_path: Path, content: bytes | None
+) -> None:
+    ca_file = tmp_path / "ca.pem"
+    ca_file.write_bytes(content or b"")
+    auth = NaviLinkAuth(replace(sim.config, ca_file=ca_file))
+    if content is None:
+        ca_file.unlink()
+    with pytest.raises(ConfigurationError, match="ca.pem cannot be read"):
+        await auth.sign_in()
+    await auth.close()

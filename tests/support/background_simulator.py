@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
-from typing import Any, Callable
+from typing import Any, Callable, Coroutine, TypeVar
 
 import pytest
 
 from navien_nwp500.protocol.schedules import Reservation, ReservationProgram
 from navien_nwp500.simulator import Simulator
 
+T = TypeVar("T")
 #: Run a command and return its exit code, stdout and stderr; or its stdout.
 Invoke = Callable[[str], "tuple[int, str, str]"]
 Output = Callable[[str], str]
@@ -27,30 +28,27 @@ class BackgroundSimulator:
     """A simulator in its own thread, so that commands can run their event loop in this one."""
 
     def __init__(self, **options: Any) -> None:
-        self._ready: Future[tuple[Simulator, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
-        self._thread = threading.Thread(
-            target=lambda: asyncio.run(self._serve(options)), name="simulator"
-        )
+        self._options = options
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="simulator")
 
     def __enter__(self) -> BackgroundSimulator:
         self._thread.start()
-        self.sim, self._loop, self._stop = self._ready.result(60)
+        self.sim = self._run(self._start())
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._stop.set)
+        self._run(self.sim.__aexit__(None, None, None))
+        self._run(self._loop.shutdown_default_executor())
+        self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(60)
+        self._loop.close()
 
-    async def _serve(self, options: dict[str, Any]) -> None:
-        try:
-            async with Simulator(**options) as simulator:
-                stop = asyncio.Event()
-                self._ready.set_result((simulator, asyncio.get_running_loop(), stop))
-                await stop.wait()
-        except BaseException as error:
-            if self._ready.done():
-                raise
-            self._ready.set_exception(error)
+    async def _start(self) -> Simulator:
+        return await Simulator(**self._options).__aenter__()
+
+    def _run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(60)
 
     @property
     def reservations(self) -> tuple[Reservation, ...]:
@@ -59,15 +57,12 @@ class BackgroundSimulator:
 
     def write_reservations(self, *reservations: Reservation) -> None:
         """Store reservations in the heater, without the cloud."""
-        written: Future[None] = Future()
+        program = ReservationProgram(bool(reservations), reservations)
 
-        def write() -> None:
-            program = ReservationProgram(bool(reservations), reservations)
+        async def write() -> None:
             self.sim.units[0].heater.write_reservations(program)
-            written.set_result(None)
 
-        self._loop.call_soon_threadsafe(write)
-        written.result(10)
+        self._run(write())
 
 
 def exit_code(program: Callable[[], object]) -> int:

@@ -129,7 +129,8 @@ def test_a_read_only_client_sends_no_command(
     invoke: Invoke, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NAVILINK_READ_ONLY", "1")
-    for command in ("set power off", "reservations off"):
+    add = "reservations add --days mon --at 06:30 --mode electric --temperature 120F"
+    for command in ("set power off", add):
         code, out, err = invoke(command)
         assert (code, out) == (2, "") and "read-only" in err
 

@@ -18,7 +18,6 @@ from ...._util.version import __version__
 class Service:
     """A command that can run as a service, and the extras it needs."""
 
-    name: str
     command: tuple[str, ...]
     extras: str
     description: str
@@ -27,35 +26,32 @@ class Service:
     container_options: tuple[str, ...] = ()
     #: Options of ``podman run``.
     podman_options: tuple[str, ...] = ()
+    #: Further lines of the environment file.
+    variables: str = ""
 
 
 SERVICES = {
-    service.name: service
-    for service in (
-        Service(
-            "monitor",
-            ("monitor",),
-            "cli",
-            "Record a water heater",
-            unit_options=("--csv", "tank.csv"),
-            container_options=("--csv", "/data/tank.csv"),
-            podman_options=("--volume", "navien-nwp500:/data"),
-        ),
-        Service(
-            "bridge-mqtt",
-            ("bridge", "mqtt"),
-            "cli,bridges",
-            "Publish water heaters to Home Assistant",
-        ),
-        Service(
-            "bridge-prometheus",
-            ("bridge", "prometheus"),
-            "cli,bridges",
-            "Publish water heaters to Prometheus",
-            container_options=("--listen", "0.0.0.0:9500"),
-            podman_options=("--publish", "127.0.0.1:9500:9500"),
-        ),
-    )
+    "monitor": Service(
+        ("monitor",),
+        "cli",
+        "Record a water heater",
+        unit_options=("--csv", "tank.csv"),
+        container_options=("--csv", "/data/tank.csv"),
+        podman_options=("--volume", "navien-nwp500:/data"),
+    ),
+    "bridge-mqtt": Service(
+        ("bridge", "mqtt"),
+        "cli,bridges",
+        "Publish water heaters to Home Assistant",
+        variables="\n#   MQTT_PASSWORD=...",
+    ),
+    "bridge-prometheus": Service(
+        ("bridge", "prometheus"),
+        "cli,bridges",
+        "Publish water heaters to Prometheus",
+        container_options=("--listen", "0.0.0.0:9500"),
+        podman_options=("--publish", "127.0.0.1:9500:9500"),
+    ),
 }
 
 #: A unit of a user's systemd. Its mounts need PrivateUsers; it may not use options that drop
@@ -67,7 +63,7 @@ UNIT = """\
 #   loginctl enable-linger    (so that it runs while you are logged out)
 # Write the account to ~/.config/navien-nwp500.env, readable only by you (chmod 600):
 #   NAVILINK_EMAIL=...
-#   NAVILINK_PASSWORD=...{hint}
+#   NAVILINK_PASSWORD=...{variables}
 [Unit]
 Description={description}
 StartLimitIntervalSec=0
@@ -109,7 +105,7 @@ CONTAINER = """\
 #   {run}
 # Write the account to navien-nwp500.env, readable only by you (chmod 600), without quotes:
 #   NAVILINK_EMAIL=...
-#   NAVILINK_PASSWORD=...{hint}
+#   NAVILINK_PASSWORD=...{variables}
 FROM python:3.13-slim
 RUN pip install --no-cache-dir 'navien-nwp500[{extras}]=={version}' \\
  && install --directory --owner=10001 --group=10001 /data
@@ -132,23 +128,22 @@ def install_service_command(container: bool, service: str, options: tuple[str, .
     Example: navien-nwp500 install-service bridge-mqtt --broker mqtt://ha.local
     """
     make = _containerfile if container else _unit
-    click.echo(make(SERVICES[service], options), nl=False)
+    click.echo(make(f"navien-nwp500-{service}", SERVICES[service], options), nl=False)
 
 
-def _unit(service: Service, options: tuple[str, ...]) -> str:
+def _unit(name: str, service: Service, options: tuple[str, ...]) -> str:
     program = [sys.executable, "-m", "navien_nwp500"]
     command = [*program, *service.command, *(options or service.unit_options)]
     return UNIT.format(
-        unit=_name(service),
+        unit=name,
         description=service.description,
-        hint=_hint(service),
+        variables=service.variables,
         command=" ".join(map(_quote, command)),
     )
 
 
-def _containerfile(service: Service, options: tuple[str, ...]) -> str:
+def _containerfile(name: str, service: Service, options: tuple[str, ...]) -> str:
     command = ["navien-nwp500", *service.command, *(options or service.container_options)]
-    name = _name(service)
     podman = (
         *("podman", "run", "--detach", "--name", name, "--restart", "on-failure"),
         *("--read-only", "--tmpfs", "/tmp", "--cap-drop", "all"),
@@ -159,18 +154,10 @@ def _containerfile(service: Service, options: tuple[str, ...]) -> str:
         unit=name,
         extras=service.extras,
         version=__version__,
-        hint=_hint(service),
+        variables=service.variables,
         run=" ".join(podman),
         command=json.dumps(command),
     )
-
-
-def _name(service: Service) -> str:
-    return f"navien-nwp500-{service.name}"
-
-
-def _hint(service: Service) -> str:
-    return "\n#   MQTT_PASSWORD=..." if service.name == "bridge-mqtt" else ""
 
 
 def _quote(text: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from typing import Any, Awaitable, Callable, NamedTuple
 
 import click
@@ -55,32 +54,18 @@ Change = Callable[[ScheduleState, bool], Awaitable[ReservationProgram]]
 def _field_options(required: bool) -> Decorator:
     """Return the options for the fields of a reservation."""
     modes = [mode.text.replace(" ", "-") for mode in ReservationMode]
-    option = partial(click.option, required=required)
+    unit_hint = "120F, 49C, or 120 in the unit that the heater displays"
+    options = (
+        ("--days", "DAYS", option_type(parse_days), "Weekdays: mon,wed; mon-fri; weekend; daily."),
+        ("--at", "HH:MM", option_type(parse_time), "Time of day, by the heater's clock."),
+        ("--mode", "MODE", click.Choice(modes), f"Operation mode: {', '.join(modes)}."),
+        ("--temperature", "DEGREES", option_type(parse_degrees), f"Setpoint: {unit_hint}."),
+    )
     return combine(
-        option(
-            "--days",
-            type=option_type(parse_days),
-            metavar="DAYS",
-            help="Weekdays: mon,wed; mon-fri; weekend; daily.",
-        ),
-        option(
-            "--at",
-            type=option_type(parse_time),
-            metavar="HH:MM",
-            help="Time of day, by the heater's clock.",
-        ),
-        option(
-            "--mode",
-            type=click.Choice(modes),
-            metavar="MODE",
-            help=f"Operation mode: {', '.join(modes)}.",
-        ),
-        option(
-            "--temperature",
-            type=option_type(parse_degrees),
-            metavar="DEGREES",
-            help="Setpoint: 120F, 49C, or 120 in the unit that the heater displays.",
-        ),
+        *(
+            click.option(name, metavar=metavar, type=kind, required=required, help=text)
+            for name, metavar, kind, text in options
+        )
     )
 
 

@@ -219,6 +219,43 @@ async def test_a_server_error_does_not_count_as_a_wrong_password(
     await auth.sign_in()
 
 
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("address", ["http://127.0.0.1:{}/", "https://127.0.0.1:{}/", "/elsewhere"])
+async def test_a_redirect_is_not_followed(sim: Simulator, status: int, address: str) -> None:
+    received: list[bytes] = []
+
+    async def record(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        received.append(await reader.read(65536))
+        writer.close()
+
+    listener = await asyncio.start_server(record, "127.0.0.1", 0)
+    location = address.format(listener.sockets[0].getsockname()[1])
+    sim.faults.rest["*"] = RestFault(status, headers={"Location": f"{location}?token=s3cret"})
+    async with listener:
+        auth = NaviLinkAuth(sim.config)
+        for _ in range(2):  # not a rejected password: the next try is made
+            with pytest.raises(CommunicationError, match="NAVILINK_BASE_URL") as raised:
+                await auth.sign_in()
+        await auth.close()
+    assert location in str(raised.value) and f"HTTP {status}" in str(raised.value)
+    assert "s3cret" not in str(raised.value)
+    assert received == [] and sim.counters.requests == 2
+
+
+async def test_a_redirected_refresh_neither_deletes_the_session_nor_sends_the_password(
+    sim: Simulator, tmp_path: Path
+) -> None:
+    path = tmp_path / "session.json"
+    auth = NaviLinkAuth(replace(sim.config, session_file=path))
+    await auth.sign_in()
+    sim._cloud.book.revoke_access_tokens()
+    sim.faults.rest["/auth/refresh"] = RestFault(308, headers={"Location": "http://127.0.0.1:1/"})
+    with pytest.raises(CommunicationError, match="redirects"):
+        await count_heaters(auth)
+    await auth.close()
+    assert path.exists() and sim.counters.passwords == 1
+
+
 async def test_missing_credentials_raise_an_error_that_names_the_settings() -> None:
     auth = NaviLinkAuth(NaviLinkConfig())
     with pytest.raises(ConfigurationError, match="NAVILINK_EMAIL"):

@@ -7,6 +7,7 @@ other share one connection.
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 import threading
 import time
@@ -38,6 +39,10 @@ IDLE_TIMEOUT = 2.0
 _LOADING = threading.Lock()
 
 
+class RedirectedError(CommunicationError):
+    """Redirected request; no APIError, as it rejects neither a password nor a session."""
+
+
 class RestClient:
     """Client of the REST service.
 
@@ -67,6 +72,7 @@ class RestClient:
     ) -> Any:
         """Send a request and return the ``data`` of the response.
 
+        A redirect is never followed: it could take the password to another host, or to plain HTTP.
         Raises APIError when the cloud responds with an error, ProtocolError, RequestTimeoutError,
         CommunicationError, and ConfigurationError when ``ca_file`` cannot be read.
         """
@@ -81,9 +87,16 @@ class RestClient:
         capture.log_call(capture.OUT, method, path, query if body is None else body)
         try:
             async with session.request(
-                method, url, json=body, params=query, headers=headers, timeout=timeout
+                method,
+                url,
+                json=body,
+                params=query,
+                headers=headers,
+                timeout=timeout,
+                allow_redirects=False,
             ) as response:
                 status, content = response.status, await response.read()
+                location = response.headers.get("Location")
                 retry_after = _parse_retry_after(response.headers.get("Retry-After"))
                 self.clock_skew = _measure_skew(response.headers.get("Date"))
         except asyncio.TimeoutError as error:
@@ -95,6 +108,12 @@ class RestClient:
                 f"{path}: the cloud cannot be reached ({_reason(error)}); check the network"
             ) from error
         capture.log_call(capture.IN, method, path, content, status)
+        if 300 <= status < 400:
+            raise RedirectedError(
+                f"{path}: the server redirects to {_shown_address(location)} (HTTP {status}). The "
+                "request is not repeated there, because it may contain the password; check "
+                "NAVILINK_BASE_URL, and whether a proxy or the network redirects"
+            )
         return _parse_envelope(path, status, content, retry_after)
 
     async def close(self) -> None:
@@ -175,6 +194,12 @@ def _parse_envelope(path: str, status: int, content: bytes, retry_after: float |
         code=code if code is not None else status,
         retry_after=retry_after,
     )
+
+
+def _shown_address(location: str | None) -> str:
+    """Return an address without its query, which may contain secrets."""
+    address = re.split("[?#]", location or "")[0]
+    return mask_text(ascii(address[:100])) if address else "no address"
 
 
 def _parse_retry_after(header: str | None) -> float | None:

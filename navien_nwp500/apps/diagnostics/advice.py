@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Iterator, Mapping, NamedTuple, Union
 
+from ..._connection.rest_client import RedirectedError
 from ..._connection.transport import HandshakeRefusedError
 from ...exceptions import (
     APIError,
@@ -124,6 +125,12 @@ ADVICE: Mapping[tuple[str, Kind], Advice] = {
         "Try again in a few minutes; if it still fails, try from another network, without a VPN.",
     ),
     # REST
+    ("", RedirectedError): Advice(
+        "The server redirects to another address: a proxy, a captive portal, or a wrong "
+        "NAVILINK_BASE_URL. The password is not sent there.",
+        "Unset NAVILINK_BASE_URL unless you set it on purpose; sign in to the portal, or try from "
+        "another network.",
+    ),
     ("", APIError): Advice(
         "The cloud understood the request and rejects it.",
         "Try again later. If the NaviLink app works meanwhile, report this output.",

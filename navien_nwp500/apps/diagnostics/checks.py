@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import AsyncGenerator, Awaitable, Callable, NamedTuple, Sequence
 
 from ..._connection.connector import MAX_CLOCK_SKEW, Connector
-from ..._connection.rest_client import tls_context
+from ..._connection.rest_client import RedirectedError, tls_context
 from ..._connection.transport import HandshakeRefusedError, Transport
 from ...client import NaviLinkClient, choose_transports
 from ...config import SETTINGS, NaviLinkConfig
@@ -366,6 +366,8 @@ def shareable(error: NaviLinkError) -> str:
         return "no response in time"
     if isinstance(error, DeviceOfflineError):
         return "the heater is not connected to the cloud"
+    if isinstance(error, RedirectedError):
+        return "the server redirects to another address"
     if isinstance(error, APIError):
         return f"the cloud responds with status {error.status_code}, code {error.code}"
     sdk_code = re.search(r"\bAWS_[A-Z_]+\b", str(error))

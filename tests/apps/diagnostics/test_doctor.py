@@ -124,6 +124,7 @@ NO_HEATER = json.dumps({"code": 200, "msg": "SUCCESS", "data": []}).encode()
     [
         ("/user/sign-in", RestFault.error(429, "slow down"), "sign-in", "Too many", "15 minutes"),
         ("/user/sign-in", RestFault(502, b"<html>"), "sign-in", "not the reason", "Wait"),
+        ("/user/sign-in", RestFault(307), "sign-in", "redirects to another", "NAVILINK_BASE_URL"),
         ("/device/list", RestFault.error(403, "no"), "token", "does not allow", "app"),
         ("/device/list", RestFault(200, b"<html>"), "token", "unknown format", "update"),
         ("/device/list", RestFault(200, NO_HEATER), "heater", "no NWP500", "devices"),

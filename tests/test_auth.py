@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from pathlib import Path
 from typing import AsyncIterator
 
 import pytest
 
 from navien_nwp500 import (
     APIError,
+    CommunicationError,
     ConfigurationError,
     InvalidCredentialsError,
     NaviLinkAuth,

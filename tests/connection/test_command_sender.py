@@ -102,79 +102,40 @@ def test_a_code_with_two_meanings_is_identified_by_topic_or_parameters() -> None
 # Commands that the simulated heater confirms
 
 
-SendCommand = Callable[[NaviLinkDevice], Awaitable[DeviceStatus]]
-CONFIRMED: list[tuple[str, SendCommand, Callable[[DeviceStatus], bool]]] = [
-    (
-        "temperature",
-        lambda d: d.set_temperature(fahrenheit=120),
-        lambda s: s.dhw_temperature_setting == 98,
-    ),
-    (
-        "celsius",
-        lambda d: d.set_temperature(celsius=55.5),
-        lambda s: s.dhw_temperature_setting == 111,
-    ),
-    ("mode", lambda d: d.set_dhw_mode(DHWMode.HEAT_PUMP), lambda s: s.dhw_operation_setting == 1),
-    (
-        "electric",
-        lambda d: d.set_dhw_mode(DHWMode.ELECTRIC),
-        lambda s: s.dhw_operation_setting == 2,
-    ),
-    (
-        "high demand",
-        lambda d: d.set_dhw_mode(DHWMode.HIGH_DEMAND),
-        lambda s: s.dhw_operation_setting == 4,
-    ),
-    ("off", lambda d: d.turn_off(), lambda s: s.dhw_operation_setting == 6),
-    (
-        "vacation",
-        lambda d: d.start_vacation(days=99),
-        lambda s: (s.dhw_operation_setting, s.vacation_day_setting) == (5, 99),
-    ),
-    (
-        "vacation days",
-        lambda d: d.set_vacation_days(days=3),
-        lambda s: (s.dhw_operation_setting, s.vacation_day_setting) == (3, 3),
-    ),
-    (
-        "disinfect",
-        lambda d: d.set_anti_legionella(days=30),
-        lambda s: (s.anti_legionella_use, s.anti_legionella_period) == (2, 30),
-    ),
-    (
-        "never disinfect",
-        lambda d: d.set_anti_legionella(days=None),
-        lambda s: s.anti_legionella_use == 1,
-    ),
-    (
-        "filter",
-        lambda d: d.set_air_filter_life(hours=3000),
-        lambda s: s.air_filter_alarm_period == 3000,
-    ),
-    (
-        "no reminder",
-        lambda d: d.set_air_filter_life(hours=0),
-        lambda s: s.air_filter_alarm_period == 0,
-    ),
-    ("filter reset", lambda d: d.reset_air_filter(), lambda s: s.cumulated_op_time_eva_fan == 0),
-    ("tou", lambda d: d.set_tou(True), lambda s: s.tou_status != 0),
-    ("demand response", lambda d: d.set_demand_response(True), lambda s: s.command == 33554470),
-    ("no demand response", lambda d: d.set_demand_response(False), lambda s: s.command == 33554469),
-    ("intelligent", lambda d: d.set_intelligent(True), lambda s: s.command == 33554468),
-    ("water program", lambda d: d.follow_water_program(), lambda s: s.command == 33554441),
-    ("condenser", lambda d: d.reset_condenser_fault(), lambda s: s.command == 33554463),
+#: Method, arguments, and fields of the status that it returns.
+# fmt: off
+CONFIRMED: list[tuple[str, dict[str, Any], dict[str, int]]] = [
+    ("set_temperature", {"fahrenheit": 120}, {"dhw_temperature_setting": 98}),
+    ("set_temperature", {"celsius": 55.5}, {"dhw_temperature_setting": 111}),
+    ("set_dhw_mode", {"mode": DHWMode.HEAT_PUMP}, {"dhw_operation_setting": 1}),
+    ("set_dhw_mode", {"mode": DHWMode.ELECTRIC}, {"dhw_operation_setting": 2}),
+    ("set_dhw_mode", {"mode": DHWMode.HIGH_DEMAND}, {"dhw_operation_setting": 4}),
+    ("turn_off", {}, {"dhw_operation_setting": 6}),
+    ("start_vacation", {"days": 99}, {"dhw_operation_setting": 5, "vacation_day_setting": 99}),
+    ("set_vacation_days", {"days": 3}, {"dhw_operation_setting": 3, "vacation_day_setting": 3}),
+    ("set_anti_legionella", {"days": 30}, {"anti_legionella_use": 2, "anti_legionella_period": 30}),
+    ("set_anti_legionella", {"days": None}, {"anti_legionella_use": 1}),
+    ("set_air_filter_life", {"hours": 3000}, {"air_filter_alarm_period": 3000}),
+    ("set_air_filter_life", {"hours": 0}, {"air_filter_alarm_period": 0}),
+    ("reset_air_filter", {}, {"cumulated_op_time_eva_fan": 0}),
+    ("set_tou", {"on": True}, {"tou_status": 1}),
+    ("set_demand_response", {"on": True}, {"command": 33554470}),
+    ("set_demand_response", {"on": False}, {"command": 33554469}),
+    ("set_intelligent", {"on": True}, {"command": 33554468}),
+    ("follow_water_program", {}, {"command": 33554441}),
+    ("reset_condenser_fault", {}, {"command": 33554463}),
 ]
+# fmt: on
 
 
-@pytest.mark.parametrize(
-    ("name", "send", "confirmed"), CONFIRMED, ids=[one[0] for one in CONFIRMED]
-)
+@pytest.mark.parametrize(("method", "arguments", "confirmed"), CONFIRMED)
 async def test_a_command_returns_the_status_that_confirms_it(
-    name: str, send: SendCommand, confirmed: Callable[[DeviceStatus], bool]
+    method: str, arguments: dict[str, Any], confirmed: dict[str, int]
 ) -> None:
     async with heater() as (_, device):
-        status = await send(device)
-        assert confirmed(status) and status.device_connected == 2
+        status = await getattr(device, method)(**arguments)
+        assert {name: getattr(status, name) for name in confirmed} == confirmed
+        assert status.device_connected == 2
 
 
 async def test_turn_on_restores_the_mode_before_turn_off() -> None:
@@ -251,21 +212,18 @@ ALL_YEAR = TOUPeriod(
 )
 
 
-EVERY_COMMAND: list[SendCommand] = [one[1] for one in CONFIRMED]
-
-
 async def test_nothing_is_sent_in_read_only_mode() -> None:
     async with heater(read_only=True) as (sim, device):
         async with record_writes(sim) as sent:
             morning = Reservation.at(time(6, 30), WEEKDAYS, ReservationMode.HEAT_PUMP, celsius=50)
-            for send in [
-                *EVERY_COMMAND,
-                lambda d: d.set_reservations([morning]),
-                lambda d: d.add_reservation(morning),
-                lambda d: d.set_tou_schedule([ALL_YEAR]),
+            for method, arguments in [
+                *((method, arguments) for method, arguments, _ in CONFIRMED),
+                ("set_reservations", {"reservations": [morning]}),
+                ("add_reservation", {"reservation": morning}),
+                ("set_tou_schedule", {"periods": [ALL_YEAR]}),
             ]:
                 with pytest.raises(ConfigurationError, match="NAVILINK_READ_ONLY"):
-                    await send(device)  # type: ignore[operator]
+                    await getattr(device, method)(**arguments)
             assert (await device.get_status()).dhw_temperature_setting == 121
         assert sent == []
 
@@ -324,7 +282,9 @@ async def test_a_setting_that_has_the_value_already_is_sent_only_with_force() ->
         lambda d: d.get_energy_monthly(),
     ],
 )
-async def test_a_value_out_of_range_is_rejected_before_anything_is_sent(send: SendCommand) -> None:
+async def test_a_value_out_of_range_is_rejected_before_anything_is_sent(
+    send: Callable[[NaviLinkDevice], Awaitable[object]],
+) -> None:
     async with heater() as (sim, device):
         async with record_writes(sim) as sent:
             with pytest.raises(ValueOutOfRangeError):

@@ -106,8 +106,8 @@ async def test_after_a_cut_a_status_comes_at_once_though_the_next_poll_is_hours_
 ) -> None:
     async with NaviLinkClient(quick(sim)) as client:
         device = (await client.get_devices())[0]
+        sim.faults.set(Deaf(what="pushes"))
         async with watching(device, interval=6 * 3600) as watcher:
-            sim.faults.set(Deaf(what="pushes"))
             sim.faults.set(Cut())
             assert (await watcher.next())[0].command == 16777219
             assert device.health.state is HealthState.ONLINE

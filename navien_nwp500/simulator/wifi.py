@@ -46,6 +46,8 @@ REPLY_SECONDS = (2.0, 4.0)
 #: How often its controller looks round, seconds of its own time, and the least of ours.
 CONTROLLER_STEP = 1.0
 LEAST_STEP = 0.02
+#: What a broker may take for an answer on a busy machine, seconds of our time.
+_BROKER_SECONDS = 60.0
 
 
 class Appliance(Protocol):
@@ -103,6 +105,7 @@ class WifiModule:
             port,
             identifier=f"navilink-{self.address.mac_address}",
             socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
+            timeout=_BROKER_SECONDS,
         ) as client:
             for topic_filter in (f"{topic}/st/#", f"{topic}/ctrl/#", event):
                 await client.subscribe(topic_filter, qos=1)

@@ -111,8 +111,8 @@ async def test_after_a_reconnect_a_status_is_polled_at_once(
 ) -> None:
     async with NaviLinkClient(fast_config(sim)) as client:
         device = (await client.get_devices())[0]
+        sim.faults.inject(DropMessages(kind="pushes"))
         async with watching(device, interval=6 * 3600) as watcher:
-            sim.faults.inject(DropMessages(kind="pushes"))
             sim.faults.inject(CutConnections())
             assert (await watcher.next())[0].command == 16777219
             assert device.health.state is HealthState.ONLINE

@@ -45,6 +45,8 @@ REPLY_SECONDS = (2.0, 4.0)
 #: Interval of the simulation in seconds of the heater's time, and its minimum in real seconds.
 CONTROLLER_STEP = 1.0
 MIN_STEP = 0.02
+#: Seconds of real time in which the broker must respond, on a busy machine too.
+_BROKER_TIMEOUT = 60.0
 
 
 class HeaterModel(Protocol):
@@ -102,6 +104,7 @@ class WifiModule:
             port,
             identifier=f"navilink-{self.address.mac_address}",
             socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
+            timeout=_BROKER_TIMEOUT,
         ) as client:
             for topic_filter in (f"{topic}/st/#", f"{topic}/ctrl/#", connection_topic):
                 await client.subscribe(topic_filter, qos=1)

@@ -59,9 +59,7 @@ async def test_a_token_is_refreshed_before_it_expires(sim: Simulator, auth: Navi
     assert (counters.refreshes, counters.passwords, counters.unauthorized) == (1, 1, 0)
 
 
-async def test_a_rejected_token_is_refreshed_and_the_call_repeated_once(
-    sim: Simulator, auth: NaviLinkAuth
-) -> None:
+async def test_a_rejected_token_is_refreshed_once(sim: Simulator, auth: NaviLinkAuth) -> None:
     await auth.sign_in()
     sim._cloud.book.revoke_access_tokens()
     assert await count_heaters(auth) == 1
@@ -84,9 +82,7 @@ async def test_a_rejected_refresh_signs_in_again(sim: Simulator, auth: NaviLinkA
     assert sim.counters.passwords == 2
 
 
-async def test_a_token_that_is_always_rejected_ends_after_one_repetition(
-    sim: Simulator, auth: NaviLinkAuth
-) -> None:
+async def test_an_always_rejected_token_is_an_error(sim: Simulator, auth: NaviLinkAuth) -> None:
     await auth.sign_in()
     sim.faults.rest["/device/list"] = RestFault.error(401, "UNAUTHORIZED")
     with pytest.raises(TokenExpiredError):
@@ -133,9 +129,7 @@ async def test_a_server_outage_never_sends_the_password(sim: Simulator, auth: Na
     assert sim.counters.passwords == 1
 
 
-async def test_an_expired_token_is_refreshed_before_it_renews_aws_credentials(
-    sim: Simulator, auth: NaviLinkAuth
-) -> None:
+async def test_an_expired_token_is_refreshed_first(sim: Simulator, auth: NaviLinkAuth) -> None:
     await auth.sign_in()
     expire(auth, token=True, aws=True)
     assert (await auth.aws_credentials()).fresh
@@ -154,17 +148,13 @@ async def test_a_token_rejected_during_a_renewal_is_refreshed_without_the_passwo
     assert (counters.refreshes, counters.session_refreshes, counters.passwords) == (1, 1, 1)
 
 
-async def test_rejected_aws_credentials_are_renewed_before_their_expiry(
-    sim: Simulator, auth: NaviLinkAuth
-) -> None:
+async def test_rejected_aws_credentials_are_renewed(sim: Simulator, auth: NaviLinkAuth) -> None:
     credentials = await auth.aws_credentials()
     assert await auth.aws_credentials(refused=credentials) != credentials
     assert sim.counters.passwords == 1
 
 
-async def test_a_refresh_keeps_the_aws_credentials_and_the_refresh_token(
-    sim: Simulator, auth: NaviLinkAuth
-) -> None:
+async def test_a_refresh_keeps_the_other_credentials(sim: Simulator, auth: NaviLinkAuth) -> None:
     credentials = await auth.aws_credentials()
     assert auth._tokens is not None
     refresh_token = auth._tokens.refresh_token

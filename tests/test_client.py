@@ -90,9 +90,7 @@ async def test_features_firmware_and_info(client: NaviLinkClient) -> None:
     assert plan.periods
 
 
-async def test_a_phone_is_registered_as_the_app_does(
-    sim: Simulator, client: NaviLinkClient
-) -> None:
+async def test_a_phone_is_registered_like_the_app(sim: Simulator, client: NaviLinkClient) -> None:
     await client.update_push_token("FCM-TOKEN", model_name="Sample Phone", os_version="14")
     assert sim.account.phone == {  # PROTOCOL 1.12
         "modelName": "Sample Phone",
@@ -104,7 +102,7 @@ async def test_a_phone_is_registered_as_the_app_does(
     }
 
 
-async def test_connectivity_status_is_2_only_after_a_response(
+async def test_connectivity_is_2_only_after_a_response(
     sim: Simulator, client: NaviLinkClient
 ) -> None:
     device = (await client.get_devices())[0]
@@ -145,9 +143,7 @@ async def test_several_heaters_share_one_connection() -> None:
         assert sim.counters.connects == 1
 
 
-async def test_pushes_reach_a_watcher_that_polls_rarely(
-    sim: Simulator, client: NaviLinkClient
-) -> None:
+async def test_pushes_reach_a_rarely_polling_watch(sim: Simulator, client: NaviLinkClient) -> None:
     device = (await client.get_devices())[0]
     statuses = device.watch(interval=3600)
     polled = await asyncio.wait_for(statuses.__anext__(), LIMIT)
@@ -182,9 +178,7 @@ async def test_the_published_pattern_runs_unchanged(sim: Simulator) -> None:
     assert len(received) >= 4
 
 
-async def test_an_async_callback_is_awaited_and_cancellation_ends_monitoring(
-    client: NaviLinkClient,
-) -> None:
+async def test_cancellation_ends_monitoring_with_an_async_callback(client: NaviLinkClient) -> None:
     device = (await client.get_devices())[0]
     mqtt = await device.get_mqtt_connection()
     called = asyncio.Event()
@@ -235,9 +229,7 @@ async def test_credentials_may_come_later(sim: Simulator) -> None:
     await client.close()
 
 
-async def test_an_offline_heater_and_an_unresponsive_one_raise_different_errors(
-    sim: Simulator,
-) -> None:
+async def test_offline_and_unresponsive_heaters_raise_different_errors(sim: Simulator) -> None:
     async with NaviLinkClient(replace(sim.config, answer_timeout=1.0)) as client:
         device = (await client.get_devices())[0]
         await device.get_status()
@@ -287,9 +279,7 @@ asyncio.run(main())
 """
 
 
-async def test_a_program_in_another_process_uses_the_env_file(
-    sim: Simulator, tmp_path: Path
-) -> None:
+async def test_another_process_uses_the_env_file(sim: Simulator, tmp_path: Path) -> None:
     env = tmp_path / "sim.env"
     env.write_text("".join(f"{name}={value}\n" for name, value in sim.environment.items()))
     clean = {key: value for key, value in os.environ.items() if not key.startswith("NAVILINK_")}

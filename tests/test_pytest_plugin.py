@@ -65,9 +65,7 @@ def test_fixtures_work_in_each_mode_of_pytest_asyncio(mode: str, tmp_path: Path)
     assert (done.code, "2 passed" in done.output) == (0, True), done.output
 
 
-def test_without_pytest_asyncio_a_fixture_names_it_and_other_tests_run(
-    tmp_path: Path,
-) -> None:
+def test_without_pytest_asyncio_a_fixture_names_it_and_other_tests_run(tmp_path: Path) -> None:
     theirs = "def test_other(): pass\ndef test_ours(navilink_cloud): pass\n"
     done = run(tmp_path, theirs, "-p", "no:asyncio", absent="pytest_asyncio")
     assert "1 passed, 1 error" in done.output, done.output

@@ -314,7 +314,7 @@ async def test_the_limits_are_those_of_the_heater_and_named_in_the_error() -> No
         ("eco", "HEAT_PUMP"),
     ],
 )
-async def test_mode_numbers_of_the_early_design_are_rejected_with_the_right_name(
+async def test_an_early_mode_number_is_rejected_with_the_right_name(
     number: Any, named: str
 ) -> None:
     async with heater() as (_, device):
@@ -516,7 +516,7 @@ async def send(device: NaviLinkDevice, command: Command) -> DeviceStatus:
         ("drop", CommunicationError),
     ],
 )
-async def test_every_command_raises_a_typed_error_when_it_fails(
+async def test_every_failed_command_is_a_typed_error(
     reaction: str, expected: type[Exception]
 ) -> None:
     fast = ReconnectConfig(initial_delay=0.02, max_delay=0.05)

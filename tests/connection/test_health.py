@@ -132,7 +132,7 @@ async def test_a_foreign_response_does_not_complete_our_request(
     assert not short_timeout_device._mqtt._connection._requests.pending
 
 
-async def test_a_response_to_a_cancelled_request_is_ignored(
+async def test_a_response_after_cancellation_is_ignored(
     sim: Simulator, device: NaviLinkDevice
 ) -> None:
     await device.get_status()
@@ -176,7 +176,7 @@ async def test_an_invalid_optional_field_is_none_and_the_others_are_decoded(
     assert device.health.bad_messages == 0
 
 
-async def test_unknown_codes_and_absent_fields_are_decoded_as_they_are(
+async def test_unknown_codes_and_absent_fields_are_kept(
     sim: Simulator, device: NaviLinkDevice
 ) -> None:
     new = {"errorCode": 799, "operationMode": 77, "dhwOperationSetting": 9, "compUse": 5}
@@ -201,7 +201,7 @@ async def test_a_status_without_a_required_field_is_an_error_and_the_watch_conti
 
 
 @pytest.mark.parametrize("garbage", GARBAGE)
-async def test_garbage_does_not_stop_the_watch(
+async def test_garbage_never_ends_a_watch(
     sim: Simulator, device: NaviLinkDevice, garbage: str
 ) -> None:
     async with watching(device) as watcher:

@@ -19,9 +19,7 @@ from support.reliability_tools import fast_config, wait_until, within_limit
 # Early connect
 
 
-async def test_listing_heaters_opens_the_connection_that_the_first_request_uses(
-    sim: Simulator,
-) -> None:
+async def test_listing_heaters_opens_the_connection_of_the_first_request(sim: Simulator) -> None:
     async with NaviLinkClient(fast_config(sim)) as client:
         device = (await client.get_devices())[0]
         await wait_until(lambda: sim.counters.connects == 1)
@@ -122,9 +120,7 @@ async def test_150_concurrent_requests_stay_within_the_rate_limit() -> None:
         assert BURST <= counters.most_publishes <= 100
 
 
-async def test_the_rate_limiter_never_exceeds_the_limit_in_any_second(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_the_rate_limit_holds_in_any_second(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
     waits: list[float] = []
 

@@ -95,9 +95,7 @@ async def test_a_response_without_an_envelope_is_an_error(
         await count_heaters(auth)
 
 
-async def test_an_unreachable_or_untrusted_server_is_a_communication_error(
-    sim: Simulator,
-) -> None:
+async def test_an_unreachable_or_untrusted_server_is_a_communication_error(sim: Simulator) -> None:
     unreachable = replace(sim.config, base_url="https://127.0.0.1:1/api/v2.1")
     untrusted = replace(sim.config, ca_file=None)
     for config in (unreachable, untrusted):
@@ -125,9 +123,7 @@ async def test_a_session_of_the_caller_is_used_and_left_open(sim: Simulator) -> 
         assert not session.closed
 
 
-async def test_clients_share_one_tls_context_until_the_file_changes(
-    sim: Simulator, tmp_path: Path
-) -> None:
+async def test_clients_share_the_tls_context_of_a_file(sim: Simulator, tmp_path: Path) -> None:
     loop = asyncio.get_running_loop()
     ca_file = tmp_path / "ca.pem"
     ca_file.write_bytes(Path(str(sim.config.ca_file)).read_bytes())

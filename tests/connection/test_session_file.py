@@ -103,9 +103,7 @@ async def test_expired_credentials_are_renewed_without_the_password(
     assert (counters.refreshes, counters.session_refreshes) == expected
 
 
-async def test_revoked_credentials_are_renewed_without_the_password(
-    sim: Simulator, path: Path
-) -> None:
+async def test_revoked_credentials_are_renewed_without_password(sim: Simulator, path: Path) -> None:
     await save(sim, path)
     sim._cloud.book.revoke_access_tokens()
     sim._cloud.book.revoke_keys()
@@ -115,7 +113,7 @@ async def test_revoked_credentials_are_renewed_without_the_password(
     assert (counters.refreshes, counters.session_refreshes, counters.passwords) == (1, 1, 1)
 
 
-async def test_rejected_aws_credentials_are_removed_from_the_file_and_the_tokens_stay(
+async def test_rejected_aws_credentials_are_removed_from_the_file(
     sim: Simulator, path: Path
 ) -> None:
     await save(sim, path)
@@ -140,9 +138,7 @@ async def test_a_rejected_session_signs_in_with_the_password(sim: Simulator, pat
     assert path.read_text() != first
 
 
-async def test_a_rejected_session_without_a_password_raises_an_error_with_advice(
-    sim: Simulator, path: Path
-) -> None:
+async def test_a_rejected_session_without_password_is_an_error(sim: Simulator, path: Path) -> None:
     await save(sim, path)
     sim._cloud.book.revoke_access_tokens()
     sim._cloud.book.revoke_refresh_tokens()
@@ -155,9 +151,7 @@ async def test_a_rejected_session_without_a_password_raises_an_error_with_advice
             await client.get_devices()
 
 
-async def test_an_outage_neither_deletes_the_file_nor_sends_the_password(
-    sim: Simulator, path: Path
-) -> None:
+async def test_an_outage_keeps_the_file_and_sends_no_password(sim: Simulator, path: Path) -> None:
     await save(sim, path)
     expire(path, "tokens")
     before = path.read_text()
@@ -176,7 +170,7 @@ async def test_a_rejected_password_saves_nothing(sim: Simulator, path: Path) -> 
     assert not path.exists()
 
 
-async def test_signing_in_to_another_account_drops_the_credentials_of_the_first(
+async def test_another_account_drops_the_credentials_of_the_first(
     sim: Simulator, path: Path
 ) -> None:
     await save(sim, path)
@@ -210,7 +204,7 @@ async def test_a_token_that_another_process_renewed_is_used(sim: Simulator, path
         await auth.close()
 
 
-async def test_after_a_failed_refresh_the_tokens_of_another_process_are_used(
+async def test_tokens_of_another_process_replace_a_failed_refresh(
     sim: Simulator, path: Path
 ) -> None:
     """The other process renews between our read of the file and our refresh, which then fails."""

@@ -184,9 +184,7 @@ async def test_closing_ends_a_connect_that_has_just_started(sim: Simulator) -> N
             await within_limit(connecting)
 
 
-async def test_an_error_that_arrives_with_a_cancellation_is_not_reported_by_asyncio(
-    sim: Simulator,
-) -> None:
+async def test_an_error_with_a_cancellation_is_not_reported_by_asyncio(sim: Simulator) -> None:
     async with nothing_left(sim):
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         waiting = asyncio.ensure_future(wait_at_most(LIMIT, future))

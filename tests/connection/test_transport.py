@@ -55,9 +55,7 @@ def open_transports() -> list[Transport]:
 
 
 @each_transport
-async def test_a_published_message_is_received_byte_for_byte(
-    sim: Simulator, transport: str
-) -> None:
+async def test_a_published_message_is_received_unchanged(sim: Simulator, transport: str) -> None:
     one = await open_transport(sim, transport)
     await one.subscribe(f"{HEATER}/{one.client_id}/res/#")
     for topic in ("res", "res/did"):
@@ -73,7 +71,7 @@ async def test_a_published_message_is_received_byte_for_byte(
 
 @each_transport
 @pytest.mark.parametrize("wrong", ["secret_key", "session_token"])
-async def test_rejected_credentials_are_an_error_of_their_own(
+async def test_rejected_credentials_have_their_own_error(
     sim: Simulator, transport: str, wrong: str
 ) -> None:
     with pytest.raises(HandshakeRefusedError):
@@ -98,9 +96,7 @@ class RecordTopics(PacketFault):
 
 
 @each_transport
-async def test_packets_are_sent_in_the_order_of_the_calling_tasks(
-    sim: Simulator, transport: str
-) -> None:
+async def test_packets_are_sent_in_the_order_of_the_calls(sim: Simulator, transport: str) -> None:
     recorder = RecordTopics()
     sim.faults.inject(recorder)
     one = await open_transport(sim, transport)
@@ -159,9 +155,7 @@ async def test_every_wait_ends_at_its_time_limit_or_with_the_connection(
 
 
 @each_transport
-async def test_a_cancelled_connect_that_succeeds_later_is_disconnected(
-    sim: Simulator, transport: str
-) -> None:
+async def test_a_cancelled_connect_is_disconnected_later(sim: Simulator, transport: str) -> None:
     sim.faults.inject(HalfOpen(new=True))
     opening = asyncio.ensure_future(open_transport(sim, transport))
     await wait_until(lambda: sim.counters.open_connections == 1)

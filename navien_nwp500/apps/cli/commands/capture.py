@@ -9,6 +9,7 @@ import sys
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
+from logging.handlers import QueueHandler
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Awaitable, Iterator, Optional, Sequence
 
@@ -17,14 +18,14 @@ import click
 from ...._util.aio import run_until_first
 from ....device import NaviLinkDevice
 from ....exceptions import ConfigurationError, NaviLinkError, ProtocolError
-from ....protocol.capture import CaptureEntry, find_private
+from ....protocol.capture import find_private
 from ..context import CommandContext, open_context, select_device, wait_response
 from ..har import parse_har
 from ..options import ACCOUNT_OPTIONS, COUNT, DEVICE, INPUT_FILE, INTERVAL, OUTPUT_FILE, speed
 from ..runner import FAILED, run
 
 if TYPE_CHECKING:
-    EntryQueue = asyncio.Queue[Optional[CaptureEntry]]
+    RecordQueue = asyncio.Queue[Optional[logging.LogRecord]]
 
 
 @click.command("capture")
@@ -77,37 +78,26 @@ async def _record(
     with _new_file(raw) as file:
         try:
             async with open_context(**account) as context:
-                with _traffic_log() as entries:
+                with _traffic_log() as records:
                     requests = _send_requests(context, device, interval, count)
                     speed = account["speed"] if account["simulate"] else 1.0
-                    await _write_during(requests, entries, file, speed)
+                    await _write_during(requests, records, file, speed)
         finally:
             # Also after Ctrl-C, which ends most captures.
             _check_new_file(raw)
 
 
-class _QueueHandler(logging.Handler):
-    """A handler that puts the entries of the traffic log into a queue."""
-
-    def __init__(self, entries: EntryQueue) -> None:
-        super().__init__()
-        self._entries = entries
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._entries.put_nowait(record.__dict__["entry"])
-
-
 @contextmanager
-def _traffic_log() -> Iterator[EntryQueue]:
-    """Queue the entries of the traffic log, and print none of them."""
+def _traffic_log() -> Iterator[RecordQueue]:
+    """Queue the records of the traffic log, and print none of them."""
     log = logging.getLogger("navien_nwp500.traffic")
-    entries: EntryQueue = asyncio.Queue()
-    handler, level, propagate = _QueueHandler(entries), log.level, log.propagate
+    records: RecordQueue = asyncio.Queue()
+    handler, level, propagate = QueueHandler(records), log.level, log.propagate
     log.addHandler(handler)
     log.setLevel(logging.DEBUG)
     log.propagate = False
     try:
-        yield entries
+        yield records
     finally:
         log.removeHandler(handler)
         log.setLevel(level)
@@ -127,23 +117,24 @@ def _new_file(path: Path) -> Iterator[IO[bytes]]:
 
 
 async def _write_during(
-    requests: Awaitable[None], entries: EntryQueue, file: IO[bytes], speed: float
+    requests: Awaitable[None], records: RecordQueue, file: IO[bytes], speed: float
 ) -> None:
-    """Write the entries until ``requests`` ends, to the last one."""
+    """Write the records until ``requests`` ends, to the last one."""
     loop = asyncio.get_running_loop()
-    writer = loop.create_task(_write(entries, file, speed), name="capture-write")
+    writer = loop.create_task(_write(records, file, speed), name="capture-write")
     try:
         await run_until_first(requests, asyncio.shield(writer))
     finally:
-        entries.put_nowait(None)
+        records.put_nowait(None)
         await writer
 
 
-async def _write(entries: EntryQueue, file: IO[bytes], speed: float) -> None:
+async def _write(records: RecordQueue, file: IO[bytes], speed: float) -> None:
     """Write one line per entry, with times of a heater that runs ``speed`` times as fast."""
     loop = asyncio.get_running_loop()
     first: datetime | None = None
-    while (entry := await entries.get()) is not None:
+    while (record := await records.get()) is not None:
+        entry = record.__dict__["entry"]
         first = first or entry.time
         entry = replace(entry, time=first + (entry.time - first) * speed)
         await loop.run_in_executor(None, file.write, f"{entry.line}\n".encode())

@@ -7,7 +7,7 @@ import os
 import platform
 import sys
 import textwrap
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any, Iterator, TextIO
 
@@ -56,12 +56,13 @@ async def doctor_command(
     # The findings contain what the log would report.
     log_to_stderr(os.environ.get("NAVILINK_LOG_LEVEL") or "ERROR")
     findings: list[Finding] = []
+    config: NaviLinkConfig | None = None
     async with AsyncExitStack() as stack:
         if simulate:
-            simulator = await stack.enter_async_context(import_simulator()(speed=60))
-            config: NaviLinkConfig | None = simulator.config
+            config = (await stack.enter_async_context(import_simulator()(speed=60))).config
         else:
-            config = _load_config(no_session_file)
+            with suppress(ConfigurationError):  # the first check reports it
+                config = account_config(no_session_file)
         if not as_json:
             print(_system())
         async for finding in diagnose(config, device=device, recording=recording):
@@ -76,13 +77,6 @@ async def doctor_command(
         print("All checks passed.")
     if errors:
         raise _summarize(*errors[0])
-
-
-def _load_config(no_session_file: bool) -> NaviLinkConfig | None:
-    try:
-        return account_config(no_session_file)
-    except ConfigurationError:
-        return None  # the first check reports it
 
 
 def format_finding(finding: Finding, stream: TextIO) -> Iterator[str]:

@@ -201,7 +201,7 @@ def _prepare(url: str, credentials: AwsCredentials, ca_bytes: bytes | None) -> t
 def sign(url: str, credentials: AwsCredentials) -> str:
     """Presign the handshake and return its path and query.
 
-    AWS IoT wants the security token in the query but not signed (measured, PROTOCOL 2.2).
+    AWS IoT wants the security token in the query but not signed (PROTOCOL 2.1).
     """
     from botocore.auth import SigV4QueryAuth
     from botocore.awsrequest import AWSRequest

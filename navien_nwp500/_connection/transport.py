@@ -22,7 +22,7 @@ __all__ = ["HandshakeRefusedError", "Transport"]
 
 _LOGGER = logger("navien_nwp500.connection")
 
-#: Of the SigV4 signature (PROTOCOL 2.2).
+#: Of the SigV4 signature (PROTOCOL 2.1).
 REGION = "us-east-1"
 SERVICE = "iotdevicegateway"
 #: Reason codes of a SUBACK from here on are refusals, in MQTT 3.1.1 and MQTT 5.

@@ -29,13 +29,6 @@ from support.cli import LIMIT, environment, run, start
 from support.programs import start_program
 
 
-async def test_status_prints_a_table_and_nothing_else(tmp_path: Path) -> None:
-    code, out, err = await run(tmp_path, "status", "--simulate", "--speed", "600")
-    assert (code, err) == (0, "")
-    assert "setpoint   60.5 °C (140.9 °F)" in out
-    assert max(map(len, out.splitlines())) <= 80
-
-
 async def test_status_as_json_has_the_three_parts(tmp_path: Path) -> None:
     code, out, err = await run(tmp_path, "status", "--simulate", "--speed", "600", "--json")
     assert (code, err) == (0, "")
@@ -46,16 +39,6 @@ async def test_status_as_json_has_the_three_parts(tmp_path: Path) -> None:
     assert set(found["reading"]["current_inst_power"]) == {"W"}
     assert set(found["reading"]["total_energy_capacity"]) == {"Wh"}
     assert encode_fields(decode_fields(DeviceStatus, found["status"])) == found["status"]
-
-
-async def test_devices_lists_the_account(sim: Simulator, tmp_path: Path) -> None:
-    code, out, _ = await run(tmp_path, "devices", **sim.environment)
-    assert (code, out) == (
-        0,
-        "0123456789ab  type 52  online   NWP500  firmware 11.1.0.0, 2.7.0.0\n",
-    )
-    code, out, _ = await run(tmp_path, "devices", "--json", **sim.environment)
-    assert json.loads(out)[0]["mac_address"] == "0123456789ab"
 
 
 async def test_monitor_in_a_pipe_prints_and_records_each_status(tmp_path: Path) -> None:
@@ -231,11 +214,6 @@ async def test_exit_code_1_when_the_cloud_cannot_be_reached(sim: Simulator, tmp_
 async def test_exit_code_1_for_a_file_that_cannot_be_written(tmp_path: Path) -> None:
     code, _, err = await run(tmp_path, "monitor", "--simulate", "--csv", "no/such/place.csv")
     assert code == 1 and "no/such/place.csv" in err and "Traceback" not in err
-
-
-async def test_the_help_fits_80_columns(tmp_path: Path) -> None:
-    code, out, _ = await run(tmp_path, "--help")
-    assert code == 0 and max(map(len, out.splitlines())) <= 80
 
 
 def lines_of(view: LiveView, width: int) -> list[str]:

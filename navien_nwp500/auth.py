@@ -20,7 +20,7 @@ from ._connection.credentials import (
 )
 from ._connection.rest_client import RestClient
 from ._connection.session_file import SavedSession, SessionFile
-from .config import NaviLinkConfig
+from .config import NaviLinkConfig, same_email
 from .exceptions import (
     APIError,
     ConfigurationError,
@@ -86,7 +86,7 @@ class NaviLinkAuth:
         when the cloud cannot be reached.
         """
         async with self._lock:
-            if email not in (None, self._email):
+            if email is not None and not same_email(email, self._email):
                 self._tokens = self._aws_credentials = self.user = None  # another account's
             self._email, self._password = email or self._email, password or self._password
             return await self._sign_in()
@@ -242,7 +242,7 @@ class NaviLinkAuth:
 
     async def _sign_in(self) -> UserInfo:
         email, password = self._credentials()
-        if self._rejected == (email, password):
+        if self._rejected == (email.casefold(), password):
             raise InvalidCredentialsError(
                 "this e-mail and password were rejected before and are not sent again. Check them "
                 "in the NaviLink app, correct them and sign in again"
@@ -253,7 +253,7 @@ class NaviLinkAuth:
         except APIError as error:
             if not _is_refusal(error):
                 raise
-            self._rejected = (email, password)
+            self._rejected = (email.casefold(), password)
             raise InvalidCredentialsError(
                 f"the cloud rejects this e-mail or password ({error}); check them in the NaviLink "
                 "app"

@@ -6,17 +6,24 @@ its name, its field of ``NaviLinkConfig`` and its check, which applies to both.
 
 from __future__ import annotations
 
+import difflib
+import io
+import logging
 import os
 import random
 import re
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Callable, Mapping, NamedTuple
+from typing import Any, Callable, Iterator, Mapping, NamedTuple
 from urllib.parse import urlsplit
 
 from .exceptions import ConfigurationError
 
 __all__ = ["NaviLinkConfig", "ReconnectConfig"]
+
+_LOGGER = logging.getLogger("navien_nwp500.config")
+#: Warnings that this process has logged.
+_LOGGED: set[str] = set()
 
 BASE_URL = "https://nlus.naviensmartcontrol.com/api/v2.1"
 #: Maker's address of the broker, and the AWS address behind it (PROTOCOL 2.1).
@@ -62,6 +69,13 @@ class ReconnectConfig:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def same_email(first: object, second: object) -> bool:
+    """Compare two e-mails without case, as the cloud does; None equals only None."""
+    if isinstance(first, str) and isinstance(second, str):
+        return first.casefold() == second.casefold()
+    return first is second
 
 
 def _text(value: Any) -> str:
@@ -285,9 +299,14 @@ class NaviLinkConfig:
 
         ``env_file`` is the path of the file; without it ``.env`` is searched in the current folder
         and its parents. The environment has priority over the file, and ``overrides`` over both;
-        an empty value counts as not set. Raises ConfigurationError with the name of the variable.
+        an empty value counts as not set. A ``NAVILINK_…`` variable that does not exist is logged
+        once per process. Raises ConfigurationError with the name of the variable.
         """
         values = read_environment(env_file)
+        for warning in find_ignored_variables(values):
+            if warning not in _LOGGED:
+                _LOGGED.add(warning)
+                _LOGGER.warning("%s", warning)
         found = {
             setting.name: _checked(setting.check, setting.variable, values[setting.variable])
             for setting in SETTINGS
@@ -302,19 +321,48 @@ def read_environment(env_file: str | Path | None = None) -> Mapping[str, str | N
     return {**_read_env_file(env_file), **nonempty}
 
 
+def find_ignored_variables(values: Mapping[str, str | None]) -> Iterator[str]:
+    """Yield a warning for each ``NAVILINK_…`` variable that does not exist, or has no ``=``."""
+    known = {setting.variable for setting in SETTINGS}
+    for key, value in values.items():
+        # Only the name: in a line such as NAVILINK_PASSWORD:secret the key contains the value.
+        name = re.match(r"\W*(navilink\w*)", key, re.IGNORECASE | re.ASCII)
+        if name is None or (key in known and value is not None):
+            continue
+        if name[1] in known:
+            yield f"a line of .env is ignored: it must begin with {name[1]}="
+            continue
+        suffixes = sorted(variable[len("NAVILINK_") :] for variable in known)
+        suffix = name[1].upper()[len("NAVILINK") :].strip("_")
+        nearest = [one for one in suffixes if suffix and suffix in one]
+        nearest = nearest or difflib.get_close_matches(suffix, suffixes, 1, 0.5)
+        advice = f"did you mean NAVILINK_{nearest[0]}?" if nearest else "see .env.template"
+        yield f"{name[1]} is not a setting and is ignored; {advice}"
+
+
 def _read_env_file(env_file: str | Path | None) -> Mapping[str, str | None]:
     from dotenv import dotenv_values, find_dotenv
 
     path = find_dotenv(usecwd=True) if env_file is None else str(env_file)
     if env_file is not None and not Path(path).is_file():
         raise ConfigurationError(f"env_file is {path!r}; it must be the path of a readable file")
+    if not path:
+        return {}
     try:
-        # Without interpolation: a password may contain ${.
-        return dotenv_values(path, interpolate=False) if path else {}
-    except (OSError, UnicodeDecodeError):
-        pass
-    # Outside the except block: a UnicodeDecodeError contains the whole file, with the password.
-    raise ConfigurationError(f"{path} cannot be read; it must be a UTF-8 text file")
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise ConfigurationError(
+            f"{path} cannot be read ({error.strerror}); correct its owner or permissions"
+        ) from error
+    # utf-8-sig: python-dotenv before 1.2 makes a byte order mark a part of the first name.
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:  # as in UTF-16; raised here, as a UnicodeDecodeError contains the whole file
+        raise ConfigurationError(f"{path} is not UTF-8 text; save it with this encoding")
+    # Without interpolation: a password may contain ${.
+    return dotenv_values(stream=io.StringIO(text), interpolate=False)
 
 
 def _checked(check: Callable[[Any], Any], label: str, value: Any) -> Any:

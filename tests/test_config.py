@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import errno
 import os
+import re
 import traceback
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from navien_nwp500 import aws_iot_websocket
+from navien_nwp500 import aws_iot_websocket, config as config_module
 from navien_nwp500.config import SETTINGS, NaviLinkConfig, ReconnectConfig
 from navien_nwp500.exceptions import ConfigurationError
 
@@ -28,6 +30,7 @@ def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in [name for name in os.environ if name.startswith("NAVILINK_")]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(config_module, "_LOGGED", set())
 
 
 def env_file(folder: Path, *lines: str) -> Path:
@@ -181,6 +184,71 @@ def test_a_file_that_is_not_text_is_an_error_without_its_content(tmp_path: Path)
     with pytest.raises(ConfigurationError, match="latin.env") as raised:
         NaviLinkConfig.from_environment(path)
     assert_hidden(raised.value)
+
+
+# Settings that would be lost
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_a_byte_order_mark_does_not_hide_the_first_line(tmp_path: Path, mark: bytes) -> None:
+    path = tmp_path / ".env"
+    path.write_bytes(mark + b"NAVILINK_READ_ONLY=1\r\nNAVILINK_EMAIL=user@example.com\r\n")
+    for config in (NaviLinkConfig.from_environment(), NaviLinkConfig.from_environment(path)):
+        assert (config.read_only, config.email) == (True, "user@example.com")
+
+
+def test_an_unreadable_file_and_another_encoding_have_different_messages(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for encoding in ("utf-16", "utf-16-le", "latin-1"):
+        (tmp_path / ".env").write_text(f"NAVILINK_PASSWORD=ü{SECRET}\n", encoding)
+        with pytest.raises(ConfigurationError, match="is not UTF-8 text; save it") as raised:
+            NaviLinkConfig.from_environment()
+        assert_hidden(raised.value)
+
+    def refuse(path: Path) -> bytes:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(ConfigurationError, match=r"\.env cannot be read \(Permission denied\)"):
+        NaviLinkConfig.from_environment()
+
+
+@pytest.mark.parametrize(
+    "line, said",
+    [
+        ("NAVILINK_READONLY=1", "NAVILINK_READONLY is .* did you mean NAVILINK_READ_ONLY?"),
+        ("navilink_read_only=1", "navilink_read_only is .* did you mean NAVILINK_READ_ONLY?"),
+        ("NAVILINK_MAC=0123456789ab", "did you mean NAVILINK_DEVICE_MAC?"),
+        ("NAVILINK_PASWORD=" + SECRET, "did you mean NAVILINK_PASSWORD?"),
+        ("NAVILINK_X=1", r"see \.env\.template"),
+        ("NAVILINK_READ_ONLY", "must begin with NAVILINK_READ_ONLY="),
+        ("NAVILINK_PASSWORD:" + SECRET, "must begin with NAVILINK_PASSWORD="),
+        ("\u200bNAVILINK_READ_ONLY=1", "must begin with NAVILINK_READ_ONLY="),
+    ],
+)
+def test_an_ignored_variable_is_logged_once_with_the_nearest_name(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, line: str, said: str
+) -> None:
+    file = env_file(tmp_path, line)
+    for _ in range(2):
+        assert NaviLinkConfig.from_environment(file) == NaviLinkConfig()
+    (record,) = caplog.records
+    assert (record.name, record.levelname) == ("navien_nwp500.config", "WARNING")
+    assert re.search(said, record.getMessage())
+    assert SECRET not in record.getMessage() and "0123456789ab" not in record.getMessage()
+
+
+def test_an_ignored_variable_of_the_environment_is_logged(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("NAVILINK_READONLY", "1")
+    monkeypatch.setenv("OTHER_NAVILINK_THING", "1")
+    monkeypatch.setenv("NAVILINK_EMAIL", "")
+    NaviLinkConfig.from_environment()
+    assert [record.getMessage() for record in caplog.records] == [
+        "NAVILINK_READONLY is not a setting and is ignored; did you mean NAVILINK_READ_ONLY?"
+    ]
 
 
 # The template

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Callable, TypeVar
 
 from .._util.files import write_atomically
+from ..config import same_email
 from ..protocol.redaction import logger
 from .credentials import AwsCredentials, ExpiringCredentials, Tokens
 
@@ -127,7 +128,7 @@ def _parse(document: Any, email: str, base_url: str) -> SavedSession:
     document = _require_object(document)
     if document.get("version") != VERSION:
         raise ValueError("another version of this library wrote it; the next sign-in replaces it")
-    if (document.get("email"), document.get("base_url")) != (email, base_url):
+    if not same_email(document.get("email"), email) or document.get("base_url") != base_url:
         raise ValueError("it belongs to another account or service; give each account its own file")
     user_seq = document.get("user_seq")
     if user_seq is not None and type(user_seq) is not int:

@@ -170,6 +170,20 @@ async def test_a_rejected_password_saves_nothing(sim: Simulator, path: Path) -> 
     assert not path.exists()
 
 
+async def test_an_email_in_other_case_is_the_same_account(sim: Simulator, path: Path) -> None:
+    await save(sim, path)
+    config = replace(sim.config, session_file=path, email=sim.account.email.upper())
+    auth = NaviLinkAuth(config)
+    await auth.call("POST", "/device/list", body=LIST)
+    assert sim.counters.passwords == 1
+    with pytest.raises(InvalidCredentialsError):
+        await auth.sign_in(sim.account.email, "wrong")
+    assert auth._tokens is not None
+    with pytest.raises(InvalidCredentialsError, match="not sent again"):
+        await auth.sign_in(sim.account.email.upper(), "wrong")
+    await auth.close()
+
+
 async def test_another_account_drops_the_credentials_of_the_first(
     sim: Simulator, path: Path
 ) -> None:

@@ -17,7 +17,7 @@ from platformdirs import user_cache_path, user_config_path
 
 from ..._util.extras import missing_extra
 from ..._util.files import write_atomically
-from ...config import NaviLinkConfig, ReconnectConfig
+from ...config import NaviLinkConfig, ReconnectConfig, same_email
 from ...exceptions import ConfigurationError
 
 _APP = "navien-nwp500"
@@ -85,7 +85,9 @@ def account_file() -> Path:
 
 def session_file(config: NaviLinkConfig) -> Path:
     """Return the file of an account's session, in the user's cache folder."""
-    account = hashlib.sha256(f"{config.base_url} {config.email}".encode()).hexdigest()
+    account = hashlib.sha256(
+        f"{config.base_url} {str(config.email).casefold()}".encode()
+    ).hexdigest()
     return _session_folder() / f"session-{account[:8]}.json"
 
 
@@ -142,7 +144,7 @@ def load_config() -> NaviLinkConfig:
     account = load_account()
     if account is None or account.base_url != config.base_url:
         return config
-    if config.email not in (None, account.email):
+    if config.email is not None and not same_email(config.email, account.email):
         return config
     password = config.password
     if password is None and account.password_kept:

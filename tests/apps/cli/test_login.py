@@ -121,6 +121,24 @@ async def test_a_saved_account_is_used_for_its_service_only(sim: Simulator, tmp_
     assert code == 2 and "there is no account" in err
 
 
+async def test_an_email_in_other_case_is_the_same_account(sim: Simulator, tmp_path: Path) -> None:
+    other_case = {"NAVILINK_EMAIL": "User@Example.com"}
+    _, _, err = await login(sim, tmp_path, **other_case)
+    assert err == ""
+    assert (await run(tmp_path, "devices", **{**cloud_of(sim), **other_case}))[0] == 0
+    assert sim.counters.passwords == 1
+
+
+@pytest.mark.parametrize("command", ["devices", "doctor"])
+async def test_an_unknown_variable_is_shown_once(
+    sim: Simulator, tmp_path: Path, command: str
+) -> None:
+    (tmp_path / ".env").write_text("NAVILINK_READONLY=1\n", "utf-8")
+    code, _, err = await run(tmp_path, command, **sim.environment)
+    assert code == 0
+    assert err.count("did you mean NAVILINK_READ_ONLY?") == len(err.splitlines()) == 1
+
+
 @pytest.mark.parametrize("content", ["", "[]", '{"email": 1, "base_url": "x"}', '{"name": "x"}'])
 async def test_a_damaged_file_is_reported_and_login_replaces_it(
     sim: Simulator, tmp_path: Path, content: str

@@ -53,8 +53,6 @@ async def doctor_command(
 
     Example: navien-nwp500 doctor
     """
-    # The findings contain what the log would report.
-    log_to_stderr(os.environ.get("NAVILINK_LOG_LEVEL") or "ERROR")
     findings: list[Finding] = []
     config: NaviLinkConfig | None = None
     async with AsyncExitStack() as stack:
@@ -63,6 +61,8 @@ async def doctor_command(
         else:
             with suppress(ConfigurationError):  # the first check reports it
                 config = account_config(no_session_file)
+        # The findings contain what the log would report, except warnings about the settings.
+        log_to_stderr(os.environ.get("NAVILINK_LOG_LEVEL") or "ERROR")
         if not as_json:
             print(_system())
         async for finding in diagnose(config, device=device, recording=recording):

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from ....client import NaviLinkClient
-from ....config import NaviLinkConfig, read_environment
+from ....config import NaviLinkConfig, read_environment, same_email
 from ....exceptions import ConfigurationError
 from ..runner import INTERRUPTED, log_to_stderr, run_async
 from ..saved_account import (
@@ -53,7 +53,7 @@ async def login_command(keep_password: bool) -> None:
         save_account(account.save_password(password))
     print(f"Signed in as {email}. See: navien-nwp500 status")
     other = read_environment().get("NAVILINK_EMAIL")
-    if other and other != email:
+    if other and not same_email(other, email):
         print(f"NAVILINK_EMAIL is {other} and takes precedence over this login.", file=sys.stderr)
 
 

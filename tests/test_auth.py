@@ -70,8 +70,9 @@ async def test_a_rejected_token_is_refreshed_once(sim: Simulator, auth: NaviLink
 async def test_parallel_calls_share_one_refresh(sim: Simulator, auth: NaviLinkAuth) -> None:
     await auth.sign_in()
     sim._cloud.book.revoke_access_tokens()
+    sim.faults.rest["/auth/refresh"] = RestFault(delay=0.2)  # all calls are rejected meanwhile
     assert await asyncio.gather(*(count_heaters(auth) for _ in range(8))) == [1] * 8
-    assert (sim.counters.refreshes, sim.counters.passwords) == (1, 1)
+    assert (sim.counters.calls["/auth/refresh"], sim.counters.passwords) == (1, 1)
 
 
 async def test_a_rejected_refresh_signs_in_again(sim: Simulator, auth: NaviLinkAuth) -> None:
@@ -87,7 +88,7 @@ async def test_an_always_rejected_token_is_an_error(sim: Simulator, auth: NaviLi
     sim.faults.rest["/device/list"] = RestFault.error(401, "UNAUTHORIZED")
     with pytest.raises(TokenExpiredError):
         await count_heaters(auth)
-    assert sim.counters.refreshes == 1
+    assert (sim.counters.calls["/device/list"], sim.counters.refreshes) == (2, 1)
 
 
 @pytest.mark.parametrize(

@@ -531,10 +531,11 @@ async def test_a_cloud_stops_under_every_fault() -> None:
         async with CloudServer([make_account(2)]) as cloud:
             connect = await stack.enter_async_context(raw_clients(cloud))
             await subscribed(connect, "one")
-            for fault in all_faults().values():
-                if fault is not CutConnections:
-                    cloud.faults.inject(fault())
+            # Injected first, so that it applies to a request before any other fault of requests.
             refuse = cloud.faults.inject(RefuseRequests(unanswered=True, times=2))
+            for fault in all_faults().values():
+                if fault not in (CutConnections, RefuseRequests):
+                    cloud.faults.inject(fault())
             waiting = asyncio.ensure_future(connect())
             await wait_times(refuse, left=1)
         with pytest.raises(aiohttp.ClientError):

@@ -19,8 +19,10 @@ from navien_nwp500 import (
     WebSocketError,
 )
 from navien_nwp500._connection import transport as transport_base
+from navien_nwp500._connection.subscriptions import PushesRefusedError
 from navien_nwp500.models import Health, HealthState
-from navien_nwp500.protocol.messages import Frame, encode_status, parse_message
+from navien_nwp500.protocol.commands import POWER_OFF, STATUS
+from navien_nwp500.protocol.messages import Frame, Message, encode_status, parse_message
 from navien_nwp500.simulator import Simulator
 from navien_nwp500.simulator.faults import LoseReplies, RefuseRequests, RestFault
 from support.reliability_tools import (
@@ -96,6 +98,30 @@ async def test_a_request_during_an_outage_is_an_error_and_is_not_queued(sim: Sim
         await within_limit(first)  # a watch continues after the outage
         await watch.aclose()
         assert (await device.get_status()).dhw_temperature_setting == before != 90
+
+
+async def test_after_refused_pushes_a_query_is_sent_again_and_a_write_is_not(
+    sim: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = []
+
+    async def refused_once(*request: Any) -> Message:
+        sent.append(request)
+        if len(sent) == 1:
+            raise PushesRefusedError("push subscription: the connection dropped")
+        return Message("cmd/52/x/res", device.mac_address, "me", "1", {})
+
+    async with NaviLinkClient(fast_config(sim)) as client:
+        device = (await client.get_devices())[0]
+        await device.get_status()
+        connection = client._pool.first
+        monkeypatch.setattr(connection._requests, "request", refused_once)
+        await within_limit(connection.request(device.address, STATUS))
+        assert len(sent) == 2
+        sent.clear()
+        with pytest.raises(PushesRefusedError):
+            await within_limit(connection.request(device.address, POWER_OFF))
+        assert len(sent) == 1
 
 
 @each_transport

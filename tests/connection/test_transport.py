@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Iterable
 
 import pytest
+import trustme
 
 from navien_nwp500 import NaviLinkClient, RequestTimeoutError, WebSocketError
 from navien_nwp500._connection import aiomqtt_websocket, transport as transport_base
@@ -35,7 +36,9 @@ from support.transports import TRANSPORTS, each_transport
 HEATER = "cmd/52/navilink-0123456789ab"
 
 
-async def open_transport(sim: Simulator, transport: str, **changed: str) -> Transport:
+async def open_transport(
+    sim: Simulator, transport: str, ca_bytes: bytes | None = None, **changed: str
+) -> Transport:
     """Open a transport without a connection around it."""
     issued = sim._cloud.book.issue_keys(sim.account)
     signing = AwsCredentials(
@@ -46,7 +49,8 @@ async def open_transport(sim: Simulator, transport: str, **changed: str) -> Tran
     )
     chosen = TRANSPORTS[transport]
     kind = choose_transports(chosen["transport"])[chosen["mqtt_protocol"]]
-    return await kind.open(sim._cloud.websocket_url, signing, sim._cloud.ca_file.read_bytes())
+    ca_bytes = ca_bytes or sim._cloud.ca_file.read_bytes()
+    return await kind.open(sim._cloud.websocket_url, signing, ca_bytes)
 
 
 def open_transports() -> list[Transport]:
@@ -76,6 +80,16 @@ async def test_rejected_credentials_have_their_own_error(
 ) -> None:
     with pytest.raises(HandshakeRefusedError):
         await within_limit(open_transport(sim, transport, **{wrong: "x" * 40}))
+
+
+@each_transport
+async def test_a_broker_with_an_untrusted_certificate_is_not_used(
+    sim: Simulator, transport: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport_base, "OPEN_TIMEOUT", 2.0)  # the SDK takes up to 24 s
+    with pytest.raises((WebSocketError, RequestTimeoutError)):
+        await within_limit(open_transport(sim, transport, trustme.CA().cert_pem.bytes()))
+    assert sim.counters.handshakes == sim.counters.refused_handshakes == 0
 
 
 @dataclass

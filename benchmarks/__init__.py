@@ -1,1 +1,1 @@
-"""How fast, how small, how soon: measured against floors anyone can install."""
+"""Benchmarks of speed, memory and reconnecting, each against a floor in the same run."""

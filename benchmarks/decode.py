@@ -1,4 +1,4 @@
-"""How quick decoding is, and how small what it makes.
+"""Time and memory of decoding.
 
 A simulated heater says what a day brings, a status every 5 minutes in the form of a real one's.
 Every time stands beside that of ``json.loads`` for the same messages, taken in turns. Decoding
@@ -105,7 +105,7 @@ GOALS = {"decode_status, unread": 1.25, "parse_message().status": 1.25}
 
 
 def _sizes(frames: list[messages.Frame]) -> list[Figure]:
-    """What a kept status holds; the floor is the dictionary that ``json.loads`` makes of it."""
+    """Measure the memory of a stored status; the floor is the dictionary of ``json.loads``."""
     against = "its dictionary of json.loads"
     floor = Sample([_bytes_each(frames, lambda frame: _parsed(frame)["response"]["status"])])
     ways = {"kept, unread": _decoded, "kept, read": _kept_read}

@@ -1,4 +1,4 @@
-"""What a benchmark says: a figure, its floor in the same run, its goal."""
+"""Figures of the benchmarks, with their floor in the same run and their goal."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Callable, Sequence
 
 @dataclass(frozen=True)
 class Sample:
-    """What was measured, all of it, in the order it was measured."""
+    """All measured values, in order."""
 
     values: Sequence[float]
 
@@ -28,7 +28,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Goal:
-    """What is to be reached; ``holds`` judges a figure."""
+    """A goal; ``holds`` judges a figure."""
 
     text: str
     holds: Callable[[Figure], bool]

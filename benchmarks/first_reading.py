@@ -1,4 +1,4 @@
-"""How long until the first reading, in round trips to the cloud.
+"""Time to the first status, in round trips to the cloud.
 
 The same start is timed over two distances to a simulated cloud; the difference, in units of the
 difference of the distances, is how many round trips it waits for. What the machine itself takes
@@ -60,7 +60,7 @@ async def _take_whole(start: Start, config: NaviLinkConfig) -> None:
 
 
 async def _take_steps(start: Start, config: NaviLinkConfig) -> None:
-    """What comes before the poll, one step after another."""
+    """Take the steps before the poll, one after another."""
     auth = NaviLinkAuth(config)
     try:
         with start.timing("session"):

@@ -37,7 +37,7 @@ SETTLE = 0.25
 
 @dataclass(frozen=True)
 class Many:
-    """What was measured. Memory is what each heater added to the process, the SDK's part too."""
+    """Measured values. Memory is the growth of the process per heater, including the SDK."""
 
     first_of_all_seconds: float
     kilobytes_each: float

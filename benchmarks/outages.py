@@ -1,4 +1,4 @@
-"""How soon a watcher hears its heater again after the line was lost."""
+"""Time until a watcher gets a status again after the connection was lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long a status takes there and back, against a WebSocket by hand."""
+"""Round trip of a status request, against a minimal WebSocket client."""
 
 from __future__ import annotations
 

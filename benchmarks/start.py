@@ -1,4 +1,4 @@
-"""What loading costs: time and memory above bare Python, each in a process of its own."""
+"""Time and memory of loading, above bare Python, each in a separate process."""
 
 from __future__ import annotations
 

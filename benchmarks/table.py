@@ -45,7 +45,7 @@ def page(sections: Mapping[str, Sequence[Figure]], command: str) -> str:
 
 
 def machine() -> dict[str, str]:
-    """What it ran on; nothing that names the machine or its owner."""
+    """Describe the machine without naming it or its owner."""
     implementation = f"{platform.python_implementation()} {platform.python_version()}"
     return {
         "CPU": _processor(),

@@ -1,4 +1,4 @@
-"""What a heater costs a day, polled every 5 minutes: processor time and memory.
+"""Processor time and memory of one heater per day, polled every 5 minutes.
 
 The heater's time is compressed, so that minutes hold days of polls; what the open connection costs
 between them is taken in our own time and added. Run as a module it is one client of four, each a
@@ -80,7 +80,7 @@ def _sum(polls: Sample, kept: Sample) -> Sample:
 
 
 def _growth(told: Mapping[str, Any], seconds: float) -> list[Figure]:
-    """What 1,000 polls leave behind, after the first window, where Linux tells it."""
+    """Return the memory growth per 1,000 polls after the first window, on Linux."""
     samples = []
     for name in ("ours", "floor"):
         first, *_, last = told[name]["memory"]

@@ -56,10 +56,7 @@ class NaviLinkClient:
     """
 
     def __init__(
-        self,
-        config: NaviLinkConfig | None = None,
-        *,
-        session: aiohttp.ClientSession | None = None,
+        self, config: NaviLinkConfig | None = None, *, session: aiohttp.ClientSession | None = None
     ) -> None:
         self.config = config if config is not None else NaviLinkConfig.from_environment()
         self._auth = NaviLinkAuth(self.config, session=session)

@@ -30,9 +30,7 @@ from ._connection.pool import ConnectionPool
 from ._connection.schedule_writer import ScheduleWriter, without
 from .auth import NaviLinkAuth
 from .config import NaviLinkConfig, ReconnectConfig
-from .exceptions import (
-    ValueOutOfRangeError,
-)
+from .exceptions import ValueOutOfRangeError
 from .models import Health
 from .mqtt import NaviLinkMQTT
 from .protocol import commands

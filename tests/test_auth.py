@@ -111,11 +111,7 @@ async def test_aws_credentials_are_renewed_by_the_cheapest_call_first(
     after = await auth.aws_credentials()
     assert after.fresh and after.access_key_id != before.access_key_id
     counters = sim.counters
-    assert (
-        counters.session_refreshes,
-        counters.secured_sign_ins,
-        counters.passwords,
-    ) == expected
+    assert (counters.session_refreshes, counters.secured_sign_ins, counters.passwords) == expected
 
 
 async def test_a_server_outage_never_sends_the_password(sim: Simulator, auth: NaviLinkAuth) -> None:

@@ -10,12 +10,7 @@ from ..protocol.types import DHWMode, HalfCelsius
 
 #: Numbers that an early design used for modes, and the modes they meant.
 EARLY_MODES = {32: DHWMode.HEAT_PUMP, 33: DHWMode.ELECTRIC, 34: DHWMode.ENERGY_SAVER}
-SELECTABLE_MODES = (
-    DHWMode.HEAT_PUMP,
-    DHWMode.ELECTRIC,
-    DHWMode.ENERGY_SAVER,
-    DHWMode.HIGH_DEMAND,
-)
+SELECTABLE_MODES = (DHWMode.HEAT_PUMP, DHWMode.ELECTRIC, DHWMode.ENERGY_SAVER, DHWMode.HIGH_DEMAND)
 
 
 def to_mode(mode: Any) -> DHWMode:

@@ -7,12 +7,7 @@ from pathlib import Path
 from typing import Callable, Mapping
 
 from ..config import NaviLinkConfig
-from ..exceptions import (
-    CommunicationError,
-    ConfigurationError,
-    RequestTimeoutError,
-    WebSocketError,
-)
+from ..exceptions import CommunicationError, ConfigurationError, RequestTimeoutError, WebSocketError
 from ..protocol.redaction import logger
 from .credentials import AwsCredentials, CredentialsProvider
 from .transport import HandshakeRefusedError, Transport

@@ -160,9 +160,7 @@ def _shares(sums: pd.DataFrame) -> pd.DataFrame:
     known = sums["ms"].where(sums["ms"] > 0)
     energy = sums[list(_ENERGY)].sum(axis=1)
     return sums.assign(
-        energy_wh=energy,
-        mean_power=energy / (known / HOUR_MS),
-        duty=sums["heat_pump_ms"] / known,
+        energy_wh=energy, mean_power=energy / (known / HOUR_MS), duty=sums["heat_pump_ms"] / known
     )
 
 

@@ -16,8 +16,7 @@ try:
     from .simulator import Simulator
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
-        missing_extra("the simulator", error.name, "simulator"),
-        name=error.name,
+        missing_extra("the simulator", error.name, "simulator"), name=error.name
     ) from error
 
 __all__ = [

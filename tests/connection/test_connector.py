@@ -26,10 +26,7 @@ from support.reliability_tools import count_log, fast_config, wait_until
 
 @pytest.mark.parametrize("library", ["awscrt", "pure"])
 async def test_mqtt_5_falls_back_to_3_1_1_and_logs_it_once(
-    sim: Simulator,
-    caplog: pytest.LogCaptureFixture,
-    monkeypatch: pytest.MonkeyPatch,
-    library: str,
+    sim: Simulator, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, library: str
 ) -> None:
     # aiomqtt waits for CONNACK even when the connection has closed.
     monkeypatch.setattr(transport_base, "PING_TIMEOUT", 0.5)

@@ -13,12 +13,7 @@ from typing import Any
 
 import pytest
 
-from navien_nwp500 import (
-    CommunicationError,
-    NaviLinkClient,
-    ReconnectConfig,
-    WebSocketError,
-)
+from navien_nwp500 import CommunicationError, NaviLinkClient, ReconnectConfig, WebSocketError
 from navien_nwp500._connection import connection, transport as transport_base
 from navien_nwp500._connection.transport import Transport
 from navien_nwp500.models import HealthState
@@ -211,10 +206,7 @@ async def test_a_stalled_connection_is_replaced(sim: Simulator) -> None:
 # Rejected handshakes
 
 
-@pytest.mark.parametrize(
-    ("status", "handshakes"),
-    [(503, {}), (None, {"awscrt-mqtt3": 1})],
-)
+@pytest.mark.parametrize(("status", "handshakes"), [(503, {}), (None, {"awscrt-mqtt3": 1})])
 @each_transport
 async def test_a_rejecting_server_is_retried_with_backoff_and_memory_does_not_grow(
     sim: Simulator,

@@ -80,11 +80,7 @@ async def test_a_saved_session_needs_no_sign_in(sim: Simulator, path: Path) -> N
 
 @pytest.mark.parametrize(
     ("old", "expected"),
-    [
-        (["tokens"], (1, 0)),
-        (["aws_credentials"], (0, 1)),
-        (["tokens", "aws_credentials"], (1, 1)),
-    ],
+    [(["tokens"], (1, 0)), (["aws_credentials"], (0, 1)), (["tokens", "aws_credentials"], (1, 1))],
 )
 async def test_expired_credentials_are_renewed_without_the_password(
     sim: Simulator, path: Path, old: list[str], expected: tuple[int, int]

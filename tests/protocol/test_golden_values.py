@@ -17,9 +17,7 @@ from navien_nwp500 import DeviceStatus, models
 from navien_nwp500.history import csv
 from navien_nwp500.protocol import error_codes, types
 from navien_nwp500.protocol.fields import FieldSpec, field_specs
-from navien_nwp500.protocol.messages import (
-    decode_status,
-)
+from navien_nwp500.protocol.messages import decode_status
 from navien_nwp500.protocol.schedules import ReservationMode
 from navien_nwp500.protocol.types import (
     Bits,

@@ -263,9 +263,7 @@ def constructed() -> DeviceStatus:
 
 
 @pytest.mark.parametrize("make", [unread, constructed])
-def test_a_message_behaves_like_a_dataclass(
-    make: Callable[[], DeviceStatus],
-) -> None:
+def test_a_message_behaves_like_a_dataclass(make: Callable[[], DeviceStatus]) -> None:
     message = make()
     assert message == constructed()
     assert repr(make()) == repr(constructed())

@@ -256,9 +256,7 @@ class RawClient:
 
 
 @contextlib.asynccontextmanager
-async def raw_clients(
-    cloud: CloudServer,
-) -> AsyncIterator[Callable[..., Awaitable[RawClient]]]:
+async def raw_clients(cloud: CloudServer) -> AsyncIterator[Callable[..., Awaitable[RawClient]]]:
     """Yield a function that opens a signed WebSocket, and connects if given a client id."""
     host = cloud.websocket_url.split("/")[2]
     async with contextlib.AsyncExitStack() as stack:

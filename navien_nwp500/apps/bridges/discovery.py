@@ -222,12 +222,7 @@ def discovery(
 
 
 def _device(identity: str, name: str, features: DeviceFeatures) -> dict[str, Any]:
-    device = {
-        "identifiers": [identity],
-        "name": name,
-        "manufacturer": "Navien",
-        "model": "NWP500",
-    }
+    device = {"identifiers": [identity], "name": name, "manufacturer": "Navien", "model": "NWP500"}
     if features.controller_sw_version is not None:
         device["sw_version"] = features.controller_sw_version.text
     return device

@@ -28,10 +28,7 @@ class AdminApi:
     """Handlers for other processes on this machine: inject faults, read counters."""
 
     def __init__(
-        self,
-        faults: FaultInjector,
-        counters: Counters,
-        connections: Collection[ClientConnection],
+        self, faults: FaultInjector, counters: Counters, connections: Collection[ClientConnection]
     ) -> None:
         self._faults = faults
         self._counters = counters

@@ -476,9 +476,7 @@ def test_an_invalid_broker_url_is_rejected(url: str) -> None:
         Broker.parse(url)
 
 
-async def test_a_password_in_the_broker_url_is_rejected_and_not_printed(
-    tmp_path: Path,
-) -> None:
+async def test_a_password_in_the_broker_url_is_rejected_and_not_printed(tmp_path: Path) -> None:
     words = ("bridge", "mqtt", "--simulate", "--broker", "mqtt://me:planted-77@127.0.0.1")
     code, out, err = await run(tmp_path, *words)
     assert (code, out) == (2, "")

@@ -10,13 +10,7 @@ import pytest
 
 from navien_nwp500.apps.cli.app import navien_nwp500
 from navien_nwp500.apps.cli.context import CommandContext
-from support.background_simulator import (
-    START,
-    BackgroundSimulator,
-    Invoke,
-    Output,
-    exit_code,
-)
+from support.background_simulator import START, BackgroundSimulator, Invoke, Output, exit_code
 
 SCRIPTS = Path(__file__).parents[3] / "scripts"
 

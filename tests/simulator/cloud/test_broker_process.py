@@ -209,8 +209,7 @@ def test_a_broker_that_is_not_installed_is_a_configuration_error(
 
 NAMES = st.lists(st.sampled_from(["a", "b", "", "$c"]), min_size=1, max_size=4)
 FILTERS = st.tuples(
-    st.lists(st.sampled_from(["a", "b", "", "+", "$c"]), min_size=1, max_size=4),
-    st.booleans(),
+    st.lists(st.sampled_from(["a", "b", "", "+", "$c"]), min_size=1, max_size=4), st.booleans()
 ).map(lambda drawn: "/".join([*drawn[0], *(["#"] if drawn[1] else [])]))
 
 

@@ -54,10 +54,7 @@ REJECTED = {
         presign(KEYS, HOST, when=NOW).split("&X-Amz-Security-Token")[0],
         presign(KEYS, HOST, when=NOW, token="\N{SNOWMAN}"),
     ],
-    "stale date": [
-        presign(KEYS, HOST, when=NOW - 301),
-        presign(KEYS, HOST, when=NOW + 301),
-    ],
+    "stale date": [presign(KEYS, HOST, when=NOW - 301), presign(KEYS, HOST, when=NOW + 301)],
     "wrong scope": [
         presign(KEYS, HOST, when=NOW, service="iotdata"),
         presign(KEYS, HOST, when=NOW, region="eu-west-1"),
@@ -71,9 +68,7 @@ REJECTED = {
     "repeated parameter": [presign(KEYS, HOST, when=NOW) + "&X-Amz-Date=20270115T080000Z"],
     "no X-Amz-Signature": [presign(KEYS, HOST, when=NOW).replace("Signature=", "Nothing=")],
     "not signed": ["/mqtt", "/mqtt?", "/mqtt?a", "/mqtt?X-Amz-Algorithm=AWS4-HMAC-SHA512"],
-    "date unreadable": [
-        presign(KEYS, HOST, when=NOW).replace("080000Z", "080000"),
-    ],
+    "date unreadable": [presign(KEYS, HOST, when=NOW).replace("080000Z", "080000")],
 }
 
 

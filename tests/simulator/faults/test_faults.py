@@ -226,10 +226,7 @@ async def test_all_requests_are_refused(cloud: CloudServer, connect: Connect, ht
 
 async def test_requests_stay_unanswered(cloud: CloudServer, connect: Connect, http: Http) -> None:
     fault = cloud.faults.inject(RefuseRequests(unanswered=True, times=3))
-    waits = [
-        asyncio.ensure_future(connect()),
-        asyncio.ensure_future(call(http, cloud, VERSION)),
-    ]
+    waits = [asyncio.ensure_future(connect()), asyncio.ensure_future(call(http, cloud, VERSION))]
     await wait_times(fault, left=1)
     async with http.get(URL(cloud.base_url).origin() / "simulator/state") as answer:
         assert list((await answer.json())["active"]) == ["refuse_requests"]

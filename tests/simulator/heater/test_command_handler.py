@@ -13,15 +13,7 @@ from navien_nwp500.simulator import Firmware, Simulator
 from navien_nwp500.simulator.heater.command_handler import EFFECTS
 from navien_nwp500.simulator.heater.query_handler import QUERY_METHODS
 from support.control_examples import EXAMPLES
-from support.heater_bench import (
-    DEVICE,
-    LOAD,
-    OPERATION,
-    PLAN,
-    RESERVATIONS,
-    Bench,
-    control,
-)
+from support.heater_bench import DEVICE, LOAD, OPERATION, PLAN, RESERVATIONS, Bench, control
 
 
 def test_every_command_is_handled() -> None:

@@ -38,10 +38,7 @@ def bridge_command() -> None:
 @bridge_command.command()
 @_BRIDGE_OPTIONS
 @click.option(
-    "--broker",
-    required=True,
-    metavar="URL",
-    help="Broker URL, for example mqtts://user@host:8883.",
+    "--broker", required=True, metavar="URL", help="Broker URL, for example mqtts://user@host:8883."
 )
 @click.option(
     "--password-file",
@@ -49,15 +46,10 @@ def bridge_command() -> None:
     help=f"File with the broker's password.  [default: the variable {PASSWORD}]",
 )
 @click.option(
-    "--ca-file",
-    type=INPUT_FILE,
-    help="CA certificates for mqtts.  [default: those of the system]",
+    "--ca-file", type=INPUT_FILE, help="CA certificates for mqtts.  [default: those of the system]"
 )
 @click.option(
-    "--topic",
-    default="navien_nwp500",
-    show_default=True,
-    help="Prefix of the published topics.",
+    "--topic", default="navien_nwp500", show_default=True, help="Prefix of the published topics."
 )
 @click.option(
     "--discovery",

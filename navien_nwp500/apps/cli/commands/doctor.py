@@ -40,11 +40,7 @@ _ERRORS = (AuthenticationError, DeviceOfflineError, ConfigurationError, NaviLink
 @click.option("--csv", "recording", type=OUTPUT_FILE, help="Check a recording of monitor too.")
 @run_async
 async def doctor_command(
-    simulate: bool,
-    no_session_file: bool,
-    device: str | None,
-    as_json: bool,
-    recording: Path | None,
+    simulate: bool, no_session_file: bool, device: str | None, as_json: bool, recording: Path | None
 ) -> None:
     """Check the connection step by step and suggest fixes.
 

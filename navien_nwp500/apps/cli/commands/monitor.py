@@ -20,16 +20,7 @@ from ....history.csv import BufferedCsvRecorder
 from ....protocol.status import DeviceStatus
 from ..context import CommandContext, open_device
 from ..formatting import degrees, device_json, status_json
-from ..options import (
-    ACCOUNT_OPTIONS,
-    COUNT,
-    DEVICE,
-    INTERVAL,
-    JSON,
-    OUTPUT_FILE,
-    UNIT,
-    speed,
-)
+from ..options import ACCOUNT_OPTIONS, COUNT, DEVICE, INTERVAL, JSON, OUTPUT_FILE, UNIT, speed
 from ..runner import run_async
 
 if TYPE_CHECKING:

@@ -90,12 +90,7 @@ def _raw_value(codec: type[int], value: Any, unit: str) -> int:
     return int(value)
 
 
-def _switch(
-    name: str,
-    on: Command,
-    off: Command,
-    describe: Describe | None = None,
-) -> SetCommand:
+def _switch(name: str, on: Command, off: Command, describe: Describe | None = None) -> SetCommand:
     """Make a subcommand of two control commands, with the argument on or off."""
     controls = {"on": on, "off": off}
     return SetCommand(
@@ -191,17 +186,9 @@ _CUSTOM = (
         click.argument("value", type=option_type(_parse_days_or_off), metavar="DAYS|off"),
         describe=_describe_disinfection,
     ),
-    _switch(
-        "demand-response",
-        commands.DEMAND_RESPONSE_ON,
-        commands.DEMAND_RESPONSE_OFF,
-    ),
+    _switch("demand-response", commands.DEMAND_RESPONSE_ON, commands.DEMAND_RESPONSE_OFF),
     _switch("tou", commands.TOU_ON, commands.TOU_OFF, describe_time_of_use),
-    _switch(
-        "intelligent",
-        commands.INTELLIGENT_ON,
-        commands.INTELLIGENT_OFF,
-    ),
+    _switch("intelligent", commands.INTELLIGENT_ON, commands.INTELLIGENT_OFF),
     single(commands.AIR_FILTER_LIFE, example="3000", describe=_describe_filter),
     single(commands.AIR_FILTER_RESET, describe=_describe_filter),
     single(commands.RESET_CONDENSER_FAULT, "condenser-reset"),

@@ -66,11 +66,7 @@ async def simulate_command(
     log_to_stderr()
     entries = [] if replay is None else read_capture(replay)
     async with import_simulator()(
-        speed=speed,
-        heaters=heaters,
-        accounts=accounts,
-        latency=latency / 1000,
-        replay=entries,
+        speed=speed, heaters=heaters, accounts=accounts, latency=latency / 1000, replay=entries
     ) as simulator:
         lines = "".join(f"{name}={value}\n" for name, value in simulator.environment.items())
         if env_file is not None:

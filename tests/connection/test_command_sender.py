@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, time, timezone
@@ -42,17 +41,14 @@ from navien_nwp500.protocol.commands import (
 from navien_nwp500.protocol.fields import encode_fields
 from navien_nwp500.protocol.messages import (
     Address,
-    ReplyAddress,
     Request,
     build_reply,
-    build_request,
     parse_request,
 )
 from navien_nwp500.protocol.schedules import RecirculationEntry, ReservationMode
 from navien_nwp500.protocol.tou import TOUPeriod
 from navien_nwp500.protocol.types import Percent, RecircMode
 from navien_nwp500.simulator import Heater, Simulator
-from support.control_examples import EXAMPLES, Example
 from support.control_tools import heater, record_writes
 
 LIMIT = 60.0
@@ -60,24 +56,7 @@ ADDRESS = Address("0123456789ab", "1234", 10001)
 CONTROL = [command for command in COMMANDS if command.is_control]
 
 
-# What is sent (PROTOCOL 5.6 and 4.1)
-
-BY_NAME = {command.name: command for command in CONTROL}
-
-
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda one: f"{one.name} {one.param}")
-def test_a_command_is_sent_as_the_protocol_shows_it(example: Example) -> None:
-    body = BY_NAME[example.name].body(example.values)
-    frame = build_request(BY_NAME[example.name], ADDRESS, ReplyAddress("c", 20002), "1", body)
-    sent = json.loads(frame.payload)
-    identity = {"deviceType": 52, "macAddress": "0123456789ab", "additionalValue": "1234"}
-    assert sent["request"] == {"command": example.code, **example.body, **identity}
-    assert frame.topic == sent["requestTopic"] == "cmd/52/navilink-0123456789ab/ctrl"
-    assert sent["responseTopic"] == "cmd/52/10001/20002/c/res"
-
-
-def test_every_control_command_has_an_example() -> None:
-    assert {example.name for example in EXAMPLES} == set(BY_NAME)
+# Command definitions
 
 
 @pytest.mark.parametrize(
@@ -89,11 +68,9 @@ def test_codes_that_no_client_sends_are_not_offered(code: int) -> None:
 
 
 def test_a_code_with_two_meanings_is_identified_by_topic_or_parameters() -> None:
+    monthly = "st/energy-usage-monthly-query/rd"
     assert commands.find_command(16777226, "ctrl/rsv/rd") is commands.WRITE_RESERVATIONS
-    assert (
-        commands.find_command(16777226, "st/energy-usage-monthly-query/rd")
-        is commands.ENERGY_MONTHLY
-    )
+    assert commands.find_command(16777226, monthly) is commands.ENERGY_MONTHLY
     assert commands.find_command(33554437, "ctrl", [3]) is commands.DHW_MODE
     assert commands.find_command(33554437, "ctrl", [5, 7]) is commands.VACATION
     assert commands.find_command(33554437, "ctrl", [5, 7, 9]) is None
@@ -157,11 +134,7 @@ async def test_recirculation_on_a_heater_with_a_pump() -> None:
 
 
 MIXING = Command(
-    "mixing",
-    0x020000F0,
-    "ctrl",
-    "invented",
-    "Mix.",
+    *("mixing", 0x020000F0, "ctrl", "invented", "Mix."),
     mode="mix",
     parameters=(Parameter("rate", Percent, 0, 80, step=5),),
     expects=(Expectation("mixing_rate", parameter="rate"),),
@@ -172,12 +145,8 @@ async def test_a_new_command_needs_only_its_definition(monkeypatch: pytest.Monke
     monkeypatch.setattr(commands, "COMMANDS", (*COMMANDS, MIXING))
     async with heater() as (_, device):
         planned = await device.control(MIXING, rate=40, dry_run=True)
-        assert planned.would_send == {
-            "command": 33554672,
-            "mode": "mix",
-            "param": [8],
-            "paramStr": "",
-        }
+        sent = {"command": 33554672, "mode": "mix", "param": [8], "paramStr": ""}
+        assert planned.would_send == sent
         assert (await device.control(MIXING, rate=40)).mixing_rate == 40
         assert (await device.get_status()).mixing_rate == 40
         with pytest.raises(ValueOutOfRangeError, match="allows 0 % to 80 % in steps of 5"):
@@ -232,12 +201,8 @@ async def test_a_dry_run_sends_nothing_and_returns_what_it_would_send() -> None:
     async with heater() as (sim, device):
         async with record_writes(sim) as sent:
             status = await device.set_temperature(celsius=50, dry_run=True)
-            assert status.would_send == {
-                "command": 33554464,
-                "mode": "dhw-temperature",
-                "param": [100],
-                "paramStr": "",
-            }
+            body = {"mode": "dhw-temperature", "param": [100], "paramStr": ""}
+            assert status.would_send == {"command": 33554464, **body}
             assert status.dhw_temperature_setting == 121
             assert (await device.set_temperature(celsius=60.5, dry_run=True)).would_send is None
             morning = Reservation.at(time(6, 30), WEEKDAYS, ReservationMode.HEAT_PUMP, celsius=50)
@@ -300,26 +265,14 @@ async def test_the_limits_are_those_of_the_heater_and_named_in_the_error() -> No
         assert (await device.set_temperature(fahrenheit=150)).dhw_temperature_setting == 131
 
 
-@pytest.mark.parametrize(
-    ("number", "named"),
-    [
-        (32, "HEAT_PUMP is 1"),
-        (33, "ELECTRIC is 2"),
-        (34, "ENERGY_SAVER is 3"),
-        (0, "turn_off"),
-        (5, "start_vacation"),
-        (6, "turn_off"),
-        (99, "HEAT_PUMP"),
-        (True, "HEAT_PUMP"),
-        ("eco", "HEAT_PUMP"),
-    ],
-)
-async def test_an_early_mode_number_is_rejected_with_the_right_name(
-    number: Any, named: str
-) -> None:
+async def test_an_early_mode_number_is_rejected_with_the_right_name() -> None:
+    early = {32: "HEAT_PUMP is 1", 33: "ELECTRIC is 2", 34: "ENERGY_SAVER is 3"}
+    others = {0: "turn_off", 5: "start_vacation", 6: "turn_off", 99: "HEAT_PUMP"}
+    no_numbers: dict[Any, str] = {True: "HEAT_PUMP", "eco": "HEAT_PUMP"}
     async with heater() as (_, device):
-        with pytest.raises(ValueOutOfRangeError, match=named):
-            await device.set_dhw_mode(number)
+        for number, named in {**early, **others, **no_numbers}.items():
+            with pytest.raises(ValueOutOfRangeError, match=named):
+                await device.set_dhw_mode(number)
 
 
 async def test_a_command_for_missing_hardware_is_unsupported() -> None:

@@ -15,12 +15,21 @@ from navien_nwp500.protocol.account import DeviceInfo, UserInfo
 from navien_nwp500.protocol.features import DeviceFeatures
 from navien_nwp500.protocol.fields import decode_fields, encode_fields, field_specs, to_json
 from navien_nwp500.protocol.status import Activity, DeviceStatus, DHWStatus
-from navien_nwp500.protocol.types import HalfCelsius
 from support.status_examples import CORE
 
 OPTIONAL = [spec for spec in field_specs(DeviceStatus) if not spec.required]
 #: Values that no integer field can hold.
-DAMAGE: list[Any] = [None, "120", 120.0, True, 10**400, -(10**400), [120], {"raw": [{"a": 120}]}]
+DAMAGE: list[Any] = [
+    None,
+    "120",
+    120.0,
+    True,
+    2**63,
+    -(2**63) - 1,
+    -(10**400),
+    [120],
+    {"raw": [{"a": 120}]},
+]
 
 
 def status(**changes: Any) -> DeviceStatus:
@@ -52,12 +61,6 @@ def test_every_field_spec_has_a_meaning_and_a_certainty() -> None:
             assert spec.meaning.endswith(".")
             sure = re.fullmatch(r"[a-z_0-9]+/(high|medium|low)", spec.certainty)
             assert sure, f"{spec.name}: write its source and confidence, such as captured/high"
-
-
-def test_the_misspelt_wire_key_is_decoded() -> None:
-    decoded = status(heLowerOnTDiffempSetting=4)
-    assert decoded.he_lower_on_diff_temp_setting == 4
-    assert decoded.extra == {}
 
 
 def test_the_required_fields_are_those_of_dhw_status() -> None:
@@ -115,13 +118,6 @@ def test_any_64_bit_integer_is_accepted(raw: int) -> None:
     assert decoded.extra == {}
 
 
-@pytest.mark.parametrize("raw", [2**63, -(2**63) - 1])
-def test_an_integer_beyond_64_bits_is_damaged(raw: int) -> None:
-    assert status(fanPwm=raw).fan_pwm is None
-    with pytest.raises(ProtocolError):
-        status(wifiRssi=raw)
-
-
 def test_unknown_keys_are_kept_and_sent_again() -> None:
     new = {"waterSprayStatus": 3, "newText": "x", "newList": [1, {"a": None}], "extra": 1}
     decoded = status(**new)
@@ -130,11 +126,8 @@ def test_unknown_keys_are_kept_and_sent_again() -> None:
 
 
 def test_zero_is_not_none() -> None:
-    decoded = status(outsideTemperature=0, fanPwm=0)
-    assert decoded.outside_temperature == 0
-    assert decoded.outside_temperature is not None
-    assert decoded.outside_temperature.celsius == 0.0
-    assert decoded.fan_pwm == 0
+    decoded = status(outsideTemperature=0)
+    assert decoded.outside_temperature is not None and decoded.outside_temperature.celsius == 0.0
     assert decoded.current_fan_rpm is None
 
 
@@ -144,10 +137,7 @@ def test_a_body_that_is_not_an_object_is_an_error(body: Any) -> None:
         decode_fields(DeviceStatus, body)
 
 
-def test_a_status_cannot_be_changed() -> None:
-    decoded = status()
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        decoded.dhw_temperature = HalfCelsius(99)  # type: ignore[misc]
+def test_a_message_cannot_be_changed() -> None:
     for message in (decode_fields(DHWStatus, CORE), DeviceFeatures(), DeviceInfo(), UserInfo()):
         with pytest.raises(dataclasses.FrozenInstanceError):
             message.extra = {}  # type: ignore[misc]
@@ -160,12 +150,13 @@ def test_dhw_charge_percent_is_an_alias() -> None:
     assert "dhw_charge_percent" not in {field.name for field in dataclasses.fields(DeviceStatus)}
 
 
-def test_decoded_fields_have_the_type_of_their_spec() -> None:
-    decoded = decode_fields(DeviceStatus, {spec.key: 2 for spec in field_specs(DeviceStatus)})
-    for spec in field_specs(DeviceStatus):
-        assert type(getattr(decoded, spec.name)) is spec.codec
-        assert isinstance(getattr(decoded, spec.name), int)
-        assert spec.codec.__module__ == types.__name__
+@pytest.mark.parametrize("cls", [DeviceStatus, DeviceFeatures])
+def test_decoded_fields_have_the_type_of_their_spec(cls: type[Any]) -> None:
+    specs = field_specs(cls)
+    decoded = decode_fields(cls, {spec.key: "2" if spec.codec is str else 2 for spec in specs})
+    for spec in specs:
+        assert type(getattr(decoded, spec.name)) is spec.codec, spec.name
+        assert spec.codec is str or spec.codec.__module__ == types.__name__
 
 
 def test_to_json_is_plain_json_without_unsent_fields() -> None:
@@ -185,12 +176,6 @@ def test_to_json_is_plain_json_without_unsent_fields() -> None:
 # Derived values
 
 
-def test_energies_are_in_watt_hours() -> None:
-    decoded = status(totalEnergyCapacity=1404, availableEnergyCapacity=21)
-    assert decoded.energy_to_setpoint_wh == 84
-    assert decoded.usable_energy_wh == 5532
-
-
 @pytest.mark.parametrize(
     "sent, to_setpoint",
     [({}, None), ({"totalEnergyCapacity": 9}, None), ({"availableEnergyCapacity": 9}, 36)],
@@ -202,83 +187,34 @@ def test_an_energy_without_its_fields_is_none(
     assert status(**sent).usable_energy_wh is None
 
 
-def test_a_charged_tank_needs_no_energy() -> None:
-    assert status(availableEnergyCapacity=0).energy_to_setpoint_wh == 0
-
-
-@pytest.mark.parametrize(
-    "sent, sources",
-    [
-        ({}, ()),
-        ({"compUse": 2}, ("heat pump",)),
-        ({"heatUpperUse": 2}, ("upper element",)),
-        ({"heatLowerUse": 2}, ("lower element",)),
-        (
-            {"compUse": 2, "heatUpperUse": 2, "heatLowerUse": 2},
-            ("heat pump", "upper element", "lower element"),
-        ),
-        ({"compUse": 0, "heatUpperUse": 3, "heatLowerUse": -1}, ()),
-    ],
-)
-def test_heat_sources_are_the_flags_at_2(sent: dict[str, int], sources: tuple[str, ...]) -> None:
-    assert status(**sent).heat_sources == sources
-
-
 @pytest.mark.parametrize(
     "sent, activity",
     [
-        ({"currentInstPower": 1}, Activity.STANDBY),
-        ({"currentInstPower": 0}, Activity.STANDBY),
-        ({"currentInstPower": 1, "operationBusy": 1}, Activity.STANDBY),
-        ({"currentInstPower": 1, "operationBusy": 0}, Activity.STANDBY),
-        ({"currentInstPower": 1, "operationBusy": 2}, Activity.STARTING),
-        ({"currentInstPower": 17, "operationBusy": 2, "evaFanUse": 2}, Activity.STARTING),
-        ({"currentInstPower": 432, "compUse": 2}, Activity.HEAT_PUMP),
-        ({"currentInstPower": 479, "compUse": 2, "operationMode": 32}, Activity.HEAT_PUMP),
-        ({"currentInstPower": 5171, "heatUpperUse": 2}, Activity.ELECTRIC),
-        ({"currentInstPower": 5171}, Activity.ELECTRIC),
-        ({"currentInstPower": 5378, "compUse": 2, "heatUpperUse": 2}, Activity.HYBRID),
-        ({"currentInstPower": 5378, "compUse": 2}, Activity.HYBRID),
+        ({}, Activity.STANDBY),
+        ({"operationBusy": 0}, Activity.STANDBY),
         ({"currentInstPower": -5}, Activity.UNKNOWN),
     ],
 )
-def test_activity_depends_on_power_first(sent: dict[str, int], activity: Activity) -> None:
+def test_activity_without_other_fields(sent: dict[str, int], activity: Activity) -> None:
     assert status(**sent).activity is activity
+
+
+def test_a_heat_source_is_on_only_at_2() -> None:
+    assert status(compUse=0, heatUpperUse=3, heatLowerUse=-1).heat_sources == ()
+    every = status(compUse=2, heatUpperUse=2, heatLowerUse=2).heat_sources
+    assert every == ("heat pump", "upper element", "lower element")
 
 
 @pytest.mark.parametrize("power", [0, 1, 17])
 def test_codes_without_power_mean_standby(power: int) -> None:
-    decoded = status(
-        currentInstPower=power,
-        operationMode=96,
-        compUse=2,
-        evaFanUse=2,
-        heatUpperUse=2,
-        heatLowerUse=2,
-        operationBusy=1,
-        currentHeatUse=3,
-        currentStatenum=50,
-    )
-    assert decoded.activity is Activity.STANDBY
-
-
-def test_ready_is_not_running() -> None:
-    # 1 in every flag, and the power of a heat pump: no element is on.
-    assert status(currentInstPower=450).activity is Activity.HEAT_PUMP
-    assert status(currentInstPower=450).heat_sources == ()
+    codes = {"operationMode": 96, "operationBusy": 1, "currentHeatUse": 3, "currentStatenum": 50}
+    flags = dict.fromkeys(("compUse", "evaFanUse", "heatUpperUse", "heatLowerUse"), 2)
+    assert status(currentInstPower=power, **codes, **flags).activity is Activity.STANDBY
 
 
 def test_the_six_activities() -> None:
     names = {"standby", "heat pump", "electric", "hybrid", "starting", "unknown"}
     assert {activity.value for activity in Activity} == names
-
-
-def test_an_unknown_mode_keeps_its_number() -> None:
-    decoded = status(operationMode=33)
-    assert decoded.operation_mode == 33
-    assert not decoded.operation_mode.known
-    assert decoded.operation_mode.text == "unknown (33)"
-    assert encode_fields(decoded)["operationMode"] == 33
 
 
 # Features
@@ -302,30 +238,6 @@ def test_a_capability_is_set_only_at_2() -> None:
     decoded = decode_fields(DeviceFeatures, {"powerUse": 2, "holidayUse": 1, "dhwUse": 0})
     flags = (decoded.power_use, decoded.holiday_use, decoded.dhw_use, decoded.hpwh_use)
     assert [flag is not None and flag.active for flag in flags] == [True, False, False, False]
-
-
-def test_features_have_typed_values() -> None:
-    decoded = decode_fields(
-        DeviceFeatures,
-        {
-            "modelTypeCode": 513,
-            "volumeCode": 2,
-            "controllerSwVersion": 184614912,
-            "controllerSerialNumber": "12345678AB12345678",
-            "dhwTemperatureMin": 81,
-            "dhwTemperatureMax": 131,
-            "dhwTemperatureSettingUse": 2,
-        },
-    )
-    assert decoded.model_type_code is types.UnitType.NPF
-    assert decoded.volume_code is not None and decoded.volume_code.litres == 246.0
-    assert decoded.controller_sw_version is not None
-    assert decoded.controller_sw_version.text == "11.1.0.0"
-    assert decoded.controller_serial_number == "12345678AB12345678"
-    assert decoded.dhw_temperature_min is not None and decoded.dhw_temperature_max is not None
-    assert decoded.dhw_temperature_min.fahrenheit == 104.9
-    assert decoded.dhw_temperature_max.celsius == 65.5
-    assert decoded.dhw_temperature_setting_use is types.DhwControl.HALF_DEGREE
 
 
 @pytest.mark.parametrize("damage", [None, 5, 1.5, True, ["x"], {}])

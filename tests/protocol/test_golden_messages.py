@@ -40,7 +40,7 @@ from navien_nwp500.protocol.types import Flag, HalfCelsius
 from navien_nwp500.simulator import Simulator
 from support.control_examples import EXAMPLES, Example
 from support.reference_page import resolves
-from support.status_examples import IDLE
+from support.status_examples import IDLE, IDLE_REPLY
 
 ADDRESS = Address("0123456789ab", "1234", home_seq=10001)
 REPLY_ADDRESS = ReplyAddress("client-0a1b2c3d", user_seq=20002)
@@ -79,22 +79,12 @@ def test_the_bytes_of_a_push() -> None:
 
 def test_a_response_is_parsed() -> None:
     # PROTOCOL 4.2, 6.11
-    payload = {
-        "protocolVersion": 2,
-        "clientID": "client-0a1b2c3d",
-        "sessionID": SESSION,
-        "requestTopic": "cmd/52/navilink-0123456789ab/st",
-        "response": {
-            "deviceType": 52,
-            "macAddress": "0123456789ab",
-            "additionalValue": "1234",
-            "status": IDLE,
-        },
-    }
-    message = parse_message("cmd/52/10001/20002/client-0a1b2c3d/res", json.dumps(payload).encode())
+    payload = json.dumps(IDLE_REPLY).encode()
+    message = parse_message("cmd/52/10001/20002/client-0a1b2c3d/res", payload)
     assert message is not None and message.status is not None
-    assert (message.client_id, message.session_id) == ("client-0a1b2c3d", SESSION)
+    assert (message.client_id, message.session_id) == ("navien-client-0a1b2c3d", SESSION)
     assert message.mac_address == "0123456789ab"
+    assert message.binary_code is message.features is None
     assert message.status == replace(STATUS, device_connected=2)
     assert message.status.extra == {}
     assert json.loads(encode_status(message.status)) == IDLE

@@ -18,7 +18,6 @@ from navien_nwp500.protocol.types import (
     ErrorCode,
     Flag,
     HalfCelsius,
-    HeatPumpState,
     OperationMode,
     Quantity,
     Temperature,
@@ -61,6 +60,7 @@ def test_fahrenheit_is_converted_to_the_nearest_half_degree(fahrenheit: float, r
     assert type(value) is HalfCelsius
     assert value == raw
     assert abs(value.fahrenheit - fahrenheit) <= 0.45
+    assert DeciCelsius.from_fahrenheit(140.9) == DeciCelsius.from_celsius(60.5) == 605
 
 
 @pytest.mark.parametrize("cls", TEMPERATURES)
@@ -134,11 +134,8 @@ def test_a_code_accepts_only_integers(value: Any) -> None:
             choice(value)
 
 
-def test_texts_of_codes() -> None:
-    assert OperationMode(32).text == "heat pump"
-    assert HeatPumpState(70).text == "lock out"
-    assert OperationMode(32).to_json() == "heat_pump"
-    assert OperationMode(33).text == "unknown (33)"
+def test_a_code_has_a_text_and_a_json_form() -> None:
+    assert (OperationMode(32).text, OperationMode(32).to_json()) == ("heat pump", "heat_pump")
 
 
 # All types alike

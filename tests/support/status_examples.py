@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 # fmt: off
 #: PROTOCOL 6.11, as controller 0x0B010000 sends it.
 IDLE = {
@@ -54,3 +56,16 @@ _REQUIRED = (
 # fmt: on
 #: Shortest complete status.
 CORE = {key: IDLE[key] for key in _REQUIRED}
+#: PROTOCOL 6.11, the whole response.
+IDLE_REPLY: dict[str, Any] = {
+    "protocolVersion": 2,
+    "clientID": "navien-client-0a1b2c3d",
+    "sessionID": "1768478400000",
+    "requestTopic": "cmd/52/navilink-0123456789ab/st",
+    "response": {
+        "deviceType": 52,
+        "macAddress": "0123456789ab",
+        "additionalValue": "1234",
+        "status": IDLE,
+    },
+}

@@ -112,18 +112,16 @@ def test_an_unknown_code_is_written_as_its_number(path: Path) -> None:
     assert line["command"] == "16777219"
 
 
+def summer_noon(offset: timedelta) -> datetime:
+    return datetime(2026, 7, 1, 12, tzinfo=timezone(offset))
+
+
 @pytest.mark.parametrize(
     "when, cell",
     [
         (WHEN, "2026-01-02T03:04:05.678+00:00"),
-        (
-            datetime(2026, 7, 1, 12, tzinfo=timezone(timedelta(hours=-7))),
-            "2026-07-01T12:00:00.000-07:00",
-        ),
-        (
-            datetime(2026, 7, 1, 12, tzinfo=timezone(timedelta(hours=5, minutes=45))),
-            "2026-07-01T12:00:00.000+05:45",
-        ),
+        (summer_noon(timedelta(hours=-7)), "2026-07-01T12:00:00.000-07:00"),
+        (summer_noon(timedelta(hours=5, minutes=45)), "2026-07-01T12:00:00.000+05:45"),
     ],
 )
 def test_a_timestamp_contains_its_zone(path: Path, when: datetime, cell: str) -> None:
@@ -246,14 +244,6 @@ def test_a_file_cut_anywhere_is_repaired_and_continued(path: Path) -> None:
         assert after.endswith(b"\n")
         assert after.splitlines()[-1].split(b",")[1] == b"42"
         assert {line.count(b",") for line in after.splitlines()} == {len(COLUMNS) - 1}
-
-
-def test_an_incomplete_header_is_written_again(path: Path) -> None:
-    path.write_bytes(b"timestamp,dhw_charge_per")
-    recorder = record(path, FULL)
-    assert recorder.truncated_bytes == 24
-    assert recorder.columns == COLUMNS
-    assert len(lines(path)) == 1
 
 
 def test_only_the_incomplete_line_is_cut_off(path: Path) -> None:

@@ -222,16 +222,9 @@ def test_steps_of_the_heat_pump(messages: list[dict[str, int]], rows: list[dict[
 def test_how_a_run_ends(rows: list[dict[str, str]]) -> None:
     pushes = [number for number, row in enumerate(rows) if row["command"] != "16777219"]
     wish, stop = (rows[number] for number in pushes[-2:])
-    assert (wish["command"], wish["operation_busy"], wish["comp_use"]) == (
-        "67108868",
-        "False",
-        "True",
-    )
-    assert (stop["command"], stop["operation_mode"], stop["comp_use"]) == (
-        "67108883",
-        "STANDBY",
-        "False",
-    )
+    ended = {"command": "67108868", "operation_busy": "False", "comp_use": "True"}
+    stopped = {"command": "67108883", "operation_mode": "STANDBY", "comp_use": "False"}
+    assert ended.items() <= wish.items() and stopped.items() <= stop.items()
     between = float(stop["timestamp"][-6:]) - float(wish["timestamp"][-6:])
     assert says(f"{between:.1f} s later the mode is 0")
     assert says(f"still says {stop['current_inst_power']} W")

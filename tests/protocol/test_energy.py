@@ -49,29 +49,18 @@ def test_the_daily_example() -> None:
     assert history.total == EnergyTotal(
         heat_pump_wh=1266000, element_wh=146000, heat_pump_hours=3124, element_hours=35
     )
+    # The lifetime total is not the sum of the response.
     assert history.total.total_wh == 1412000
-    assert [(day.date.isoformat(), day.heat_pump_wh) for day in history.usage] == [
-        ("2026-01-01", 1840),
-        ("2026-01-02", 1790),
-        ("2026-01-03", 1830),
-    ]
-    assert history.usage[0] == EnergyUsage(
-        date=datetime.date(2026, 1, 1),
-        heat_pump_wh=1840,
-        element_wh=0,
-        heat_pump_hours=4,
-        element_hours=0,
-    )
+    assert sum(day.total_wh for day in history.usage) == 5460
+    dates = [day.date.isoformat() for day in history.usage]
+    assert dates == ["2026-01-01", "2026-01-02", "2026-01-03"]
+    first = {"heat_pump_wh": 1840, "element_wh": 0, "heat_pump_hours": 4, "element_hours": 0}
+    assert history.usage[0] == EnergyUsage(date=datetime.date(2026, 1, 1), **first)
 
 
 def test_heat_pump_and_element_are_summed() -> None:
     history = decode_energy_daily(response({"year": 2026, "month": 1, "data": [ITEM]}))
     assert history.usage[0].total_wh == 50900
-
-
-def test_the_lifetime_total_is_not_the_sum_of_the_response() -> None:
-    history = decode_energy_daily(DAILY)
-    assert sum(day.total_wh for day in history.usage) == 5460 != history.total.total_wh
 
 
 def test_a_month_is_named_by_its_first_day_and_years_come_in_order() -> None:
@@ -92,16 +81,10 @@ def test_a_month_has_no_more_days_than_the_calendar(year: int, month: int) -> No
     days = decode_energy_daily(response(part)).usage
     assert days[-1].date == datetime.date(year, month, length)
     part["data"] = [ITEM] * (length + 1)
-    with pytest.raises(ProtocolError, match="but only"):
+    with pytest.raises(
+        ProtocolError, match=f"{length + 1} entries, but only {length} are possible"
+    ):
         decode_energy_daily(response(part))
-
-
-def test_a_leap_day_is_accepted() -> None:
-    days = [ITEM] * 29
-    february = decode_energy_daily(response({"year": 2028, "month": 2, "data": days}))
-    assert february.usage[-1].date == datetime.date(2028, 2, 29)
-    with pytest.raises(ProtocolError, match="29 entries, but only 28 are possible"):
-        decode_energy_daily(response({"year": 2026, "month": 2, "data": days}))
 
 
 def test_a_thirteenth_month_is_an_error() -> None:

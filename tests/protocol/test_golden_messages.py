@@ -11,7 +11,7 @@ import struct
 from dataclasses import replace
 from datetime import time
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -100,6 +100,10 @@ def test_the_bytes_of_a_binary_status() -> None:
 # One message for each command
 
 
+def compact(body: dict[str, Any]) -> str:
+    return json.dumps(body, separators=(",", ":"))
+
+
 class Sent(NamedTuple):
     """Source and name of a command, its code, topic, response topic and added body."""
 
@@ -128,16 +132,8 @@ QUERIES_AND_LISTS = (
 )
 # fmt: on
 CONTROLS = tuple(
-    Sent(
-        "PROTOCOL 5.3",
-        example.name,
-        example.code,
-        "ctrl",
-        "res",
-        f'"mode":"{example.mode}","param":{json.dumps(example.param, separators=(",", ":"))}'
-        ',"paramStr":""',
-    )
-    for example in EXAMPLES
+    Sent("PROTOCOL 5.3", one.name, one.code, "ctrl", "res", compact(one.body)[1:-1])
+    for one in EXAMPLES
 )
 BY_NAME = {command.name: command for command in COMMANDS}
 
@@ -205,13 +201,8 @@ async def test_a_client_sends_the_golden_queries_and_lists() -> None:
                 await device.get_downloaded_software()
                 await device.get_diagnostics()
                 await device.get_recirculation_schedule()
-                await device.set_reservations(
-                    [
-                        Reservation(
-                            WEEKDAYS, time(6, 30), ReservationMode.ENERGY_SAVER, HalfCelsius(118)
-                        )
-                    ]
-                )
+                mode, setpoint = ReservationMode.ENERGY_SAVER, HalfCelsius(118)
+                await device.set_reservations([Reservation(WEEKDAYS, time(6, 30), mode, setpoint)])
                 await device.set_recirculation_schedule(
                     [RecirculationEntry(WEEKDAYS, time(6, 0), Flag.ACTIVE)]
                 )
@@ -228,7 +219,7 @@ async def test_a_client_sends_the_golden_queries_and_lists() -> None:
             request = entry.payload["request"]
             body = {key: value for key, value in request.items() if key not in constant}
             suffix = entry.name.split("/", 3)[3]
-            sent.add((request["command"], suffix, json.dumps(body, separators=(",", ":"))[1:-1]))
+            sent.add((request["command"], suffix, compact(body)[1:-1]))
     written = {
         (one.code, one.suffix, one.body) for one in QUERIES_AND_LISTS if one.name != "end_session"
     }

@@ -41,30 +41,16 @@ DAY = [
 ]
 
 # PROTOCOL 8.4: the captured write.
+KEYS = "season week startHour startMinute endHour endMinute priceMin priceMax decimalPoint".split()
 WRITTEN = [
-    {
-        "season": 31,
-        "week": 124,
-        "startHour": start,
-        "startMinute": 0,
-        "endHour": end,
-        "endMinute": 59,
-        "priceMin": price,
-        "priceMax": price,
-        "decimalPoint": 5,
-    }
+    dict(zip(KEYS, (31, 124, start, 0, end, 59, price, price, 5)))
     for start, end, price in [(0, 14, 30000), (15, 15, 32000), (16, 20, 42000), (21, 23, 32000)]
 ]
 
 
 def test_the_captured_write_is_encoded() -> None:
-    months = range(1, 6)
-    periods = [
-        period("00:00", "14:59", "0.30", WEEKDAYS, months),
-        period("15:00", "15:59", "0.32", WEEKDAYS, months),
-        period("16:00", "20:59", "0.42", WEEKDAYS, months),
-        period("21:00", "23:59", "0.32", WEEKDAYS, months),
-    ]
+    spans = ("00:00 14:59 0.30", "15:00 15:59 0.32", "16:00 20:59 0.42", "21:00 23:59 0.32")
+    periods = [period(*span.split(), WEEKDAYS, range(1, 6)) for span in spans]
     assert encode_tou_mqtt(periods) == WRITTEN
     with pytest.raises(ValueOutOfRangeError, match="Saturday in January: 00:00 to 23:59 is not"):
         check_tou(periods)
@@ -89,14 +75,8 @@ def test_a_season_across_the_new_year_is_split(months: set[int], seasons: list[i
 def test_both_halves_of_a_season_have_all_its_periods() -> None:
     winter = [replace(part, months=frozenset({10, 11, 12, 1, 2, 3, 4, 5})) for part in DAY]
     written = encode_tou_mqtt(winter)
-    assert [(entry["season"], entry["startHour"]) for entry in written] == [
-        (31, 0),
-        (31, 16),
-        (31, 21),
-        (3584, 0),
-        (3584, 16),
-        (3584, 21),
-    ]
+    expected = [(season, hour) for season in (31, 3584) for hour in (0, 16, 21)]
+    assert [(entry["season"], entry["startHour"]) for entry in written] == expected
 
 
 @pytest.mark.parametrize(
@@ -251,11 +231,9 @@ def test_the_most_expensive_periods_are_the_peak() -> None:
 
 
 def test_a_day_with_one_price_has_no_peak() -> None:
-    assert windows([period("00:00", "23:59", "0.3")], "2026-07-04") == []
-    assert (
-        windows([period("00:00", "11:59", "1"), period("12:00", "23:59", "1")], "2026-07-04") == []
-    )
-    assert windows([], "2026-07-04") == []
+    halves = [period("00:00", "11:59", "1"), period("12:00", "23:59", "1")]
+    for plan in ([], [period("00:00", "23:59", "0.3")], halves):
+        assert windows(plan, "2026-07-04") == []
 
 
 def test_adjacent_peaks_are_joined() -> None:

@@ -22,23 +22,9 @@ from navien_nwp500.apps.cli.context import open_context
 from navien_nwp500.apps.cli.live_view import LiveView
 from navien_nwp500.history.alerts import Alert
 from navien_nwp500.models import Health, HealthState
-from navien_nwp500.protocol.fields import decode_fields, encode_fields
-from navien_nwp500.protocol.status import DeviceStatus
 from navien_nwp500.simulator import Simulator
 from support.cli import LIMIT, environment, run, start
 from support.programs import start_program
-
-
-async def test_status_as_json_has_the_three_parts(tmp_path: Path) -> None:
-    code, out, err = await run(tmp_path, "status", "--simulate", "--speed", "600", "--json")
-    assert (code, err) == (0, "")
-    found = json.loads(out)
-    assert set(found) == {"device", "status", "reading"}
-    assert found["status"]["dhwTemperatureSetting"] == 121
-    assert found["reading"]["dhw_temperature_setting"] == {"celsius": 60.5, "fahrenheit": 140.9}
-    assert set(found["reading"]["current_inst_power"]) == {"W"}
-    assert set(found["reading"]["total_energy_capacity"]) == {"Wh"}
-    assert encode_fields(decode_fields(DeviceStatus, found["status"])) == found["status"]
 
 
 async def test_monitor_in_a_pipe_prints_and_records_each_status(tmp_path: Path) -> None:
@@ -54,16 +40,6 @@ async def test_monitor_in_a_pipe_prints_and_records_each_status(tmp_path: Path) 
     stamps = [datetime.fromisoformat(row["timestamp"]) for row in rows]
     assert stamps == sorted(stamps) and all(stamp.tzinfo for stamp in stamps)
     assert (stamps[-1] - stamps[0]).total_seconds() > 1800
-
-
-async def test_monitor_as_json_lines(tmp_path: Path) -> None:
-    arguments = ("monitor", "--simulate", "--speed", "3000", "--count", "3", "--json")
-    code, out, _ = await run(tmp_path, *arguments)
-    assert code == 0
-    found = [json.loads(line) for line in out.splitlines()]
-    assert [set(entry) for entry in found] == [
-        {"time", "device", "status", "reading", "alerts"}
-    ] * 3
 
 
 @pytest.mark.parametrize(("number", "expected"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
@@ -252,11 +228,6 @@ async def test_the_live_view_shows_the_connection_and_gaps(sim: Simulator) -> No
     assert "connection lost, reconnecting, last status 7 min ago" in text
     assert "60.5 °C" in text and "°F" not in text
     assert re.search("charge +([▁▂▃▄▅▆▇█]) \\1  100 %", text), "the gap is not shown"
-
-
-async def test_the_unit_can_be_chosen(tmp_path: Path) -> None:
-    code, out, _ = await run(tmp_path, "status", "--simulate", "--speed", "600", "--unit", "c")
-    assert code == 0 and "°C" in out and "°F" not in out
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGPIPE")

@@ -29,37 +29,19 @@ def two(background: BackgroundSimulator) -> None:
 
 @pytest.mark.usefixtures("two")
 class TestReservations:
-    def test_list_numbers_them_by_time(self, output: Output) -> None:
-        lines = output("reservations list").splitlines()
-        assert lines == ["NWP500 has 2 reservations:", SUNDAY, MORNING]
-
     def test_add_keeps_the_others(self, output: Output) -> None:
         arguments = "--days daily --at 23:15 --mode power-off --temperature 120"
         lines = output(f"reservations add {arguments}").splitlines()
         added = "  3  23:15  daily             power off     120.2 °F  on"
         assert lines == ["NWP500 has 3 reservations:", SUNDAY, MORNING, added]
 
-    def test_list_as_json(self, output: Output) -> None:
-        found = json.loads(output("reservations list --json"))
-        assert set(found) == {"device", "enabled", "reservations"} and found["enabled"] is True
-        assert found["reservations"][0] == {
-            "number": 1,
-            "days": ["saturday", "sunday"],
-            "time": "05:00",
-            "mode": "heat_pump",
-            "temperature": {"celsius": 54.5, "fahrenheit": 130.1},
-            "enabled": False,
-        }
-
     def test_a_dry_run_shows_the_changed_list(
         self, output: Output, background: BackgroundSimulator
     ) -> None:
         arguments = "--days mon-fri --at 04:00 --mode energy-saver --temperature 120F"
         out = output(f"reservations add {arguments} --dry-run")
-        assert (
-            out.startswith("Dry run: the schedule would become this. Nothing was sent.\n")
-            and "  1  04:00" in out
-        )
+        assert out.startswith("Dry run: the schedule would become this. Nothing was sent.\n")
+        assert "  1  04:00" in out
         assert SUNDAY not in output("reservations remove 1 --dry-run")
         found = json.loads(output("reservations off --dry-run --json"))
         assert (found["dry_run"], found["enabled"]) == (True, False)
@@ -68,10 +50,8 @@ class TestReservations:
     def test_update_changes_only_the_given_options(self, output: Output) -> None:
         arguments = "2 --at 07:00 --days wed,sun --temperature 125 --off"
         out = output(f"reservations update {arguments}")
-        assert out.splitlines()[1:] == [
-            SUNDAY,
-            "  2  07:00  wed,sun           energy saver  124.7 °F  off",
-        ]
+        changed = "  2  07:00  wed,sun           energy saver  124.7 °F  off"
+        assert out.splitlines()[1:] == [SUNDAY, changed]
         out = output("reservations update 1 --on --mode power-off")
         assert "  1  05:00  weekend           power off     130.1 °F  on" in out
 

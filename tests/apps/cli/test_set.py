@@ -145,14 +145,8 @@ def test_every_control_command_has_a_subcommand() -> None:
     [
         (Percent, (0, 80), "RATE", "0", "40", 40),
         (HalfCelsius, (60, 120), "120F|49C", "120F", "45C", 90),
-        (
-            HalfCelsius,
-            (60, 120),
-            "120F|49C",
-            "120F",
-            "113",
-            90,
-        ),  # in the unit that this heater displays
+        # In the unit that this heater displays.
+        (HalfCelsius, (60, 120), "120F|49C", "120F", "113", 90),
         (RecircMode, (1, 4), "{always|weekly|hot-button|none}", "always", "hot-button", 3),
     ],
 )

@@ -38,15 +38,6 @@ def write_plan(folder: Path, periods: list[dict[str, Any]]) -> None:
     (folder / "plan.json").write_text(json.dumps({"periods": periods}))
 
 
-def test_tou_show_prints_the_plan_of_the_cloud(output: Output) -> None:
-    lines = output("tou show").splitlines()
-    assert lines[0] == "Plan in the cloud: Sample time-of-use rate, Sample Utility"
-    assert "  oct-may" in lines and "  jun-sep" in lines
-    assert "                      16:00-20:59  0.33 to 0.43 per kWh" in lines
-    assert lines[-1].startswith("Today, ")
-    assert "12345678" not in "".join(lines)
-
-
 def test_the_json_of_tou_show_is_a_file_for_tou_set(output: Output, tmp_path: Path) -> None:
     text = output("tou show --json")
     found = json.loads(text)

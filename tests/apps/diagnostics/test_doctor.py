@@ -245,9 +245,8 @@ async def test_an_unknown_name_stops_only_dependent_steps(
 
 async def test_an_invalid_name_is_unknown(sim: Simulator) -> None:
     found = await check(replace(fast_config(sim), base_url=f"https://{'x' * 64}.example/api"))
-    assert (
-        first_failure(found).step == "REST name" and "the name is wrong" in first_failure(found).why
-    )
+    failure = first_failure(found)
+    assert failure.step == "REST name" and "the name is wrong" in failure.why
 
 
 async def test_a_blocked_name_is_reported(sim: Simulator) -> None:
@@ -256,29 +255,22 @@ async def test_a_blocked_name_is_reported(sim: Simulator) -> None:
 
 
 async def test_a_closed_port_is_reported(sim: Simulator) -> None:
-    found = await check(
-        replace(fast_config(sim), websocket_url=f"wss://127.0.0.1:{closed_port()}/mqtt")
-    )
-    assert (first_failure(found).step, first_failure(found).fact) == (
-        "broker TLS",
-        "no connection (refused)",
-    )
-    assert "443" in first_failure(found).do
+    url = f"wss://127.0.0.1:{closed_port()}/mqtt"
+    failure = first_failure(await check(replace(fast_config(sim), websocket_url=url)))
+    assert (failure.step, failure.fact) == ("broker TLS", "no connection (refused)")
+    assert "443" in failure.do
 
 
 async def test_an_untrusted_authority_is_reported(sim: Simulator, tmp_path: Path) -> None:
     certified("localhost", tmp_path / "other.pem")
     found = await check(replace(fast_config(sim), ca_file=tmp_path / "other.pem"))
-    assert (
-        first_failure(found).step == "REST TLS"
-        and "Unset NAVILINK_CA_FILE" in first_failure(found).do
-    )
+    failure = first_failure(found)
+    assert failure.step == "REST TLS" and "Unset NAVILINK_CA_FILE" in failure.do
     assert found["broker TLS"].state is State.FAILED
     (tmp_path / "other.pem").write_text("no certificate")
     found = await check(replace(fast_config(sim), ca_file=tmp_path / "other.pem"))
-    assert (
-        first_failure(found).step == "REST TLS" and "NAVILINK_CA_FILE" in first_failure(found).why
-    )
+    failure = first_failure(found)
+    assert failure.step == "REST TLS" and "NAVILINK_CA_FILE" in failure.why
 
 
 @pytest.mark.parametrize(
@@ -312,10 +304,8 @@ async def test_a_server_without_tls_or_without_response_is_reported(
     monkeypatch.setattr(network, "LIMIT", 0.2)
     async with tls_server(None, silent=True) as port:
         found = await check(replace(sim.config, base_url=f"https://127.0.0.1:{port}/api"))
-    assert (first_failure(found).step, first_failure(found).fact) == (
-        "REST TLS",
-        "no response in time",
-    )
+    failure = first_failure(found)
+    assert (failure.step, failure.fact) == ("REST TLS", "no response in time")
 
 
 # The command line

@@ -32,10 +32,14 @@ def modules() -> Iterator[tuple[str, ...]]:
         yield path.relative_to(PACKAGE).with_suffix("").parts
 
 
-def imports(module: tuple[str, ...], source: str) -> set[tuple[str, ...]]:
+def parse(module: tuple[str, ...]) -> ast.Module:
+    return ast.parse(PACKAGE.joinpath(*module).with_suffix(".py").read_text("utf-8"))
+
+
+def imports(module: tuple[str, ...], tree: ast.Module) -> set[tuple[str, ...]]:
     """Modules of the package that a module imports, also in functions and for type checking."""
     found = set()
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names = [alias.name.split(".") for alias in node.names]
             found |= {tuple(name[1:]) for name in names if name[0] == PACKAGE.name}
@@ -74,9 +78,8 @@ def violations(module: tuple[str, ...], targets: set[tuple[str, ...]]) -> list[s
 @pytest.mark.parametrize("module", list(modules()), ids=".".join)
 def test_a_module_imports_only_from_lower_levels(module: tuple[str, ...]) -> None:
     assert module[0] in LEVELS or module == ("__init__",), f"give {module[0]} a level"
-    source = PACKAGE.joinpath(*module).with_suffix(".py").read_text("utf-8")
     if module != ("__init__",):
-        assert violations(module, imports(module, source)) == []
+        assert violations(module, imports(module, parse(module))) == []
 
 
 @pytest.mark.parametrize(
@@ -94,7 +97,7 @@ def test_a_module_imports_only_from_lower_levels(module: tuple[str, ...]) -> Non
     ],
 )
 def test_the_rule_sees_every_kind_of_violation(module: tuple[str, ...], source: str) -> None:
-    assert len(violations(module, imports(module, source))) == 1
+    assert len(violations(module, imports(module, ast.parse(source)))) == 1
 
 
 def test_no_two_modules_and_no_two_public_classes_share_a_name() -> None:
@@ -105,7 +108,7 @@ def test_no_two_modules_and_no_two_public_classes_share_a_name() -> None:
     classes = Counter(
         node.name
         for one in modules()
-        for node in ast.parse(PACKAGE.joinpath(*one).with_suffix(".py").read_text("utf-8")).body
+        for node in parse(one).body
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
     )
     assert [name for name, count in (names + classes).items() if count > 1] == []
@@ -131,9 +134,7 @@ def test_a_foreign_library_has_one_file_in_the_client_and_in_each_program(
 ) -> None:
     found = set()
     for one in modules():
-        for node in ast.walk(
-            ast.parse(PACKAGE.joinpath(*one).with_suffix(".py").read_text("utf-8"))
-        ):
+        for node in ast.walk(parse(one)):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom) and not node.level:
                 names = [node.module or ""]
@@ -146,9 +147,7 @@ def test_one_place_calls_into_the_event_loop_from_another_thread() -> None:
     calls = [
         (one[-1], node.attr)
         for one in modules()
-        for node in ast.walk(
-            ast.parse(PACKAGE.joinpath(*one).with_suffix(".py").read_text("utf-8"))
-        )
+        for node in ast.walk(parse(one))
         if isinstance(node, ast.Attribute)
         and node.attr in {"call_soon_threadsafe", "run_coroutine_threadsafe"}
     ]
@@ -163,22 +162,15 @@ METAPHORS = set(
     "silent tell told walk wish word world".split()
 )
 #: Ordinary uses: text lines, links and pages of documents, the hold of a heat pump.
-ORDINARY = {
-    "line",
-    "_line",
-    "_end_of_last_line",
-    "_truncate_incomplete_line",
-    "_for_page",
-    "page",
-    "_page",
-    "LoseReplies",
-}
+ORDINARY = set(
+    "line _line _end_of_last_line _truncate_incomplete_line _for_page page _page LoseReplies".split()
+)
 
 
 def test_names_are_the_words_of_the_field() -> None:
     found = []
     for one in modules():
-        tree = ast.parse(PACKAGE.joinpath(*one).with_suffix(".py").read_text("utf-8"))
+        tree = parse(one)
         names = {one[-1]} | {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
         definitions = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
         names |= {node.name for node in ast.walk(tree) if isinstance(node, definitions)}

@@ -105,9 +105,8 @@ def compare(name: str, text: str) -> None:
         SNAPSHOTS.mkdir(exist_ok=True)
         path.write_text(text, "utf-8")
     assert path.exists(), "run: make snapshots"
-    assert text == path.read_text(
-        "utf-8"
-    ), "check that the change is intended, then run: make snapshots"
+    stored = path.read_text("utf-8")
+    assert text == stored, "check that the change is intended, then run: make snapshots"
 
 
 @pytest.fixture(scope="module")

@@ -351,10 +351,8 @@ async def test_a_file_of_another_user_is_not_used(
 async def test_a_named_pipe_does_not_block_reading(path: Path) -> None:
     path.parent.mkdir()
     os.mkfifo(path, 0o600)
-    for mode in (
-        os.O_RDONLY | os.O_NONBLOCK,
-        os.O_RDWR,
-    ):  # without a writer; with a writer that sends nothing
+    # Without a writer; with a writer that sends nothing.
+    for mode in (os.O_RDONLY | os.O_NONBLOCK, os.O_RDWR):
         pipe = os.open(path, mode)
         try:
             assert await asyncio.wait_for(SessionFile(path, URL).read(EMAIL), 10) is None

@@ -103,9 +103,8 @@ class FaultMachine(RuleBasedStateMachine):
     @initialize(transport=st.sampled_from(sorted(TRANSPORTS)))
     def start(self, transport: str) -> None:
         async def open_all() -> None:
-            self.sim = await TransportSimulator(
-                transport, speed=600, control_interval=0
-            ).__aenter__()
+            options = {"speed": 600, "control_interval": 0}
+            self.sim = await TransportSimulator(transport, **options).__aenter__()
             self.record_writes()
             await self.open_client()
             await self.device.get_status()
@@ -126,14 +125,8 @@ class FaultMachine(RuleBasedStateMachine):
         handler.handle = record
 
     async def open_client(self) -> None:
-        config = replace(
-            self.sim.config,
-            reconnect=SOON,
-            answer_timeout=0.3,
-            rest_timeout=2.0,
-            command_interval=0.0,
-        )
-        self.client = NaviLinkClient(config)
+        limits = {"answer_timeout": 0.3, "rest_timeout": 2.0, "command_interval": 0.0}
+        self.client = NaviLinkClient(replace(self.sim.config, reconnect=SOON, **limits))
         if not hasattr(self, "device"):
             (self.device,) = await self.client.get_devices()
         else:
@@ -291,12 +284,9 @@ class FaultMachine(RuleBasedStateMachine):
         async def send() -> None:
             temperatures = [first, second]
             self.requested += len(temperatures)
-            found = await asyncio.gather(
-                *(
-                    self.attempt(self.device.set_temperature(celsius=one.celsius, force=True))
-                    for one in temperatures
-                )
-            )
+            set_temperature = self.device.set_temperature
+            sending = [set_temperature(celsius=one.celsius, force=True) for one in temperatures]
+            found = await asyncio.gather(*map(self.attempt, sending))
             for wanted, status in zip(temperatures, found):
                 assert status is None or status.dhw_temperature_setting == wanted
 

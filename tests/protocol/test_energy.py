@@ -30,9 +30,8 @@ DAILY: dict[str, Any] = {
             "year": 2026,
             "month": 1,
             "data": [
-                {"heUsage": 0, "hpUsage": 1840, "heTime": 0, "hpTime": 4},
-                {"heUsage": 0, "hpUsage": 1790, "heTime": 0, "hpTime": 4},
-                {"heUsage": 0, "hpUsage": 1830, "heTime": 0, "hpTime": 4},
+                {"heUsage": 0, "hpUsage": usage, "heTime": 0, "hpTime": 4}
+                for usage in (1840, 1790, 1830)
             ],
         }
     ],

@@ -132,13 +132,8 @@ async def test_simulate_serves_other_processes_until_it_is_stopped(tmp_path: Pat
     assert server.stdout is not None and server.stderr is not None
     printed = [(await server.stdout.readline()).decode() for _ in range(5)]
     names = [line.split("=")[0] for line in printed]
-    assert names == [
-        "NAVILINK_BASE_URL",
-        "NAVILINK_WEBSOCKET_URL",
-        "NAVILINK_CA_FILE",
-        "NAVILINK_EMAIL",
-        "NAVILINK_PASSWORD",
-    ]
+    expected = "BASE_URL WEBSOCKET_URL CA_FILE EMAIL PASSWORD".split()
+    assert names == [f"NAVILINK_{name}" for name in expected]
     assert (tmp_path / "sim.env").read_text() == "".join(printed)
     assert (tmp_path / "sim.env").stat().st_mode & 0o077 == 0
     config = NaviLinkConfig.from_environment(tmp_path / "sim.env")
@@ -289,11 +284,8 @@ async def test_completion_prints_a_script(tmp_path: Path, shell: str) -> None:
 
 async def test_commands_and_options_are_completed(tmp_path: Path) -> None:
     variables = {"_NAVIEN_NWP500_COMPLETE": "bash_complete"}
-    for typed, completion in (
-        ("do", "doctor"),
-        ("set temp", "temperature"),
-        ("status --dev", "--device"),
-    ):
+    completions = {"do": "doctor", "set temp": "temperature", "status --dev": "--device"}
+    for typed, completion in completions.items():
         line = f"navien-nwp500 {typed}"
         count = str(len(line.split()) - 1)
         _, out, _ = await run(tmp_path, COMP_WORDS=line, COMP_CWORD=count, **variables)

@@ -124,15 +124,11 @@ async def test_every_query_over_the_broker(root: str) -> None:
                 assert [where for where, _ in found] == [f"{root}/{name}", topic]
                 assert isinstance(found[0][1]["reservation"], str)
                 assert sorted(found[1][1]["reservation"], key=str) == sorted(entries, key=str)
-            ((_, found),) = await client.request(
-                "ctrl/tou/rd",
-                33554439,
-                f"{root}/tou/rd",
-                controllerSerialNumber=SERIAL,
-                reservationUse=2,
-                reservation=PLAN,
-            )
-            assert found == {"reservationUse": 2, "reservation": PLAN}
+            plan = {"reservationUse": 2, "reservation": PLAN}
+            write = {"controllerSerialNumber": SERIAL, **plan}
+            topic = f"{root}/tou/rd"
+            ((_, found),) = await client.request("ctrl/tou/rd", 33554439, topic, **write)
+            assert found == plan
             year = sim.units[0].heater.now.year
             for name, code, body in (
                 ("daily", 16777225, {"year": year, "month": [1, 12]}),

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
 from concurrent.futures import Future
-from email.utils import parsedate_to_datetime
 from typing import Any, AsyncIterator
 
 import aiohttp
@@ -23,7 +21,6 @@ from support.cloud_tools import (
     MAC,
     connect_packet,
     make_account,
-    presign,
     publish_packet,
     raw_clients,
     subscribe_packet,
@@ -143,19 +140,6 @@ async def test_only_its_own_authority_is_trusted(cloud: CloudServer) -> None:
     async with aiohttp.ClientSession() as session:
         with pytest.raises(aiohttp.ClientConnectorCertificateError):
             await session.get(cloud.base_url)
-
-
-async def test_a_wrong_clock_is_rejected_and_shows_in_the_date() -> None:
-    async with CloudServer([make_account()], now=lambda: time.time() + 3600) as cloud:
-        host = URL(cloud.websocket_url).authority
-        target = presign(cloud.book.issue_keys(cloud.accounts[0]), host)
-        connector = aiohttp.TCPConnector(ssl=tls_of(cloud))
-        async with aiohttp.ClientSession(connector=connector) as session:
-            async with session.get(URL(f"https://{host}{target}", encoded=True)) as answer:
-                assert answer.status == 403
-                date = parsedate_to_datetime(answer.headers["Date"]).timestamp()
-        assert 3540 < date - time.time() < 3660
-        assert cloud.counters.refusals == {"stale date": 1}
 
 
 # The relay

@@ -24,6 +24,7 @@ from navien_nwp500 import (
     RequestTimeoutError,
     WebSocketError,
 )
+from navien_nwp500._connection.subscriptions import PUSH_TRIES
 from navien_nwp500.history.csv import CsvRecorder
 from navien_nwp500.models import HealthState
 from navien_nwp500.simulator import Simulator
@@ -258,12 +259,13 @@ async def test_without_permission_for_pushes_polling_is_used(transport: str) -> 
         async with NaviLinkClient(sim.config) as client:
             device = (await client.get_devices())[0]
             assert (await device.get_status()).device_connected == 2
-            assert (
-                device.health.reconnects == 0
-            )  # the first connect does not count as a lost connection
+            # The first connect does not count as a lost connection.
+            assert device.health.reconnects == 0
             found = await first_statuses(device, count=3)
             assert all(status.command == 16777219 for status in found)
-            assert sim.counters.violations > 0
+            mqtt = await device.get_mqtt_connection()
+            await asyncio.wait_for(mqtt.connect(), LIMIT)
+            assert (sim.counters.violations, sim.counters.connects) == (PUSH_TRIES, PUSH_TRIES + 1)
 
 
 PROGRAM = """

@@ -49,6 +49,7 @@ from navien_nwp500.protocol.schedules import RecirculationEntry, ReservationMode
 from navien_nwp500.protocol.tou import TOUPeriod
 from navien_nwp500.protocol.types import Percent, RecircMode
 from navien_nwp500.simulator import Heater, Simulator
+from navien_nwp500.simulator.faults import ChangeFields
 from support.control_tools import heater, record_writes
 
 LIMIT = 60.0
@@ -371,6 +372,15 @@ async def test_a_response_that_does_not_confirm_the_command_is_a_rejection() -> 
         with pytest.raises(CommandRejectedError) as caught:
             await device.set_temperature(celsius=50)
         assert "50.0 °C" in str(caught.value) and "60.5 °C" in str(caught.value)
+
+
+async def test_a_response_to_another_command_is_a_rejection() -> None:
+    async with heater() as (sim, device):
+        sim.faults.inject(ChangeFields(values={"command": STATUS.code}))
+        with pytest.raises(CommandRejectedError, match=f"found a response to {STATUS.code}"):
+            await device.set_demand_response(True)
+        with pytest.raises(CommandRejectedError, match="does not confirm it"):
+            await device.set_temperature(celsius=50)
 
 
 async def test_a_refusal_names_its_reason() -> None:

@@ -136,17 +136,10 @@ class AccountBook:
     all that is issued later.
     """
 
-    def __init__(
-        self,
-        accounts: Iterable[CloudAccount],
-        now: Callable[[], float],
-        *,
-        access_lifetime: float = LIFETIME_SECONDS,
-        keys_lifetime: float = LIFETIME_SECONDS,
-    ) -> None:
+    def __init__(self, accounts: Iterable[CloudAccount], now: Callable[[], float]) -> None:
         self.now = now
-        self.access_lifetime = access_lifetime
-        self.keys_lifetime = keys_lifetime
+        self.access_lifetime: float = LIFETIME_SECONDS
+        self.keys_lifetime: float = LIFETIME_SECONDS
         self._accounts = {account.email.lower(): account for account in accounts}
         self._access: _Issued[CloudAccount] = _Issued(now)
         self._refresh: _Issued[CloudAccount] = _Issued(now)

@@ -9,12 +9,12 @@ import time
 from email.utils import formatdate
 from pathlib import Path
 from ssl import SSLContext
-from typing import AsyncIterator, Callable, Sequence
+from typing import AsyncIterator, Sequence
 
 from aiohttp import web
 
 from ..._util.aio import ignore_lost_transport
-from ..cloud.accounts import LIFETIME_SECONDS, AccountBook, CloudAccount
+from ..cloud.accounts import AccountBook, CloudAccount
 from ..cloud.broker_process import HOST, choose_broker, in_thread, running_broker
 from ..cloud.certificates import make_server_context
 from ..cloud.counters import Counters
@@ -33,8 +33,7 @@ _CA_NAME = "ca.pem"
 class CloudServer:
     """The servers of a set of accounts, running inside ``async with``.
 
-    ``now`` returns seconds since the epoch; lifetimes are in seconds. While it runs it has
-    ``base_url``, ``websocket_url``, ``ca_file`` (PEM certificate of the authority that signed the
+    While it runs it has ``base_url``, ``websocket_url``, ``ca_file`` (PEM certificate of the authority that signed the
     server's), ``broker_port`` (plain MQTT, for the heaters) and, with a ``latency`` in seconds for
     each direction, ``latency_proxy``. ``broker`` names a broker, see ``choose_broker``. Raises
     ConfigurationError if that broker is not installed, OSError if it does not start.
@@ -50,9 +49,6 @@ class CloudServer:
         self,
         accounts: Sequence[CloudAccount],
         *,
-        now: Callable[[], float] = time.time,
-        access_lifetime: float = LIFETIME_SECONDS,
-        keys_lifetime: float = LIFETIME_SECONDS,
         latency: float = 0.0,
         broker: str | None = None,
     ) -> None:
@@ -60,10 +56,8 @@ class CloudServer:
         self._broker = choose_broker(broker)
         self.counters = Counters()
         self._latency = latency
-        clock = CloudTime(now)
-        self.book = AccountBook(
-            self.accounts, clock, access_lifetime=access_lifetime, keys_lifetime=keys_lifetime
-        )
+        clock = CloudTime(time.time)
+        self.book = AccountBook(self.accounts, clock)
         self._connections: set[MqttConnection] = set()
         heaters = tuple(heater for account in self.accounts for heater in account.heaters)
         context = FaultContext(self.book, clock, heaters, self._connections)

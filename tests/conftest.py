@@ -10,7 +10,7 @@ import os
 import shutil
 import signal
 from pathlib import Path
-from typing import Any, AsyncIterator, Callable, Iterator, Mapping
+from typing import Any, AsyncIterator, Callable, Generator, Iterator, Mapping
 
 import pytest
 
@@ -18,6 +18,7 @@ from navien_nwp500 import NaviLinkClient
 from navien_nwp500.simulator import Simulator
 from support.transports import TransportSimulator
 
+NOT_INSTALLED = " is not installed"
 #: The entry point exists only where the package is installed.
 pytest_plugins = ["navien_nwp500.apps.pytest_plugin"]
 
@@ -83,6 +84,14 @@ def empty_folders(monkeypatch: pytest.MonkeyPatch, elsewhere: Iterator[Path]) ->
     monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
 
 
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport() -> Generator[None, Any, None]:
+    """Report the tests that lack a program in one line for each program."""
+    report = (yield).get_result()
+    if report.skipped and NOT_INSTALLED in str(report.longrepr):
+        report.longrepr = (__file__, 0, report.longrepr[2])
+
+
 @pytest.fixture(scope="session")
 def find_program() -> Callable[..., str]:
     """Return a function that finds a program by one of its names.
@@ -95,7 +104,7 @@ def find_program() -> Callable[..., str]:
         for name in names:
             if program := shutil.which(name, path=path):
                 return program
-        missing = f"{names[0]} is not installed"
+        missing = f"{names[0]}{NOT_INSTALLED}"
         if os.environ.get("CI") == "true":
             pytest.fail(missing, pytrace=False)
         pytest.skip(missing)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any, AsyncIterator
 
 import pytest
@@ -200,13 +201,22 @@ async def test_a_status_without_a_required_field_is_an_error_and_the_watch_conti
         await watcher.next(2)
 
 
+def without_content() -> set[str]:
+    """Return the garbage that is valid JSON here: Python 3.14 parses deeper objects than the others."""
+    try:
+        json.loads(GARBAGE["deep object"])
+    except RecursionError:
+        return {"null"}
+    return {"null", "deep object"}
+
+
 @pytest.mark.parametrize("garbage", GARBAGE)
 async def test_garbage_never_ends_a_watch(
     sim: Simulator, device: NaviLinkDevice, garbage: str
 ) -> None:
     async with watching(device) as watcher:
         sim.faults.inject(InjectMessage(garbage=garbage))
-        if garbage != "null":  # valid JSON without content
+        if garbage not in without_content():
             await wait_until(lambda: device.health.bad_messages == 1)
         await watcher.next(2)
     assert sim.counters.connects == 1

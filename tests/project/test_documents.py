@@ -11,8 +11,6 @@ from typing import Any
 
 import pytest
 
-from support.cli import run
-
 ROOT = Path(__file__).parents[2]
 
 
@@ -62,7 +60,7 @@ def test_every_make_target_of_the_readme_exists() -> None:
         assert re.search(rf"^{target}:", makefile, re.M)
 
 
-async def test_the_commands_of_getting_started_lead_to_a_report(tmp_path: Path) -> None:
+def test_the_commands_of_getting_started_lead_to_a_report(tmp_path: Path) -> None:
     text = (ROOT / "docs" / "GETTING_STARTED.md").read_text("utf-8")
     commands = [
         re.findall(r"^navien-nwp500 (.*?)(?: +#.*)?$", section.partition("\n## ")[0], re.M)[0]
@@ -71,8 +69,10 @@ async def test_the_commands_of_getting_started_lead_to_a_report(tmp_path: Path) 
     ]
     assert len(commands) == 2
     for command in commands:
-        code, _, err = await run(tmp_path, *command.split())
-        assert code == 0, err
+        # Without warnings as errors: matplotlib for Python 3.9 uses names that pyparsing renamed.
+        words = [sys.executable, "-m", "navien_nwp500", *command.split()]
+        done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
     assert "60 readings" in (tmp_path / "tank.html").read_text("utf-8")
 
 

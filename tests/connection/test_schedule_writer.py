@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from datetime import time
+from datetime import datetime, time, timezone
 from decimal import Decimal
 
 import pytest
@@ -86,8 +86,8 @@ async def test_a_time_of_use_plan_is_written_and_a_gap_is_rejected() -> None:
 
 
 async def test_energy_by_day_and_by_month() -> None:
-    async with heater() as (sim, device):
-        now = sim.clock.now()
+    now = datetime(2026, 3, 15, 5, tzinfo=timezone.utc)
+    async with heater(start=now) as (_, device):
         days = await device.get_energy_daily(now.year, now.month)
         assert days.usage[0].date.month == now.month
         assert days.total.total_wh >= sum(day.total_wh for day in days.usage) > 0

@@ -179,3 +179,11 @@ def test_names_are_the_words_of_the_field() -> None:
             if METAPHORS & set(parts.split("_")):
                 found.append(f"{'.'.join(one)}: {name}")
     assert found == []
+
+
+def test_at_most_one_percent_of_the_docstrings_begin_with_a_question_word() -> None:
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    nodes = [node for one in modules() for node in ast.walk(parse(one))]
+    texts = [ast.get_docstring(node) for node in nodes if isinstance(node, documented)]
+    found = [one for one in texts if re.match("(What|Whether|Which|How|Who|Where|Why) ", one or "")]
+    assert len(found) <= len(texts) / 100, found

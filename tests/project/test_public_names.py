@@ -1,8 +1,7 @@
-"""What programs of others may rely on: pinned, so that nothing is renamed or removed unnoticed.
+"""Public names are pinned, so that none is renamed or removed unnoticed (docs/DEPRECATIONS.md).
 
-``public_names.txt`` holds a line for each: a name of the package, or an attribute of one of its
-classes with the parameters it takes. docs/DEPRECATIONS.md says how one may go. What is new is added
-with: python tests/project/test_public_names.py
+``public_names.txt`` has a line for each name of the package and each attribute of its classes, with
+the parameters. Add new ones with: python tests/project/test_public_names.py
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ from pathlib import Path
 from typing import Any, Iterator
 
 import navien_nwp500
-from navien_nwp500.history.csv import CsvRecorder
 from navien_nwp500.simulator import Simulator
 
 #: Made by the client, never by a program.
@@ -24,10 +22,9 @@ PINNED = Path(__file__).with_name("public_names.txt")
 
 def public() -> Iterator[str]:
     """Every name there is, in the form of the pinned ones."""
-    brought = [getattr(navien_nwp500, name) for name in navien_nwp500.__all__]
-    for name, value in zip(navien_nwp500.__all__, brought):
-        yield " ".join([name, *_parameters(value)])
-    for cls in [*filter(inspect.isclass, brought), CsvRecorder, Simulator]:
+    found = {name: getattr(navien_nwp500, name) for name in navien_nwp500.__all__}
+    yield from (" ".join([name, *_parameters(value)]) for name, value in found.items())
+    for cls in [*filter(inspect.isclass, found.values()), Simulator]:
         for name in sorted({*dir(cls), *_own_attributes(cls)}):
             if not name.startswith("_") and _is_ours(cls, name):
                 value = inspect.getattr_static(cls, name, None)

@@ -188,11 +188,9 @@ async def test_a_saved_session_needs_one_round_trip_less(tmp_path: Path) -> None
         for _ in range(2):
             async with NaviLinkClient(config) as client:
                 await (await client.get_devices())[0].get_status()
-        cold, warm = (
-            sim._cloud.latency_proxy.round_trips[0],
-            sim._cloud.latency_proxy.round_trips[2],
-        )
-        assert (cold, warm) == (4, 3)
+        # REST and the broker are connected at the same time, in any order; REST needs fewer.
+        round_trips = sim._cloud.latency_proxy.round_trips
+        assert (min(round_trips[:2]), min(round_trips[2:])) == (4, 3)
 
 
 async def test_without_latency_there_is_no_proxy(sim: Simulator) -> None:

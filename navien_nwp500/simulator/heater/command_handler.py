@@ -58,13 +58,16 @@ class ParsedCommand(NamedTuple):
 
 
 def parse_command(suffix: str, code: int, body: Mapping[str, Any]) -> ParsedCommand | None:
-    """Return the command of a request; None when no definition matches it exactly."""
+    """Return the command of a request; None when no definition has its code, topic and numbers."""
     numbers = body.get("param", [])
     if not isinstance(numbers, list) or any(type(number) is not int for number in numbers):
         return None
+    # The numeric code decides; the text in ``mode`` selects nothing (PROTOCOL 4.1).
     command = commands.find_command(code, suffix, numbers)
-    if command is None or (command.mode is not None and body.get("mode") != command.mode):
+    if command is None:
         return None
+    if command is commands.DHW_MODE and numbers == [DHWMode.POWER_OFF]:
+        return ParsedCommand(commands.POWER_OFF, {})  # as its clients expect (PROTOCOL 5.5)
     if command is commands.DHW_MODE and tuple(numbers) == commands.VACATION.constants:
         return None  # vacation without days (PROTOCOL 4.4)
     return ParsedCommand(command, command.parse_param(numbers) or {})

@@ -25,8 +25,8 @@ from .time_of_use import TimeOfUse
 
 EntryT = TypeVar("EntryT", Reservation, RecirculationEntry)
 
-#: Old documents say 7 or 16; a real heater stored 32 (PROTOCOL 8.3).
-MAX_RESERVATIONS = 16
+#: The longest list that a real heater is known to store (PROTOCOL 8.3).
+MAX_RESERVATIONS = 32
 #: How long the hot button runs the pump, our choice.
 HOT_BUTTON_MINUTES = 5
 #: 60 degC in tenths (PROTOCOL 8.9).

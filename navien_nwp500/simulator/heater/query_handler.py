@@ -124,9 +124,13 @@ class QueryHandler:
         return [self._schedule_reply(request, self._heater.settings.recirculation.schedule)]
 
     def write_tou_plan(self, request: Request) -> list[HeaterReply]:
-        """Store the plan if it names this controller; return the stored one, else no reply."""
+        """Store the plan if it names this controller; return the stored one, else no reply.
+
+        Without a list it would be a query, which no heater answers (PROTOCOL 5.5).
+        """
         body, tou = request.body, self._heater.settings.tou
-        if body.get("controllerSerialNumber") != self._heater.features.controller_serial_number:
+        serial = self._heater.features.controller_serial_number
+        if body.get("controllerSerialNumber") != serial or "reservation" not in body:
             return []
         try:
             use = require_integer(body, "reservationUse", 0, 2)

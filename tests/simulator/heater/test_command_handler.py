@@ -40,8 +40,6 @@ MALFORMED: list[tuple[int, str, list[Any]]] = [
     (33554437, "dhw-mode", [3, 7]),
     (33554437, "dhw-mode", ["3"]),
     (33554437, "dhw-mode", [True]),
-    (33554437, "goout-day", [3]),
-    (33554433, "power-on", []),
     (33554433, "power-off", [1]),
     (33554464, "dhw-temperature", []),
     (33554464, "dhw-temperature", [117, 118]),
@@ -60,12 +58,27 @@ def test_a_malformed_control_gets_no_reply(code: int, mode: str, numbers: list[A
     assert bench.status == before
 
 
+@pytest.mark.parametrize("mode", ["power-on", "", "nonsense", None, 7])
+def test_the_code_decides_whatever_the_mode_text_is(mode: Any) -> None:
+    bench = Bench()
+    text = {} if mode is None else {"mode": mode}
+    ((_, body),) = bench.request("ctrl", 33554433, param=[], **text)
+    assert (body["status"]["command"], body["status"]["dhwOperationSetting"]) == (33554433, 6)
+
+
+def test_mode_6_switches_the_heater_off_as_its_clients_expect() -> None:
+    bench = Bench()
+    status = bench.control(33554437, "dhw-mode", [6])
+    assert status is not None and status["dhwOperationSetting"] == 6
+    status = bench.control(33554434, "power-on", [])
+    assert status is not None and status["dhwOperationSetting"] == 1
+
+
 NOT_ALLOWED: list[tuple[int, str, list[int]]] = [
     (33554464, "dhw-temperature", [80]),
     (33554464, "dhw-temperature", [132]),
     (33554464, "dhw-temperature", [10**30]),
     (33554437, "dhw-mode", [0]),
-    (33554437, "dhw-mode", [6]),
     (33554437, "dhw-mode", [32]),
     (33554437, "dhw-mode", [5, 0]),
     (33554437, "dhw-mode", [5, 100]),

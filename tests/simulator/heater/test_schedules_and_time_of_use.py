@@ -20,6 +20,7 @@ from support.heater_bench import (
     PACKED,
     PLAN,
     RESERVATIONS,
+    SERIAL,
     Bench,
 )
 
@@ -82,19 +83,19 @@ def test_an_invalid_entry_leaves_the_list_unchanged(bad: dict[str, Any]) -> None
     assert bench.write_reservations(*RESERVATIONS) == sorted(RESERVATIONS, key=str)
 
 
-def test_sixteen_reservations_are_stored_and_returned_in_any_order() -> None:
-    many = [{**RESERVATIONS[0], "hour": hour} for hour in range(16)]
+def test_32_reservations_are_stored_and_returned_in_any_order() -> None:
+    many = [{**RESERVATIONS[0], "hour": slot // 2, "min": slot % 2 * 30} for slot in range(32)]
     one, other = Bench(seed=1), Bench(seed=1)
     assert one.write_reservations(*many) == sorted(many, key=str)
-    assert len(one.write_reservations(*many, RESERVATIONS[1])) == 16
+    assert len(one.write_reservations(*many, RESERVATIONS[1])) == 32
     orders = []
     for bench in (one, other):
         if bench is other:
             bench.write_reservations(*many)
             bench.write_reservations(*many)
         _, (_, body) = bench.request("st/rsv/rd", 16777222, f"{LIB_QUERY}/rsv/rd")
-        orders.append([entry["hour"] for entry in body["reservation"]])
-    assert orders[0] == orders[1] != list(range(16))
+        orders.append(body["reservation"])
+    assert orders[0] == orders[1] != many
 
 
 def test_a_reservation_is_applied_in_its_minute() -> None:
@@ -172,6 +173,15 @@ def test_a_plan_must_name_the_controller() -> None:
     assert bench.write_plan([]) == [reply]
     assert bench.write_plan(PLAN * 11) == [reply]
     assert bench.write_plan([{**PLAN[0], "endHour": 24}]) == [reply]
+
+
+def test_a_time_of_use_request_without_a_list_gets_no_reply() -> None:
+    bench = Bench()
+    bench.write_plan(PLAN)
+    reply = f"{LIB_QUERY}/tou/rd"
+    assert bench.request("ctrl/tou/rd", 33554439, reply, controllerSerialNumber=SERIAL) == []
+    assert bench.request("st/tou/rd", 33554439, reply, controllerSerialNumber=SERIAL) == []
+    assert bench.status["touStatus"] == 1
 
 
 def test_the_price_period_follows_the_clock() -> None:

@@ -46,7 +46,9 @@ class HeaterRecord:
     """The cloud's record of one heater.
 
     ``connected`` is 2 for online and 1 for offline, and may change at any time. ``tou_plan`` is the
-    plan of the last PUT, None before it. Versions are packed: 0x0B010000 is 11.1.0.0.
+    plan of the last PUT or DELETE, None before it. Versions are packed: 0x0B010000 is 11.1.0.0.
+    ``alarms`` are the push settings, 1 on and 2 off (PROTOCOL 1.17); ``maintenance`` holds the
+    entries of "filter" and "cip" (PROTOCOL 1.18).
     """
 
     mac_address: str
@@ -62,6 +64,10 @@ class HeaterRecord:
     install_type: str = "R"
     location: Location = Location()
     tou_plan: dict[str, Any] | None = None
+    alarms: dict[str, int] = field(
+        default_factory=lambda: dict.fromkeys(("isErrorAlarm", "isDescalingAlarm", "isEtcAlarm"), 1)
+    )
+    maintenance: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -8,32 +8,17 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Callable, Mapping
+from typing import Any, Callable
 
 from aiohttp import web
 
 from .accounts import AccountBook, CloudAccount, HeaterRecord, IssuedTokens
 from .counters import UNKNOWN, Counters
+from .record_calls import CALLS, CALLS_WITHOUT_USER, MAIN_CONTROLLER, WIFI_MODULE, paginated
+from .rest_fields import NO_DATA, Fields, RestError, bad_request, find_heater, read_text
 from .sigv4 import IssuedKeys
-from .tou_plan import sample_plan, stored_plan
 
 BASE = "/api/v2.1"
-MAX_PAGE = 20
-
-_MAIN_CONTROLLER, _WIFI_MODULE = 33556241, 268435985
-_NO_DATA = object()
-
-Fields = Mapping[str, Any]
-
-
-class RestError(Exception):
-    """An error response: HTTP status, and ``code`` and ``msg`` of the envelope."""
-
-    def __init__(self, status: int, msg: str, *, code: int | None = None) -> None:
-        super().__init__(msg)
-        self.status = status
-        self.msg = msg
-        self.code = status if code is None else code
 
 
 class RestApi:
@@ -57,9 +42,8 @@ class RestApi:
             ("POST", "/device/list"): _device_list,
             ("POST", "/device/info"): _device_info,
             ("POST", "/device/firmware/info"): _firmware_info,
-            ("GET", "/device/tou"): _tou,
-            ("PUT", "/device/tou"): _store_tou,
             ("POST", "/app/update-push-token"): _update_push_token,
+            **CALLS,
         }
         return [
             *(
@@ -69,6 +53,10 @@ class RestApi:
             *(
                 web.route(method, BASE + path, self._private(call))
                 for (method, path), call in private.items()
+            ),
+            *(
+                web.route(method, BASE + path, self._private(call, names_user=False))
+                for (method, path), call in CALLS_WITHOUT_USER.items()
             ),
             web.route("*", BASE + "/{path:.*}", self._unknown_route),
         ]
@@ -83,13 +71,16 @@ class RestApi:
 
         return handle
 
-    def _private(self, call: Callable[[CloudAccount, Fields], Any]) -> Callable[[web.Request], Any]:
+    def _private(
+        self, call: Callable[[CloudAccount, Fields], Any], *, names_user: bool = True
+    ) -> Callable[[web.Request], Any]:
         async def handle(request: web.Request) -> web.Response:
             self._counters.call(_path(request))
             try:
                 account = self._authorize(request)
                 fields = await _fields(request)
-                _check_user(account, fields)
+                if names_user:
+                    _check_user(account, fields)
                 return _success(call(account, fields))
             except RestError as error:
                 return _failure(error)
@@ -104,7 +95,7 @@ class RestApi:
         return account
 
     def _sign_in(self, fields: Fields) -> dict[str, Any]:
-        email, password = _text(fields, "userId"), _text(fields, "password")
+        email, password = read_text(fields, "userId"), read_text(fields, "password")
         account = self._book.find(email)
         if account is None:
             raise RestError(200, "USER_NOT_FOUND", code=404)
@@ -119,7 +110,7 @@ class RestApi:
         }
 
     def _refresh(self, fields: Fields) -> dict[str, Any]:
-        tokens = self._book.refresh(_text(fields, "refreshToken"))
+        tokens = self._book.refresh(read_text(fields, "refreshToken"))
         if tokens is None:
             raise RestError(401, "UNAUTHORIZED")
         self._counters.refreshes += 1
@@ -160,7 +151,7 @@ def _path(request: web.Request) -> str:
 
 def _success(data: Any) -> web.Response:
     envelope: dict[str, Any] = {"code": 200, "msg": "SUCCESS"}
-    if data is not _NO_DATA:
+    if data is not NO_DATA:
         envelope["data"] = data
     return web.json_response(envelope)
 
@@ -171,47 +162,21 @@ def _failure(error: RestError) -> web.Response:
 
 
 async def _fields(request: web.Request) -> Fields:
-    """Read the fields of a request: the query of a GET, otherwise the JSON body."""
-    if request.method == "GET":
+    """Read the fields of a request: the query of GET and DELETE, otherwise the JSON body."""
+    if request.method in ("GET", "DELETE"):
         return dict(request.query)
     try:
         body = json.loads(await request.text())
     except (ValueError, LookupError) as error:
-        raise _bad_request() from error
+        raise bad_request() from error
     if not isinstance(body, dict):
-        raise _bad_request()
+        raise bad_request()
     return body
 
 
-def _bad_request() -> RestError:
-    return RestError(400, "COMMON_BAD_REQUEST")
-
-
-def _text(fields: Fields, key: str) -> str:
-    value = fields.get(key)
-    if not isinstance(value, str):
-        raise _bad_request()
-    return value
-
-
-def _count(fields: Fields, key: str) -> int:
-    value = fields.get(key)
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise _bad_request()
-    return value
-
-
 def _check_user(account: CloudAccount, fields: Fields) -> None:
-    if _text(fields, "userId").lower() != account.email.lower():
+    if read_text(fields, "userId").lower() != account.email.lower():
         raise RestError(404, "COMMON_NOT_AUTHORIZED")
-
-
-def _heater(account: CloudAccount, fields: Fields) -> HeaterRecord:
-    identity = _text(fields, "macAddress"), _text(fields, "additionalValue")
-    heater = account.heater(*identity)
-    if heater is None:
-        raise RestError(404, "NOT_FOUND")
-    return heater
 
 
 def _rest_tokens(tokens: IssuedTokens) -> dict[str, Any]:
@@ -265,8 +230,7 @@ def _user_info(account: CloudAccount, fields: Fields) -> dict[str, Any]:
 
 
 def _device_list(account: CloudAccount, fields: Fields) -> list[dict[str, Any]]:
-    offset, count = _count(fields, "offset"), min(_count(fields, "count"), MAX_PAGE)
-    return [_list_entry(heater) for heater in account.heaters[offset : offset + count]]
+    return [_list_entry(heater) for heater in paginated(account.heaters, fields)]
 
 
 def _list_entry(heater: HeaterRecord) -> dict[str, Any]:
@@ -289,7 +253,7 @@ def _address(heater: HeaterRecord) -> dict[str, Any]:
 
 
 def _device_info(account: CloudAccount, fields: Fields) -> dict[str, Any]:
-    heater = _heater(account, fields)
+    heater = find_heater(account, fields)
     place = heater.location
     position = {"latitude": place.latitude, "longitude": place.longitude, "altitude": None}
     installer = ("installerId", "installerFirstName", "installerLastName", "installerPhoneNumber")
@@ -303,16 +267,16 @@ def _device_info(account: CloudAccount, fields: Fields) -> dict[str, Any]:
         },
         "location": {**_address(heater), **position},
         "installer": dict.fromkeys(installer),
-        "alarmInfo": {"isEtcAlarm": 1, "isErrorAlarm": 1},
+        "alarmInfo": {key: heater.alarms[key] for key in ("isEtcAlarm", "isErrorAlarm")},
         "descaling": {"descalingStartTime": None, "descalingEndTime": None},
     }
 
 
 def _firmware_info(account: CloudAccount, fields: Fields) -> dict[str, Any]:
-    heater = _heater(account, fields)
+    heater = find_heater(account, fields)
     parts = (
-        (_MAIN_CONTROLLER, heater.controller_version, 0),
-        (_WIFI_MODULE, heater.wifi_version, None),
+        (MAIN_CONTROLLER, heater.controller_version, 0),
+        (WIFI_MODULE, heater.wifi_version, None),
     )
     return {
         "firmwares": [
@@ -330,30 +294,13 @@ def _firmware_info(account: CloudAccount, fields: Fields) -> dict[str, Any]:
     }
 
 
-def _tou(account: CloudAccount, fields: Fields) -> dict[str, Any]:
-    heater = _heater(account, fields)
-    _text(fields, "controllerId")
-    _text(fields, "userType")
-    return heater.tou_plan or sample_plan(heater.controller_serial, heater.manufacture_id)
-
-
-def _store_tou(account: CloudAccount, fields: Fields) -> dict[str, Any]:
-    heater = _heater(account, fields)
-    _text(fields, "userType")
-    try:
-        heater.tou_plan = stored_plan(fields, heater.controller_serial, heater.manufacture_id)
-    except (KeyError, TypeError, ValueError) as error:
-        raise _bad_request() from error
-    return {key: heater.tou_plan[key] for key in ("sourceType", "touInfo")}
-
-
 def _update_push_token(account: CloudAccount, fields: Fields) -> object:
-    _text(fields, "pushToken")
+    read_text(fields, "pushToken")
     account.phone.update(fields)
-    return _NO_DATA
+    return NO_DATA
 
 
 def _app_version(fields: Fields) -> dict[str, Any]:
-    if not re.fullmatch("[A-Za-z]", _text(fields, "os")):
-        raise _bad_request()
+    if not re.fullmatch("[A-Za-z]", read_text(fields, "os")):
+        raise bad_request()
     return {"appVersion": "2.03.00", "appForceVersion": "2.00.00"}

@@ -36,7 +36,8 @@ class Caller:
 
     async def raw(self, method: str, path: str, **fields: Any) -> ClientResponse:
         headers = {"authorization": self.token} if self.token else {}
-        how: dict[str, Any] = {"params": fields} if method == "GET" else {"json": fields}
+        in_query = method in ("GET", "DELETE")
+        how: dict[str, Any] = {"params": fields} if in_query else {"json": fields}
         return await self.client.request(method, BASE + path, headers=headers, **how)
 
     async def sign_in(self, email: str = EMAIL) -> dict[str, Any]:
@@ -120,6 +121,25 @@ async def test_an_unknown_user_is_an_error_with_http_200(caller: Caller) -> None
     assert (status, body) == (200, {"code": 404, "msg": "USER_NOT_FOUND", "data": None})
 
 
+#: Calls of PROTOCOL 1.4, 1.17 and 1.18 that today's clients of owners send.
+RECORD_CALLS = [
+    ("PUT", "/device/tou"),
+    ("DELETE", "/device/tou"),
+    ("POST", "/device/tou/convert"),
+    ("GET", "/device/tou/manufacture-id"),
+    ("POST", "/user/get-push-settings"),
+    ("POST", "/user/set-push-settings"),
+    ("POST", "/device/simple-list"),
+    ("POST", "/device/change-info"),
+    ("POST", "/device/filter/history"),
+    ("POST", "/device/filter/change-info"),
+    ("POST", "/device/cip/history"),
+    ("POST", "/device/cip/change-info"),
+    ("POST", "/device/error/list"),
+    ("GET", "/device/preferences/format"),
+    ("POST", "/device/preferences/format"),
+    ("POST", "/firmware/info"),
+]
 PRIVATE: list[tuple[str, str]] = [
     ("POST", "/auth/session/refresh"),
     ("POST", "/user/secured-sign-in"),
@@ -128,8 +148,8 @@ PRIVATE: list[tuple[str, str]] = [
     ("POST", "/device/info"),
     ("POST", "/device/firmware/info"),
     ("GET", "/device/tou"),
-    ("PUT", "/device/tou"),
     ("POST", "/app/update-push-token"),
+    *RECORD_CALLS,
 ]
 
 
@@ -271,6 +291,170 @@ async def test_a_time_of_use_plan_is_stored(caller: Caller) -> None:
     assert key_paths(after) == key_paths(before)
     status, _ = await caller.call("PUT", "/device/tou", **{**body, "touInfo": {}})
     assert status == 400
+
+
+async def data_of(caller: Caller, method: str, path: str, **fields: Any) -> Any:
+    """Make a call that succeeds; return its ``data``, None without that key."""
+    status, body = await caller.call(method, path, userId=EMAIL, **fields)
+    assert (status, body["code"], body["msg"]) == (200, 200, "SUCCESS"), (path, body)
+    return body.get("data")
+
+
+async def test_a_deleted_plan_has_no_schedule(caller: Caller) -> None:
+    await caller.sign_in()
+    query = {**IDENTITY, "registerPath": "wifi", "sourceType": "openei", "userType": "O"}
+    assert await data_of(caller, "DELETE", "/device/tou", **query) is None
+    plan = await data_of(caller, "GET", "/device/tou", **TOU_QUERY)
+    assert plan["touInfo"]["schedule"] == []
+    assert plan["touInfo"]["controllerId"] == TOU_QUERY["controllerId"]
+    status, _ = await caller.call("DELETE", "/device/tou", userId=EMAIL, **IDENTITY)
+    assert status == 400
+
+
+async def test_a_plan_registered_over_bluetooth_is_deleted_by_its_controller(
+    caller: Caller,
+) -> None:
+    await caller.sign_in()
+    query = {**TOU_QUERY, "registerPath": "bt", "sourceType": "openei", "userId": EMAIL}
+    wrong = {**query, "controllerId": "0"}
+    assert (await caller.call("DELETE", "/device/tou", **wrong))[0] == 500
+    assert (await caller.call("DELETE", "/device/tou", **query))[0] == 200
+
+
+#: Off-peak 0.25, peak 0.40 on weekdays from 16 to 21; in July all day 0.30 in two tiers.
+OPENEI = {
+    "label": "sample-openei-id",
+    "name": "Evenings",
+    "utility": "Own",
+    "energyratestructure": [
+        [{"rate": 0.25}],
+        [{"rate": 0.35, "adj": 0.05}],
+        [{"rate": 0.3, "max": 100}, {"rate": 0.36}],
+    ],
+    "energyweekdayschedule": [
+        [2] * 24 if month == 6 else [0] * 16 + [1] * 5 + [0] * 3 for month in range(12)
+    ],
+    "energyweekendschedule": [[2] * 24 if month == 6 else [0] * 24 for month in range(12)],
+}
+
+
+async def test_rates_of_openei_are_converted_to_plans(caller: Caller) -> None:
+    await caller.sign_in()
+    fields = {"sourceType": "openei", "sourceVersion": 7, "userType": "O"}
+    data = await data_of(caller, "POST", "/device/tou/convert", sourceData=[OPENEI], **fields)
+    (plan,) = data["touInfo"]
+    assert (plan["name"], plan["utility"]) == ("Evenings", "Own")
+    rows = [
+        (season["season"], one["week"], one["startHour"], one["endHour"], one["endMinute"])
+        + (one["priceMin"], one["priceMax"], one["decimalPoint"])
+        for season in plan["schedule"]
+        for one in season["interval"]
+    ]
+    # All months are 4095, July is 64 (PROTOCOL 8.2); 124 Monday to Friday, 130 the weekend (8.1).
+    assert rows == [
+        (4031, 124, 0, 15, 59, 25000, 25000, 5),
+        (4031, 124, 16, 20, 59, 40000, 40000, 5),
+        (4031, 124, 21, 23, 59, 25000, 25000, 5),
+        (4031, 130, 0, 23, 59, 25000, 25000, 5),
+        (64, 254, 0, 23, 59, 30000, 36000, 5),
+    ]
+    # The result can be stored as it is.
+    stored = {"registerPath": "wifi", "sourceData": OPENEI, "sourceType": "openei"}
+    info = {**plan, "zipCode": "10001"}
+    await data_of(caller, "PUT", "/device/tou", **IDENTITY, **stored, touInfo=info, userType="O")
+
+
+BAD_RATES: list[Any] = [
+    None,
+    [1],
+    [{}],
+    [{**OPENEI, "energyweekdayschedule": [[9] * 24] * 12}],
+    [{**OPENEI, "energyweekdayschedule": [[0]] * 12}],
+    [{**OPENEI, "energyratestructure": [[{"rate": float("inf")}]] * 3}],
+]
+
+
+@pytest.mark.parametrize("rates", BAD_RATES)
+async def test_a_bad_rate_is_a_bad_request(caller: Caller, rates: Any) -> None:
+    await caller.sign_in()
+    fields = {"sourceType": "openei", "sourceVersion": 7, "userType": "O", "userId": EMAIL}
+    status, _ = await caller.call("POST", "/device/tou/convert", sourceData=rates, **fields)
+    assert status == 400
+
+
+async def test_the_manufacture_id_needs_the_right_controller(caller: Caller) -> None:
+    await caller.sign_in()
+    path, right = "/device/tou/manufacture-id", {**IDENTITY, "controllerId": "12345678AB12345678"}
+    assert await data_of(caller, "GET", path, **right) == {"manufactureId": "1234E5678901234"}
+    wrong = {**right, "controllerId": "12345678AB00000000"}
+    status, body = await caller.call("GET", path, userId=EMAIL, **wrong)
+    assert (status, body["msg"]) == (500, "INTERNAL_SERVER_ERROR")
+
+
+async def test_push_settings_are_stored(caller: Caller) -> None:
+    await caller.sign_in()
+    read = "/user/get-push-settings"
+    before = await data_of(caller, "POST", read, **IDENTITY)
+    assert before == {"isErrorAlarm": 1, "isDescalingAlarm": 1, "isEtcAlarm": 1}
+    await data_of(caller, "POST", "/user/set-push-settings", **IDENTITY, isEtcAlarm=2)
+    assert await data_of(caller, "POST", read, **IDENTITY) == {**before, "isEtcAlarm": 2}
+    info = await data_of(caller, "POST", "/device/info", **IDENTITY)
+    assert info["alarmInfo"] == {"isErrorAlarm": 1, "isEtcAlarm": 2}
+    bad = {**IDENTITY, "isEtcAlarm": 0, "userId": EMAIL}
+    assert (await caller.call("POST", "/user/set-push-settings", **bad))[0] == 400
+
+
+async def test_a_heater_is_renamed_and_moved(caller: Caller) -> None:
+    await caller.sign_in()
+    device = {**IDENTITY, "deviceType": 52, "deviceName": "Cellar"}
+    path = "/device/change-info"
+    await data_of(caller, "POST", path, deviceInfo=device, location={"city": "Elsewhere"})
+    info = await data_of(caller, "POST", "/device/info", **IDENTITY)
+    assert (info["deviceInfo"]["deviceName"], info["location"]["city"]) == ("Cellar", "Elsewhere")
+    assert info["location"]["state"] == "Sample State"
+    fields = {"targetUserId": EMAIL, "offset": 0, "count": 20}
+    assert await data_of(caller, "POST", "/device/simple-list", **fields) == [
+        {**IDENTITY, "deviceType": 52, "modelTypeCode": 513, "deviceName": "Cellar"}
+    ]
+    for bad in ({"deviceInfo": {}}, {"deviceInfo": device, "location": {"latitude": "x"}}):
+        assert (await caller.call("POST", path, userId=EMAIL, **bad))[0] in (400, 404)
+    other = {**fields, "targetUserId": "many@example.com", "userId": EMAIL}
+    assert (await caller.call("POST", "/device/simple-list", **other))[0] == 404
+
+
+@pytest.mark.parametrize("kind", ["filter", "cip"])
+async def test_maintenance_is_recorded(caller: Caller, kind: str) -> None:
+    await caller.sign_in()
+    page = {**IDENTITY, "offset": 0, "count": 20}
+    assert await data_of(caller, "POST", f"/device/{kind}/history", **page) == []
+    for date in ("2026-3-7", "2026-10-31"):
+        entry = {**IDENTITY, "deviceType": 52, "maintenanceDate": date}
+        await data_of(caller, "POST", f"/device/{kind}/change-info", **entry)
+    found = await data_of(caller, "POST", f"/device/{kind}/history", **page)
+    assert [one["maintenanceDate"] for one in found] == ["2026-10-31", "2026-3-7"]
+    padded = {**IDENTITY, "deviceType": 52, "maintenanceDate": "2026-03-07", "userId": EMAIL}
+    assert (await caller.call("POST", f"/device/{kind}/change-info", **padded))[0] == 400
+
+
+async def test_calls_that_are_refused_to_an_owner(caller: Caller) -> None:
+    await caller.sign_in()
+    fields = {**IDENTITY, "installerId": EMAIL, "continuousKey": None, "count": 20}
+    status, body = await caller.call("POST", "/device/error/list", **fields)
+    assert (status, body["msg"]) == (404, "COMMON_NOT_AUTHORIZED")
+    for method in ("GET", "POST"):
+        status, body = await caller.call(method, "/device/preferences/format", **IDENTITY)
+        assert (status, body["msg"]) == (400, "COMMON_BAD_REQUEST")
+
+
+async def test_a_firmware_is_described(caller: Caller) -> None:
+    await caller.sign_in()
+    firmwares = await data_of(caller, "POST", "/device/firmware/info", **IDENTITY)
+    for one in firmwares["firmwares"]:
+        fields = {"swCode": one["curSwCode"], "swVersion": one["curVersion"]}
+        data = await data_of(caller, "POST", "/firmware/info", **fields)
+        assert data["description"] and {key: data[key] for key in fields} == fields
+    status, _ = await caller.call("POST", "/firmware/info", swCode=1, swVersion=1)
+    assert status == 404
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])

@@ -28,6 +28,7 @@ from ._connection.command_sender import CommandSender
 from ._connection.command_values import to_integer, to_mode, to_temperature
 from ._connection.pool import ConnectionPool
 from ._connection.schedule_writer import ScheduleWriter, without
+from ._util.text import comparable
 from .auth import NaviLinkAuth
 from .config import NaviLinkConfig, ReconnectConfig
 from .exceptions import ValueOutOfRangeError
@@ -427,16 +428,18 @@ class NaviLinkDevice:
 def find_devices(devices: Sequence[NaviLinkDevice], wanted: str) -> list[NaviLinkDevice]:
     """Find devices by name or MAC address, or by the beginning of either.
 
-    Ignores case and the separators of a MAC address. A whole name or MAC address has precedence
-    over the beginning of another: "NWP500" does not find "NWP500 2".
+    Compares names as people read them: without case, repeated spaces and the composition of accents.
+    Ignores the separators of a MAC address. A whole name or MAC address has precedence over the
+    beginning of another: "NWP500" does not find "NWP500 2".
     """
-    text = wanted.strip().casefold()
+    text = comparable(wanted)
     digits = re.sub(r"[:\-.\s]", "", text)
-    whole = [one for one in devices if text == one.name.casefold() or digits == one.mac_address]
+    names = [comparable(one.name) for one in devices]
+    whole = [one for one, name in zip(devices, names) if text == name or digits == one.mac_address]
     if whole or not text:
         return whole
     return [
         one
-        for one in devices
-        if one.name.casefold().startswith(text) or (digits and one.mac_address.startswith(digits))
+        for one, name in zip(devices, names)
+        if name.startswith(text) or (digits and one.mac_address.startswith(digits))
     ]

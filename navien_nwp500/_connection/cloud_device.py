@@ -37,7 +37,7 @@ class CloudDevice:
     @property
     def name(self) -> str:
         """Name given by the owner."""
-        return self.info.device_name or "NWP500"
+        return (self.info.device_name or "").strip() or "NWP500"
 
     async def request_info(self) -> DeviceInfo:
         """Request the device info. Raises APIError and other REST errors."""

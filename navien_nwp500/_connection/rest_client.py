@@ -16,6 +16,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Mapping
 
+from .._util.text import clean_text
 from .._util.version import __version__
 from ..config import NaviLinkConfig
 from ..exceptions import (
@@ -189,7 +190,7 @@ def _parse_envelope(path: str, status: int, content: bytes, retry_after: float |
     message = envelope.get("msg")
     message = message if isinstance(message, str) else "without a reason"
     raise APIError(
-        f"{path}: the cloud responds with {code or status} {mask_text(message[:200])}",
+        f"{path}: the cloud responds with {code or status} {mask_text(clean_text(message)[:200])}",
         status_code=status,
         code=code if code is not None else status,
         retry_after=retry_after,
@@ -216,4 +217,4 @@ def _measure_skew(date: str | None) -> float | None:
 
 
 def _reason(error: BaseException) -> str:
-    return mask_text(str(error)[:200]) or type(error).__name__
+    return mask_text(clean_text(str(error))[:200]) or type(error).__name__

@@ -12,6 +12,7 @@ import functools
 import sys
 from typing import Any, Mapping, NamedTuple, TypeVar
 
+from .._util.text import clean_text
 from ..exceptions import ProtocolError
 from .packed import Layouts, PackedMessage
 
@@ -87,8 +88,8 @@ def decode_fields(cls: type[T], body: Mapping[str, Any], **added: Any) -> T:
     """Decode a JSON object into a message of ``cls``.
 
     A field that was not sent is None. Keys without a field spec, and values that the type cannot
-    hold, are kept unchanged in ``extra``: one damaged optional field affects only itself. ``added``
-    are fields that the receiver sets.
+    hold, are kept unchanged in ``extra``: one damaged optional field affects only itself. Texts are
+    cleaned (``_util.text``). ``added`` are fields that the receiver sets.
 
     Raises ProtocolError when ``body`` is not an object, or a required field is missing or damaged.
     """
@@ -131,7 +132,7 @@ def _decode_each_field(cls: type[T], body: Mapping[str, Any], added: Mapping[str
 
 def _convert(codec: type[Any], raw: Any) -> Any:
     if codec is str:
-        return raw if isinstance(raw, str) else None
+        return clean_text(raw) if isinstance(raw, str) else None
     if type(raw) is int and -INTEGER_LIMIT <= raw < INTEGER_LIMIT:
         return codec(raw)
     return None

@@ -10,6 +10,8 @@ import logging
 import re
 from typing import Any, Mapping, NamedTuple
 
+from .._util.text import clean_text
+
 MASK = "***"
 
 #: Mask by key.
@@ -122,10 +124,13 @@ def mask_value(key: str, value: Any) -> Any:
 
 
 class _MaskingFilter(logging.Filter):
-    """Logging filter that masks message and traceback before any handler gets the record."""
+    """Logging filter that masks message and traceback before any handler gets the record.
+
+    A message is one line: foreign text in it cannot look like another message.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args = mask_text(record.getMessage()), None
+        record.msg, record.args = mask_text(clean_text(record.getMessage())), None
         if record.exc_info:
             record.exc_text = mask_text(_FORMATTER.formatException(record.exc_info))
         return True

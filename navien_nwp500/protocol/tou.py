@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any, Iterable, Mapping, NamedTuple, Sequence
 
+from .._util.text import clean_text
 from ..exceptions import ProtocolError, ValueOutOfRangeError
 from .calendar import (
     EVERY_MONTH,
@@ -104,7 +105,7 @@ def _text(body: Body, key: str) -> str | None:
     value = body.get(key)
     if value is not None and not isinstance(value, str):
         raise ProtocolError(f"{key} is not text")
-    return value
+    return None if value is None else clean_text(value)
 
 
 def _zip_code(info: Body) -> str | None:

@@ -90,6 +90,8 @@ class Simulator:
       command is rejected.
     - ``latency``: real seconds that each byte between client and cloud takes, in each direction, at
       most 10. Tokens and AWS keys expire in real time too.
+    - ``refresh_token_reuse``: False for refresh tokens that serve once, which is stricter than the
+      recorded cloud: a test whether clients that share a session share its refresh too.
     - ``replay``: the entries of a capture. Its heaters repeat what they sent, instead of simulated
       ones; their clocks start when the capture did.
     - ``broker``: "built-in", or "iotcore" or "mosquitto" where they are installed.
@@ -113,6 +115,7 @@ class Simulator:
         recirculation: bool = False,
         control_interval: float = CONTROL_INTERVAL,
         latency: float = 0.0,
+        refresh_token_reuse: bool = True,
         replay: Sequence[CaptureEntry] = (),
         broker: str | None = None,
         seed: int = 0,
@@ -147,7 +150,9 @@ class Simulator:
             _unit(record, self.clock, seed + number, replay, control_interval, **options)
             for number, record in enumerate(found)
         ]
-        self._cloud = CloudServer(owners, latency=latency, broker=broker)
+        self._cloud = CloudServer(
+            owners, latency=latency, broker=broker, refresh_token_reuse=refresh_token_reuse
+        )
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Simulator:

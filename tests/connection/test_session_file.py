@@ -34,6 +34,9 @@ SAVED = SavedSession(
     Tokens(9e9, "access", "refresh"), AwsCredentials(9e9, "id", "secret", "token"), 7
 )
 
+#: Tokens that serve once show a second refresh of processes that share a session.
+pytestmark = pytest.mark.navilink(refresh_token_reuse=False)
+
 posix = pytest.mark.skipif(os.name != "posix", reason="Windows protects folders differently")
 
 

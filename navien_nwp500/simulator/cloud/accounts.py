@@ -139,11 +139,19 @@ class AccountBook:
     """The accounts, and the tokens and AWS keys that are valid.
 
     ``now`` returns seconds since the epoch; lifetimes are in seconds. A changed lifetime counts for
-    all that is issued later.
+    all that is issued later. With ``refresh_token_reuse`` a refresh token serves until it expires,
+    as recorded (PROTOCOL 1.6); without it once.
     """
 
-    def __init__(self, accounts: Iterable[CloudAccount], now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        accounts: Iterable[CloudAccount],
+        now: Callable[[], float],
+        *,
+        refresh_token_reuse: bool = True,
+    ) -> None:
         self.now = now
+        self.refresh_token_reuse = refresh_token_reuse
         self.access_lifetime: float = LIFETIME_SECONDS
         self.keys_lifetime: float = LIFETIME_SECONDS
         self._accounts = {account.email.lower(): account for account in accounts}
@@ -159,23 +167,26 @@ class AccountBook:
         """Return whether the password is right, compared in constant time."""
         return hmac.compare_digest(password.encode(errors="replace"), account.password.encode())
 
-    def issue_tokens(self, account: CloudAccount) -> IssuedTokens:
-        """Issue an access and a refresh token."""
+    def issue_tokens(self, account: CloudAccount, refresh_token: str | None = None) -> IssuedTokens:
+        """Issue an access token, and a refresh token unless one is given that serves again."""
         tokens = IssuedTokens(
             id_token=self._jwt(account, "id"),
             access_token=self._jwt(account, "access"),
-            refresh_token=_refresh_token(),
+            refresh_token=refresh_token or _refresh_token(),
             expires_in=self.access_lifetime,
         )
         self._access.add(tokens.access_token, account, self.access_lifetime)
-        self._refresh.add(tokens.refresh_token, account, REFRESH_LIFETIME_SECONDS)
+        if refresh_token is None:
+            self._refresh.add(tokens.refresh_token, account, REFRESH_LIFETIME_SECONDS)
         return tokens
 
     def refresh(self, refresh_token: str) -> IssuedTokens | None:
-        """Exchange a refresh token for new tokens, once. Return None if it is not valid."""
+        """Exchange a refresh token for new tokens. Return None if it is not valid."""
         account = self._refresh.find(refresh_token)
         if account is None:
             return None
+        if self.refresh_token_reuse:
+            return self.issue_tokens(account, refresh_token)
         self._refresh.revoke(refresh_token)
         return self.issue_tokens(account)
 

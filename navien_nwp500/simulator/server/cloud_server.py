@@ -35,8 +35,9 @@ class CloudServer:
 
     While it runs it has ``base_url``, ``websocket_url``, ``ca_file`` (PEM certificate of the authority that signed the
     server's), ``broker_port`` (plain MQTT, for the heaters) and, with a ``latency`` in seconds for
-    each direction, ``latency_proxy``. ``broker`` names a broker, see ``choose_broker``. Raises
-    ConfigurationError if that broker is not installed, OSError if it does not start.
+    each direction, ``latency_proxy``. ``broker`` names a broker, see ``choose_broker``, and
+    ``refresh_token_reuse`` is a setting of ``AccountBook``. Raises ConfigurationError if that
+    broker is not installed, OSError if it does not start.
     """
 
     base_url: str
@@ -51,13 +52,14 @@ class CloudServer:
         *,
         latency: float = 0.0,
         broker: str | None = None,
+        refresh_token_reuse: bool = True,
     ) -> None:
         self.accounts = tuple(accounts)
         self._broker = choose_broker(broker)
         self.counters = Counters()
         self._latency = latency
         clock = CloudTime(time.time)
-        self.book = AccountBook(self.accounts, clock)
+        self.book = AccountBook(self.accounts, clock, refresh_token_reuse=refresh_token_reuse)
         self._connections: set[MqttConnection] = set()
         heaters = tuple(heater for account in self.accounts for heater in account.heaters)
         context = FaultContext(self.book, clock, heaters, self._connections)

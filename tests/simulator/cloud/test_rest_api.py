@@ -166,7 +166,20 @@ async def test_a_call_without_valid_token_is_unauthorized(
     assert caller.counters.unauthorized == 3
 
 
-async def test_a_token_expires_and_a_refresh_token_works_once(caller: Caller, clock: Clock) -> None:
+async def test_a_refresh_token_serves_again_as_recorded(caller: Caller, clock: Clock) -> None:
+    first = (await caller.sign_in())["refreshToken"]
+    for _ in range(2):
+        clock.time += 10.5 * 3600
+        status, body = await caller.call("POST", "/auth/refresh", refreshToken=first)
+        assert (status, body["data"]["refreshToken"]) == (200, first)
+        caller.token = body["data"]["accessToken"]
+        assert (await caller.call("POST", "/user/info", userId=EMAIL))[0] == 200
+    clock.time += 30 * 86400
+    assert (await caller.call("POST", "/auth/refresh", refreshToken=first))[0] == 401
+
+
+async def test_without_reuse_a_refresh_token_works_once(caller: Caller, clock: Clock) -> None:
+    caller.book.refresh_token_reuse = False
     first = await caller.sign_in()
     clock.time += 3600
     assert (await caller.call("POST", "/user/info", userId=EMAIL))[0] == 401

@@ -3,7 +3,7 @@
     python examples/device_control_demo.py --simulate     on a simulated heater
     python examples/device_control_demo.py                on yours: a dry run
 
-Every write makes a heater check its demand again and can start the compressor, so your own heater gets
+Every control makes a heater check its demand again and can start the compressor, so your own heater gets
 only dry runs.
 """
 

@@ -1,7 +1,7 @@
 """One heater: read its state, control it, watch it.
 
-Every write makes the heater re-evaluate its demand and may start the compressor or an element
-(PROTOCOL 9.12). So a setting that already has the wanted value is not sent (``force=True`` sends
+Every control (setpoint, mode, power and the like) makes the heater re-evaluate its demand and may
+start the compressor or an element (PROTOCOL 9.12); writing a list starts nothing (PROTOCOL 8.3). So a setting that already has the wanted value is not sent (``force=True`` sends
 it), nothing is repeated, commands are spaced by ``NaviLinkConfig.command_interval`` seconds, and
 nothing is queued across a lost connection.
 
@@ -280,7 +280,8 @@ class NaviLinkDevice:
         """Set the water temperature, given in exactly one unit, to the nearest step of the heater.
 
         A step is 0.5 degC (0.9 degF): 120 degF becomes 49.0 degC, 120.2 degF; the returned
-        status has the value that was set. The limits are the heater's own, about 40.5 to 65.5 degC.
+        status has the value that was set. The limits are the heater's own, up to 65.5 degC and down to
+        the installer's lowest setpoint of 35.0 to 45.0 degC.
         """
         features = await self._commands.features()
         whole = features.dhw_temperature_setting_use == DhwControl.ONE_DEGREE
@@ -304,7 +305,10 @@ class NaviLinkDevice:
     async def set_anti_legionella(
         self, *, days: int | None, force: bool = False, dry_run: bool = False
     ) -> DeviceStatus:
-        """Disinfect the tank every 1 to 30 days; None stops it and keeps the period."""
+        """Heat the tank to 60 degC every 1 to 30 days; None stops it and keeps the period.
+
+        Off when delivered; it needs a mixing valve (PROTOCOL 8.9).
+        """
         if days is None:
             return await self.control(commands.ANTI_LEGIONELLA_OFF, force=force, dry_run=dry_run)
         return await self.control(
@@ -363,10 +367,15 @@ class NaviLinkDevice:
         return await self.control(commands.RECIRC_MODE, force=force, dry_run=dry_run, mode=mode)
 
     async def press_hot_button(self, *, force: bool = False, dry_run: bool = False) -> DeviceStatus:
-        """Start recirculation once. Only acknowledged."""
+        """Start recirculation once. Only acknowledged.
+
+        The sources disagree on the argument, and it was not tried on a pump; 1 is sent
+        (PROTOCOL 5.5). ``recirc_operation_busy`` would show the effect.
+        """
         return await self.control(commands.RECIRC_HOT_BUTTON, force=force, dry_run=dry_run)
 
-    # Lists: a write replaces the whole list, so a change reads it first and again to confirm
+    # Lists: a write replaces the whole list, so a change reads it first and again to confirm. It starts
+    # no heating (PROTOCOL 8.3).
 
     async def set_reservations(
         self, reservations: Iterable[Reservation], *, enabled: bool = True, dry_run: bool = False

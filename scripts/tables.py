@@ -25,8 +25,8 @@ COMMANDS_HEAD = """# Commands
 All commands that a heater understands, generated from `navien_nwp500/protocol/commands.py` by
 `python scripts/tables.py`.
 
-Every write makes the heater check its demand again and can start the compressor or an element. So a
-setting that already has the wanted value is not sent (unless `force=True`), a command is never
+Every control on `ctrl` makes the heater check its demand again and can start the compressor or an
+element; writing a list (`ctrl/…`) starts no heating. So a setting that already has the wanted value is not sent (unless `force=True`), a command is never
 repeated, and `NaviLinkConfig.command_interval` seconds pass between commands, because the heater
 rejects commands that follow too fast. `dry_run=True` sends nothing and returns the request;
 `NAVILINK_READ_ONLY=1` rejects every write.
@@ -34,6 +34,9 @@ rejects commands that follow too fast. `dry_run=True` sends nothing and returns 
 *Confirmed by* is what the heater's response must show; "the response" means that no status field shows
 the new state. *Capability* is the feature that the heater must report. *Certainty* is the source:
 captured from the maker's app, sent by live clients (LIB, LIB2), or read in the app (APP).
+
+The number decides what a heater does; the text in `mode` selects nothing. The freeze threshold and the
+lowest setpoint (the installer's minimum operation temperature) cannot be set remotely.
 """
 
 SCHEMA_HEAD = """# Device data

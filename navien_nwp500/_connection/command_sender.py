@@ -1,7 +1,7 @@
 """Send commands to one heater and confirm them.
 
-Every write makes the heater re-evaluate its demand and may start the compressor (PROTOCOL 9.12). So
-a setting that already has the wanted value is not sent, nothing is sent twice, commands are spaced,
+Every control makes the heater re-evaluate its demand and may start the compressor (PROTOCOL 9.12);
+the write of a list does not (PROTOCOL 8.3). So a setting that already has the wanted value is not sent, nothing is sent twice, commands are spaced,
 and a command succeeds only if the heater's response confirms the new state.
 """
 

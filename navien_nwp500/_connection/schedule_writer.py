@@ -1,7 +1,7 @@
 """Read and write the lists in the heater: reservations, recirculation schedule, time-of-use plan.
 
 A write replaces the whole list. So a change reads the list, writes it back whole and reads it again
-to confirm; changes of one process are serialised (PROTOCOL 8.3). Energy queries are here too, for
+to confirm; changes of one process are serialised. It starts no heating (PROTOCOL 8.3). Energy queries are here too, for
 they share the lock.
 """
 
@@ -23,6 +23,7 @@ from ..protocol.commands import (
     Command,
 )
 from ..protocol.energy import EnergyHistory, decode_energy_daily, decode_energy_monthly
+from ..protocol.redaction import logger
 from ..protocol.schedules import (
     RecirculationEntry,
     RecirculationProgram,
@@ -33,8 +34,16 @@ from ..protocol.schedules import (
     encode_recirculation,
     encode_reservations,
 )
-from ..protocol.tou import TOUPeriod, check_tou, encode_tou_mqtt
+from ..protocol.tou import (
+    DOUBTFUL_GROUP,
+    TOUPeriod,
+    check_tou,
+    encode_tou_mqtt,
+    largest_group,
+)
 from .command_sender import CommandSender
+
+_LOGGER = logger("navien_nwp500.schedules")
 
 Change = Callable[[Sequence[Reservation]], Sequence[Reservation]]
 
@@ -107,6 +116,13 @@ class ScheduleWriter:
     ) -> Mapping[str, Any]:
         """Replace the plan in the heater; returns what was or would be sent."""
         check_tou(periods)
+        if (most := largest_group(periods)) > DOUBTFUL_GROUP:
+            _LOGGER.warning(
+                "%d periods have the same months and weekdays; an old document allows %d, so the "
+                "heater may not store this plan",
+                most,
+                DOUBTFUL_GROUP,
+            )
         await self._sender.check(WRITE_TOU)
         serial = (await self._sender.features()).controller_serial_number
         if not serial:

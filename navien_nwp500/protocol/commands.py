@@ -202,7 +202,7 @@ VACATION = _control("vacation", 0x02000005, "captured", "dhw-mode", "Stop heatin
     expects=(Expectation("dhw_operation_setting", DHWMode.VACATION), Expectation("vacation_day_setting", parameter="days")))
 WATER_PROGRAM = _control("water_program", 0x02000009, "APP", "reservation-mode", "Follow the reservation program.",
     capabilities=_PROGRAM)
-RECIRC_HOT_BUTTON = _control("recirculation_hot_button", 0x0200000C, "APP", "recirc-hotbtn", "Start recirculation once.",
+RECIRC_HOT_BUTTON = _control("recirculation_hot_button", 0x0200000C, "APP; argument disputed", "recirc-hotbtn", "Start recirculation once; sources disagree on its argument.",
     constants=(1,), capabilities=_RECIRCULATION)
 RECIRC_MODE = _control("recirculation_mode", 0x0200000D, "APP", "recirc-mode", "Set the recirculation mode: 1 always, 2 weekly, 3 hot button, 4 none.",
     parameters=(Parameter("mode", RecircMode, RecircMode.ALWAYS, RecircMode.NONE),), capabilities=_RECIRCULATION,
@@ -222,7 +222,7 @@ DEMAND_RESPONSE_ON = _control("demand_response_on", 0x02000026, "APP", "dr-on", 
     capabilities=_DEMAND_RESPONSE)
 ANTI_LEGIONELLA_OFF = _control("anti_legionella_off", 0x02000027, "captured", "anti-leg-off", "Switch disinfection cycles off; the period is kept.",
     capabilities=_ANTI_LEGIONELLA, expects=(Expectation("anti_legionella_use", Flag.READY),))
-ANTI_LEGIONELLA_ON = _control("anti_legionella_on", 0x02000028, "captured", "anti-leg-on", "Disinfect the tank every given number of days.",
+ANTI_LEGIONELLA_ON = _control("anti_legionella_on", 0x02000028, "captured", "anti-leg-on", "Heat the tank to 60 degC every given number of days.",
     parameters=(Parameter("days", Days, 1, 30),), capabilities=_ANTI_LEGIONELLA,
     expects=(Expectation("anti_legionella_use", Flag.ACTIVE), Expectation("anti_legionella_period", parameter="days")))
 AIR_FILTER_RESET = _control("air_filter_reset", 0x02000029, "APP", "air-filter-reset", "Reset the fan hours since the last air-filter cleaning to 0.",

@@ -42,7 +42,7 @@ class DeviceFeatures:
     program_reservation_use: Flag | None = field_spec(16, "programReservationUse", "field/high", "Reservation program (and TOU) available.")
     dhw_use: Flag | None = field_spec(17, "dhwUse", "field/high", "Hot-water function available; mode changes require it.")
     dhw_temperature_setting_use: DhwControl | None = field_spec(18, "dhwTemperatureSettingUse", "app/medium", "Resolution of the setpoint; not a flag.")
-    dhw_temperature_min: HalfCelsius | None = field_spec(19, "dhwTemperatureMin", "field/high", "Lowest setpoint: 81 on newer firmware, 70 on older.")
+    dhw_temperature_min: HalfCelsius | None = field_spec(19, "dhwTemperatureMin", "field/high", "Lowest setpoint, an installer's setting of 35.0 to 45.0 degC; it cannot be set remotely.")
     dhw_temperature_max: HalfCelsius | None = field_spec(20, "dhwTemperatureMax", "field/high", "Highest setpoint; 131.")
     smart_diagnostic_use: Flag | None = field_spec(21, "smartDiagnosticUse", "library/medium", "Smart diagnostic available.")
     wifi_rssi_use: Flag | None = field_spec(22, "wifiRssiUse", "library/medium", "Wi-Fi signal reported.")

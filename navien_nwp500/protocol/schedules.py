@@ -209,7 +209,7 @@ def encode_reservations(
 
     Reservations equal to one in ``unchecked``, as read from the heater, are not checked; the others
     raise ValueOutOfRangeError as :meth:`Reservation.check` does. An empty list is always sent as
-    switched off. The number that a heater can store is not certain (PROTOCOL 13).
+    switched off. At least 32 entries fit; larger lists were not tried (PROTOCOL 8.3).
     """
     entries = []
     for reservation in reservations:

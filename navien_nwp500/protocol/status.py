@@ -179,7 +179,7 @@ class DeviceStatus(DHWStatus):
     tou_override_status: TouOverride | None = field_spec(85, "touOverrideStatus", "captured/medium", "1 schedule not followed, 2 followed; meaningful only while time of use is on.")
     total_energy_capacity: EnergyCount | None = field_spec(86, "totalEnergyCapacity", "captured/high", "Heat of a full recovery from the device minimum to the target.")
     available_energy_capacity: EnergyCount | None = field_spec(87, "availableEnergyCapacity", "captured/high", "Heat MISSING to the target: a deficit, 0 when charged.")
-    heat_min_op_temperature: HalfCelsius | None = field_spec(88, "heatMinOpTemperature", "field_log/medium", "Lowest setpoint in the current mode.")
+    heat_min_op_temperature: HalfCelsius | None = field_spec(88, "heatMinOpTemperature", "field_log/medium", "Lowest setpoint, the installer's minimum operation temperature; as `dhw_temperature_min`.")
     recirc_operation_busy: Flag | None = field_spec(89, "recircOperationBusy", "field_log/low", "Recirculation running.")
     recirc_reservation_use: Flag | None = field_spec(90, "recircReservationUse", "field_log/low", "Recirculation schedule enabled.")
     recirc_operation_mode: RecircMode | None = field_spec(91, "recircOperationMode", "field_log/medium", "Recirculation mode; 1 on a unit without a pump.")

@@ -29,8 +29,10 @@ from .fields import require_integer, require_list, require_object
 
 Body = Mapping[str, Any]
 
-#: Limits for periods of the same months and weekdays, and for all periods as written.
-MAX_PERIODS_PER_GROUP, MAX_PERIODS = 16, 40
+#: The size of the controller's table, for all periods as written (PROTOCOL 8.4).
+MAX_PERIODS = 40
+#: An old document allows no more for the same months and weekdays; nobody measured it (PROTOCOL 8.4).
+DOUBTFUL_GROUP = 16
 _MAX_PRICE = 2**31 - 1
 _DECIMAL_PLACES = 5
 _EXACT = Context(prec=60, rounding=ROUND_HALF_UP)
@@ -216,24 +218,23 @@ def check_tou(periods: Sequence[TOUPeriod]) -> None:
     """Raise ValueOutOfRangeError unless every minute of the year has exactly one period.
 
     The message names the first and last minute of the first gap or overlap. A plan must have 1 to
-    40 periods as written over MQTT, the size of the controller's table, and at most 16 of the same
-    months and weekdays (PROTOCOL 8.4).
+    40 periods as written over MQTT, the size of the controller's table (PROTOCOL 8.4).
     """
     written = len(encode_tou_mqtt(periods))
     if not 1 <= written <= MAX_PERIODS:
         raise ValueOutOfRangeError(
             f"a plan has 1 to {MAX_PERIODS} periods as written, not {written}"
         )
-    groups = Counter((pack_months(period.months), pack_days(period.days)) for period in periods)
-    most = max(groups.values())
-    if most > MAX_PERIODS_PER_GROUP:
-        raise ValueOutOfRangeError(
-            f"{most} periods have the same months and weekdays; {MAX_PERIODS_PER_GROUP} are allowed"
-        )
     for month, name in enumerate(MONTH_NAMES, 1):
         for day in Weekday:
             matching = [p for p in periods if month in p.months and day in p.days]
             _check_coverage(f"{day.name.title()} in {name}", matching)
+
+
+def largest_group(periods: Iterable[TOUPeriod]) -> int:
+    """Return the largest number of periods that have the same months and weekdays."""
+    groups = Counter((pack_months(period.months), pack_days(period.days)) for period in periods)
+    return max(groups.values(), default=0)
 
 
 def _check_coverage(where: str, periods: Iterable[TOUPeriod]) -> None:

@@ -13,6 +13,7 @@ from ..config import NaviLinkConfig
 from ..exceptions import ConfigurationError
 from ..protocol.capture import CaptureEntry
 from ..protocol.messages import Address
+from ..protocol.types import HalfCelsius
 from .clock import Clock
 from .cloud.accounts import CloudAccount, HeaterRecord
 from .cloud.counters import Counters
@@ -80,6 +81,8 @@ class Simulator:
     - ``speed``: seconds of the heaters' time in one real second, above 0, at most 86400.
     - ``heaters``: number of heaters of each account; ``accounts``: number of accounts. They share
       the ``password``; ``email_of`` returns their e-mails. At most 10000 heaters in all.
+    - ``min_setpoint``: the installer's lowest setpoint of the heaters, 70 to 90 half degrees
+      Celsius; it does not depend on the ``firmware``.
     - ``start``: first time of the heaters' clocks, by default 5 o'clock today. With ``frozen`` they
       stop there, and only ``advance`` moves them.
     - ``draws``: the water used each day; None for no water at all.
@@ -107,6 +110,7 @@ class Simulator:
         heaters: int = 1,
         accounts: int = 1,
         firmware: Firmware = Firmware.B,
+        min_setpoint: HalfCelsius = HalfCelsius(81),
         start: datetime | None = None,
         frozen: bool = False,
         draws: Draws | None = Draws(),
@@ -145,7 +149,12 @@ class Simulator:
             for number in range(accounts)
         ]
         self.account = owners[0]
-        options = {"firmware": firmware, "recirculation": recirculation, "draws": draws}
+        options = {
+            "firmware": firmware,
+            "min_setpoint": min_setpoint,
+            "recirculation": recirculation,
+            "draws": draws,
+        }
         self.units: Sequence[HeaterUnit] = [
             _unit(record, self.clock, seed + number, replay, control_interval, **options)
             for number, record in enumerate(found)

@@ -184,6 +184,7 @@ ALL_YEAR = TOUPeriod(
 
 async def test_nothing_is_sent_in_read_only_mode() -> None:
     async with heater(read_only=True) as (sim, device):
+        sim.units[0].heater.set_anti_legionella(7)  # so that each command changes something
         async with record_writes(sim) as sent:
             morning = Reservation.at(time(6, 30), WEEKDAYS, ReservationMode.HEAT_PUMP, celsius=50)
             for method, arguments in [

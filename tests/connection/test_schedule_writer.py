@@ -20,12 +20,12 @@ from support.control_tools import heater, record_writes
 def reservation(number: int) -> Reservation:
     days = (WEEKDAYS, WEEKEND, EVERY_DAY)[number % 3]
     mode = (ReservationMode.HEAT_PUMP, ReservationMode.ENERGY_SAVER)[number % 2]
-    return Reservation.at(time(number, 3 * number), days, mode, celsius=45 + number / 2)
+    return Reservation.at(time(number % 24, number), days, mode, celsius=45 + number % 16 / 2)
 
 
-async def test_sixteen_reservations_survive_add_update_and_remove_in_any_order() -> None:
+async def test_32_reservations_survive_add_update_and_remove_in_any_order() -> None:
     async with heater() as (_, device):
-        entries = [reservation(number) for number in range(16)]
+        entries = [reservation(number) for number in range(32)]
         assert (await device.get_reservations()).reservations == ()
         for entry in entries[:3]:
             await device.add_reservation(entry)
@@ -83,6 +83,26 @@ async def test_a_time_of_use_plan_is_written_and_a_gap_is_rejected() -> None:
             with pytest.raises(ValueOutOfRangeError, match="not covered"):
                 await device.set_tou_schedule(day[:2])
         assert sent == []
+
+
+async def test_a_plan_with_many_periods_of_a_group_is_written_with_a_warning(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """At least 20 periods have been held; 16 a group comes from an old document alone."""
+    prices = [Decimal(f"0.{hour + 10}") for hour in range(20)]
+    day = [
+        TOUPeriod(EVERY_MONTH, EVERY_DAY, time(hour), time(hour, 59), price, price)
+        for hour, price in enumerate(prices)
+    ]
+    day[-1] = replace(day[-1], end=time(23, 59))
+    async with heater() as (_, device):
+        sent = await device.set_tou_schedule(day)
+    assert len(sent["reservation"]) == 20
+    (warning,) = [one.getMessage() for one in caplog.records if "periods" in one.getMessage()]
+    assert warning == (
+        "20 periods have the same months and weekdays; an old document allows 16, so the heater may "
+        "not store this plan"
+    )
 
 
 async def test_energy_by_day_and_by_month() -> None:

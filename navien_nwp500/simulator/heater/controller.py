@@ -82,16 +82,19 @@ class Controller:
         else:
             self._change_mode_by_command(settings.previous_mode)
 
-    def apply_window(self) -> None:
-        """Force mode 1 in an active window, or apply the deferred mode after it (PROTOCOL 9.12)."""
+    def apply_window(self, *, starts_heating: bool = True) -> None:
+        """Force mode 1 in an active window, or apply the deferred mode after it (PROTOCOL 9.12).
+
+        ``starts_heating`` is False after the write of a list (PROTOCOL 8.3).
+        """
         settings = self._settings
         if settings.tou.window_active:
             if settings.mode in DEFERRED_MODES:
-                self._change_mode(DHWMode.HEAT_PUMP)
+                self._change_mode(DHWMode.HEAT_PUMP, starts_heating)
         elif settings.deferred_mode is not None:
             deferred, settings.deferred_mode = settings.deferred_mode, None
             if deferred != settings.mode:
-                self._change_mode(deferred)
+                self._change_mode(deferred, starts_heating)
 
     def start_minute(self, clock: datetime) -> None:
         """Apply the schedules of this minute; a missed minute is not caught up."""
@@ -135,7 +138,7 @@ class Controller:
             settings.setpoint_changed_at = self.elapsed
             self.demand.change_setpoint(settings.sensor_values(self._tank), before * 5)
 
-    def _change_mode(self, mode: DHWMode) -> None:
+    def _change_mode(self, mode: DHWMode, starts_heating: bool = True) -> None:
         settings = self._settings
         before = settings.mode
         if before not in RESTING_MODES:
@@ -144,6 +147,8 @@ class Controller:
         settings.mode_changed_at = self.elapsed
         if mode in RESTING_MODES:
             self.demand.clear()
+        elif not starts_heating:
+            self.demand.keep_to_mode(mode)
         else:
             self.demand.change_mode(settings.sensor_values(self._tank), before)
 

@@ -87,6 +87,11 @@ class Demand:
         elif not self.heat_pump:
             self.heat_pump = self._mode_starts_heat_pump(now, before)
 
+    def keep_to_mode(self, mode: DHWMode) -> None:
+        """Drop the heat pump in a mode without it, and start nothing: a list was written."""
+        if mode not in HEAT_PUMP_MODES:
+            self.heat_pump = False
+
     def change_setpoint(self, now: SensorValues, before: int) -> None:
         """Update the demand after a change of the setpoint; ``before`` in tenths too."""
         if now.mode in RESTING_MODES:

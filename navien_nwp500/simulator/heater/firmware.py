@@ -38,11 +38,6 @@ class Firmware(Enum):
         """Number of the last status field it sends: 87 or 99 fields."""
         return 87 if self is Firmware.A else 99
 
-    @property
-    def min_setpoint(self) -> HalfCelsius:
-        """Lowest setpoint; unused start thresholds have this value and energy counts from it."""
-        return HalfCelsius(70 if self is Firmware.A else 81)
-
     def energy_target(self, setpoint: HalfCelsius, mode: DHWMode, window: bool) -> DeciCelsius:
         """Return the target of the energy fields: setpoint plus the offset of PROTOCOL 6.8."""
         if self is Firmware.A:

@@ -120,8 +120,8 @@ class Disinfection:
     time-of-use window does not delay it. Times are in seconds since the start of the simulation.
     """
 
-    enabled: bool = True
-    days: int = 7  # PROTOCOL 8.9
+    enabled: bool = False  # as delivered, with 7 days (PROTOCOL 8.9)
+    days: int = 7
     running: bool = False
     due: float = 7 * _DAY_SECONDS
 
@@ -154,6 +154,8 @@ class Settings:
     recirculation: Recirculation
     mode: DHWMode
     setpoint: HalfCelsius
+    #: The installer's lowest setpoint: start thresholds and energies count from it (PROTOCOL 6.8).
+    min_setpoint: HalfCelsius
     previous_mode: DHWMode = DHWMode.ENERGY_SAVER
     #: Set during a time-of-use window, applied at its end (PROTOCOL 9.12).
     deferred_mode: DHWMode | None = None
@@ -181,7 +183,7 @@ class Settings:
             upper=tank.upper,
             lower=tank.lower,
             setpoint=max(self.setpoint * 5, DISINFECTION_TARGET if disinfecting else 0),
-            minimum=self.firmware.min_setpoint * 5,
+            minimum=self.min_setpoint * 5,
             mode=self.mode,
             window=self.tou.window_active and not disinfecting,
         )

@@ -39,13 +39,15 @@ from .water_draws import Draws
 #: Pushes after one change follow each other by 1.8 s (PROTOCOL 9.3), so this is the short step.
 SHORT_STEP = 2.0
 LONG_STEP = 10.0
+#: What an installer may set as the lowest setpoint: 35.0 to 45.0 degC (PROTOCOL 6.8).
+MIN_SETPOINTS = HalfCelsius(70), HalfCelsius(90)
 
 
 class Heater:
     """One NWP500. The next ``status`` shows a setting; its consequences come with ``advance``.
 
-    The default tank is at the start threshold, so the heat pump starts within a minute. With
-    ``draws`` None nobody draws water. A value out of range raises ValueOutOfRangeError and changes
+    ``min_setpoint`` is the installer's lowest setpoint. The default tank is at the start threshold,
+    so the heat pump starts within a minute. With ``draws`` None nobody draws water. A value out of range raises ValueOutOfRangeError and changes
     nothing.
     """
 
@@ -57,6 +59,7 @@ class Heater:
         volume: Volume = Volume.GALLONS_65,
         mode: DHWMode = DHWMode.ENERGY_SAVER,
         setpoint: HalfCelsius = HalfCelsius(121),
+        min_setpoint: HalfCelsius = HalfCelsius(81),
         upper_celsius: float = 55.0,
         lower_celsius: float = 40.4,
         air_celsius: float = 20.0,
@@ -68,6 +71,12 @@ class Heater:
     ) -> None:
         if now.tzinfo is None:
             raise ConfigurationError("the simulated heater's clock needs a time zone")
+        low, high = MIN_SETPOINTS
+        if not low <= min_setpoint <= high:
+            raise ConfigurationError(
+                f"min_setpoint is {int(min_setpoint)}; it must be {int(low)} to {int(high)} half "
+                "degrees Celsius"
+            )
         self.settings = Settings(
             firmware=firmware,
             volume=volume,
@@ -75,6 +84,7 @@ class Heater:
             recirculation=Recirculation(recirculation),
             mode=mode,
             setpoint=setpoint,
+            min_setpoint=min_setpoint,
         )
         self.plant = Plant(
             now=now,
@@ -168,14 +178,14 @@ class Heater:
         self._controller.apply_window()
 
     def write_tou_plan(self, on: bool, entries: Sequence[Mapping[str, Any]]) -> None:
-        """Replace the time-of-use plan.
+        """Replace the time-of-use plan; as any list write it starts no heating (PROTOCOL 8.3).
 
         Raises ProtocolError or ValueOutOfRangeError; the old plan then stays.
         """
         self._catch_up()
         self.settings.tou.replace_plan(on, entries)
         self.settings.tou.update(self._clock)
-        self._controller.apply_window()
+        self._controller.apply_window(starts_heating=False)
 
     def set_tou_window(self, opened: bool) -> None:
         """Open or close a peak window; it is active while time of use is on."""

@@ -85,7 +85,7 @@ def build_features(settings: Settings) -> DeviceFeatures:
         volume_code=settings.volume,
         controller_sw_version=settings.firmware.version,
         controller_serial_number=settings.serial,
-        dhw_temperature_min=settings.firmware.min_setpoint,
+        dhw_temperature_min=settings.min_setpoint,
     )
     if newer:
         pump = Flag.of(settings.recirculation.fitted)
@@ -140,7 +140,7 @@ def _setting_fields(settings: Settings) -> dict[str, int]:
         "air_filter_alarm_period": settings.air_filter_hours,
         "tou_status": settings.tou.status,
         "tou_override_status": settings.tou.override,
-        "heat_min_op_temperature": settings.firmware.min_setpoint,
+        "heat_min_op_temperature": settings.min_setpoint,
     }
 
 
@@ -185,7 +185,7 @@ def _tank_fields(settings: Settings, tank: Tank) -> dict[str, int]:
         "tank_lower_temperature": lower,
         "dhw_temperature": panel_temperature(upper),
         "dhw_charge_per": charge(upper, setpoint),
-        "total_energy_capacity": total_energy(volume, target, firmware.min_setpoint),
+        "total_energy_capacity": total_energy(volume, target, settings.min_setpoint),
         "available_energy_capacity": missing_energy(volume, target, upper, lower),
         # 55 to 63 in the recordings.
         "wifi_rssi": 58,
@@ -196,7 +196,7 @@ def _threshold_fields(settings: Settings) -> dict[str, int]:
     old = settings.firmware is Firmware.A
     window = settings.tou.window_active
     minimum, setpoint, mode = (
-        settings.firmware.min_setpoint,
+        settings.min_setpoint,
         settings.setpoint,
         settings.delayed_mode,
     )

@@ -59,6 +59,16 @@ def test_a_dry_run_of_tou_set_sends_nothing(output: Output, tmp_path: Path) -> N
     assert tou_status(output) == 0
 
 
+def test_many_periods_of_a_group_are_stored_with_a_warning_on_stderr(
+    invoke: Invoke, tmp_path: Path
+) -> None:
+    hours = [period(f"{hour:02d}:00", f"{hour:02d}:59", f"0.{hour + 10}") for hour in range(24)]
+    write_plan(tmp_path, hours)
+    code, out, err = invoke("tou set plan.json --off")
+    assert code == 0 and out.startswith("The heater stored this plan")
+    assert "WARNING 24 periods have the same months and weekdays" in err
+
+
 @pytest.mark.parametrize(
     ("change", "code", "reason"),
     [

@@ -8,7 +8,7 @@ import pytest
 
 from navien_nwp500.exceptions import ConfigurationError
 from navien_nwp500.protocol.commands import COMMANDS
-from navien_nwp500.protocol.types import DHWMode
+from navien_nwp500.protocol.types import DHWMode, HalfCelsius
 from navien_nwp500.simulator import Firmware, Simulator
 from navien_nwp500.simulator.heater.command_handler import EFFECTS
 from navien_nwp500.simulator.heater.query_handler import QUERY_METHODS
@@ -102,9 +102,8 @@ def test_a_value_that_is_not_allowed_gets_an_unchanged_status(
     assert {key: value for key, value in status.items() if key != "command"} == before
 
 
-def test_the_older_firmware_accepts_a_lower_setpoint() -> None:
-    newer, older = Bench(), Bench(firmware=Firmware.A)
-    for bench, expected in ((newer, 121), (older, 70)):
+def test_the_installer_decides_the_lowest_setpoint() -> None:
+    for bench, expected in ((Bench(), 121), (Bench(min_setpoint=HalfCelsius(70)), 70)):
         status = bench.control(33554464, "dhw-temperature", [70])
         assert status is not None and status["dhwTemperatureSetting"] == expected
 

@@ -168,7 +168,7 @@ def simulated_stop(pushes: list[Moment]) -> float:
 
 
 def test_derived_fields_follow_the_recorded_sensors(field_log: list[Logged]) -> None:
-    setpoint, base = HalfCelsius(121), Firmware.B.min_setpoint
+    setpoint, base = HalfCelsius(121), HalfCelsius(81)
     target = Firmware.B.energy_target(setpoint, DHWMode.ENERGY_SAVER, window=False)
     charges, deficits = [], []
     for row in field_log:

@@ -213,6 +213,37 @@ def test_an_opening_window_sets_mode_1_which_stays_after_it() -> None:
     assert bench.status["dhwOperationSetting"] == 1
 
 
+def test_a_list_write_starts_no_heating() -> None:
+    """0 of 8 within 3 minutes, the tank 1.2 K short (PROTOCOL 8.3); a control does start it."""
+    pump = {"recirculation": True, "mode": DHWMode.ENERGY_SAVER}
+    bench = Bench(**pump, upper_celsius=59.3, lower_celsius=59.3)
+    bench.advance_to(17)
+    bench.write_reservations(*RESERVATIONS)
+    entry = {"enable": 2, "week": 124, "hour": 6, "min": 0, "mode": 2, "param": -1}
+    bench.request("ctrl/recirc-rsv/rd", 33554440, reservationUse=2, reservation=[entry])
+    bench.write_plan(PLAN)  # its peak is now: the mode falls to 1
+    assert (bench.status["touStatus"], bench.status["dhwOperationSetting"]) == (3, 1)
+    bench.control(33554437, "dhw-mode", [3])
+    without_peak = [{**PLAN[0], "endHour": 23}]
+    bench.write_plan(without_peak)  # the window is over: the deferred mode 3 applies
+    assert bench.status["dhwOperationSetting"] == 3
+    assert not any(push.operation_busy.active for push in bench.heater.advance(180))
+    assert bench.status["operationBusy"] == 1
+    bench.control(33554437, "dhw-mode", [4])
+    assert bench.status["operationBusy"] == 2
+
+
+def test_a_list_write_that_ends_a_window_stops_the_heat_pump_for_electric_mode() -> None:
+    bench = Bench(now=MONDAY + timedelta(hours=12), upper_celsius=51.0, lower_celsius=40.0)
+    bench.write_plan(PLAN)  # its peak is now, and the upper sensor is more than 8.0 K short
+    bench.heater.advance(300)
+    assert bench.status["compUse"] == 2
+    bench.control(33554437, "dhw-mode", [2])
+    bench.write_plan([{**PLAN[0], "endHour": 23}])
+    bench.heater.advance(90)
+    assert (bench.status["dhwOperationSetting"], bench.status["compUse"]) == (2, 1)
+
+
 def test_a_window_defers_a_mode_until_its_end() -> None:
     bench = Bench()
     bench.write_plan(PLAN)
@@ -331,6 +362,13 @@ def test_the_pump_runs_according_to_its_mode() -> None:
 
 
 # Anti-legionella (PROTOCOL 8.9)
+
+
+def test_no_disinfection_cycle_runs_as_delivered() -> None:
+    bench = Bench(setpoint=HalfCelsius(100), upper_celsius=50.0, lower_celsius=50.0)
+    assert (bench.status["antiLegionellaUse"], bench.status["antiLegionellaPeriod"]) == (1, 7)
+    bench.heater.advance(8 * 86400)
+    assert bench.status["tankUpperTemperature"] < 520
 
 
 def test_a_disinfection_cycle_heats_to_60_once() -> None:

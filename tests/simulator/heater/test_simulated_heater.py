@@ -60,13 +60,13 @@ def commands(pushes: list[DeviceStatus]) -> list[int]:
 )
 def test_total_energy_equals_the_recorded_values(raw: int, counts: int) -> None:
     target = Firmware.B.energy_target(HalfCelsius(raw), DHWMode.ENERGY_SAVER, window=False)
-    assert total_energy(Volume.GALLONS_65, target, Firmware.B.min_setpoint) == counts
+    assert total_energy(Volume.GALLONS_65, target, HalfCelsius(81)) == counts
 
 
 def test_energy_target_of_the_older_firmware_is_higher_in_modes_1_and_4() -> None:
     for raw, mode, counts in ((121, 3, 1791), (121, 1, 1861), (117, 4, 1720)):
         target = Firmware.A.energy_target(HalfCelsius(raw), DHWMode(mode), window=False)
-        assert total_energy(Volume.GALLONS_65, target, Firmware.A.min_setpoint) == counts
+        assert total_energy(Volume.GALLONS_65, target, HalfCelsius(70)) == counts
 
 
 def test_charge_stays_within_its_limits() -> None:
@@ -229,11 +229,27 @@ def test_each_firmware_sends_its_own_fields(firmware: Firmware, keys: int) -> No
     assert len(body) == keys
     assert ("heatMinOpTemperature" in body) == (keys == 99)
     features = encode_fields(simulated.features)
-    assert features["dhwTemperatureMin"] == firmware.min_setpoint
     assert ("recircSwVersion" in features) == (keys == 99)
     assert features["controllerSwVersion"] == firmware.value
     if keys == 99:
         assert len(features) == 43
+
+
+@pytest.mark.parametrize("firmware", Firmware)
+def test_the_lowest_setpoint_is_a_setting_whatever_the_firmware(firmware: Firmware) -> None:
+    """35.0 to 45.0 degC (MANUAL, PROTOCOL 6.8); the energies count from it, the charge does not."""
+    for raw, total in ((70, 1791), (81, 1404), (90, 1088)):  # 70.24 (60.5 - base)
+        simulated = heater(firmware=firmware, min_setpoint=HalfCelsius(raw), lower_celsius=58.0)
+        body, features = encode_fields(simulated.status()), encode_fields(simulated.features)
+        assert features["dhwTemperatureMin"] == body["hpLowerOnTempSetting"] == raw
+        assert body.get("heatMinOpTemperature", raw) == raw
+        assert body["totalEnergyCapacity"] == total
+        assert body["dhwChargePer"] == 100 * (body["tankUpperTemperature"] - 350) // (605 - 350)
+        with pytest.raises(ValueOutOfRangeError):
+            simulated.set_setpoint(HalfCelsius(raw - 1))
+    for raw in (69, 91):
+        with pytest.raises(ConfigurationError, match=f"min_setpoint is {raw}; it must be 70 to 90"):
+            heater(min_setpoint=HalfCelsius(raw))
 
 
 def test_an_idle_status_equals_the_recorded_constants() -> None:
@@ -247,7 +263,7 @@ def test_an_idle_status_equals_the_recorded_constants() -> None:
         "hpUpperOffTempSetting": 121, "hpLowerOnTempSetting": 81, "heUpperOnTempSetting": 81,
         "heUpperOffDiffTempSetting": -2, "heLowerOnTDiffempSetting": 0, "touOverrideStatus": 1,
         "totalEnergyCapacity": 1404, "heatMinOpTemperature": 81, "recircOperationMode": 1,
-        "recircHotBtnReady": 2, "antiLegionellaUse": 2, "cumulatedOpTimeEvaFan": 396,
+        "recircHotBtnReady": 2, "cumulatedOpTimeEvaFan": 396,
     }  # fmt: skip
     assert {key: status[key] for key in expected} == expected
 
@@ -348,7 +364,7 @@ def test_a_cold_lower_zone_starts_the_heat_pump_unless_the_upper_one_is_hot() ->
     assert commands(heater(lower_celsius=40.0).advance(60)) == [DEMAND, OPERATION, LOAD]
     blocked = heater(upper_celsius=60.6, lower_celsius=40.0)
     assert blocked.advance(30) == []
-    assert heater(firmware=Firmware.A, lower_celsius=40.0).advance(60) == []
+    assert heater(min_setpoint=HalfCelsius(70), lower_celsius=40.0).advance(60) == []
     assert heater(mode=DHWMode.ELECTRIC, lower_celsius=45.0, upper_celsius=60.0).advance(60) == []
 
 
@@ -413,7 +429,7 @@ def test_an_opening_window_drops_to_heat_pump_mode() -> None:
 
 
 def test_thresholds_of_the_older_firmware() -> None:
-    simulated = heater(firmware=Firmware.A, mode=DHWMode.ENERGY_SAVER)
+    simulated = heater(firmware=Firmware.A, min_setpoint=HalfCelsius(70), mode=DHWMode.ENERGY_SAVER)
     simulated.set_tou_enabled(True)
     status = simulated.status()
     assert (status.hp_upper_on_temp_setting, status.he_upper_on_temp_setting) == (70, 70)

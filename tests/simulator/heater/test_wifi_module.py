@@ -11,7 +11,7 @@ import aiomqtt
 import pytest
 
 from navien_nwp500._util.aio import wait_at_most
-from navien_nwp500.protocol.types import DHWMode
+from navien_nwp500.protocol.types import DHWMode, HalfCelsius
 from navien_nwp500.simulator import Firmware, Simulator
 from support.control_examples import EXAMPLES
 from support.heater_bench import (
@@ -198,7 +198,9 @@ async def test_pushes_follow_the_reply() -> None:
 
 
 async def test_older_firmware_over_the_broker() -> None:
-    async with Simulator(speed=600, firmware=Firmware.A, recirculation=True) as sim:
+    async with Simulator(
+        speed=600, firmware=Firmware.A, min_setpoint=HalfCelsius(70), recirculation=True
+    ) as sim:
         async with foreign(sim) as client:
             ((_, found),) = await client.request("st/did", 16777217, LIB)
             assert "recirculationUse" not in found["feature"]

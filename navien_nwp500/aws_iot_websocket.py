@@ -19,7 +19,9 @@ from weakref import WeakMethod
 
 from ._connection import transport
 from ._connection.credentials import AwsCredentials
-from ._connection.transport import HandshakeRefusedError, Transport
+from ._connection.failures import explain_failure
+from ._connection.proxy import Proxy, find_proxy
+from ._connection.transport import HandshakeRefusedError, SubscriptionRefusedError, Transport
 from .config import ReconnectConfig
 from .exceptions import WebSocketError
 from .protocol.messages import Frame
@@ -33,6 +35,7 @@ CONNECT_TIMEOUT_MS = 5000
 
 _LOADING = threading.Lock()
 
+_CONNECTING = "connecting"
 _UPGRADE_REFUSED = "AWS_ERROR_HTTP_WEBSOCKET_UPGRADE_FAILURE"
 _T = TypeVar("_T")
 _Transport = TypeVar("_Transport", bound="_AwsIotTransport")
@@ -42,6 +45,8 @@ class _AwsIotTransport(Transport):
     """Common part of both transports; ``_sdk`` is the client of the SDK."""
 
     _sdk: Any
+    _url: str
+    _proxy: Proxy | None
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,17 +58,21 @@ class _AwsIotTransport(Transport):
     ) -> _Transport:
         opened = cls()
         # Loading the SDK for the first time and starting its threads takes 100 ms.
-        building = opened._loop.run_in_executor(None, opened._build, url, credentials, ca_bytes)
+        building = opened._loop.run_in_executor(None, opened._prepare, url, credentials, ca_bytes)
         opened._sdk = await building
         connecting = opened._connect()
         try:
-            await opened._wait_for(connecting, transport.OPEN_TIMEOUT, "connecting")
+            await opened._wait_for(connecting, transport.OPEN_TIMEOUT, _CONNECTING)
         except BaseException:
             opened._connection_ended("abandoned")
             opened._abandon(connecting)
             raise
         _LOGGER.debug("connected")
         return opened
+
+    def _prepare(self, url: str, credentials: AwsCredentials, ca_bytes: bytes | None) -> Any:
+        self._url, self._proxy = url, find_proxy(url)
+        return self._build(url, credentials, ca_bytes)
 
     # Implemented by each transport; _build runs in a thread of the executor
 
@@ -87,8 +96,31 @@ class _AwsIotTransport(Transport):
     def _as_asyncio_future(self, future: Future[_T], doing: str) -> asyncio.Future[_T]:
         loop = self._loop
         waiter: asyncio.Future[_T] = loop.create_future()
-        future.add_done_callback(lambda done: _post(loop, _settle, waiter, done, doing))
+        future.add_done_callback(lambda done: _post(loop, self._settle, waiter, done, doing))
         return waiter
+
+    def _settle(self, waiter: asyncio.Future[Any], done: Future[Any], doing: str) -> None:
+        if waiter.done():
+            return
+        error = done.exception()
+        if error is None:
+            waiter.set_result(done.result())
+        else:
+            waiter.set_exception(self._translate(error, doing))
+
+    def _translate(self, error: BaseException, doing: str) -> WebSocketError:
+        """Translate an error; the SDK reports a 403 as a failed upgrade, without a status (measured)."""
+        reason = _reason(error)
+        kind = WebSocketError
+        if isinstance(error, _subscribe_error()):
+            kind, reason = SubscriptionRefusedError, "the broker refuses"
+        elif _UPGRADE_REFUSED in reason:
+            kind = HandshakeRefusedError
+        elif doing == _CONNECTING:
+            reason = explain_failure(error, self._url, self._proxy)
+        translated = kind(f"{doing}: {reason}")
+        translated.__cause__ = error
+        return translated
 
     def _on_sdk_message(self, topic: str, payload: bytes) -> None:
         _post(self._loop, self._received, Frame(topic, bytes(payload)))
@@ -125,6 +157,7 @@ class AwsIotMqtt3(_AwsIotTransport):
         connection = mqtt.Connection(
             mqtt.Client(tls_ctx=_tls_context(ca_bytes)),
             **_common(mqtt.Connection, url, credentials),
+            proxy_options=_proxy_options(self._proxy),
             client_id=self.client_id,
             clean_session=True,
             use_websockets=True,
@@ -172,7 +205,7 @@ class AwsIotMqtt5(_AwsIotTransport):
         answer = await self._wait_for(future, transport.OPERATION_TIMEOUT, "subscribing")
         for code in answer.reason_codes:
             if int(code) >= transport.SUBACK_REFUSED:
-                raise WebSocketError(f"subscribing: the broker refuses ({code!r})")
+                raise SubscriptionRefusedError(f"subscribing: the broker refuses ({code!r})")
 
     async def publish(self, frame: Frame) -> None:
         from awscrt import mqtt5
@@ -194,6 +227,7 @@ class AwsIotMqtt5(_AwsIotTransport):
 
         options = mqtt5.ClientOptions(
             **_common(mqtt5.ClientOptions, url, credentials),
+            http_proxy_options=_proxy_options(self._proxy),
             tls_ctx=_tls_context(ca_bytes),
             connect_options=mqtt5.ConnectPacket(
                 client_id=self.client_id, keep_alive_interval_sec=transport.KEEP_ALIVE
@@ -326,23 +360,24 @@ def _post(loop: asyncio.AbstractEventLoop, callback: Callable[..., None], *args:
         _LOGGER.debug("a message arrived after the event loop closed")
 
 
-def _settle(waiter: asyncio.Future[Any], done: Future[Any], doing: str) -> None:
-    if waiter.done():
-        return
-    error = done.exception()
-    if error is None:
-        waiter.set_result(done.result())
-    else:
-        waiter.set_exception(_translate(error, doing))
+def _subscribe_error() -> type[Exception]:
+    import awscrt.mqtt
+
+    return awscrt.mqtt.SubscribeError  # type: ignore[no-any-return]
 
 
-def _translate(error: BaseException, doing: str) -> WebSocketError:
-    """Translate an error; the SDK reports a 403 as a failed upgrade, without a status (measured)."""
-    reason = _reason(error)
-    kind = HandshakeRefusedError if _UPGRADE_REFUSED in reason else WebSocketError
-    translated = kind(f"{doing}: {reason}")
-    translated.__cause__ = error
-    return translated
+def _proxy_options(proxy: Proxy | None) -> Any:
+    from awscrt import http
+
+    if proxy is None:
+        return None
+    options = http.HttpProxyOptions(
+        proxy.host, proxy.port, connection_type=http.HttpProxyConnectionType.Tunneling
+    )
+    if proxy.user is not None:
+        options.auth_type = http.HttpProxyAuthenticationType.Basic
+        options.auth_username, options.auth_password = proxy.user, proxy.password or ""
+    return options
 
 
 def _reason(error: BaseException | None) -> str:

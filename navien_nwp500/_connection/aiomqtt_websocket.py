@@ -21,7 +21,9 @@ from ..protocol.messages import Frame
 from ..protocol.redaction import logger
 from . import transport
 from .credentials import AwsCredentials
-from .transport import HandshakeRefusedError, Transport
+from .failures import explain_failure
+from .proxy import Proxy, find_proxy, open_tunnel
+from .transport import HandshakeRefusedError, SubscriptionRefusedError, Transport
 
 if TYPE_CHECKING:
     import aiomqtt
@@ -48,14 +50,31 @@ _LIBRARY.addFilter(_as_detail)
 
 
 class _Tls(ssl.SSLContext):
-    """A TLS context that remembers the socket it wrapped, to shut it down."""
+    """A TLS context that remembers the socket it wrapped, to shut it down.
 
-    wrapped: ssl.SSLSocket | None = None
+    With a proxy, the socket is connected to it: TLS begins after the proxy has connected it to
+    ``host``.
+    """
 
-    def wrap_socket(self, *args: Any, **kwargs: Any) -> ssl.SSLSocket:
-        self.wrapped = super().wrap_socket(*args, **kwargs)
-        self.wrapped.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return self.wrapped
+    proxy: Proxy | None = None
+    host: str
+    port: int
+    wrapped: socket.socket | None = None
+
+    def wrap_socket(  # type: ignore[override]  # the one call of paho
+        self, sock: socket.socket, server_hostname: str, **kwargs: Any
+    ) -> ssl.SSLSocket:
+        self.wrapped = sock
+        try:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self.proxy is not None:
+                open_tunnel(sock, self.proxy, self.host, self.port)
+            found = super().wrap_socket(sock, server_hostname=self.host, **kwargs)
+        except BaseException:
+            sock.close()
+            raise
+        self.wrapped = found
+        return found
 
     def shut_down(self) -> None:
         """Shut the socket down, which ends reads and writes in every thread."""
@@ -75,6 +94,7 @@ class PureMqtt3(Transport):
     """MQTT 3.1.1 with aiomqtt."""
 
     _version = "V311"
+    _url: str
     _client: aiomqtt.Client
     _running: asyncio.Task[None]
 
@@ -90,7 +110,8 @@ class PureMqtt3(Transport):
         opened = cls()
         # Loading two libraries and the system's certificates takes about 100 ms.
         tls, path = await loop.run_in_executor(None, _prepare, url, credentials, ca_bytes)
-        opened._client = opened._build_client(url, tls, path)
+        opened._url = url
+        opened._client = opened._build_client(tls, path)
         opened._running = loop.create_task(opened._run(tls), name="navilink-aiomqtt")
         try:
             await opened._outcome(opened._connected, transport.OPEN_TIMEOUT, "connecting")
@@ -106,7 +127,7 @@ class PureMqtt3(Transport):
         codes = await self._run_operation(subscribing, "subscribing")
         for code in codes:
             if getattr(code, "value", code) >= transport.SUBACK_REFUSED:
-                raise WebSocketError(f"subscribing: the broker refuses ({code})")
+                raise SubscriptionRefusedError(f"subscribing: the broker refuses ({code})")
 
     async def publish(self, frame: Frame) -> None:
         publishing = self._client.publish(frame.topic, frame.payload, qos=0, timeout=inf)
@@ -145,7 +166,7 @@ class PureMqtt3(Transport):
                 await cancel_and_wait(reading)
         except aiomqtt.MqttError as error:
             if not self._connected.done():
-                self._connected.set_exception(_translate(error))
+                self._connected.set_exception(_translate(error, self._url, tls.proxy))
         finally:
             self._connection_ended("the connection ended")
             tls.close()
@@ -160,18 +181,21 @@ class PureMqtt3(Transport):
         except aiomqtt.MqttError as error:
             self._connection_ended(str(error.__cause__ or error))
 
-    def _build_client(self, url: str, tls: _Tls, path: str) -> aiomqtt.Client:
+    def _build_client(self, tls: _Tls, path: str) -> aiomqtt.Client:
         import aiomqtt
 
-        parts = urlsplit(url)
-        assert parts.hostname is not None
+        server: tuple[str, int] = (tls.host, tls.port)
+        if tls.proxy is not None:
+            server = (tls.proxy.host, tls.proxy.port)
+        name = urlsplit(self._url).netloc
         return aiomqtt.Client(
-            parts.hostname,
-            parts.port or 443,
+            *server,
             identifier=self.client_id,
             protocol=aiomqtt.ProtocolVersion[self._version],
             transport="websockets",
             websocket_path=path,
+            # As it was signed; with a proxy paho would name that one.
+            websocket_headers={"Host": name, "Origin": f"https://{name}"},
             tls_context=tls,
             # aiomqtt pings after one interval and gives up after another: together as long as the
             # SDK takes. AWS treats values below 30 s as 30 s (source: AWS IoT Core, protocols).
@@ -195,6 +219,9 @@ def _prepare(url: str, credentials: AwsCredentials, ca_bytes: bytes | None) -> t
         tls.load_default_certs()
     else:
         tls.load_verify_locations(cadata=ca_bytes.decode("ascii", "replace"))
+    parts = urlsplit(url)
+    tls.host, tls.port = parts.hostname or "", parts.port or 443
+    tls.proxy = find_proxy(url)
     return tls, sign(url, credentials)
 
 
@@ -215,9 +242,9 @@ def sign(url: str, credentials: AwsCredentials) -> str:
     return f"{target}&X-Amz-Security-Token={quote(credentials.session_token, safe='')}"
 
 
-def _translate(error: aiomqtt.MqttError) -> WebSocketError:
+def _translate(error: aiomqtt.MqttError, url: str, proxy: Proxy | None) -> WebSocketError:
     """Translate an error; aiomqtt reports no HTTP status, so a failed upgrade may be a 403."""
     kind = HandshakeRefusedError if "WebSocket handshake error" in str(error) else WebSocketError
-    translated = kind(f"connecting: {error}")
+    translated = kind(f"connecting: {explain_failure(error, url, proxy)}")
     translated.__cause__ = error
     return translated

@@ -28,6 +28,8 @@ from ..exceptions import (
 )
 from ..protocol import capture
 from ..protocol.redaction import mask_text
+from .failures import explain_failure
+from .proxy import Proxy, find_proxy, refusal
 
 if TYPE_CHECKING:
     import aiohttp
@@ -60,6 +62,8 @@ class RestClient:
         self._given_session = session
         self._own_session: aiohttp.ClientSession | None = None
         self._closed = False
+        self._proxy: Proxy | None = None
+        self._prepared = False
         #: Seconds the clock of the cloud is ahead of the local clock; None before the first call.
         self.clock_skew: float | None = None
 
@@ -85,6 +89,7 @@ class RestClient:
             headers["authorization"] = token  # the token alone, without "Bearer" (PROTOCOL 1.1)
         url = self._base_url + path
         timeout = aiohttp.ClientTimeout(total=self._timeout)
+        proxy = self._proxy
         capture.log_call(capture.OUT, method, path, query if body is None else body)
         try:
             async with session.request(
@@ -95,6 +100,8 @@ class RestClient:
                 headers=headers,
                 timeout=timeout,
                 allow_redirects=False,
+                proxy=None if proxy is None else f"http://{proxy.address}",
+                proxy_headers=None if proxy is None else proxy.headers,
             ) as response:
                 status, content = response.status, await response.read()
                 location = response.headers.get("Location")
@@ -104,10 +111,12 @@ class RestClient:
             raise RequestTimeoutError(
                 f"{path}: no response within {self._timeout:g} s; try again later"
             ) from error
+        except aiohttp.ClientHttpProxyError as error:
+            assert proxy is not None
+            raise CommunicationError(f"{path}: {refusal(proxy, error.status)}") from error
         except (aiohttp.ClientError, OSError) as error:
-            raise CommunicationError(
-                f"{path}: the cloud cannot be reached ({_reason(error)}); check the network"
-            ) from error
+            reason = explain_failure(error, url, proxy)
+            raise CommunicationError(f"{path}: the cloud cannot be reached: {reason}") from error
         capture.log_call(capture.IN, method, path, content, status)
         if 300 <= status < 400:
             raise RedirectedError(
@@ -129,10 +138,18 @@ class RestClient:
         async with self._lock:
             if self._closed:
                 raise CommunicationError("the client is closed; create a new one")
+            loop = asyncio.get_running_loop()
+            if not self._prepared:
+                self._proxy = await loop.run_in_executor(None, find_proxy, self._base_url)
+                self._prepared = True
             if self._given_session is not None:
+                if self._given_session.closed:
+                    raise ConfigurationError(
+                        "the aiohttp session given as session= is closed; keep it open as long as "
+                        "the client"
+                    )
                 return self._given_session
             if self._own_session is None:
-                loop = asyncio.get_running_loop()
                 # Loading certificates and aiohttp from disk would block the event loop.
                 context = await loop.run_in_executor(None, tls_context, self._ca_file)
                 import aiohttp
@@ -214,7 +231,3 @@ def _measure_skew(date: str | None) -> float | None:
         return None if date is None else parsedate_to_datetime(date).timestamp() - time.time()
     except (TypeError, ValueError):
         return None
-
-
-def _reason(error: BaseException) -> str:
-    return mask_text(clean_text(str(error))[:200]) or type(error).__name__

@@ -18,7 +18,7 @@ from ..protocol.messages import Frame
 from ..protocol.redaction import logger
 from .credentials import AwsCredentials
 
-__all__ = ["HandshakeRefusedError", "Transport"]
+__all__ = ["HandshakeRefusedError", "SubscriptionRefusedError", "Transport"]
 
 _LOGGER = logger("navien_nwp500.connection")
 
@@ -42,6 +42,10 @@ _Transport = TypeVar("_Transport", bound="Transport")
 
 class HandshakeRefusedError(WebSocketError):
     """The broker rejected the credentials during the WebSocket handshake (HTTP 403)."""
+
+
+class SubscriptionRefusedError(WebSocketError):
+    """The broker answered a subscription with a refusal (SUBACK) and kept the connection."""
 
 
 class Transport(ABC):
@@ -76,8 +80,8 @@ class Transport(ABC):
     async def subscribe(self, topic_filter: str) -> None:
         """Subscribe with QoS 1; returns after SUBACK.
 
-        Packets are sent in the order in which the calling tasks first run. Raises WebSocketError
-        when the broker refuses or the connection drops, RequestTimeoutError.
+        Packets are sent in the order in which the calling tasks first run. Raises
+        SubscriptionRefusedError, WebSocketError when the connection drops, RequestTimeoutError.
         """
 
     @abstractmethod

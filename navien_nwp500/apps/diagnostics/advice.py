@@ -28,6 +28,7 @@ from .network import (
     NoConnectionError,
     NoTlsError,
     OtherNameError,
+    ProxyError,
     UnknownNameError,
     UntrustedError,
     WrongDateError,
@@ -91,6 +92,13 @@ ADVICE: Mapping[tuple[str, Kind], Advice] = {
         "No server listens on this port, or a firewall rejects the connection.",
         "Allow outgoing TCP 443 for this machine. With the simulator: check that it still runs; "
         "its port changes with each start.",
+    ),
+    ("", ProxyError): Advice(
+        "The variable HTTPS_PROXY, or the system, names a proxy. It does not run, does not accept the "
+        "user and password, or does not allow the cloud.",
+        "Correct HTTPS_PROXY: http://user:password@host:port. Let the proxy allow "
+        "naviensmartcontrol.com and amazonaws.com, port 443. Where no proxy is needed, unset it or "
+        "name both in NO_PROXY.",
     ),
     ("", NoTlsError): Advice(
         "The server does not use TLS: a captive portal, a proxy, a wrong port.",

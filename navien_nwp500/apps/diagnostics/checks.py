@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import AsyncGenerator, Awaitable, Callable, NamedTuple, Sequence
 
 from ..._connection.connector import MAX_CLOCK_SKEW, Connector
+from ..._connection.proxy import find_proxy
 from ..._connection.rest_client import RedirectedError, tls_context
 from ..._connection.transport import HandshakeRefusedError, Transport
 from ...client import NaviLinkClient, choose_transports
@@ -43,6 +44,9 @@ from ...protocol.fields import T, field_specs
 from ...protocol.messages import ReplyAddress
 from ...protocol.status import DeviceStatus
 from . import advice, network
+
+#: The variable names the proxy; a finding contains no host.
+_THROUGH = "through the proxy of HTTPS_PROXY"
 
 
 class State(Enum):
@@ -244,8 +248,11 @@ class ConnectionCheck:
         raise failures[0]
 
     async def _resolve(self, url: str) -> str:
-        count = await network.addresses(url)
-        return f"{count} address{'es' if count > 1 else ''}"
+        loop = asyncio.get_running_loop()
+        proxy = await loop.run_in_executor(None, find_proxy, url)
+        count = await network.addresses(url, proxy)
+        known = f"{count} address{'es' if count > 1 else ''}"
+        return known if proxy is None else f"{known} of the proxy; {_THROUGH}"
 
     async def _open_tls(self, url: str) -> str:
         loop = asyncio.get_running_loop()
@@ -253,8 +260,10 @@ class ConnectionCheck:
             trust = await loop.run_in_executor(None, tls_context, self._config.ca_file)
         except ConfigurationError as error:
             raise network.UntrustedError("the certificate file cannot be used") from error
-        days = (await network.certificate_end(url, trust) - time.time()) / 86400
-        return f"certificate trusted, valid for {days:.0f} more days"
+        proxy = await loop.run_in_executor(None, find_proxy, url)
+        days = (await network.certificate_end(url, trust, proxy) - time.time()) / 86400
+        valid = f"certificate trusted, valid for {days:.0f} more days"
+        return valid if proxy is None else f"{valid}; {_THROUGH}"
 
 
 class Step(NamedTuple):
@@ -343,6 +352,7 @@ _SHAREABLE_ERRORS = (
     network.BlockedNameError,
     network.NoConnectionError,
     network.NoTlsError,
+    network.ProxyError,
     advice.NoAccountError,
     advice.WrongClockError,
     advice.NoHeaterError,
@@ -377,6 +387,8 @@ def shareable(error: NaviLinkError) -> str:
 def _setting(error: ConfigurationError) -> str:
     """Name the setting and its allowed values, without its present value."""
     label = str(error).partition(" ")[0]
+    if label == "HTTPS_PROXY":
+        return str(error)  # it never contains the value
     if label not in {name for setting in SETTINGS for name in (setting.variable, setting.name)}:
         return "a setting, or the settings file, cannot be used"
     return f"{label} must be {error.__cause__}"

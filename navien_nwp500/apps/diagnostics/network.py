@@ -14,6 +14,7 @@ import ssl
 from typing import Any, Awaitable, TypeVar
 from urllib.parse import urlsplit
 
+from ..._connection.proxy import END, Proxy, ProxyRefusedError, check_tunnel, tunnel_request
 from ..._util.aio import ignore_lost_transport, wait_at_most
 from ...exceptions import CommunicationError, RequestTimeoutError
 
@@ -54,16 +55,22 @@ class WrongDateError(NoTlsError):
     """The certificate is not valid at the time of this machine's clock."""
 
 
-async def addresses(url: str) -> int:
-    """Look up the URL's host and return the number of its addresses.
+class ProxyError(CommunicationError):
+    """The proxy cannot be reached, or does not open a connection."""
 
-    Raises UnknownNameError, BlockedNameError or RequestTimeoutError.
+
+async def addresses(url: str, proxy: Proxy | None = None) -> int:
+    """Look up the URL's host, or the proxy instead, and return the number of its addresses.
+
+    Raises UnknownNameError, BlockedNameError, ProxyError or RequestTimeoutError.
     """
-    host, port = _host_and_port(url)
+    host, port = _host_and_port(url) if proxy is None else (proxy.host, proxy.port)
     lookup = asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     try:
         found = await _within_limit(lookup, "looking up a name")
     except (OSError, UnicodeError) as error:
+        if proxy is not None:
+            raise ProxyError("the proxy of HTTPS_PROXY has no known address") from error
         raise UnknownNameError("the name has no known address") from error
     known = {str(entry[4][0]) for entry in found}
     if all(ipaddress.ip_address(one.partition("%")[0]).is_unspecified for one in known):
@@ -71,26 +78,61 @@ async def addresses(url: str) -> int:
     return len(known)
 
 
-async def certificate_end(url: str, trust: ssl.SSLContext) -> float:
+async def certificate_end(url: str, trust: ssl.SSLContext, proxy: Proxy | None = None) -> float:
     """Open TLS to the URL's host and return the end of its certificate, in seconds since 1970.
 
-    Chain, host and dates are verified. Raises NoConnectionError, NoTlsError or a subclass, or
-    RequestTimeoutError.
+    Chain, host and dates are verified. Raises NoConnectionError, NoTlsError or a subclass,
+    ProxyError, or RequestTimeoutError.
     """
     host, port = _host_and_port(url)
     try:
-        opening = asyncio.open_connection(host, port, ssl=trust)
-        _, writer = await _within_limit(opening, "opening TLS")
+        opening = _open_tls(host, port, trust, proxy)
+        certificate = await _within_limit(opening, "opening TLS")
     except ssl.SSLCertVerificationError as error:
         raise _certificate_error(error) from error
     except (ssl.SSLError, ConnectionResetError, EOFError) as error:
         raise NoTlsError("the TLS handshake failed") from error
     except OSError as error:
         raise NoConnectionError(f"no connection ({_error_name(error)})") from error
-    certificate: Any = writer.get_extra_info("peercert")
-    with ignore_lost_transport():
-        writer.transport.abort()
     return float(ssl.cert_time_to_seconds(certificate["notAfter"]))
+
+
+async def _open_tls(host: str, port: int, trust: ssl.SSLContext, proxy: Proxy | None) -> Any:
+    """Open TLS, directly or through a proxy, and return the certificate."""
+    if proxy is not None:
+        return await _open_tls_through(proxy, host, port, trust)
+    _, writer = await asyncio.open_connection(host, port, ssl=trust)
+    return _certificate(writer.transport)
+
+
+def _certificate(transport: Any) -> Any:
+    """Return the peer's certificate, and end the connection."""
+    certificate = transport.get_extra_info("peercert")
+    with ignore_lost_transport():
+        transport.abort()
+    return certificate
+
+
+async def _open_tls_through(proxy: Proxy, host: str, port: int, trust: ssl.SSLContext) -> Any:
+    try:
+        reader, writer = await asyncio.open_connection(proxy.host, proxy.port)
+    except OSError as error:
+        reason = _error_name(error)
+        raise ProxyError(f"no connection to the proxy of HTTPS_PROXY ({reason})") from error
+    try:
+        writer.write(tunnel_request(proxy, host, port))
+        check_tunnel(proxy, await reader.readuntil(END))
+        protocol = writer.transport.get_protocol()
+        loop = asyncio.get_running_loop()
+        return _certificate(
+            await loop.start_tls(writer.transport, protocol, trust, server_hostname=host)
+        )
+    except ProxyRefusedError as error:
+        raise ProxyError(f"the proxy {error.reason}") from error
+    except (EOFError, asyncio.LimitOverrunError) as error:
+        raise ProxyError("the proxy sends no complete response") from error
+    finally:
+        writer.transport.abort()
 
 
 def _host_and_port(url: str) -> tuple[str, int]:

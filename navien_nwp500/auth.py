@@ -8,6 +8,7 @@ With a session file, credentials saved by an earlier run or by another process a
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Mapping, TypeVar
 
@@ -25,10 +26,11 @@ from .exceptions import (
     APIError,
     ConfigurationError,
     InvalidCredentialsError,
+    MaintenanceError,
     ProtocolError,
     TokenExpiredError,
 )
-from .protocol.account import UserInfo
+from .protocol.account import AppVersion, UserInfo
 from .protocol.fields import decode_fields
 from .protocol.redaction import logger
 
@@ -38,6 +40,13 @@ if TYPE_CHECKING:
 __all__ = ["AwsCredentials", "NaviLinkAuth"]
 
 _LOGGER = logger("navien_nwp500.auth")
+
+#: ``code`` of a rejected e-mail or password; the HTTP status is 200 (PROTOCOL 1.3).
+WRONG_PASSWORD = 1001
+#: Codes below are HTTP statuses.
+FIRST_OWN_CODE = 1000
+#: Role that is used when the cloud does not tell it (PROTOCOL 1.10).
+OWNER = "O"
 
 C = TypeVar("C", bound=ExpiringCredentials)
 
@@ -58,7 +67,7 @@ class NaviLinkAuth:
         self._rejected: tuple[str, str] | None = None
         self._tokens: Tokens | None = None
         self._aws_credentials: AwsCredentials | None = None
-        #: Owner of the account; after a restored session only ``user_seq`` is known.
+        #: Owner of the account; after a restored session only ``user_seq`` and ``user_type``.
         self.user: UserInfo | None = None
 
     def __repr__(self) -> str:
@@ -136,6 +145,36 @@ class NaviLinkAuth:
                 await self._load()
             return _usable(self._aws_credentials, refused) or await self._renew_aws_credentials()
 
+    async def user_type(self) -> str:
+        """Return the role in the account, which time-of-use calls need (PROTOCOL 1.10).
+
+        ``O`` owner, ``M`` member, else installer. A session saved by an older version of this
+        library does not hold it; then the cloud is asked, and ``O`` returned when it does not tell.
+        Raises as ``call``, except APIError and ProtocolError.
+        """
+        await self.ensure_signed_in()
+        if self.user is None or self.user.user_type is None:
+            try:
+                answer = await self.call("POST", "/user/info", body={"userId": self.user_id})
+                found = decode_fields(UserInfo, answer)
+            except (APIError, ProtocolError) as error:
+                _LOGGER.debug("the role in the account is unknown: %s", error)
+                return OWNER
+            user_seq = self.user.user_seq if self.user is not None else None
+            self.user = replace(found, user_seq=user_seq or found.user_seq)
+            async with self._lock:
+                await self._save()
+        return self.user.user_type or OWNER
+
+    async def app_version(self) -> AppVersion:
+        """Request which versions of the maker's app the cloud accepts; needs no sign-in.
+
+        Raises MaintenanceError when the cloud announces maintenance, and APIError, ProtocolError,
+        RequestTimeoutError or CommunicationError (PROTOCOL 1.17).
+        """
+        answer = await self._rest.send("POST", "/app/version", {"os": "A"})
+        return decode_fields(AppVersion, answer)
+
     async def measure_skew(self) -> float | None:
         """Measure the clock skew, signed in or not; returns ``clock_skew``.
 
@@ -187,7 +226,7 @@ class NaviLinkAuth:
                 await self._store(await self._rest.send("POST", "/auth/refresh", body))
                 return
             except APIError as error:
-                if error.status_code >= 500 or _is_throttled(error):
+                if error.is_server_error or _is_throttled(error):
                     raise
                 _LOGGER.debug("refresh rejected (%s)", error.code)
             await self._load()
@@ -208,7 +247,7 @@ class NaviLinkAuth:
             for path in ("/auth/session/refresh", "/user/secured-sign-in"):
                 if self._aws_credentials is None:
                     failure = await self._try_renewal(path)
-            if self._aws_credentials is None and failure is not None and failure.status_code >= 500:
+            if self._aws_credentials is None and failure is not None and failure.is_server_error:
                 raise failure  # a 5xx is not a rejection, so do not fall back to the password
         if self._aws_credentials is None:
             await self._sign_in()
@@ -275,7 +314,7 @@ class NaviLinkAuth:
         self._tokens = _later(self._tokens, saved.tokens)
         self._aws_credentials = _later(self._aws_credentials, saved.aws_credentials)
         if self.user is None:
-            self.user = UserInfo(user_seq=saved.user_seq)
+            self.user = UserInfo(user_seq=saved.user_seq, user_type=saved.user_type)
 
     async def _store(self, token: Any) -> None:
         self._update(token)
@@ -283,8 +322,8 @@ class NaviLinkAuth:
 
     async def _save(self) -> None:
         if self._file is not None and self._tokens is not None and self._email:
-            user_seq = self.user.user_seq if self.user is not None else None
-            saved = SavedSession(self._tokens, self._aws_credentials, user_seq)
+            user = self.user or UserInfo()
+            saved = SavedSession(self._tokens, self._aws_credentials, user.user_seq, user.user_type)
             await self._file.write(self._email, saved)
 
     def _update(self, token: Any) -> None:
@@ -312,15 +351,20 @@ def _is_unauthorized(error: APIError) -> bool:
 
 
 def _is_refusal(error: APIError) -> bool:
-    """Return True when a failed sign-in means wrong credentials; a server error never does.
+    """Return True when a failed sign-in means wrong credentials (PROTOCOL 1.3).
 
-    Code 401, or a message with these words (PROTOCOL 1.3); an unknown user comes with HTTP 200.
+    Codes decide: 401, or one of the service's own codes with HTTP 200; 1001 is the recorded one,
+    and another must not lead to a second try either. Words decide only where they were recorded.
+    429, other HTTP errors and server errors never mean it, whatever their text.
     """
-    if error.status_code >= 500 or (error.code or 0) >= 500:
+    if _is_throttled(error) or error.is_server_error:
         return False
-    words = ("invalid", "unauthorized", "user_not_found")
-    return error.code == 401 or any(word in str(error).lower() for word in words)
+    if _is_unauthorized(error) or error.code == WRONG_PASSWORD:
+        return True
+    own_code = (error.code or 0) >= FIRST_OWN_CODE or error.reason == "USER_NOT_FOUND"
+    return error.status_code == 200 and own_code
 
 
 def _is_throttled(error: APIError) -> bool:
-    return 429 in (error.status_code, error.code)
+    """Return True when the cloud asks to wait: it answers nothing now, whatever is asked."""
+    return isinstance(error, MaintenanceError) or 429 in (error.status_code, error.code)

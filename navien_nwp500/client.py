@@ -7,23 +7,21 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Mapping
 
 from ._connection.aiomqtt_websocket import PureMqtt3, PureMqtt5
+from ._connection.cloud_device import list_devices
 from ._connection.connector import Connector, Transports
 from ._connection.pool import ConnectionPool
 from .auth import NaviLinkAuth
 from .aws_iot_websocket import AwsIotMqtt3, AwsIotMqtt5
 from .config import NaviLinkConfig
 from .device import NaviLinkDevice
-from .exceptions import ConfigurationError, ProtocolError
-from .protocol.account import DeviceInfo, UserInfo, parse_device_info
-from .protocol.messages import DEVICE_TYPE
+from .exceptions import ConfigurationError
+from .protocol.account import APP_VERSION, AppVersion, DeviceInfo, UserInfo
+from .protocol.types import DeviceType
 
 if TYPE_CHECKING:
     import aiohttp
 
 __all__ = ["NaviLinkClient"]
-
-#: The page size that every client uses, documented as the maximum (PROTOCOL 1.7).
-PAGE_SIZE = 20
 
 #: Packages that each library of transports needs, and its transports; "auto" is the first installed.
 TRANSPORTS: Mapping[str, tuple[tuple[str, ...], Transports]] = {
@@ -101,13 +99,23 @@ class NaviLinkClient:
         if connect:
             await self._auth.ensure_signed_in()
             self._pool.first.start()
-        infos: list[DeviceInfo] = []
-        while True:
-            page = await self._page(len(infos))
-            infos += page
-            if len(page) < PAGE_SIZE:
-                break
-        return [self._device(info) for info in infos if info.device_type in (DEVICE_TYPE, None)]
+        return [self._device(info) for info in await list_devices(self._auth) if _is_nwp500(info)]
+
+    async def get_other_devices(self) -> list[DeviceInfo]:
+        """List the devices of the account that are no NWP500, to name them; all pages.
+
+        ``device_type.description`` says what each is. Nothing can be sent to them: the same command
+        numbers mean something else there (PROTOCOL 16). Raises the errors of REST.
+        """
+        return [info for info in await list_devices(self._auth) if not _is_nwp500(info)]
+
+    async def get_app_version(self) -> AppVersion:
+        """Request which versions of the maker's app the cloud accepts; needs no sign-in.
+
+        Raises MaintenanceError when the cloud announces maintenance, and the errors of REST
+        (PROTOCOL 1.17).
+        """
+        return await self._auth.app_version()
 
     async def update_push_token(
         self, push_token: str, *, model_name: str = "", os_version: str = ""
@@ -115,7 +123,7 @@ class NaviLinkClient:
         """Register a phone for push notifications (PROTOCOL 1.12). Raises the errors of REST."""
         body = {
             "modelName": model_name,
-            "appVersion": "2.03.00",
+            "appVersion": APP_VERSION,
             "os": "A",
             "osVersion": os_version,
             "userId": self._auth.user_id,
@@ -139,15 +147,12 @@ class NaviLinkClient:
         if device is None:
             device = NaviLinkDevice(info, self._auth, self._pool, self.config)
             self._devices[info.mac_address] = device
-        device._cloud.info = info
+        device._cloud.update(info)
         return device
 
-    async def _page(self, offset: int) -> list[DeviceInfo]:
-        body = {"userId": self._auth.user_id, "offset": offset, "count": PAGE_SIZE}
-        data = await self._auth.call("POST", "/device/list", body=body)
-        if not isinstance(data, list):
-            raise ProtocolError("/device/list: the response holds no list of heaters")
-        return [parse_device_info(entry) for entry in data]
+
+def _is_nwp500(info: DeviceInfo) -> bool:
+    return info.device_type in (DeviceType.NWP500, None)
 
 
 def choose_transports(name: str) -> Transports:

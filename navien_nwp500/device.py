@@ -35,11 +35,11 @@ from .exceptions import ValueOutOfRangeError
 from .models import Health
 from .mqtt import NaviLinkMQTT
 from .protocol import commands
-from .protocol.account import DeviceInfo, FirmwareInfo
+from .protocol.account import DeviceInfo, FirmwareInfo, LastError
 from .protocol.commands import Command
 from .protocol.energy import EnergyHistory
 from .protocol.features import DeviceFeatures
-from .protocol.fields import decode_fields, require_list, require_object
+from .protocol.fields import require_list, require_object
 from .protocol.messages import Address
 from .protocol.schedules import (
     RecirculationEntry,
@@ -113,13 +113,27 @@ class NaviLinkDevice:
     # From the cloud
 
     async def get_info(self) -> DeviceInfo:
-        """Request the device info from the cloud. Raises APIError and other REST errors."""
+        """Request the device info from the cloud; ``error`` stays that of the list.
+
+        Raises APIError and other REST errors.
+        """
         return await self._cloud.request_info()
 
+    async def get_last_error(self) -> LastError | None:
+        """Request the last error that the cloud knows, also while the heater is offline.
+
+        It may be over; None when the cloud does not tell. Updates ``info.error``. Raises APIError
+        and other REST errors (PROTOCOL 1.7).
+        """
+        return await self._cloud.request_last_error()
+
     async def get_firmware_info(self) -> list[FirmwareInfo]:
-        """Request the firmware of each component. Raises APIError and other REST errors."""
-        data = await self._cloud.post("/device/firmware/info")
-        return [decode_fields(FirmwareInfo, entry) for entry in require_list(data, "firmwares")]
+        """Request the firmware of each component.
+
+        Empty when the cloud does not offer it to this account (403): the account is fine
+        (PROTOCOL 1.3). Raises APIError and other REST errors.
+        """
+        return await self._cloud.request_firmware()
 
     async def get_tou_info(self) -> TOUInfo:
         """Request the time-of-use plan stored in the cloud.
@@ -133,7 +147,7 @@ class NaviLinkDevice:
             "controllerId": features.controller_serial_number or "",
             "macAddress": self.address.mac_address,
             "userId": self._auth.user_id,
-            "userType": (self._auth.user.user_type if self._auth.user else None) or "O",
+            "userType": await self._auth.user_type(),
         }
         return decode_tou(await self._auth.call("GET", "/device/tou", query=query))
 
@@ -194,7 +208,11 @@ class NaviLinkDevice:
         return require_object(body.get("data"), "data")
 
     async def get_downloaded_software(self) -> list[Mapping[str, Any]]:
-        """Request the firmware waiting to be installed; empty when there is none (PROTOCOL 8.11)."""
+        """Request the firmware waiting to be installed; empty when there is none (PROTOCOL 8.11).
+
+        The heater answers on its own topic: an account that may not receive pushed updates gets
+        RequestTimeoutError (PROTOCOL 3.1).
+        """
         body = (await self._commands.request(commands.DOWNLOADED_SOFTWARE)).body
         key = "downloadSwInfo"
         entries = [require_object(entry, key) for entry in require_list(body, key)]

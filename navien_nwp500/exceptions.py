@@ -9,12 +9,14 @@
     │   └── TokenExpiredError           the session ended and could not be renewed
     ├── CommunicationError          wait and try again
     │   ├── APIError                    the REST service returned an error (status_code, code)
+    │   │   └── MaintenanceError            the cloud is down for maintenance (notice)
     │   ├── MQTTError                   the MQTT connection or a subscription failed
     │   ├── WebSocketError              the signed connection could not be opened or was lost
     │   ├── ProtocolError               a malformed message
     │   └── RequestTimeoutError         no response in time
     └── DeviceError                 check the heater or the request
         ├── DeviceOfflineError          the heater is not connected to the cloud
+        ├── UnsupportedDeviceError      a device of another type than the NWP500
         ├── UnsupportedCommandError     this heater does not have the function
         ├── CommandRejectedError        the heater answered, but did not execute the command
         └── ValueOutOfRangeError        outside the limits of this heater
@@ -53,8 +55,9 @@ class CommunicationError(NaviLinkError):
 class APIError(CommunicationError):
     """Error response of the REST service.
 
-    ``status_code`` is the HTTP status. ``code`` is the number in the body, or None. ``retry_after``
-    is the time in seconds that the cloud asks to wait, or None.
+    ``status_code`` is the HTTP status. ``code`` is the number in the body, else the HTTP status.
+    ``reason`` is the text in the body, empty if there is none. ``retry_after`` is the time in
+    seconds that the cloud asks to wait, or None.
     """
 
     def __init__(
@@ -63,12 +66,27 @@ class APIError(CommunicationError):
         *,
         status_code: int,
         code: int | None = None,
+        reason: str = "",
         retry_after: float | None = None,
     ) -> None:
         super().__init__(message)
         self.status_code = status_code
         self.code = code
+        self.reason = reason
         self.retry_after = retry_after
+
+    @property
+    def is_server_error(self) -> bool:
+        """True for a 5xx, as HTTP status or as code in the body."""
+        return any(500 <= number < 600 for number in (self.status_code, self.code or 0))
+
+
+class MaintenanceError(APIError):
+    """Cloud that announces maintenance; ``notice`` is its text."""
+
+    def __init__(self, message: str, *, notice: str, status_code: int, code: int | None) -> None:
+        super().__init__(message, status_code=status_code, code=code, reason=notice)
+        self.notice = notice
 
 
 class MQTTError(CommunicationError):
@@ -93,6 +111,10 @@ class DeviceError(NaviLinkError):
 
 class DeviceOfflineError(DeviceError):
     """Heater that is not connected to the cloud, or does not respond."""
+
+
+class UnsupportedDeviceError(DeviceError):
+    """Device of another type than the NWP500; nothing is ever sent to it."""
 
 
 class UnsupportedCommandError(DeviceError):

@@ -6,8 +6,13 @@ from enum import Enum
 from typing import Optional
 
 from .protocol.account import (
+    AlarmInfo as AlarmInfo,
+    AppVersion as AppVersion,
+    Descaling as Descaling,
     DeviceInfo as DeviceInfo,
     FirmwareInfo as FirmwareInfo,
+    Installer as Installer,
+    LastError as LastError,
     UserInfo as UserInfo,
 )
 from .protocol.calendar import (
@@ -56,6 +61,7 @@ from .protocol.types import (
     DeciCelsius as DeciCelsius,
     DeciKelvin as DeciKelvin,
     DeciLitresPerMinute as DeciLitresPerMinute,
+    DeviceType as DeviceType,
     DhwControl as DhwControl,
     DHWMode as DHWMode,
     DrEvent as DrEvent,
@@ -69,6 +75,7 @@ from .protocol.types import (
     Litres as Litres,
     OperationMode as OperationMode,
     Percent as Percent,
+    PushSetting as PushSetting,
     Quantity as Quantity,
     RecircMode as RecircMode,
     Rpm as Rpm,

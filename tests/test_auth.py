@@ -171,22 +171,59 @@ async def test_aws_credentials_without_a_lifetime_expire_with_the_token() -> Non
     assert auth._aws_credentials.expires_at - short.expires_at > 9000
 
 
-@pytest.mark.parametrize("answer", ["wrong password", "unknown user", "words"])
-async def test_a_rejected_password_is_never_sent_twice(sim: Simulator, answer: str) -> None:
-    config = sim.config
-    if answer == "unknown user":
-        config = replace(config, email="nobody@example.com")
-    elif answer == "wrong password":
-        config = replace(config, password="not-the-one")
-    else:
-        sim.faults.rest["/user/sign-in"] = RestFault.error(200, "Unauthorized user", code=409)
+#: Sign-ins that were refused for good: HTTP status, code and text (PROTOCOL 1.3).
+REFUSALS = [
+    (200, 1001, "INVALID_USER_PASSWORD"),
+    (200, 1001, "another text"),
+    (400, 1001, "INVALID_USER_PASSWORD"),
+    (401, 401, "Invalid credentials"),
+    (401, 401, ""),
+    (200, 401, "no"),
+    (200, 1002, "a code that nobody recorded"),
+    (200, 404, "USER_NOT_FOUND"),
+]
+
+
+@pytest.mark.parametrize("wrong", [{"password": "not-the-one"}, {"email": "nobody@example.com"}])
+async def test_a_rejected_password_is_never_sent_twice(
+    sim: Simulator, wrong: dict[str, str]
+) -> None:
+    """The simulated cloud answers as the live one does: HTTP 200 with code 1001."""
+    config = replace(sim.config, **wrong)  # type: ignore[arg-type]
     auth = NaviLinkAuth(config)
     for attempt in (auth.sign_in(), count_heaters(auth), auth.aws_credentials(), auth.sign_in()):
         with pytest.raises(InvalidCredentialsError) as caught:
             await attempt
         assert config.password is not None and config.password not in str(caught.value)
     await auth.close()
-    assert sim.counters.passwords <= 1
+    assert sim.counters.calls["/user/sign-in"] == 1
+
+
+@pytest.mark.parametrize(("status", "code", "text"), REFUSALS)
+async def test_every_form_of_a_refused_password_is_sent_once(
+    sim: Simulator, auth: NaviLinkAuth, status: int, code: int, text: str
+) -> None:
+    sim.faults.rest["/user/sign-in"] = RestFault.error(status, text, code=code)
+    for _ in range(3):
+        with pytest.raises(InvalidCredentialsError):
+            await auth.sign_in()
+    assert sim.counters.requests == 1
+
+
+@pytest.mark.parametrize("text", ["Invalid request", "unauthorized", "user_not_found"])
+@pytest.mark.parametrize(
+    ("status", "code"), [(429, 429), (403, 403), (400, 400), (200, 429), (404, 404), (200, 500)]
+)
+async def test_words_do_not_make_a_password_wrong(
+    sim: Simulator, auth: NaviLinkAuth, status: int, code: int, text: str
+) -> None:
+    sim.faults.rest["/user/sign-in"] = RestFault.error(status, text, code=code)
+    with pytest.raises(APIError) as caught:
+        await auth.sign_in()
+    assert (caught.value.status_code, caught.value.code) == (status, code)
+    assert caught.value.reason == text
+    sim.faults.clear()
+    assert (await auth.sign_in()).user_seq == 20002
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,23 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any, AsyncIterator, Mapping, Protocol
 
-from ..exceptions import DeviceOfflineError, NaviLinkError, ProtocolError, RequestTimeoutError
-from ..protocol.account import DeviceInfo, parse_device_info
+from ..exceptions import (
+    APIError,
+    DeviceOfflineError,
+    MaintenanceError,
+    NaviLinkError,
+    ProtocolError,
+    RequestTimeoutError,
+)
+from ..protocol.account import DeviceInfo, FirmwareInfo, LastError, parse_device_info
+from ..protocol.fields import decode_fields, require_list
 from ..protocol.messages import DEVICE_TYPE, Address
 from ..protocol.redaction import logger
 
 _LOGGER = logger("navien_nwp500.device")
+
+#: The page size that every client uses, documented as the maximum (PROTOCOL 1.7).
+PAGE_SIZE = 20
 
 
 class RestAccount(Protocol):
@@ -23,6 +34,19 @@ class RestAccount(Protocol):
 
     async def call(self, method: str, path: str, *, body: Mapping[str, Any]) -> Any:
         """Make a REST call; returns the ``data`` of the response."""
+
+
+async def list_devices(account: RestAccount) -> list[DeviceInfo]:
+    """Request the list of devices of every type, all pages (PROTOCOL 1.7). Raises errors of REST."""
+    infos: list[DeviceInfo] = []
+    while True:
+        body = {"userId": account.user_id, "offset": len(infos), "count": PAGE_SIZE}
+        page = await account.call("POST", "/device/list", body=body)
+        if not isinstance(page, list):
+            raise ProtocolError("/device/list: the response holds no list of heaters")
+        infos += [parse_device_info(entry) for entry in page]
+        if len(page) < PAGE_SIZE:
+            return infos
 
 
 class CloudDevice:
@@ -42,13 +66,43 @@ class CloudDevice:
     async def request_info(self) -> DeviceInfo:
         """Request the device info. Raises APIError and other REST errors."""
         info = parse_device_info(await self.post("/device/info"))
-        # The response holds neither (PROTOCOL 1.8).
+        # The response holds none of them (PROTOCOL 1.8).
         self.info = replace(
             info,
             mac_address=self.address.mac_address,
             additional_value=self.address.additional_value,
+            model_type_code=info.model_type_code or self.info.model_type_code,
+            error=info.error or self.info.error,
         )
         return self.info
+
+    def update(self, info: DeviceInfo) -> None:
+        """Store an entry of the list; keep what only the single response holds (PROTOCOL 1.8)."""
+        before = self.info
+        self.info = replace(
+            info,
+            install_type=info.install_type or before.install_type,
+            alarm_info=info.alarm_info or before.alarm_info,
+            installer=info.installer or before.installer,
+        )
+
+    async def request_last_error(self) -> LastError | None:
+        """Request the list of devices, which alone holds the last error. Raises errors of REST."""
+        for info in await list_devices(self._account):
+            if (info.mac_address or "").lower() == self.address.mac_address:
+                self.update(info)
+        return self.info.error
+
+    async def request_firmware(self) -> list[FirmwareInfo]:
+        """Request the firmware of each component; empty when the account may not (PROTOCOL 1.3)."""
+        try:
+            data = await self.post("/device/firmware/info")
+        except APIError as error:
+            if error.status_code != 403 or isinstance(error, MaintenanceError):
+                raise
+            _LOGGER.debug("%s: no firmware for this account: %s", self.address, error)
+            return []
+        return [decode_fields(FirmwareInfo, entry) for entry in require_list(data, "firmwares")]
 
     async def post(self, path: str) -> Any:
         """Make a POST call about this heater; returns the ``data`` of the response."""
@@ -83,6 +137,6 @@ class CloudDevice:
 def _address(info: DeviceInfo) -> Address:
     if info.mac_address is None or info.additional_value is None:
         raise ProtocolError("/device/list: a heater without macAddress or additionalValue")
-    device_type = DEVICE_TYPE if info.device_type is None else info.device_type
+    device_type = DEVICE_TYPE if info.device_type is None else int(info.device_type)
     mac = info.mac_address.lower()
     return Address(mac, info.additional_value, info.home_seq or 0, device_type)

@@ -23,6 +23,7 @@ from ..exceptions import (
     APIError,
     CommunicationError,
     ConfigurationError,
+    MaintenanceError,
     ProtocolError,
     RequestTimeoutError,
 )
@@ -78,8 +79,9 @@ class RestClient:
         """Send a request and return the ``data`` of the response.
 
         A redirect is never followed: it could take the password to another host, or to plain HTTP.
-        Raises APIError when the cloud responds with an error, ProtocolError, RequestTimeoutError,
-        CommunicationError, and ConfigurationError when ``ca_file`` cannot be read.
+        Raises APIError when the cloud responds with an error (MaintenanceError when it announces
+        maintenance), ProtocolError, RequestTimeoutError, CommunicationError, and
+        ConfigurationError when ``ca_file`` cannot be read.
         """
         session = await self._session()
         import aiohttp  # loaded by now, in a thread or by the caller
@@ -204,14 +206,30 @@ def _parse_envelope(path: str, status: int, content: bytes, retry_after: float |
     code = code if type(code) is int else None
     if status == 200 and code == 200:
         return envelope.get("data")
-    message = envelope.get("msg")
-    message = message if isinstance(message, str) else "without a reason"
+    code = code if code is not None else status
+    data = envelope.get("data")
+    notice = _text(data.get("serverCheckText")) if isinstance(data, dict) else ""
+    if notice:  # PROTOCOL 1.17
+        raise MaintenanceError(
+            f"{path}: the cloud is in maintenance: {notice}",
+            notice=notice,
+            status_code=status,
+            code=code,
+        )
+    reason = _text(envelope.get("msg"))
     raise APIError(
-        f"{path}: the cloud responds with {code or status} {mask_text(clean_text(message)[:200])}",
+        f"{path}: the cloud responds with {code} {reason or 'without a reason'}",
         status_code=status,
-        code=code if code is not None else status,
+        code=code,
+        reason=reason,
         retry_after=retry_after,
     )
+
+
+def _text(value: Any) -> str:
+    """Return a text of the cloud on one line, without private data; empty if it is no text."""
+    text = value if isinstance(value, str) else ""
+    return mask_text(clean_text(text[:2000]))[:200]
 
 
 def _shown_address(location: str | None) -> str:

@@ -29,11 +29,16 @@ C = TypeVar("C", bound=ExpiringCredentials)
 
 @dataclass(frozen=True)
 class SavedSession:
-    """Credentials of an account, and its number, which is part of the reply topics."""
+    """Credentials of an account, its number and its role.
+
+    The number is part of the reply topics; time-of-use calls need the role (PROTOCOL 1.10). Older
+    files do not hold the role.
+    """
 
     tokens: Tokens
     aws_credentials: AwsCredentials | None
     user_seq: int | None
+    user_type: str | None = None
 
 
 class SessionFile:
@@ -133,11 +138,15 @@ def _parse(document: Any, email: str, base_url: str) -> SavedSession:
     user_seq = document.get("user_seq")
     if user_seq is not None and type(user_seq) is not int:
         raise ValueError("user_seq is not a number; the next sign-in replaces it")
+    user_type = document.get("user_type")
+    if not (user_type is None or _is_header_value(user_type)):
+        raise ValueError("user_type is not a text; the next sign-in replaces it")
     aws = document.get("aws_credentials")
     return SavedSession(
         _parse_credentials(Tokens, document.get("tokens")),
         None if aws is None else _parse_credentials(AwsCredentials, aws),
         user_seq,
+        user_type,
     )
 
 

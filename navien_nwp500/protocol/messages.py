@@ -14,14 +14,15 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Mapping
 
-from ..exceptions import ProtocolError
+from ..exceptions import ProtocolError, UnsupportedDeviceError
 from . import json_codec
 from .commands import STATUS, Command
 from .features import DeviceFeatures
 from .fields import decode_fields, encode_fields, field_specs
 from .status import DeviceStatus
+from .types import DeviceType
 
-DEVICE_TYPE = 52
+DEVICE_TYPE = int(DeviceType.NWP500)
 PROTOCOL_VERSION = 2
 #: Largest payload that AWS IoT Core accepts (PROTOCOL 2.3).
 MAX_PAYLOAD = 128 * 1024
@@ -35,7 +36,11 @@ LOAD_SWITCHED = 0x0400001C
 
 @dataclass(frozen=True)
 class Address:
-    """Identity of a heater in requests and topics."""
+    """Identity of a heater in requests and topics.
+
+    Every request needs one, so a device of another type cannot receive any: the same numbers mean
+    something else there (PROTOCOL 16). Raises UnsupportedDeviceError for it, and ProtocolError.
+    """
 
     mac_address: str
     additional_value: str
@@ -45,6 +50,11 @@ class Address:
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[0-9a-f]{12}", self.mac_address):
             raise ProtocolError("a MAC address must be 12 lower-case hexadecimal digits")
+        if self.device_type != DEVICE_TYPE:
+            raise UnsupportedDeviceError(
+                f"{self} is {DeviceType(self.device_type).description}; only the NWP500, type "
+                f"{DEVICE_TYPE}, can be read and controlled"
+            )
 
     def __repr__(self) -> str:
         return f"Address(…{self.mac_address[-4:]})"

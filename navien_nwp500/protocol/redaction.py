@@ -44,6 +44,7 @@ FIELD_MASKS: Mapping[str, str] = {
             "userLastName",
             "userPhoneNumber",
             "deviceName",
+            "installerId",
             "installerFirstName",
             "installerLastName",
             "installerPhoneNumber",

@@ -98,6 +98,11 @@ class DHWStatus(PackedMessage):
         """Description of the active error, None when there is none (source: the unit's manual)."""
         return error_codes.describe_error(self.error_code, self.sub_error_code)
 
+    @property
+    def error_advice(self) -> str | None:
+        """What to do about the active error, None when there is none (PROTOCOL 11.1)."""
+        return error_codes.advise_error(self.error_code, self.sub_error_code)
+
 
 @with_slots
 @dataclass(frozen=True)
@@ -263,6 +268,26 @@ class DeviceStatus(DHWStatus):
         if total is None or missing is None:
             return None
         return total.watt_hours - missing.watt_hours
+
+    @property
+    def air_filter_remaining_hours(self) -> int | None:
+        """Fan hours until the air filter must be cleaned, not below 0 (PROTOCOL 6.4).
+
+        None when the reminder is off, or this heater does not send its hours.
+        """
+        period, used = self.air_filter_alarm_period, self.cumulated_op_time_eva_fan
+        if not period or used is None or self.air_filter_alarm_use == Flag.READY:
+            return None
+        return max(0, int(period) - int(used))
+
+    @property
+    def air_outside_limits(self) -> bool:
+        """True if the intake air is outside 5 to 45 degC: the heat pump does not run (PROTOCOL 11.2).
+
+        At rest the sensor is about 3.4 K above the air, so False is no proof of the contrary.
+        """
+        air = self.ambient_temperature
+        return air is not None and not 50 <= air <= 450
 
     @property
     def _element_on(self) -> bool:

@@ -328,6 +328,45 @@ class OperationMode(Choice):
     HYBRID = 96
 
 
+class PushSetting(Choice):
+    """Push setting of the account: 1 is on and 2 is off, the reverse of Flag (PROTOCOL 1.8)."""
+
+    NOT_REPORTED = 0
+    ON = 1
+    OFF = 2
+
+
+class DeviceType(Choice):
+    """Type of a device in an account (``deviceType``, PROTOCOL 16).
+
+    This library controls type 52 alone: the same command numbers mean something else to others.
+    """
+
+    NAVILINK = 1
+    NAVILINK_LITE = 2
+    HYDRONIC_MODULE = 8
+    NFB700_MAIN = 50
+    NFB700_SUB = 51
+    NWP500 = 52
+
+    @property
+    def description(self) -> str:
+        """What the device is, with its number: "a tankless unit or boiler, type 1"."""
+        name = _DEVICE_NAMES.get(int(self), "a device of an unknown kind")
+        return f"{name}, type {int(self)}"
+
+
+#: What each device type is (PROTOCOL 16).
+_DEVICE_NAMES: dict[int, str] = {
+    DeviceType.NAVILINK: "a tankless unit or boiler",
+    DeviceType.NAVILINK_LITE: "a tankless unit or boiler",
+    DeviceType.HYDRONIC_MODULE: "a hydronic unit",
+    DeviceType.NFB700_MAIN: "an NFB700 boiler, main unit",
+    DeviceType.NFB700_SUB: "an NFB700 boiler, sub unit",
+    DeviceType.NWP500: "an NWP500 heat pump water heater",
+}
+
+
 class DHWMode(Choice):
     """Selected mode (``dhwOperationSetting``)."""
 

@@ -6,7 +6,7 @@ import asyncio
 import secrets
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
-from typing import Any, Sequence
+from typing import Any, Iterator, Sequence
 
 from .._util.aio import cancel_and_wait
 from ..config import NaviLinkConfig
@@ -28,6 +28,7 @@ from .server.cloud_server import CloudServer
 
 EMAIL = "user@example.com"
 FIRST_MAC = 0x0123456789AB
+FIRST_OTHER_MAC = 0x0223456789AB
 FIRST_USER = 20002
 #: The simulation starts before the morning's showers.
 START_HOUR = 5
@@ -88,6 +89,9 @@ class Simulator:
     - ``draws``: the water used each day; None for no water at all.
     - ``pushes``: False for an account that may not subscribe to its heaters' topics: its
       connection closes when it tries.
+    - ``user_type``: role in the account: O owner, M member, I installer.
+    - ``other_devices``: types of the other devices of each account, such as 1 for a tankless unit;
+      they are in its list, and offline. With them ``heaters`` may be 0.
     - ``recirculation``: the heaters have a recirculation pump, which older firmware does not know.
     - ``control_interval``: seconds of the heaters' time between two control commands; an earlier
       command is rejected.
@@ -116,6 +120,8 @@ class Simulator:
         draws: Draws | None = Draws(),
         password: str | None = None,
         pushes: bool = True,
+        user_type: str = "O",
+        other_devices: Sequence[int] = (),
         recirculation: bool = False,
         control_interval: float = CONTROL_INTERVAL,
         latency: float = 0.0,
@@ -124,7 +130,7 @@ class Simulator:
         broker: str | None = None,
         seed: int = 0,
     ) -> None:
-        _check(heaters, accounts, control_interval, latency)
+        _check(heaters, accounts, control_interval, latency, min(len(other_devices), 1))
         if replay:
             if (heaters, accounts) != (1, 1):
                 raise ConfigurationError(
@@ -142,8 +148,12 @@ class Simulator:
             CloudAccount(
                 email_of(number),
                 password,
-                found[number * heaters : (number + 1) * heaters],
+                [
+                    *found[number * heaters : (number + 1) * heaters],
+                    *_others(number * len(other_devices), other_devices),
+                ],
                 user_seq=FIRST_USER + number,
+                user_type=user_type,
                 pushes=pushes,
             )
             for number in range(accounts)
@@ -227,6 +237,19 @@ class Simulator:
             if not left:
                 return
 
+    def set_error(self, code: int, sub_code: int = 0, *, number: int = 0) -> None:
+        """Let a simulated heater report an error code; 0 ends it.
+
+        The cloud keeps the last one (PROTOCOL 1.7). Raise ConfigurationError for a replayed heater.
+        """
+        unit = self.units[number]
+        if not isinstance(unit.heater, Heater):
+            raise ConfigurationError("a replayed heater repeats what was captured")
+        unit.heater.set_error_code(code, sub_code)
+        if code:
+            unit.record.error_code = code
+            unit.record.error_time = unit.heater.now.isoformat(timespec="milliseconds")
+
     async def unplug(self, number: int = 0) -> None:
         """Disconnect a heater from the cloud."""
         await self.units[number].unplug()
@@ -236,10 +259,12 @@ class Simulator:
         await self.units[number].plug_in(self._cloud.broker_port)
 
 
-def _check(heaters: int, accounts: int, control_interval: float, latency: float) -> None:
-    if not 1 <= heaters <= 10_000:
+def _check(
+    heaters: int, accounts: int, control_interval: float, latency: float, others: int
+) -> None:
+    if not 1 - others <= heaters <= 10_000:
         raise ConfigurationError(f"heaters is {heaters}; it must be 1 to 10000")
-    if not 1 <= accounts * heaters <= 10_000:
+    if not 1 <= accounts * max(heaters, others) <= 10_000:
         raise ConfigurationError(f"accounts is {accounts}; all their heaters must be 1 to 10000")
     if not control_interval >= 0:
         raise ConfigurationError(f"control_interval is {control_interval}; it must be 0 or more")
@@ -276,3 +301,13 @@ def _record(number: int, firmware: Firmware) -> HeaterRecord:
         controller_serial=f"12345678AB{12345678 + number}",
         controller_version=firmware.value,
     )
+
+
+def _others(first: int, types: Sequence[int]) -> Iterator[HeaterRecord]:
+    for number, device_type in enumerate(types, first):
+        yield HeaterRecord(
+            mac_address=f"{FIRST_OTHER_MAC + number:012x}",
+            device_name=f"Device {number + 1}",
+            device_type=device_type,
+            connected=1,
+        )

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from navien_nwp500 import (
+    APIError,
     ConfigurationError,
     InvalidCredentialsError,
     NaviLinkAuth,
@@ -79,6 +80,40 @@ async def test_a_saved_session_needs_no_sign_in(sim: Simulator, path: Path) -> N
     assert (counters.passwords, counters.sign_ins) == (before.passwords, before.sign_ins) == (1, 1)
     assert counters.refreshes == counters.session_refreshes == counters.unauthorized == 0
     assert counters.requests == before.requests + 1  # the list
+
+
+@pytest.mark.parametrize("saved_by", ["this version", "an older version"])
+@pytest.mark.navilink(user_type="M", frozen=True)
+async def test_a_member_keeps_its_role_for_time_of_use_calls(
+    sim: Simulator, path: Path, saved_by: str
+) -> None:
+    """The cloud is asked once for what an older file does not hold (PROTOCOL 1.10)."""
+    await save(sim, path)
+    assert json.loads(path.read_text())["user_type"] == "M"
+    if saved_by == "an older version":
+        document = json.loads(path.read_text())
+        del document["user_type"]
+        path.write_text(json.dumps(document))
+    for _ in range(2):
+        async with NaviLinkClient(without_password(sim, path)) as client:
+            (device,) = await client.get_devices()
+            assert (await device.get_tou_info()).periods
+            assert (await device.get_tou_info()).periods
+    assert sim.counters.calls.get("/user/info", 0) == (saved_by == "an older version")
+    assert json.loads(path.read_text())["user_type"] == "M"
+
+
+@pytest.mark.navilink(user_type="M", frozen=True)
+async def test_an_unknown_role_is_not_saved(sim: Simulator, path: Path) -> None:
+    await save(sim, path)
+    change(path, user_type=None)
+    sim.faults.rest["/user/info"] = RestFault.error(404, "NOT_FOUND")
+    async with NaviLinkClient(without_password(sim, path)) as client:
+        (device,) = await client.get_devices()
+        with pytest.raises(APIError):  # it is asked as an owner
+            await device.get_tou_info()
+        sim.faults.clear()
+        assert (await device.get_tou_info()).periods
 
 
 @pytest.mark.parametrize(
@@ -288,6 +323,7 @@ async def test_a_written_session_is_read_back(path: Path) -> None:
         ("base_url", "https://elsewhere.example/", "another account or service"),
         ("user_seq", "7", "user_seq"),
         ("user_seq", True, "user_seq"),
+        ("user_type", 7, "user_type"),
         ("tokens", None, "no session"),
         ("tokens", [], "no session"),
         ("tokens", {"expires_at": 9e9, "access_token": "a"}, "damaged"),

@@ -7,6 +7,7 @@ numbers come from the captures that the sections name; nothing here is calculate
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,6 +28,7 @@ from navien_nwp500.protocol.types import (
     DeciCelsius,
     DeciKelvin,
     DeciLitresPerMinute,
+    DeviceType,
     DhwControl,
     DHWMode,
     DrEvent,
@@ -40,6 +42,7 @@ from navien_nwp500.protocol.types import (
     Litres,
     OperationMode,
     Percent,
+    PushSetting,
     Quantity,
     RecircMode,
     Rpm,
@@ -170,6 +173,8 @@ NAMES: tuple[tuple[str, type[Choice], dict[int, str]], ...] = (
     ("PROTOCOL 12.9", TemperatureType, {1: "CELSIUS", 2: "FAHRENHEIT"}),
     ("PROTOCOL 12.9", TempFormula, {0: "ASYMMETRIC", 1: "STANDARD"}),
     ("PROTOCOL 12.10", UnitType, {513: "NPF", 514: "NPF_SYSTEM"}),
+    ("PROTOCOL 1.8", PushSetting, {0: "NOT_REPORTED", 1: "ON", 2: "OFF"}),
+    ("PROTOCOL 16", DeviceType, {1: "NAVILINK", 2: "NAVILINK_LITE", 8: "HYDRONIC_MODULE", 50: "NFB700_MAIN", 51: "NFB700_SUB", 52: "NWP500"}),
     ("PROTOCOL 7.1", Volume, {1: "GALLONS_50", 2: "GALLONS_65", 3: "GALLONS_80"}),
     ("PROTOCOL 8.3", ReservationMode, {1: "HEAT_PUMP", 2: "ELECTRIC", 3: "ENERGY_SAVER", 4: "HIGH_DEMAND", 5: "POWER_OFF"}),
 )
@@ -258,7 +263,12 @@ def test_every_message_of_the_heater_is_pinned() -> None:
         "DeviceStatus": 103,  # PROTOCOL 6.1
         "DeviceFeatures": 43,  # PROTOCOL 7.1, with the second spelling in its field spec
         "UserInfo": 5,
-        "DeviceInfo": 10,
+        "DeviceInfo": 12,  # PROTOCOL 1.7, 1.8
+        "LastError": 2,
+        "Descaling": 2,
+        "AlarmInfo": 3,
+        "Installer": 4,
+        "AppVersion": 2,  # PROTOCOL 1.17
         "FirmwareInfo": 3,
     }
     assert set(sizes) == set(known)
@@ -448,12 +458,66 @@ def test_error_codes_match_the_protocol() -> None:
     ]
     assert len(rows) == 32
     listed = {int(code): (panel, subs.split(), words) for code, panel, subs, words in rows}
-    assert {code: words for code, (_, _, words) in listed.items()} == error_codes.DESCRIPTIONS
+    known = error_codes.ERRORS
+    assert {code: words for code, (_, _, words) in listed.items()} == {
+        code: described.meaning for code, described in known.items()
+    }
     for code, (panel, subs, words) in listed.items():
         assert error_codes.describe_error(code) == f"{panel} {words}"
-        assert sorted(error_codes.SUB_CODES.get(code, {})) == [int(sub) for sub in subs]
+        assert sorted(sub for sub, detail in known[code].sub_codes.items() if detail) == [
+            int(sub) for sub in subs
+        ]
         assert len({error_codes.describe_error(code, int(sub)) for sub in subs}) == len(subs)
     assert status(IDLE, errorCode=480, subErrorCode=1).error_text == (
         "E480 upper tank sensor: below its limit"
     )
-    assert status(IDLE).error_text is None
+    assert status(IDLE).error_text is None and status(IDLE).error_advice is None
+
+
+def test_every_error_code_has_the_advice_of_the_protocol() -> None:
+    # PROTOCOL 11.1; each of its lines names the codes and begins with "- "
+    lines = re.findall(r"^- ((?:\d+(?:, )?)+):", chapter(11), re.M)
+    listed = [int(code) for line in lines for code in line.split(", ")]
+    assert sorted(listed) == sorted(error_codes.ERRORS)
+    for code, described in error_codes.ERRORS.items():
+        assert described.advice.endswith(".")
+        assert set(described.sub_advice) <= set(described.sub_codes), code
+    assert status(IDLE, errorCode=326).error_advice == (
+        "Fill the tank until water without air flows from the outlet: heating an empty tank "
+        "destroys the elements."
+    )
+    assert "thermistor" in str(status(IDLE, errorCode=615, subErrorCode=27).error_advice)
+    assert "element" in str(status(IDLE, errorCode=615, subErrorCode=29).error_advice)
+    assert status(IDLE, errorCode=123).error_advice == (
+        "Look it up in the manual, or call the service."
+    )
+
+
+def test_the_only_sub_code_of_the_fan_has_no_words() -> None:
+    # PROTOCOL 11: "909 comes with sub-code 1, which says nothing more"
+    assert status(IDLE, errorCode=909, subErrorCode=1).error_text == "E909 evaporator fan"
+    assert status(IDLE, errorCode=909, subErrorCode=2).error_text == (
+        "E909 evaporator fan: sub-code 2"
+    )
+
+
+@pytest.mark.parametrize(
+    "sent, left",
+    [
+        ({}, 1000 - 396),
+        ({"airFilterAlarmPeriod": 300}, 0),
+        ({"airFilterAlarmPeriod": 0}, None),
+        ({"airFilterAlarmUse": 1}, None),
+        ({"cumulatedOpTimeEvaFan": None}, None),
+    ],
+)
+def test_the_hours_left_of_the_air_filter(sent: dict[str, Any], left: int | None) -> None:
+    # PROTOCOL 6.4: "airFilterAlarmPeriod minus this, not below 0"
+    known = {"airFilterAlarmUse": 2, "airFilterAlarmPeriod": 1000, "cumulatedOpTimeEvaFan": 396}
+    assert status(IDLE, **{**known, **sent}).air_filter_remaining_hours == left
+
+
+@pytest.mark.parametrize("tenths, outside", [(49, True), (50, False), (450, False), (451, True)])
+def test_the_heat_pump_needs_air_of_5_to_45_degrees(tenths: int, outside: bool) -> None:
+    # PROTOCOL 11.2
+    assert status(IDLE, ambientTemperature=tenths).air_outside_limits is outside

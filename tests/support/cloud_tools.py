@@ -60,8 +60,11 @@ RESPONSES = {
     "/device/list": [
         keys(
             "",
-            deviceInfo=keys("homeSeq macAddress additionalValue deviceType deviceName connected"),
+            # The last two keys, error and descaling are newer than the recording (PROTOCOL 1.7).
+            deviceInfo=keys("homeSeq macAddress additionalValue deviceType deviceName connected modelTypeCode installerId"),
             location=keys("state city address"),
+            error=keys("errorCode errorOccuredTime"),
+            descaling=keys("descalingStartTime descalingEndTime"),
         )
     ],
     "/device/info": keys(

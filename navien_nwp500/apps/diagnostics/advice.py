@@ -232,5 +232,5 @@ def find_advice(step: str, error: NaviLinkError) -> Advice:
 def _kinds(error: NaviLinkError) -> Iterator[Kind]:
     if isinstance(error, APIError):
         yield from (429,) if 429 in (error.status_code, error.code) else ()
-        yield 500 if error.status_code >= 500 or (error.code or 0) >= 500 else error.status_code
+        yield 500 if error.is_server_error else error.status_code
     yield from type(error).__mro__

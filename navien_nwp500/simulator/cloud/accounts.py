@@ -48,7 +48,8 @@ class HeaterRecord:
     ``connected`` is 2 for online and 1 for offline, and may change at any time. ``tou_plan`` is the
     plan of the last PUT or DELETE, None before it. Versions are packed: 0x0B010000 is 11.1.0.0.
     ``alarms`` are the push settings, 1 on and 2 off (PROTOCOL 1.17); ``maintenance`` holds the
-    entries of "filter" and "cip" (PROTOCOL 1.18).
+    entries of "filter" and "cip" (PROTOCOL 1.18). ``error_code`` and ``error_time`` (ISO 8601) are
+    the last error, None before one.
     """
 
     mac_address: str
@@ -68,6 +69,13 @@ class HeaterRecord:
         default_factory=lambda: dict.fromkeys(("isErrorAlarm", "isDescalingAlarm", "isEtcAlarm"), 1)
     )
     maintenance: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    error_code: int | None = None
+    error_time: str | None = None
+
+    @property
+    def model_type_code(self) -> int:
+        """Return ``modelTypeCode``: of the NWP500, else of a tankless unit (PROTOCOL 12.10)."""
+        return 513 if self.device_type == 52 else 257
 
 
 @dataclass(frozen=True)

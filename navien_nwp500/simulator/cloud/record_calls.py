@@ -16,6 +16,7 @@ from .rest_fields import (
     Fields,
     RestError,
     bad_request,
+    check_user_type,
     find_heater,
     read_count,
     read_object,
@@ -28,8 +29,6 @@ Call = Callable[[CloudAccount, Fields], Any]
 MAX_PAGE = 20
 #: Software codes of the controller and of the Wi-Fi module (PROTOCOL 1.9).
 MAIN_CONTROLLER, WIFI_MODULE = 33556241, 268435985
-#: ``modelTypeCode`` of a heat pump water heater (PROTOCOL 12.10).
-MODEL_TYPE = 513
 
 _USER_KINDS = ("O", "M")
 _ALARMS = ("isErrorAlarm", "isDescalingAlarm", "isEtcAlarm")
@@ -44,13 +43,13 @@ _REGISTERED_AT = 1700000000000
 def _tou(account: CloudAccount, fields: Fields) -> dict[str, Any]:
     heater = find_heater(account, fields)
     read_text(fields, "controllerId")
-    read_text(fields, "userType")
+    check_user_type(account, fields)
     return heater.tou_plan or sample_plan(heater.controller_serial, heater.manufacture_id)
 
 
 def _store_tou(account: CloudAccount, fields: Fields) -> dict[str, Any]:
     heater = find_heater(account, fields)
-    read_text(fields, "userType")
+    check_user_type(account, fields)
     try:
         heater.tou_plan = stored_plan(fields, heater.controller_serial, heater.manufacture_id)
     except (KeyError, TypeError, ValueError) as error:
@@ -120,7 +119,7 @@ def _simple_list(account: CloudAccount, fields: Fields) -> list[dict[str, Any]]:
             "macAddress": heater.mac_address,
             "additionalValue": heater.additional_value,
             "deviceType": heater.device_type,
-            "modelTypeCode": MODEL_TYPE,
+            "modelTypeCode": heater.model_type_code,
             "deviceName": heater.device_name,
         }
         for heater in paginated(account.heaters, fields)
@@ -197,7 +196,7 @@ def _firmware_description(account: CloudAccount, fields: Fields) -> dict[str, An
     return {
         "description": f"{names[code]} of a heat pump water heater",
         "modelNumber": None,
-        "modelType": MODEL_TYPE,
+        "modelType": 513,  # PROTOCOL 12.10
         "productFamily": None,
         "registerAt": _REGISTERED_AT,
         "runTime": 10,

@@ -100,7 +100,7 @@ class RestApi:
         if account is None:
             raise RestError(200, "USER_NOT_FOUND", code=404)
         if not self._book.check_password(account, password):
-            raise RestError(401, "Invalid credentials")
+            raise RestError(200, "INVALID_USER_PASSWORD", code=1001)  # PROTOCOL 1.3
         self._counters.sign_ins += 1
         tokens, keys = self._book.issue_tokens(account), self._book.issue_keys(account)
         return {
@@ -242,9 +242,17 @@ def _list_entry(heater: HeaterRecord) -> dict[str, Any]:
             "deviceType": heater.device_type,
             "deviceName": heater.device_name,
             "connected": heater.connected,
+            "modelTypeCode": heater.model_type_code,
+            "installerId": None,
         },
         "location": _address(heater),
+        "error": {"errorCode": heater.error_code, "errorOccuredTime": heater.error_time},
+        "descaling": _descaling(),
     }
+
+
+def _descaling() -> dict[str, Any]:
+    return {"descalingStartTime": None, "descalingEndTime": None}
 
 
 def _address(heater: HeaterRecord) -> dict[str, Any]:
@@ -268,7 +276,7 @@ def _device_info(account: CloudAccount, fields: Fields) -> dict[str, Any]:
         "location": {**_address(heater), **position},
         "installer": dict.fromkeys(installer),
         "alarmInfo": {key: heater.alarms[key] for key in ("isEtcAlarm", "isErrorAlarm")},
-        "descaling": {"descalingStartTime": None, "descalingEndTime": None},
+        "descaling": _descaling(),
     }
 
 
@@ -303,4 +311,4 @@ def _update_push_token(account: CloudAccount, fields: Fields) -> object:
 def _app_version(fields: Fields) -> dict[str, Any]:
     if not re.fullmatch("[A-Za-z]", read_text(fields, "os")):
         raise bad_request()
-    return {"appVersion": "2.03.00", "appForceVersion": "2.00.00"}
+    return {"appVersion": "2.04.00", "appForceVersion": "2.00.00"}  # PROTOCOL 1.17

@@ -51,6 +51,12 @@ def read_object(fields: Fields, key: str) -> Fields:
     return value
 
 
+def check_user_type(account: CloudAccount, fields: Fields) -> None:
+    """Refuse another role than the account's. What the real cloud does then is not known."""
+    if read_text(fields, "userType") != account.user_type:
+        raise RestError(404, "COMMON_NOT_AUTHORIZED")
+
+
 def find_heater(account: CloudAccount, fields: Fields) -> HeaterRecord:
     """Return the heater that a request names. Raise RestError."""
     identity = read_text(fields, "macAddress"), read_text(fields, "additionalValue")

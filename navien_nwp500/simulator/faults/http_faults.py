@@ -101,3 +101,24 @@ class RefuseRequests(RequestFault):
         elif self.status is not None:
             return web.Response(status=self.status)
         return reset_connection(request)
+
+
+@dataclass
+class Maintenance(RequestFault):
+    """The cloud announces maintenance with a ``notice``, as PROTOCOL 1.17 says.
+
+    Only the call for the app's version tells it; what the other calls answer then was not
+    recorded, so they stay.
+    """
+
+    name = "maintenance"
+    notice: str = "Scheduled maintenance from 02:00 to 04:00 UTC."
+    times: int | None = None
+
+    def applies_to(self, request: web.Request) -> bool:
+        return request.path == f"{BASE}/app/version"
+
+    async def respond(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        data = {"serverCheckText": self.notice}
+        body = {"code": 403, "msg": "FORBIDDEN", "data": data}
+        return web.json_response(body, status=403)

@@ -288,3 +288,27 @@ def _changed(packet: Packet, message: Publish, change: Callable[[dict[str, Any]]
 
 def _copy(packet: Packet, message: Publish) -> Packet:
     return mqtt_packets.publish(message.topic, message.payload, packet.level)
+
+
+@dataclass
+class ReportError(Fault):
+    """The cloud reports this last error of a ``heater`` (MAC address), or of every one.
+
+    ``code`` None is a heater without a code, ``time`` is in ISO 8601. The heater's own status
+    does not change: see "change_fields".
+    """
+
+    name = "report_error"
+    code: int | None = 0
+    time: str | None = "2026-01-02T03:04:05.000Z"
+    heater: str | None = None
+
+    def on_inject(self, context: FaultContext) -> None:
+        affected = [one for one in context.heaters if self.heater in (None, one.mac_address)]
+        self._before = [(one, one.error_code, one.error_time) for one in affected]
+        for record in affected:
+            record.error_code, record.error_time = self.code, self.time
+
+    def on_clear(self, context: FaultContext) -> None:
+        for record, code, time in self._before:
+            record.error_code, record.error_time = code, time

@@ -111,7 +111,8 @@ async def test_tokens_have_the_sizes_of_the_recorded_ones(caller: Caller) -> Non
 async def test_wrong_password(caller: Caller) -> None:
     wrong = {"userId": EMAIL, "password": "wrong"}
     status, body = await caller.call("POST", "/user/sign-in", **wrong)
-    assert (status, body) == (401, {"code": 401, "msg": "Invalid credentials", "data": None})
+    # PROTOCOL 1.3
+    assert (status, body) == (200, {"code": 1001, "msg": "INVALID_USER_PASSWORD", "data": None})
     assert (caller.counters.passwords, caller.counters.sign_ins) == (1, 0)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import os
 import sys
 
 from ._util.extras import missing_extra
@@ -17,18 +15,10 @@ def main() -> None:
     except ModuleNotFoundError as error:
         sys.exit(missing_extra("the command line", error.name, "cli"))
     from .apps.cli.app import navien_nwp500
+    from .apps.cli.output import prepare_streams
 
-    _open_streams()
+    prepare_streams()
     navien_nwp500(prog_name="navien-nwp500")
-
-
-def _open_streams() -> None:
-    """Replace closed standard streams, and write ? for characters that stdout cannot encode."""
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:  # closed by <&- or >&-, or a Windows service
-            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # such as ° in ASCII, █ in cp1252
 
 
 if __name__ == "__main__":

@@ -5,7 +5,9 @@ A command is imported when it is called: ``--help`` loads click, this module and
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from typing import Any
 
 import click
 
@@ -36,6 +38,15 @@ COMMANDS = {
 
 class CommandGroup(Group):
     """A group of the commands in ``COMMANDS``."""
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        """Run the program and exit; an error that no command handles ends it in one sentence."""
+        try:
+            return super().main(*args, **options)
+        except Exception as error:  # the outermost level: a person never sees a traceback
+            from .runner import report_error
+
+            sys.exit(report_error(error))
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(COMMANDS)

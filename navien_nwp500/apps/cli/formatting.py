@@ -10,14 +10,15 @@ from ...protocol.features import DeviceFeatures
 from ...protocol.fields import encode_fields, to_json
 from ...protocol.status import DeviceStatus
 from ...protocol.types import Temperature, TemperatureType
+from .output import print_result
 
 #: Printed when a command was not sent because it would change nothing.
 UNCHANGED = "The heater already has this setting. Nothing was sent."
 
 
-def print_json(device: NaviLinkDevice, **content: Any) -> None:
-    """Print a JSON document about a heater."""
-    print(json.dumps({"device": device_json(device), **content}, indent=2))
+def print_json(device: NaviLinkDevice, *, done: bool = False, **content: Any) -> None:
+    """Print a JSON document about a heater; ``done`` as for ``print_result``."""
+    print_result(json.dumps({"device": device_json(device), **content}, indent=2), done=done)
 
 
 def device_json(device: NaviLinkDevice) -> dict[str, Any]:

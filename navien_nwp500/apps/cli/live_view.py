@@ -15,6 +15,7 @@ from ...history.alerts import Alert
 from ...models import Health, HealthState
 from ...protocol.status import Activity, DeviceStatus
 from .formatting import degrees
+from .output import plain
 
 MAX_WIDTH = 110
 TANK_HEIGHT = 8
@@ -78,19 +79,25 @@ class LiveView:
         width = min(options.max_width, MAX_WIDTH)
         if self._latest is None:
             first = Text("waiting for the first status")
-            yield Panel(Group(first, self._connection()), title=self._name, width=width)
+            yield self._panel(self._name, width, [first, self._connection()])
             return
         status, when = self._latest
         top = Table.grid(padding=(0, 3))
-        top.add_row(_tank(status, self._unit), self._facts(status))
+        top.add_row(self._tank(status), self._facts(status))
         columns = max(width - GRAPH_MARGIN, 10)
         parts: list[RenderableType] = [top, Text()]
         parts += [self._graph(0, "power", "W", columns), self._graph(1, "charge", "%", columns)]
         parts += [self._hours(columns), self._connection()]
-        parts += [Text(text, style="bold red") for text in self._active_alerts.values()]
-        parts += [Text(text, style="dim") for text in self._recent_alerts]
-        title = f"{self._name}  {when:%a %d %b %H:%M:%S}"
-        yield Panel(Group(*parts), title=title, width=width)
+        parts += [self._text(text, "bold red") for text in self._active_alerts.values()]
+        parts += [self._text(text, "dim") for text in self._recent_alerts]
+        yield self._panel(f"{self._name}  {when:%a %d %b %H:%M:%S}", width, parts)
+
+    def _panel(self, title: str, width: int, parts: list[RenderableType]) -> Panel:
+        return Panel(Group(*parts), title=self._text(title), width=width)
+
+    def _text(self, text: str, style: str = "") -> Text:
+        """Return text as it is, not as markup, with characters that the terminal can write."""
+        return Text(plain(text, self._live.console.file), style=style)
 
     def _add_alerts(self, when: datetime, alerts: list[Alert]) -> None:
         for alert in alerts:
@@ -118,8 +125,28 @@ class LiveView:
             ("air", degrees(status.ambient_temperature, status, self._unit)),
             ("Wi-Fi", status.wifi_rssi.text),
         ):
-            table.add_row(Text(label, style="dim"), value)
+            shown = value if isinstance(value, Text) else self._text(value)
+            table.add_row(Text(label, style="dim"), shown)
         return table
+
+    def _tank(self, status: DeviceStatus) -> Text:
+        """Draw the tank, filled to its charge, with the temperatures of its sensors beside it."""
+        full = round(status.dhw_charge_per / 100 * TANK_HEIGHT)
+        sensors = {
+            1: f" {degrees(status.tank_upper_temperature, status, self._unit)}",
+            TANK_HEIGHT - 2: f" {degrees(status.tank_lower_temperature, status, self._unit)}",
+        }
+        text = self._text("╭────────────╮\n")
+        for line in range(TANK_HEIGHT):
+            filled = line >= TANK_HEIGHT - full
+            text.append(self._text("│"))
+            label = f"{status.dhw_charge_per} %" if line == TANK_HEIGHT // 2 else ""
+            fill = "█" if filled else " "
+            body = f" {label} ".center(12, fill) if label else fill * 12
+            text.append(self._text(body, "dark_orange" if filled else "dim"))
+            text.append(self._text(f"│{sensors.get(line, ''):9}\n"))
+        text.append(self._text("╰────────────╯"))
+        return text
 
     def _graph(self, index: int, label: str, unit: str, columns: int) -> Text:
         points = [point for _, point in self._history][-columns:]
@@ -129,7 +156,8 @@ class LiveView:
             " " if value is None else _BARS[min(round(value / top * 8), 8)] for value in values
         )
         text = Text().append(f"{label:7}", style="dim")
-        text.append(f"{bars:>{columns}}", style="dark_orange" if unit == "%" else "green")
+        shown = plain(f"{bars:>{columns}}", self._live.console.file)
+        text.append(shown, style="dark_orange" if unit == "%" else "green")
         return text.append(f" {top:4} {unit}", style="dim")
 
     def _hours(self, columns: int) -> Text:
@@ -154,23 +182,3 @@ def _age(seconds: float) -> str:
     if seconds < 120:
         return f"{max(seconds, 0):.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"
-
-
-def _tank(status: DeviceStatus, unit: str | None) -> Text:
-    """Draw the tank, filled to its charge, with the temperatures of its sensors beside it."""
-    full = round(status.dhw_charge_per / 100 * TANK_HEIGHT)
-    sensors = {
-        1: f" {degrees(status.tank_upper_temperature, status, unit)}",
-        TANK_HEIGHT - 2: f" {degrees(status.tank_lower_temperature, status, unit)}",
-    }
-    text = Text("╭────────────╮\n")
-    for line in range(TANK_HEIGHT):
-        filled = line >= TANK_HEIGHT - full
-        text.append("│")
-        label = f"{status.dhw_charge_per} %" if line == TANK_HEIGHT // 2 else ""
-        fill = "█" if filled else " "
-        body = f" {label} ".center(12, fill) if label else fill * 12
-        text.append(body, style="dark_orange" if filled else "dim")
-        text.append(f"│{sensors.get(line, ''):9}\n")
-    text.append("╰────────────╯")
-    return text

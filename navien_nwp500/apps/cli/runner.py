@@ -3,19 +3,41 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 import signal
+import ssl
 import sys
+import traceback
 from functools import wraps
+from pathlib import Path
 from typing import Any, Callable, Coroutine, NoReturn
 
+from ..._util.text import clean_text
 from ...config import NaviLinkConfig
 from ...exceptions import AuthenticationError, ConfigurationError, DeviceOfflineError, NaviLinkError
+from ...protocol.redaction import logger
+from .output import OutputError, print_note
 
 DONE, FAILED, USAGE, OFFLINE, UNAUTHENTICATED, INTERRUPTED = 0, 1, 2, 3, 4, 130
 #: The reader of stdout has closed it, as ``head`` does: 128 + SIGPIPE, as shells report it.
 OUTPUT_CLOSED = 141
+_FOLDER = "choose another folder, or correct its owner or permissions"
+#: Advice for errors of the operating system.
+_ADVICE = {
+    errno.EACCES: _FOLDER,
+    errno.EPERM: _FOLDER,
+    errno.EROFS: "choose a folder that can be written",
+    errno.ENOSPC: "free some space, then try again",
+    errno.EDQUOT: "free some space, then try again",
+    errno.EFBIG: "the limit of file sizes is reached; free some space or raise it",
+    errno.ENOENT: "check the path",
+    errno.ENOTDIR: "check the path",
+    errno.EADDRINUSE: "another program uses this address; choose another port",
+    errno.EADDRNOTAVAIL: "this machine does not have this address; choose another",
+    errno.EMFILE: "too many files are open; raise the limit (ulimit -n)",
+}
 
 
 def run_async(function: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., NoReturn]:
@@ -32,26 +54,45 @@ def run(command: Coroutine[Any, Any, None]) -> NoReturn:
     """Run a command and exit with its exit code; print an error as one sentence, no traceback."""
     try:
         code = asyncio.run(_run_until_signal(command))
-        sys.stdout.flush()
     except KeyboardInterrupt:
         code = INTERRUPTED
-    except BrokenPipeError:
-        _discard_stdout()
-        code = OUTPUT_CLOSED
-    except (NaviLinkError, OSError) as error:
-        print(f"navien-nwp500: {error}", file=sys.stderr)
-        code = _exit_code(error)
-        try:
-            sys.stdout.flush()
-        except OSError:
-            _discard_stdout()
+    except (NaviLinkError, OutputError, OSError) as error:
+        code = report_error(error)
     sys.exit(code)
 
 
-def _discard_stdout() -> None:
-    """Discard what is still buffered: the interpreter would report it as an error when it exits."""
-    with open(os.devnull, "w") as null:
-        os.dup2(null.fileno(), sys.stdout.fileno())
+def report_error(error: Exception) -> int:
+    """Print an error as one sentence and return the exit code.
+
+    An error that no command expects is a fault of this program: the sentence says where it is.
+    """
+    if isinstance(error, OutputError) and error.closed:
+        return OUTPUT_CLOSED  # nobody reads, so nothing is said, as in other programs
+    if isinstance(error, OSError):
+        print_note(f"navien-nwp500: {describe_os_error(error)}")
+    elif isinstance(error, (NaviLinkError, OutputError)):
+        print_note(f"navien-nwp500: {error}")
+    else:
+        print_note(f"navien-nwp500: {_describe_fault(error)}")
+    return _exit_code(error)
+
+
+def describe_os_error(error: OSError) -> str:
+    """Describe an error of the operating system in one sentence, with advice."""
+    # The errno of an SSLError is a number of the TLS library.
+    advice = None if isinstance(error, ssl.SSLError) else _ADVICE.get(error.errno or 0)
+    reason = f"{error.strerror or error}{f'; {advice}' if advice else ''}"
+    return f"{error.filename}: {reason}" if error.filename is not None else reason
+
+
+def _describe_fault(error: Exception) -> str:
+    logger("navien_nwp500.cli").debug("internal error", exc_info=error)
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{Path(frame.filename).name}, line {frame.lineno}"
+    return clean_text(
+        f"internal error at {place}: {type(error).__name__}: {error}. Please report it, with the "
+        "output of the same command after NAVILINK_LOG_LEVEL=DEBUG"
+    )
 
 
 def log_to_stderr(level: str | None = None) -> None:
@@ -98,12 +139,8 @@ def _exit_code(error: BaseException) -> int:
     return USAGE if isinstance(error, ConfigurationError) else FAILED
 
 
-class _StderrHandler(logging.StreamHandler):  # type: ignore[type-arg]
+class _StderrHandler(logging.Handler):
     """A handler that writes to the present ``sys.stderr``, which a live view replaces meanwhile."""
 
-    def __init__(self) -> None:
-        logging.Handler.__init__(self)
-
-    @property
-    def stream(self) -> Any:
-        return sys.stderr
+    def emit(self, record: logging.LogRecord) -> None:
+        print_note(self.format(record))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from ....config import read_environment
 from ....exceptions import ConfigurationError
 from ..context import CommandContext, open_context, select_devices
 from ..options import ACCOUNT_OPTIONS, DEVICE, INPUT_FILE, INTERVAL, Group, combine, speed
+from ..output import print_note
 from ..runner import run_async
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ async def prometheus(
     async with open_context(**account) as context:
         followers = await _followers(context, interval, device)
         async with serve_metrics(followers, host, port) as url:
-            print(f"metrics at {url}", file=sys.stderr, flush=True)
+            print_note(f"metrics at {url}")
             await run_until_first(*(follower.run() for follower in followers))
 
 

@@ -22,6 +22,7 @@ from ....protocol.capture import find_private
 from ..context import CommandContext, open_context, select_device, wait_response
 from ..har import parse_har
 from ..options import ACCOUNT_OPTIONS, COUNT, DEVICE, INPUT_FILE, INTERVAL, OUTPUT_FILE, speed
+from ..output import print_note, print_result
 from ..runner import FAILED, run
 
 if TYPE_CHECKING:
@@ -146,12 +147,12 @@ async def _send_requests(
     heater = await select_device(context.client, device)
     await wait_response(heater.get_status())
     for name, request in _all_requests(heater, context):
-        _print(f"{name:18} {await _result(request)}")
+        print_note(f"{name:18} {await _result(request)}")
     statuses = 0
     seconds = context.real_seconds(interval or context.client.config.polling_interval)
     async for _ in heater.watch(seconds):
         statuses += 1
-        _print(f"status {statuses}" + (f" of {count}" if count else ""))
+        print_note(f"status {statuses}" + (f" of {count}" if count else ""))
         if statuses == count:
             return
 
@@ -194,13 +195,9 @@ def _check(files: Sequence[Path]) -> int:
         with open(path, encoding="utf-8", errors="replace") as file:
             for number, line in enumerate(file, 1):
                 for kind in dict.fromkeys(find_private(line)):
-                    print(f"{path}:{number}: {kind}")
+                    print_result(f"{path}:{number}: {kind}")
                     private += 1
         if not private:
-            _print(f"{path}: no private data in {number} lines")
+            print_note(f"{path}: no private data in {number} lines")
         found += private
     return FAILED if found else 0
-
-
-def _print(text: str) -> None:
-    print(text, file=sys.stderr)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
+from ..output import print_result
+
 
 @click.command("completion")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
@@ -21,4 +23,4 @@ def completion_command(context: click.Context, shell: str) -> None:
     completer = get_completion_class(shell)
     assert completer is not None and program.info_name is not None
     variable = f"_{program.info_name.replace('-', '_')}_COMPLETE".upper()
-    click.echo(completer(program.command, {}, program.info_name, variable).source())
+    print_result(completer(program.command, {}, program.info_name, variable).source())

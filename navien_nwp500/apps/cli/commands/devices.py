@@ -14,6 +14,7 @@ from ....protocol.redaction import logger
 from ..context import open_context
 from ..formatting import device_json
 from ..options import ACCOUNT_OPTIONS, JSON
+from ..output import print_result
 from ..runner import run_async
 
 _LOGGER = logger("navien_nwp500.cli")
@@ -36,12 +37,12 @@ async def devices_command(as_json: bool, **account: Any) -> None:
             {**device_json(device), "firmware": versions}
             for device, versions in zip(devices, firmware)
         ]
-        print(json.dumps(listed, indent=2))
+        print_result(json.dumps(listed, indent=2))
         return
     for device, versions in zip(devices, firmware):
         state = "online" if device.info.online else "offline"
         text = f"{device.mac_address}  type {device.device_type}  {state:7}  {device.name}"
-        print(f"{text}  firmware {', '.join(versions)}" if versions else text)
+        print_result(f"{text}  firmware {', '.join(versions)}" if versions else text)
 
 
 async def _firmware_versions(device: NaviLinkDevice) -> list[str]:

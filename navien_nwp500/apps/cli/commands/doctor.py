@@ -24,11 +24,11 @@ from ....exceptions import (
 from ...diagnostics.checks import Finding, State, diagnose
 from ..context import account_config, import_simulator
 from ..options import ACCOUNT_OPTIONS, DEVICE, JSON, OUTPUT_FILE
+from ..output import plain, print_result
 from ..runner import log_to_stderr, run_async
 
 _WIDTH = 80
 _SIGNS = {State.PASSED: "✓", State.FAILED: "✗", State.NOT_TRIED: "–"}
-_ASCII_SIGNS = {State.PASSED: "ok", State.FAILED: "NO", State.NOT_TRIED: "--"}
 #: The errors with different exit codes.
 _ERRORS = (AuthenticationError, DeviceOfflineError, ConfigurationError, NaviLinkError)
 
@@ -60,17 +60,17 @@ async def doctor_command(
         # The findings contain what the log would report, except warnings about the settings.
         log_to_stderr(os.environ.get("NAVILINK_LOG_LEVEL") or "ERROR")
         if not as_json:
-            print(_system())
+            print_result(_system())
         async for finding in diagnose(config, device=device, recording=recording):
             findings.append(finding)
             if not as_json:
-                print("\n".join(format_finding(finding, sys.stdout)), flush=True)
+                print_result("\n".join(format_finding(finding, sys.stdout)))
     errors = [(one.step, one.error) for one in findings if one.error is not None]
     if as_json:
         steps = [finding_json(finding) for finding in findings]
-        print(json.dumps({"machine": _system(), "steps": steps}, indent=2))
+        print_result(json.dumps({"machine": _system(), "steps": steps}, indent=2))
     elif not errors:
-        print("All checks passed.")
+        print_result("All checks passed.")
     if errors:
         raise _summarize(*errors[0])
 
@@ -79,7 +79,7 @@ def format_finding(finding: Finding, stream: TextIO) -> Iterator[str]:
     """Yield lines of at most 80 columns, with signs that the stream's encoding can write."""
     tried = finding.state is not State.NOT_TRIED
     time = f"{finding.seconds:.1f} s" if tried else ""
-    head = f"{_signs(stream)[finding.state]:2} {finding.step:13} {time:>7}  "
+    head = f"{plain(_SIGNS[finding.state], stream):2} {finding.step:13} {time:>7}  "
     yield from textwrap.wrap(head + finding.fact, _WIDTH, subsequent_indent=" " * len(head))
     why = "why:" if finding.error is not None else "note:"
     for label, text in ((why, finding.why), ("do:", finding.do)):
@@ -87,14 +87,6 @@ def format_finding(finding: Finding, stream: TextIO) -> Iterator[str]:
             yield from textwrap.wrap(
                 text, _WIDTH, initial_indent=f"   {label:5} ", subsequent_indent=" " * 9
             )
-
-
-def _signs(stream: TextIO) -> dict[State, str]:
-    try:
-        "".join(_SIGNS.values()).encode(stream.encoding or "ascii")
-    except (UnicodeEncodeError, LookupError):
-        return _ASCII_SIGNS
-    return _SIGNS
 
 
 def finding_json(finding: Finding) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from ....protocol.energy import EnergyHistory, EnergyTotal, EnergyUsage
 from ..context import open_device, wait_response
 from ..formatting import print_json
 from ..options import READ_OPTIONS, Group
+from ..output import print_result
 from ..runner import run
 
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
@@ -64,7 +65,7 @@ async def _show(
         listed = [{"date": f"{entry.date:{date_format}}", **_json(entry)} for entry in usage]
         print_json(heater, usage=listed, lifetime=_json(history.total))
     else:
-        print("\n".join(_table(history, usage, date_format)))
+        print_result("\n".join(_table(history, usage, date_format)))
 
 
 async def _request(

@@ -13,6 +13,7 @@ from ....protocol.types import Choice, Flag, Volume
 from ..context import open_device, wait_response
 from ..formatting import both_units, display_unit, facts_table, print_json
 from ..options import READ_OPTIONS
+from ..output import print_result
 from ..runner import run_async
 
 
@@ -29,7 +30,7 @@ async def info_command(as_json: bool, **account: Any) -> None:
         if as_json:
             print_json(heater, features=encode_fields(features), reading=to_json(features))
         else:
-            print("\n".join([_facts(heater, features), "", *_capabilities(features)]))
+            print_result("\n".join([_facts(heater, features), "", *_capabilities(features)]))
 
 
 def _facts(heater: NaviLinkDevice, features: DeviceFeatures) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import click
 
 from ...._util.version import __version__
+from ..output import print_result
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ def install_service_command(container: bool, service: str, options: tuple[str, .
     Example: navien-nwp500 install-service bridge-mqtt --broker mqtt://ha.local
     """
     make = _containerfile if container else _unit
-    click.echo(make(f"navien-nwp500-{service}", SERVICES[service], options), nl=False)
+    print_result(make(f"navien-nwp500-{service}", SERVICES[service], options), end="")
 
 
 def _unit(name: str, service: Service, options: tuple[str, ...]) -> str:

@@ -11,6 +11,7 @@ import click
 from ....client import NaviLinkClient
 from ....config import NaviLinkConfig, read_environment, same_email
 from ....exceptions import ConfigurationError
+from ..output import print_note, print_result
 from ..runner import INTERRUPTED, log_to_stderr, run_async
 from ..saved_account import (
     SavedAccount,
@@ -51,10 +52,10 @@ async def login_command(keep_password: bool) -> None:
     save_account(account)
     if keep_password:
         save_account(account.save_password(password))
-    print(f"Signed in as {email}. See: navien-nwp500 status")
+    print_result(f"Signed in as {email}. See: navien-nwp500 status", done=True)
     other = read_environment().get("NAVILINK_EMAIL")
     if other and not same_email(other, email):
-        print(f"NAVILINK_EMAIL is {other} and takes precedence over this login.", file=sys.stderr)
+        print_note(f"NAVILINK_EMAIL is {other} and takes precedence over this login.")
 
 
 def _ask_credentials(email: str | None) -> tuple[str, str]:
@@ -68,5 +69,5 @@ def _ask_credentials(email: str | None) -> tuple[str, str]:
         email = click.prompt("E-mail", default=email, **to_stderr).strip()
         return email, click.prompt("Password", hide_input=True, **to_stderr)
     except click.Abort:
-        print(file=sys.stderr)
+        print_note()
         sys.exit(INTERRUPTED)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from ..output import print_result
 from ..runner import run_async
 from ..saved_account import account_file, delete_saved_password, session_files
 
@@ -19,4 +20,4 @@ async def logout_command() -> None:
     files = [path for path in (account_file(), *session_files()) if path.exists()]
     for path in files:
         path.unlink(missing_ok=True)
-    print("Signed out." if files else "No account was saved.")
+    print_result("Signed out." if files else "No account was saved.", done=True)

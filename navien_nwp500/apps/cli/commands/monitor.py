@@ -21,6 +21,7 @@ from ....protocol.status import DeviceStatus
 from ..context import CommandContext, open_device
 from ..formatting import degrees, device_json, status_json
 from ..options import ACCOUNT_OPTIONS, COUNT, DEVICE, INTERVAL, JSON, OUTPUT_FILE, UNIT, speed
+from ..output import print_note, print_result
 from ..runner import run_async
 
 if TYPE_CHECKING:
@@ -190,7 +191,7 @@ class _JsonOutput:
             {"kind": alert.kind, "text": alert.text, "active": alert.active} for alert in alerts
         ]
         time = when.isoformat(timespec="milliseconds")
-        print(json.dumps({"time": time, **content, "alerts": listed}), flush=True)
+        print_result(json.dumps({"time": time, **content, "alerts": listed}))
 
 
 class _TextOutput:
@@ -202,22 +203,21 @@ class _TextOutput:
     def show_status(self, status: DeviceStatus, when: datetime, alerts: list[Alert]) -> None:
         water = degrees(status.dhw_temperature, status, self._unit)
         lower = degrees(status.tank_lower_temperature, status, self._unit)
-        print(
+        print_result(
             f"{when:%m-%d %H:%M:%S}  {status.dhw_charge_percent:3d} %  {water:>8}  {lower:>8} lower  "
-            f"{status.activity.value:9} {status.current_inst_power:5d} W",
-            flush=True,
+            f"{status.activity.value:9} {status.current_inst_power:5d} W"
         )
         self.show_alerts(when, alerts)
 
     def show_alerts(self, when: datetime, alerts: list[Alert]) -> None:
         for alert in alerts:
-            print(f"{when:%m-%d %H:%M:%S}  ! {alert.text}", flush=True)
+            print_result(f"{when:%m-%d %H:%M:%S}  ! {alert.text}")
 
 
 def _print_summary(summary: Summary, csv_file: Path | None) -> None:
     """Print the totals to stderr."""
     if summary.first is None or summary.last is None:
-        print("No status was received.", file=sys.stderr)
+        print_note("No status was received.")
         return
     span = summary.last - summary.first
     lines = [
@@ -238,7 +238,7 @@ def _print_summary(summary: Summary, csv_file: Path | None) -> None:
     ]
     if csv_file is not None:
         lines.append(f"recorded in   {csv_file}")
-    print("\n".join(lines), file=sys.stderr)
+    print_note("\n".join(lines))
 
 
 def _hours(span: timedelta) -> str:

@@ -15,6 +15,7 @@ from ...._util.files import write_atomically
 from ....exceptions import ConfigurationError, ValueOutOfRangeError
 from ....protocol.types import Volume
 from ..options import INPUT_FILE, JSON, OUTPUT_FILE
+from ..output import plain, print_note, print_result
 from ..runner import run_async
 from .tou import read_plan
 
@@ -105,16 +106,16 @@ async def report_command(
     if png is not None:
         write_atomically(png, draw_png(report))
     if as_json:
-        print(json.dumps(document(report), indent=2, allow_nan=False))
+        print_result(json.dumps(document(report), indent=2, allow_nan=False))
     elif as_markdown:
-        print(markdown(report), end="")
+        print_result(markdown(report), end="")
     else:
-        print("\n".join(_format(fact) for fact in facts(report)), file=sys.stderr)
+        print_note("\n".join(_format(fact) for fact in facts(report)))
     for path in (html, png):
         if path is not None:
-            print(f"{'written':15} {path}", file=sys.stderr)
+            print_note(f"{'written':15} {path}")
 
 
 def _format(fact: KeyFigure) -> str:
-    text = f"{fact.name:15} {fact.value:>10}  "
+    text = f"{fact.name:15} {plain(fact.value, sys.stderr):>10}  "
     return textwrap.fill(fact.note, 80, initial_indent=text, subsequent_indent=" " * 28)

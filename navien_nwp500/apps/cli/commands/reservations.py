@@ -15,6 +15,7 @@ from ....protocol.status import DeviceStatus
 from ..context import open_device, wait_response
 from ..formatting import UNCHANGED, degrees, display_unit, print_json
 from ..options import READ_OPTIONS, WRITE_OPTIONS, Decorator, Group, combine
+from ..output import print_result
 from ..parsing import (
     Degrees,
     day_names,
@@ -201,7 +202,8 @@ async def _write(change: Change, as_json: bool, dry_run: bool, **account: Any) -
             note = UNCHANGED
         elif dry_run:
             note = "Dry run: the schedule would become this. Nothing was sent."
-        _print(before, after, as_json, note, **({"dry_run": True} if dry_run else {}))
+        more = {"dry_run": True} if dry_run else {}
+        _print(before, after, as_json, note, done=not dry_run, **more)
 
 
 async def _read(heater: NaviLinkDevice) -> ScheduleState:
@@ -228,18 +230,20 @@ def _print(
     program: ReservationProgram,
     as_json: bool,
     note: str | None = None,
+    *,
+    done: bool = False,
     **more: bool,
 ) -> None:
     program = _sorted(program)
     numbered = list(enumerate(program.reservations, 1))
     if as_json:
         listed = [_json(*entry) for entry in numbered]
-        print_json(state.heater, enabled=program.enabled, reservations=listed, **more)
+        print_json(state.heater, done=done, enabled=program.enabled, reservations=listed, **more)
         return
     lines = [note] if note else []
     lines.append(_headline(state.heater.name, program))
     lines += [_line(*entry, state.status) for entry in numbered]
-    print("\n".join(lines))
+    print_result("\n".join(lines), done=done)
 
 
 def _headline(name: str, program: ReservationProgram) -> str:

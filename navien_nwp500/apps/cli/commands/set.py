@@ -18,6 +18,7 @@ from ....protocol.types import Choice, DHWMode, Temperature, TouStatus
 from ..context import open_device, wait_response
 from ..formatting import UNCHANGED, both_units, display_unit, print_json, status_json
 from ..options import WRITE_OPTIONS, Decorator, Group
+from ..output import print_result
 from ..parsing import Degrees, option_type, parse_degrees
 from ..runner import run_async
 
@@ -223,10 +224,11 @@ def register(group: click.Group, command: SetCommand) -> None:
         account = {name: options.pop(name) for name in ("speed", "device", "no_session_file")}
         async with open_device(simulate, **account) as (_, heater):
             status = await wait_response(command.send(heater, **options))
+            done = status.would_send is None
             if as_json:
-                print_json(heater, **_json(status))
+                print_json(heater, done=done, **_json(status))
             else:
-                print("\n".join(_sentences(command, status)))
+                print_result("\n".join(_sentences(command, status)), done=done)
 
     force = click.option(
         "--force", is_flag=True, help="Send the command even if the heater has this setting."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from pathlib import Path
 
 import click
@@ -12,6 +11,7 @@ from ...._util.files import write_atomically
 from ....protocol.capture import read_capture
 from ..context import import_simulator
 from ..options import INPUT_FILE, OUTPUT_FILE, speed as speed_option
+from ..output import print_note, print_result
 from ..runner import log_to_stderr, run_async
 
 
@@ -71,9 +71,8 @@ async def simulate_command(
         lines = "".join(f"{name}={value}\n" for name, value in simulator.environment.items())
         if env_file is not None:
             write_atomically(env_file, lines.encode(), private=True)
-        sys.stdout.write(lines)
-        sys.stdout.flush()
-        print("ready; press Ctrl-C to end it", file=sys.stderr)
+        print_result(lines, end="")
+        print_note("ready; press Ctrl-C to end it")
         try:
             await asyncio.get_running_loop().create_future()
         finally:

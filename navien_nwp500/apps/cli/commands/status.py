@@ -12,6 +12,7 @@ from ....protocol.types import Temperature
 from ..context import open_device, wait_response
 from ..formatting import degrees, facts_table, print_json, status_json
 from ..options import READ_OPTIONS, UNIT
+from ..output import print_result
 from ..runner import run_async
 
 
@@ -29,7 +30,7 @@ async def status_command(as_json: bool, unit: str | None, **account: Any) -> Non
         if as_json:
             print_json(heater, **status_json(status))
         else:
-            print(_table(heater, status, unit))
+            print_result(_table(heater, status, unit))
 
 
 def _table(device: NaviLinkDevice, status: DeviceStatus, unit: str | None) -> str:

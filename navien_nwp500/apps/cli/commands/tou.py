@@ -17,6 +17,7 @@ from ....protocol.tou import TOUInfo, TOUPeriod, check_tou, peak_windows
 from ..context import open_device, wait_response
 from ..formatting import print_json
 from ..options import INPUT_FILE, READ_OPTIONS, WRITE_OPTIONS, Group
+from ..output import print_result
 from ..parsing import day_names, days_text, months_text, parse_days, parse_months, parse_time
 from ..runner import run_async
 from .set import describe_time_of_use, register, single
@@ -53,12 +54,8 @@ async def show(as_json: bool, **account: Any) -> None:
             print_json(heater, **_plan_json(info, today))
             return
         name = ", ".join(part for part in (info.name, info.utility) if part) or "no name"
-        print(f"Plan in the cloud: {name}")
-        print(
-            "\n".join(
-                [*_table(info.periods), "", describe_time_of_use(status), _today(info, today)]
-            )
-        )
+        lines = [f"Plan in the cloud: {name}", *_table(info.periods), ""]
+        print_result("\n".join([*lines, describe_time_of_use(status), _today(info, today)]))
 
 
 @tou_command.command("set")
@@ -88,9 +85,10 @@ async def set_(file: Path, off: bool, as_json: bool, dry_run: bool, **account: A
         if as_json:
             listed = [_period_json(period) for period in periods]
             key = "would_send" if dry_run else "sent"
-            print_json(heater, enabled=not off, periods=listed, **{key: sent})
+            print_json(heater, done=not dry_run, enabled=not off, periods=listed, **{key: sent})
             return
-        print("\n".join([_headline(off, dry_run), *_table(periods)]))
+        text = "\n".join([_headline(off, dry_run), *_table(periods)])
+        print_result(text, done=not dry_run)
 
 
 for _control, _name in ((TOU_ON, "on"), (TOU_OFF, "off")):

@@ -12,7 +12,7 @@ import os
 import sys
 import unicodedata
 from contextlib import suppress
-from typing import TextIO
+from typing import IO
 
 #: Plain text for each character of the program's own output that not every encoding has.
 PLAIN = {
@@ -28,7 +28,8 @@ PLAIN = {
     "←": "<-",
     "≥": ">=",
     "≤": "<=",
-    **dict.fromkeys("–—−·", "-"),
+    **dict.fromkeys("–—", "--"),
+    **dict.fromkeys("−·", "-"),
     "…": "...",
     **dict.fromkeys("‘’", "'"),
     **dict.fromkeys("“”", '"'),
@@ -97,14 +98,14 @@ def flush_result() -> None:
     print_result("", end="")
 
 
-def plain(text: str, stream: TextIO | None = None) -> str:
+def plain(text: str, stream: IO[str] | None = None) -> str:
     """Return text as a stream (default: stdout) will show it, to align it with other text."""
     encoding = getattr(stream or sys.stdout, "encoding", None) or "utf-8"
     codecs.register_error(_ERRORS, _replace)
     return text.encode(encoding, _ERRORS).decode(encoding)
 
 
-def _discard(stream: TextIO) -> None:
+def _discard(stream: IO[str]) -> None:
     """Discard what is still buffered: the interpreter would report it as an error when it exits."""
     with suppress(OSError, ValueError), open(os.devnull, "w") as null:
         os.dup2(null.fileno(), stream.fileno())

@@ -343,7 +343,10 @@ def find_ignored_variables(values: Mapping[str, str | None]) -> Iterator[str]:
 def _read_env_file(env_file: str | Path | None) -> Mapping[str, str | None]:
     from dotenv import dotenv_values, find_dotenv
 
-    path = find_dotenv(usecwd=True) if env_file is None else str(env_file)
+    try:
+        path = find_dotenv(usecwd=True) if env_file is None else str(env_file)
+    except FileNotFoundError:  # the working folder was removed
+        path = ""
     if env_file is not None and not Path(path).is_file():
         raise ConfigurationError(f"env_file is {path!r}; it must be the path of a readable file")
     if not path:

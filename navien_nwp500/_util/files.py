@@ -11,10 +11,22 @@ from pathlib import Path
 def write_atomically(path: Path, content: bytes, *, private: bool = False) -> None:
     """Replace a file in one step, so that a crash or a power cut leaves the old or the new one.
 
-    A ``private`` file and the folder made for it are readable by their owner alone. Raises OSError.
+    A ``private`` file and the folder made for it are readable by their owner alone. A device or a
+    named pipe is written to, not replaced. Raises OSError that names the file.
     """
     if private:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if path.exists() and not path.is_file():
+        path.write_bytes(content)
+        return
+    try:
+        _replace_file(path, content, private)
+    except OSError as error:
+        error.filename, error.filename2 = str(path), None  # not the temporary file
+        raise
+
+
+def _replace_file(path: Path, content: bytes, private: bool) -> None:
     descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 0600
     try:
         with open(descriptor, "wb") as file:

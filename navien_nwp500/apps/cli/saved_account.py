@@ -21,6 +21,7 @@ from ...config import NaviLinkConfig, ReconnectConfig, same_email
 from ...exceptions import ConfigurationError
 
 _APP = "navien-nwp500"
+_ACCOUNT = "account.json"
 
 
 @dataclass(frozen=True)
@@ -79,30 +80,57 @@ def _open_keyring() -> Iterator[Any]:
 
 
 def account_file() -> Path:
-    """Return the file of the saved account, in the user's config folder."""
-    return user_config_path(_APP, appauthor=False) / "account.json"
+    """Return the file of the saved account, in the user's config folder.
+
+    Raises ConfigurationError without a home folder, as in some containers.
+    """
+    folder = _account_folder()
+    if folder is None:
+        raise ConfigurationError(
+            "there is no home folder to save the account in: set HOME or XDG_CONFIG_HOME, or use "
+            "NAVILINK_EMAIL and NAVILINK_PASSWORD without login"
+        )
+    return folder / _ACCOUNT
 
 
-def session_file(config: NaviLinkConfig) -> Path:
-    """Return the file of an account's session, in the user's cache folder."""
+def session_file(config: NaviLinkConfig) -> Path | None:
+    """Return the file of an account's session, in the user's cache folder; None without a home."""
+    folder = _session_folder()
+    if folder is None:
+        return None
     account = hashlib.sha256(
         f"{config.base_url} {str(config.email).casefold()}".encode()
     ).hexdigest()
-    return _session_folder() / f"session-{account[:8]}.json"
+    return folder / f"session-{account[:8]}.json"
 
 
-def session_files() -> list[Path]:
-    """Return the files of all saved sessions, of any account."""
-    return sorted(_session_folder().glob("session-*.json"))
+def saved_files() -> list[Path]:
+    """Return the file of the account, if any, and those of all saved sessions, of any account."""
+    folder = _session_folder()
+    sessions = [] if folder is None else sorted(folder.glob("session-*.json"))
+    folder = _account_folder()
+    return sessions if folder is None else [folder / _ACCOUNT, *sessions]
 
 
-def _session_folder() -> Path:
-    return user_cache_path(_APP, appauthor=False)
+def _session_folder() -> Path | None:
+    return _known_folder(user_cache_path(_APP, appauthor=False))
+
+
+def _account_folder() -> Path | None:
+    return _known_folder(user_config_path(_APP, appauthor=False))
+
+
+def _known_folder(folder: Path) -> Path | None:
+    """Return a folder of the user; None when it is unknown: platformdirs then leaves the ``~``."""
+    return folder if folder.is_absolute() else None
 
 
 def load_account() -> SavedAccount | None:
     """Load the saved account; None without one. Raises ConfigurationError for a damaged file."""
-    path = account_file()
+    folder = _account_folder()
+    if folder is None:
+        return None
+    path = folder / _ACCOUNT
     try:
         content = json.loads(path.read_bytes())
         account = SavedAccount(**content)

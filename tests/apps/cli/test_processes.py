@@ -243,7 +243,10 @@ async def test_a_full_disk_is_reported_in_one_sentence(
         process = await start(tmp_path, *arguments.split(), stdout=full.fileno(), **sim.environment)
     _, err = await asyncio.wait_for(process.communicate(), LIMIT)
     assert process.returncode == 1
-    assert b"navien-nwp500: the output cannot be written: No space left on device" in err and b"ignored" not in err
+    assert (
+        b"navien-nwp500: the output cannot be written: No space left on device" in err
+        and b"ignored" not in err
+    )
 
 
 @pytest.mark.parametrize(

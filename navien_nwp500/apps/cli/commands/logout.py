@@ -6,7 +6,7 @@ import click
 
 from ..output import print_result
 from ..runner import run_async
-from ..saved_account import account_file, delete_saved_password, session_files
+from ..saved_account import delete_saved_password, saved_files
 
 
 @click.command("logout")
@@ -17,7 +17,7 @@ async def logout_command() -> None:
     Example: navien-nwp500 logout
     """
     delete_saved_password()
-    files = [path for path in (account_file(), *session_files()) if path.exists()]
+    files = [path for path in saved_files() if path.exists()]
     for path in files:
         path.unlink(missing_ok=True)
     print_result("Signed out." if files else "No account was saved.", done=True)

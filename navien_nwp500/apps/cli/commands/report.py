@@ -47,7 +47,7 @@ _VOLUMES = {volume.name.rpartition("_")[2]: volume for volume in Volume}
     type=click.FloatRange(min=0, min_open=True),
     default=60.0,
     show_default=True,
-    help="Litres of water at 40 °C per shower.",
+    help="Litres of water at 40 degrees Celsius per shower.",
 )
 @click.option(
     "--cold",
@@ -55,7 +55,7 @@ _VOLUMES = {volume.name.rpartition("_")[2]: volume for volume in Volume}
     type=click.FloatRange(0, 35),
     default=15.0,
     show_default=True,
-    help="Temperature of the cold water, °C.",
+    help="Temperature of the cold water, in degrees Celsius.",
 )
 @run_async
 async def report_command(

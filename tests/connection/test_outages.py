@@ -19,6 +19,7 @@ from navien_nwp500._connection.transport import Transport
 from navien_nwp500.models import HealthState
 from navien_nwp500.protocol.commands import POWER_ON
 from navien_nwp500.simulator import Simulator
+from navien_nwp500.simulator.cloud import aws_broker
 from navien_nwp500.simulator.faults import (
     CutConnections,
     DropMessages,
@@ -73,7 +74,8 @@ def delays(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 @pytest.fixture
 def short_keep_alive(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Set the shortest keep-alive that the SDK accepts."""
+    """Set the shortest keep-alive that the SDK accepts; with MQTT 5 the broker's counts."""
+    monkeypatch.setattr(aws_broker, "MIN_KEEP_ALIVE", 2)
     monkeypatch.setattr(transport_base, "KEEP_ALIVE", 2)  # the minimum of awscrt 0.20 with MQTT 5
     monkeypatch.setattr(transport_base, "PING_TIMEOUT", 1.5)
 

@@ -165,11 +165,22 @@ def _properties(level: int) -> bytes:
 
 
 def connect_packet(
-    client_id: str, *, level: int = 4, will: str | None = None, user: str | None = None
+    client_id: str,
+    *,
+    level: int = 4,
+    will: str | None = None,
+    user: str | None = None,
+    keep_alive: int = 60,
 ) -> bytes:
     """Make a CONNECT with a clean session; ``will`` is the topic of a Last Will."""
     flags = 0x02 | (0x04 if will else 0) | (0x80 if user else 0)
-    body = _text("MQTT") + bytes([level, flags, 0, 60]) + _properties(level) + _text(client_id)
+    body = (
+        _text("MQTT")
+        + bytes([level, flags])
+        + keep_alive.to_bytes(2, "big")
+        + _properties(level)
+        + _text(client_id)
+    )
     no_properties = b"\0" if level == 5 else b""
     body += no_properties + _text(will) + _text("gone") if will else b""
     return _packet(0x10, body + (_text(user) if user else b""))
@@ -187,10 +198,13 @@ def unsubscribe_packet(*filters: str, level: int = 4) -> bytes:
     return _packet(0xA2, b"\0\1" + _properties(level) + wanted)
 
 
-def publish_packet(topic: str, payload: bytes = b"{}", qos: int = 1, level: int = 4) -> bytes:
-    """Make a PUBLISH, with packet id 1 unless QoS 0."""
+def publish_packet(
+    topic: str, payload: bytes = b"{}", qos: int = 1, level: int = 4, *, alias: int | None = None
+) -> bytes:
+    """Make a PUBLISH, with packet id 1 unless QoS 0; ``alias`` is a topic alias of MQTT 5."""
     identity = b"\0\1" if qos else b""
-    return _packet(0x30 | qos << 1, _text(topic) + identity + _properties(level) + payload)
+    properties = _properties(level) if alias is None else b"\3\x23" + alias.to_bytes(2, "big")
+    return _packet(0x30 | qos << 1, _text(topic) + identity + properties + payload)
 
 
 class RawClient:

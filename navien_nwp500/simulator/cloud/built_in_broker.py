@@ -14,8 +14,9 @@ import logging
 import secrets
 from typing import AsyncIterator, NamedTuple, cast
 
-from . import mqtt_packets
-from .mqtt_packets import MAX_PACKET_BYTES, Packet, PacketError, PacketSplitter, Will
+from . import mqtt_fields, mqtt_packets
+from .mqtt_fields import PacketError
+from .mqtt_packets import MAX_PACKET_BYTES, Packet, PacketSplitter, Will
 
 _LOGGER = logging.getLogger(__name__)
 _BACKLOG = 1024
@@ -215,7 +216,7 @@ class _Connection(asyncio.Protocol):
         elif packet.kind == mqtt_packets.PINGREQ:
             self._send(mqtt_packets.pingresp(packet.level))
         elif packet.kind == mqtt_packets.DISCONNECT:
-            if packet.level < mqtt_packets.LEVEL_5 or packet.body[:1] != _DISCONNECT_WITH_WILL:
+            if packet.level < mqtt_fields.LEVEL_5 or packet.body[:1] != _DISCONNECT_WITH_WILL:
                 self._will = None
             self._transport.close()
             self._unregister()
@@ -226,8 +227,8 @@ class _Connection(asyncio.Protocol):
         if packet.kind != mqtt_packets.CONNECT:
             raise PacketError("first packet is not CONNECT")
         connect = mqtt_packets.read_connect(packet)
-        if connect.level not in (mqtt_packets.LEVEL_3_1_1, mqtt_packets.LEVEL_5):
-            self._send(mqtt_packets.connack(_BAD_LEVEL, mqtt_packets.LEVEL_3_1_1))
+        if connect.level not in (mqtt_fields.LEVEL_3_1_1, mqtt_fields.LEVEL_5):
+            self._send(mqtt_packets.connack(_BAD_LEVEL, mqtt_fields.LEVEL_3_1_1))
             self._transport.close()
             return
         assigned = None if connect.client_id else f"built-in-{secrets.token_hex(8)}"
@@ -239,7 +240,8 @@ class _Connection(asyncio.Protocol):
         self._timeout = connect.keep_alive * _KEEP_ALIVES
         self._timer.cancel()
         self._check_timeout()
-        self._send(mqtt_packets.connack(_ACCEPTED, connect.level, assigned))
+        named = {mqtt_fields.ASSIGNED_CLIENT_ID: assigned} if assigned else {}
+        self._send(mqtt_packets.connack(_ACCEPTED, connect.level, named))
 
     def _publish(self, packet: Packet) -> None:
         qos = mqtt_packets.publish_qos(packet)

@@ -33,6 +33,8 @@ class Counters:
     publishes: int = 0
     #: Most PUBLISHes of one connection in one second; AWS allows 100, in and out (PROTOCOL 2.3).
     most_publishes: int = 0
+    #: PUBLISHes discarded because they were more than AWS allows.
+    discarded_publishes: int = 0
     violations: int = 0
     open_connections: int = 0
     most_connections: int = 0

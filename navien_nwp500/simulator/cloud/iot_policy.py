@@ -6,8 +6,9 @@ the connection on anything else, without a reason.
 
 from __future__ import annotations
 
-from . import mqtt_packets
+from . import mqtt_fields, mqtt_packets
 from .accounts import CloudAccount
+from .aws_broker import MAX_PAYLOAD_BYTES, MAX_QOS
 from .mqtt_packets import Connect, Packet
 
 MAX_CLIENT_ID_BYTES = 128
@@ -15,7 +16,6 @@ MAX_TOPIC_BYTES = 256
 MAX_TOPIC_SLASHES = 7
 MAX_FILTERS = 8
 MAX_SUBSCRIPTIONS = 50
-MAX_QOS = 1
 
 _HEATER = "navilink-"
 _PREFIXES = ("cmd", "evt")
@@ -23,7 +23,14 @@ _PRODUCT = "52"
 
 
 class PolicyViolation(Exception):
-    """A packet on which AWS IoT closes the connection; the text is for logs only."""
+    """A packet on which AWS IoT closes the connection; the text is for logs only.
+
+    ``reason`` is the reason code that a client of MQTT 5 gets.
+    """
+
+    def __init__(self, text: str, reason: int = mqtt_fields.NOT_AUTHORIZED) -> None:
+        super().__init__(text)
+        self.reason = reason
 
 
 class Policy:
@@ -39,7 +46,7 @@ class Policy:
         if packet.kind != mqtt_packets.CONNECT:
             raise PolicyViolation("first packet is not CONNECT")
         connect = mqtt_packets.read_connect(packet)
-        if connect.level not in (mqtt_packets.LEVEL_3_1_1, mqtt_packets.LEVEL_5):
+        if connect.level not in (mqtt_fields.LEVEL_3_1_1, mqtt_fields.LEVEL_5):
             raise PolicyViolation(f"protocol level {connect.level}")
         # A client id with a wildcard would match the response topics of other clients.
         if not connect.client_id or any(sign in connect.client_id for sign in "+#/"):
@@ -54,29 +61,37 @@ class Policy:
     def check(self, packet: Packet) -> None:
         """Check a later packet. Raise PolicyViolation."""
         if packet.kind == mqtt_packets.CONNECT:
-            raise PolicyViolation("second CONNECT")
+            raise PolicyViolation("second CONNECT", mqtt_fields.PROTOCOL_ERROR)
         if packet.kind == mqtt_packets.PUBLISH:
-            if mqtt_packets.publish_qos(packet) > MAX_QOS:
-                raise PolicyViolation("QoS 2")
-            self._check_topic(mqtt_packets.read_publish_topic(packet))
+            self._check_publish(packet)
         elif packet.kind == mqtt_packets.SUBSCRIBE:
             self._subscribe(mqtt_packets.read_subscriptions(packet))
         elif packet.kind == mqtt_packets.UNSUBSCRIBE:
             self._subscriptions.difference_update(mqtt_packets.read_unsubscriptions(packet))
 
+    def _check_publish(self, packet: Packet) -> None:
+        if mqtt_packets.publish_qos(packet) > MAX_QOS:
+            raise PolicyViolation("QoS 2", mqtt_fields.QOS_NOT_SUPPORTED)
+        size = len(mqtt_packets.read_publish(packet).payload)
+        if size > MAX_PAYLOAD_BYTES:
+            raise PolicyViolation(f"payload of {size} bytes", mqtt_fields.PACKET_TOO_LARGE)
+        self._check_topic(mqtt_packets.read_publish_topic(packet))
+
     def _subscribe(self, subscriptions: list[tuple[str, int]]) -> None:
         if len(subscriptions) > MAX_FILTERS:
-            raise PolicyViolation(f"{len(subscriptions)} filters in one SUBSCRIBE")
+            raise PolicyViolation(
+                f"{len(subscriptions)} filters in one SUBSCRIBE", mqtt_fields.QUOTA_EXCEEDED
+            )
         for topic_filter, qos in subscriptions:
             if not mqtt_packets.is_valid_filter(topic_filter) or not self._may_use(topic_filter):
                 raise PolicyViolation("topic filter")
             if not self._account.pushes and _HEATER in topic_filter:
                 raise PolicyViolation("the heater's own topics")
             if qos > MAX_QOS:
-                raise PolicyViolation("QoS 2")
+                raise PolicyViolation("QoS 2", mqtt_fields.QOS_NOT_SUPPORTED)
             self._subscriptions.add(topic_filter)
         if len(self._subscriptions) > MAX_SUBSCRIPTIONS:
-            raise PolicyViolation("too many subscriptions")
+            raise PolicyViolation("too many subscriptions", mqtt_fields.QUOTA_EXCEEDED)
 
     def _check_topic(self, topic: str) -> None:
         if "+" in topic or "#" in topic or not self._may_use(topic):

@@ -7,23 +7,28 @@ most packets have properties; these are skipped.
 
 from __future__ import annotations
 
-from typing import Iterator, NamedTuple
+from typing import Iterator, Mapping, NamedTuple
+
+from .mqtt_fields import (
+    LENGTH_BYTES,
+    LEVEL_3_1_1,
+    LEVEL_5,
+    PACKET_TOO_LARGE,
+    PROPERTY_BYTES,
+    TOPIC_ALIAS,
+    PacketError,
+    PacketReader,
+    read_properties,
+)
 
 CONNECT, CONNACK, PUBLISH, PUBACK, SUBSCRIBE, SUBACK = 1, 2, 3, 4, 8, 9
 UNSUBSCRIBE, UNSUBACK, PINGREQ, PINGRESP, DISCONNECT = 10, 11, 12, 13, 14
-LEVEL_3_1_1, LEVEL_5 = 4, 5
 
-#: AWS IoT accepts payloads of 128 KB (PROTOCOL 2.3); this is the whole packet.
-MAX_PACKET_BYTES = 128 * 1024 + 1024
+#: AWS IoT accepts payloads of 128 KB; this is the whole packet (PROTOCOL 2.5).
+MAX_PACKET_BYTES = 146 * 1024
 
-_LENGTH_BYTES = 4
 _WILL, _WILL_RETAIN, _PASSWORD, _USER_NAME = 0x04, 0x20, 0x40, 0x80
 _RETAIN = 0x01
-_ASSIGNED_CLIENT_ID = 0x12
-
-
-class PacketError(Exception):
-    """An invalid MQTT packet, or one over the size limit."""
 
 
 class Packet(NamedTuple):
@@ -63,7 +68,7 @@ class Publish(NamedTuple):
 
 
 class PacketSplitter:
-    """A splitter of a byte stream into packets whose bodies have at most ``max_bytes``.
+    """A splitter of a byte stream into packets of at most ``max_bytes``.
 
     ``level`` is the protocol level of the next packets, as the CONNECT states it.
     """
@@ -90,66 +95,20 @@ class PacketSplitter:
 
     def _body_size(self) -> tuple[int, int] | None:
         """Return start and length of the body, None while the header is incomplete."""
-        field = bytes(self._buffer[1 : 1 + _LENGTH_BYTES])
-        if len(field) < _LENGTH_BYTES and all(byte & 0x80 for byte in field):
+        field = bytes(self._buffer[1 : 1 + LENGTH_BYTES])
+        if len(field) < LENGTH_BYTES and all(byte & 0x80 for byte in field):
             return None
-        reader = _Reader(field)
+        reader = PacketReader(field)
         length = reader.length()
-        if length > self._max_bytes:
-            raise PacketError(f"packet of {length} bytes")
+        size = 1 + reader.at + length
+        if size > self._max_bytes:
+            raise PacketError(f"packet of {size} bytes", PACKET_TOO_LARGE)
         return 1 + reader.at, length
-
-
-class _Reader:
-    """A reader of the fields of a packet body. Raises PacketError at its end."""
-
-    def __init__(self, body: bytes) -> None:
-        self._body = body
-        self.at = 0
-
-    @property
-    def at_end(self) -> bool:
-        return self.at >= len(self._body)
-
-    def read(self, count: int) -> bytes:
-        piece = self._body[self.at : self.at + count]
-        if len(piece) < count:
-            raise PacketError("packet ends too early")
-        self.at += count
-        return piece
-
-    def number(self, count: int) -> int:
-        return int.from_bytes(self.read(count), "big")
-
-    def rest(self) -> bytes:
-        return self._body[self.at :]
-
-    def length(self) -> int:
-        """Read a length of one to four bytes with seven bits each."""
-        found = 0
-        for index in range(_LENGTH_BYTES):
-            byte = self.number(1)
-            found |= (byte & 0x7F) << (7 * index)
-            if not byte & 0x80:
-                return found
-        raise PacketError("length field does not end")
-
-    def properties(self, level: int) -> bytes:
-        return self.read(self.length()) if level == LEVEL_5 else b""
-
-    def data(self) -> bytes:
-        return self.read(self.number(2))
-
-    def text(self) -> str:
-        try:
-            return self.data().decode()
-        except UnicodeDecodeError as error:
-            raise PacketError("text is not UTF-8") from error
 
 
 def read_connect(packet: Packet) -> Connect:
     """Read a CONNECT; for an unknown protocol level only its ``level``. Raise PacketError."""
-    reader = _Reader(packet.body)
+    reader = PacketReader(packet.body)
     if reader.text() != "MQTT":
         raise PacketError("not MQTT")
     level, flags, keep_alive = reader.number(1), reader.number(1), reader.number(2)
@@ -170,6 +129,15 @@ def read_connect(packet: Packet) -> Connect:
     return Connect(level, client_id, keep_alive, will)
 
 
+def with_keep_alive(packet: Packet, seconds: int) -> Packet:
+    """Return a CONNECT with another keep-alive. Raise PacketError."""
+    reader = PacketReader(packet.body)
+    reader.text()
+    reader.read(2)
+    body = packet.body[: reader.at] + _number(seconds) + packet.body[reader.at + 2 :]
+    return _make(CONNECT, body, packet.level, packet.flags)
+
+
 def publish(
     topic: str, payload: bytes, level: int, identifier: int | None = None, *, retain: bool = False
 ) -> Packet:
@@ -179,18 +147,34 @@ def publish(
     return _make(PUBLISH, name + number + _no_properties(level) + payload, level, flags)
 
 
-def puback(identifier: int, level: int) -> Packet:
-    """Make a PUBACK; its bytes are the same in both versions."""
-    return _make(PUBACK, _number(identifier), level)
+def puback(identifier: int, level: int, reason: int = 0) -> Packet:
+    """Make a PUBACK; only MQTT 5 can contain a reason, and without it both versions are equal."""
+    return _make(PUBACK, _number(identifier) + (bytes([reason]) if reason else b""), level)
 
 
-def connack(code: int, level: int, assigned: str | None = None) -> Packet:
-    """Make a CONNACK without a session; only MQTT 5 can contain an assigned client id."""
-    properties = b""
+def connack(
+    code: int,
+    level: int,
+    properties: Mapping[int, int | str] | None = None,
+    *,
+    session_present: bool = False,
+) -> Packet:
+    """Make a CONNACK; only MQTT 5 can contain properties, which are by their identifier."""
+    encoded = b""
     if level == LEVEL_5:
-        named = b"" if assigned is None else bytes([_ASSIGNED_CLIENT_ID]) + _data(assigned.encode())
-        properties = bytes([len(named)]) + named
-    return _make(CONNACK, bytes([0, code]) + properties, level)
+        for identifier, value in (properties or {}).items():
+            size = PROPERTY_BYTES.get(identifier, 0)
+            content = (
+                _data(value.encode()) if isinstance(value, str) else value.to_bytes(size, "big")
+            )
+            encoded += bytes([identifier]) + content
+        encoded = bytes([len(encoded)]) + encoded
+    return _make(CONNACK, bytes([session_present, code]) + encoded, level)
+
+
+def disconnect(reason: int) -> Packet:
+    """Make a DISCONNECT of the broker, which only MQTT 5 knows."""
+    return _make(DISCONNECT, bytes([reason, 0]), LEVEL_5)
 
 
 def suback(subscribe: Packet, codes: bytes) -> Packet:
@@ -236,7 +220,7 @@ def _make(kind: int, body: bytes, level: int, flags: int = 0) -> Packet:
 
 def read_publish(packet: Packet) -> Publish:
     """Read a PUBLISH. Raise PacketError."""
-    reader = _Reader(packet.body)
+    reader = PacketReader(packet.body)
     topic = reader.text()
     identifier = reader.number(2) if publish_qos(packet) else None
     reader.properties(packet.level)
@@ -249,7 +233,7 @@ def without_properties(packet: Packet) -> Packet:
     iotcore 0.4 ends its thread for 3.1.1 on the first PUBLISH with properties it delivers there
     (measured).
     """
-    reader = _Reader(packet.body)
+    reader = PacketReader(packet.body)
     reader.text()
     reader.read(2 if publish_qos(packet) else 0)
     head = packet.body[: reader.at]
@@ -258,9 +242,24 @@ def without_properties(packet: Packet) -> Packet:
     return _make(PUBLISH, head + b"\0" + reader.rest(), packet.level, packet.flags)
 
 
+def with_topic(packet: Packet, topic: str) -> Packet:
+    """Return a PUBLISH with another topic. Raise PacketError."""
+    reader = PacketReader(packet.body)
+    reader.text()
+    return _make(PUBLISH, _data(topic.encode()) + reader.rest(), packet.level, packet.flags)
+
+
+def read_topic_alias(packet: Packet) -> int | None:
+    """Read the topic alias of a PUBLISH, None without one. Raise PacketError."""
+    reader = PacketReader(packet.body)
+    reader.text()
+    reader.read(2 if publish_qos(packet) else 0)
+    return read_properties(reader.properties(packet.level)).get(TOPIC_ALIAS)
+
+
 def read_publish_topic(packet: Packet) -> str:
     """Read the topic of a PUBLISH. Raise PacketError."""
-    return _Reader(packet.body).text()
+    return PacketReader(packet.body).text()
 
 
 def publish_qos(packet: Packet) -> int:
@@ -310,8 +309,8 @@ def is_valid_filter(topic_filter: str) -> bool:
     return bool(topic_filter) and "#" not in levels[:-1]
 
 
-def _after_identifier(packet: Packet) -> _Reader:
-    reader = _Reader(packet.body)
+def _after_identifier(packet: Packet) -> PacketReader:
+    reader = PacketReader(packet.body)
     reader.read(2)
     reader.properties(packet.level)
     if reader.at_end:

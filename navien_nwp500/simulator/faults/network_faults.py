@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Iterable
 
-from ..cloud import mqtt_packets
+from ..cloud import mqtt_fields, mqtt_packets
 from ..cloud.iot_policy import PolicyViolation
 from ..cloud.mqtt_packets import Packet
 from .base import ClientConnection, Fault, FaultContext, PacketFault, check_choice
@@ -149,7 +149,7 @@ class NoMqtt5(PacketFault):
     def from_client(self, packet: Packet, connection: ClientConnection) -> Iterable[Packet]:
         if (
             packet.kind == mqtt_packets.CONNECT
-            and connection.level == mqtt_packets.LEVEL_5
+            and connection.level == mqtt_fields.LEVEL_5
             and self.consume()
         ):
             raise PolicyViolation("fault: no_mqtt5")

@@ -8,27 +8,36 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import socket
 import time
 from collections import deque
-from typing import Any, AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
+from typing import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
 
 from aiohttp import WSMsgType, web
 
 from ..._util.aio import cancel_and_wait, ignore_lost_transport, wait_at_most
-from ..cloud import mqtt_packets
+from ..cloud import aws_broker, mqtt_fields, mqtt_packets
+from ..cloud.aws_broker import PublishLimiter, TopicAliases
 from ..cloud.broker_process import HOST, BrokerPorts
 from ..cloud.counters import Counters
 from ..cloud.iot_policy import Policy, PolicyViolation
-from ..cloud.mqtt_packets import MAX_PACKET_BYTES, Packet, PacketError, PacketSplitter
+from ..cloud.mqtt_fields import PacketError
+from ..cloud.mqtt_packets import MAX_PACKET_BYTES, Packet, PacketSplitter
 from ..faults import FaultInjector
+from .sockets import (
+    BROKER_SECONDS,
+    CHUNK_BYTES,
+    KeepAlive,
+    acknowledge_now,
+    close_broker_connection,
+)
 
 _LOGGER = logging.getLogger("navien_nwp500.simulator")
-_CHUNK_BYTES = 64 * 1024
-_BROKER_SECONDS = 5.0
+#: Time a client has to read the reason for the end of its connection, seconds.
+_DISCONNECT_SECONDS = 2.0
+#: The broker behind closes a silent connection after the gateway, which gives the reason.
+_BROKER_KEEP_ALIVES = 4
 #: Time a client has for its CONNECT after the handshake, seconds.
 _CONNECT_SECONDS = 60.0
-_QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 
 
 class ClientIds:
@@ -109,6 +118,12 @@ class MqttConnection:
         self._transport = transport
         self._stream = stream
         self._splitter = PacketSplitter(MAX_PACKET_BYTES)
+        self._aliases = TopicAliases()
+        self._limiter = PublishLimiter(lambda: time.monotonic())
+        self._keep_alive = 0
+        # Reason code for the client, and whether it has got its CONNACK.
+        self._reason: int | None = None
+        self._accepted = False
         # Monotonic times of the client's PUBLISHes in the last second.
         self._published_at: deque[float] = deque()
         self._acknowledgements = Acknowledgements()
@@ -133,7 +148,8 @@ class MqttConnection:
     def take_over(self) -> None:
         """Close the connection as if another client had connected with its id."""
         self._counters.takeovers += not self._is_cut
-        self.cut()
+        self._is_cut = True
+        self._end(mqtt_fields.SESSION_TAKEN_OVER)
 
     def pause(self) -> None:
         """Stop the traffic in both directions without closing, like a cable pulled out."""
@@ -149,6 +165,8 @@ class MqttConnection:
             with ignore_lost_transport():
                 if self._transport is not None and not self._transport.is_closing():
                     self._transport.resume_reading()
+            if self._reason is not None:
+                self._end(self._reason)
 
     def send(self, packet: Packet, when: Callable[[], Awaitable[object]] | None = None) -> None:
         """Send the client a packet of QoS 0 soon, or once ``when()`` has ended."""
@@ -165,24 +183,53 @@ class MqttConnection:
             async for connect in packets:
                 await self._relay(connect, packets, ports)
                 break
-        except (PolicyViolation, PacketError) as reason:
+        except (PolicyViolation, PacketError) as error:
             self._counters.violations += 1
-            _LOGGER.info("connection closed: %s", reason)
-            self._abort()
+            _LOGGER.info("connection closed: %s", error)
+            self._end(error.reason)
         finally:
             await packets.aclose()
             self._client_ids.release(self)
             self.left_broker.set()
+        if self._reason is not None and self._takes_reason:
+            await self._send_reason(self._reason)
         await self._stream.close()
         self._abort()
+
+    @property
+    def _takes_reason(self) -> bool:
+        """Return whether the client can get a DISCONNECT: with MQTT 5, and once it is accepted."""
+        return self._accepted and self.level == mqtt_fields.LEVEL_5 and self._running.is_set()
+
+    def _end(self, reason: int) -> None:
+        """End the connection; a client of MQTT 5 gets the reason."""
+        self._reason = reason
+        if not self._pumps or not self._takes_reason:
+            self._abort()
+        for pump in self._pumps:
+            pump.cancel()
+
+    def _expire(self) -> None:
+        """End a silent connection; one that is paused shows it later, as after a pulled cable."""
+        if self._running.is_set():
+            self._end(mqtt_fields.KEEP_ALIVE_TIMEOUT)
+        else:
+            self._reason = mqtt_fields.KEEP_ALIVE_TIMEOUT
+
+    async def _send_reason(self, reason: int) -> None:
+        sending = asyncio.ensure_future(
+            self._stream.send_bytes(mqtt_packets.disconnect(reason).raw)
+        )
+        with contextlib.suppress(OSError, asyncio.TimeoutError):
+            await wait_at_most(_DISCONNECT_SECONDS, sending)
 
     async def _relay(
         self, connect: Packet, packets: AsyncIterator[Packet], ports: BrokerPorts
     ) -> None:
-        port = ports.mqtt5 if self.level == mqtt_packets.LEVEL_5 else ports.mqtt3
+        port = ports.mqtt5 if self.level == mqtt_fields.LEVEL_5 else ports.mqtt3
         try:
             opening = asyncio.ensure_future(asyncio.open_connection(HOST, port))
-            reader, writer = await wait_at_most(_BROKER_SECONDS, opening)
+            reader, writer = await wait_at_most(BROKER_SECONDS, opening)
         except (OSError, asyncio.TimeoutError):
             _LOGGER.warning("the broker accepts no connection")
             self._abort()
@@ -200,26 +247,32 @@ class MqttConnection:
                 pump.cancel()
             results = await asyncio.gather(*self._pumps, return_exceptions=True)
             await cancel_and_wait(*self._extra_sends)
-            await _disconnect(reader, writer)
+            await close_broker_connection(reader, writer)
         for result in results:
             if isinstance(result, Exception):
                 raise result
 
     async def _checked_packets(self) -> AsyncGenerator[Packet, None]:
         """Yield the client's packets, each checked. Raise PolicyViolation or PacketError."""
-        timeout = asyncio.get_running_loop().call_later(_CONNECT_SECONDS, self._abort)
+        keep_alive = KeepAlive(_CONNECT_SECONDS, self._expire)
         try:
             async for message in self._stream:
-                _acknowledge_now(self._transport)
+                acknowledge_now(self._transport)
                 if message.type is not WSMsgType.BINARY:
                     return
                 for packet in self._splitter.feed(message.data):
-                    timeout.cancel()
+                    keep_alive.received()
+                    if packet.kind == mqtt_packets.PUBLISH:
+                        packet = self._aliases.resolve(packet)
                     await self._check(packet)
-                    is_publish = packet.kind == mqtt_packets.PUBLISH
-                    yield mqtt_packets.without_properties(packet) if is_publish else packet
+                    if packet.kind == mqtt_packets.CONNECT:
+                        keep_alive.set_limit(self._keep_alive * aws_broker.KEEP_ALIVES)
+                        seconds = self._keep_alive * _BROKER_KEEP_ALIVES
+                        yield mqtt_packets.with_keep_alive(packet, seconds)
+                    elif packet.kind != mqtt_packets.PUBLISH or self._may_publish(packet):
+                        yield packet
         finally:
-            timeout.cancel()
+            keep_alive.stop()
 
     async def _to_broker(
         self, connect: Packet, packets: AsyncIterator[Packet], writer: asyncio.StreamWriter
@@ -237,6 +290,7 @@ class MqttConnection:
             connect = self._policy.connect(packet)
             await self._client_ids.assign(connect.client_id, self)
             self._splitter.level = connect.level
+            self._keep_alive = aws_broker.effective_keep_alive(connect.keep_alive)
             self.client_id = connect.client_id
         else:
             self._policy.check(packet)
@@ -256,6 +310,16 @@ class MqttConnection:
             self._published_at.popleft()
         self._counters.publishes += 1
         self._counters.most_publishes = max(self._counters.most_publishes, len(self._published_at))
+
+    def _may_publish(self, packet: Packet) -> bool:
+        """Return False for a PUBLISH beyond the limit a second, which is discarded."""
+        if self._limiter.take():
+            return True
+        self._counters.discarded_publishes += 1
+        identifier = mqtt_packets.read_publish(packet).identifier
+        if identifier is not None and self.level == mqtt_fields.LEVEL_5:
+            self.send(mqtt_packets.puback(identifier, self.level, mqtt_fields.QUOTA_EXCEEDED))
+        return False
 
     def _forward(self, packet: Packet, writer: asyncio.StreamWriter) -> None:
         if not self._faults.packets:
@@ -279,12 +343,15 @@ class MqttConnection:
     async def _to_client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         splitter = PacketSplitter(MAX_PACKET_BYTES, self.level)
         with contextlib.suppress(OSError):
-            while data := await reader.read(_CHUNK_BYTES):
+            while data := await reader.read(CHUNK_BYTES):
                 whole = b"".join(self._delivered(one, writer) for one in splitter.feed(data))
                 await self._send(whole)
         await self._running.wait()
 
     def _delivered(self, packet: Packet, writer: asyncio.StreamWriter) -> bytes:
+        if packet.kind == mqtt_packets.CONNACK:
+            self._accepted = True
+            packet = aws_broker.complete_connack(packet, self._keep_alive)
         wants_puback = packet.kind == mqtt_packets.PUBLISH and mqtt_packets.publish_qos(packet) > 0
         if wants_puback:
             self._acknowledgements.published()
@@ -315,39 +382,5 @@ class MqttConnection:
                 self._transport.abort()
 
 
-async def _disconnect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Close the connection to the broker and wait until the broker has closed it too.
-
-    The broker's two listeners are threads. One may see a client take over an id before the other
-    has seen the end of the id's first client; then both clients end (measured with iotcore 0.4).
-    """
-    try:
-        with contextlib.suppress(OSError, asyncio.TimeoutError):
-            writer.write_eof()
-            await wait_at_most(_BROKER_SECONDS, asyncio.ensure_future(_drained(reader)))
-    finally:
-        writer.close()
-    with contextlib.suppress(OSError):
-        await writer.wait_closed()
-
-
-async def _drained(reader: asyncio.StreamReader) -> None:
-    while await reader.read(_CHUNK_BYTES):
-        pass
-
-
 def _joined(found: Iterable[Packet]) -> bytes:
     return b"".join(packet.raw for packet in found)
-
-
-def _acknowledge_now(transport: asyncio.Transport | None) -> None:
-    """Make Linux acknowledge at once what was read; the option must be set after each read.
-
-    awscrt sets no TCP_NODELAY: its next small packet waits for this acknowledgement, up to 40 ms.
-    """
-    if _QUICKACK is None or transport is None:
-        return
-    with ignore_lost_transport(), contextlib.suppress(OSError):
-        sock: Any = transport.get_extra_info("socket")
-        if sock is not None:
-            sock.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)

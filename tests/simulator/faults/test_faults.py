@@ -110,8 +110,9 @@ async def test_a_reset_in_the_body(cloud: CloudServer, http: Http) -> None:
 
 
 async def test_a_response_is_lost_after_the_call_was_carried_out(
-    cloud: CloudServer, http: Http
+    cloud: CloudServer, http: Http, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(cloud.book, "refresh_token_reuse", False)
     token = (await sign_in(http, cloud))["refreshToken"]
     refreshes = cloud.counters.refreshes
     cloud.faults.rest["/auth/refresh"] = RestFault(reset=True, times=1)

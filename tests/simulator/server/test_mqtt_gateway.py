@@ -199,6 +199,7 @@ async def test_clients_of_both_versions_exchange_messages_and_take_over_ids(
             for client in (older, newer):
                 assert (await client.read()).endswith(b"news")
         await connect("newer")
+        assert await newer.read() == b"\xe0\x02\x8e\0"  # DISCONNECT, session taken over
         assert await newer.read() == b""
     assert cloud.counters.takeovers == takeovers + 1
     assert cloud.counters.connects == connects + 3
@@ -308,7 +309,7 @@ VIOLATIONS = [
     ("level", "data"),
     [*((4, data) for data in VIOLATIONS), (5, publish_packet(f"{OTHER_HEATER}/st", level=5))],
 )
-async def test_violation_closes_without_a_packet(
+async def test_violation_closes_and_only_mqtt_5_gets_a_reason(
     cloud: CloudServer, level: int, data: bytes
 ) -> None:
     violations = cloud.counters.violations
@@ -317,6 +318,8 @@ async def test_violation_closes_without_a_packet(
         await victim.subscribe(f"{OTHER_HEATER}/#")
         client = await connect("intruder", level)
         await client.send(data)
+        if level == 5:
+            assert await client.read() == b"\xe0\x02\x87\0"  # DISCONNECT, not authorized
         assert await client.read() == b""
         await victim.send(publish_packet(f"{OTHER_HEATER}/st", b"own", qos=0))
         assert (await victim.read()).endswith(b"own")

@@ -1,16 +1,19 @@
 """The signed-in account: tokens and AWS credentials, renewed before they expire.
 
-A 401 refreshes the token and repeats the call once; renewals are serialised, because two at once
-can invalidate each other (PROTOCOL 1.6). A rejected password is remembered and never sent again.
-With a session file, credentials saved by an earlier run or by another process are used first.
+A 401 refreshes the token and repeats the call once. Renewals are serialised, in this client and among
+the processes that share a session file, because two at once can invalidate each other (PROTOCOL 1.6);
+a refresh is finished although its caller is cancelled. A rejected password is remembered and never
+sent again. With a session file, credentials saved by an earlier run or by another process are used
+first.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Mapping, TypeVar
+from typing import TYPE_CHECKING, Any, AsyncContextManager, Mapping, TypeVar
 
 from ._connection.credentials import (
     AwsCredentials,
@@ -21,6 +24,7 @@ from ._connection.credentials import (
 )
 from ._connection.rest_client import RestClient
 from ._connection.session_file import SavedSession, SessionFile
+from ._util.aio import cancel_and_wait
 from .config import NaviLinkConfig, same_email
 from .exceptions import (
     APIError,
@@ -50,6 +54,9 @@ OWNER = "O"
 
 C = TypeVar("C", bound=ExpiringCredentials)
 
+#: Seconds ``close`` waits for a refresh that is under way: its token may serve only once.
+_FINISH_SECONDS = 10.0
+
 
 class NaviLinkAuth:
     """The signed-in account: makes REST calls and renews its credentials.
@@ -67,6 +74,7 @@ class NaviLinkAuth:
         self._rejected: tuple[str, str] | None = None
         self._tokens: Tokens | None = None
         self._aws_credentials: AwsCredentials | None = None
+        self._refreshing: asyncio.Task[None] | None = None
         #: Owner of the account; after a restored session only ``user_seq`` and ``user_type``.
         self.user: UserInfo | None = None
 
@@ -95,10 +103,13 @@ class NaviLinkAuth:
         when the cloud cannot be reached.
         """
         async with self._lock:
+            if self._refreshing is not None:
+                await asyncio.wait({self._refreshing})
             if email is not None and not same_email(email, self._email):
                 self._tokens = self._aws_credentials = self.user = None  # another account's
             self._email, self._password = email or self._email, password or self._password
-            return await self._sign_in()
+            async with self._file_lock():
+                return await self._sign_in()
 
     async def ensure_signed_in(self) -> None:
         """Sign in, unless signed in. Raises as ``call``."""
@@ -187,8 +198,16 @@ class NaviLinkAuth:
         return self.clock_skew
 
     async def close(self) -> None:
-        """Close the HTTP session, unless it belongs to the caller."""
-        await self._rest.close()
+        """Close the HTTP session, unless it belongs to the caller.
+
+        A refresh that is under way is finished first, for 10 s at most.
+        """
+        try:
+            if (task := self._refreshing) is not None:
+                await asyncio.wait({task}, timeout=_FINISH_SECONDS)
+                await cancel_and_wait(task)
+        finally:
+            await self._rest.close()
 
     # Renewal, always while holding the lock
 
@@ -219,22 +238,58 @@ class NaviLinkAuth:
             return self._tokens
 
     async def _renew_tokens(self) -> None:
+        """Take the tokens another process has renewed, refresh them, or sign in, in this order."""
         old = self._tokens
         if old is not None:
-            body = {"refreshToken": old.refresh_token}
-            try:
-                await self._store(await self._rest.send("POST", "/auth/refresh", body))
+            if self._refreshing is None:
+                self._refreshing = asyncio.get_running_loop().create_task(
+                    self._refresh(old), name="navilink-refresh"
+                )
+                self._refreshing.add_done_callback(self._refresh_ended)
+            await asyncio.shield(self._refreshing)
+            if _usable(self._tokens, old):
                 return
-            except APIError as error:
-                if error.is_server_error or _is_throttled(error):
-                    raise
-                _LOGGER.debug("refresh rejected (%s)", error.code)
+        async with self._file_lock():
             await self._load()
-            if _usable(self._tokens, old):  # another process was faster and invalidated ours
+            if not _usable(self._tokens, old):
+                await self._sign_in()
+
+    async def _refresh(self, old: Tokens) -> None:
+        """Refresh the tokens; they stay as they are when they are rejected, or a password is left.
+
+        It runs in a task of its own, because a caller's cancellation would lose the new token while
+        the old one may be spent. Only a 401 ends a session and deletes its file (PROTOCOL 1.6).
+        """
+        async with self._file_lock():
+            await self._load()
+            if _usable(self._tokens, old):
                 return
-            if self._file is not None:
-                await self._file.delete()
-        await self._sign_in()
+            assert self._tokens is not None
+            rejected = self._tokens
+            try:
+                body = {"refreshToken": rejected.refresh_token}
+                await self._store(await self._rest.send("POST", "/auth/refresh", body))
+                if self._tokens == rejected:
+                    raise ProtocolError("/auth/refresh: the response holds no token")
+            except APIError as error:
+                if _is_unauthorized(error):
+                    _LOGGER.debug("the session has ended: %s", error)
+                    await self._load()  # a process without the lock may have renewed it
+                    if not _usable(self._tokens, old) and self._file is not None:
+                        await self._file.delete(rejected, self.user_id)
+                elif not self._password or error.is_server_error or _is_throttled(error):
+                    raise
+            except ProtocolError:
+                if not self._password:
+                    raise
+
+    def _refresh_ended(self, task: asyncio.Task[None]) -> None:
+        self._refreshing = None
+        if not task.cancelled():
+            task.exception()  # retrieved here, because the caller may be gone
+
+    def _file_lock(self) -> AsyncContextManager[object]:
+        return contextlib.AsyncExitStack() if self._file is None else self._file.locked()
 
     async def _renew_aws_credentials(self) -> AwsCredentials:
         refused, self._aws_credentials = self._aws_credentials, None
@@ -250,7 +305,11 @@ class NaviLinkAuth:
             if self._aws_credentials is None and failure is not None and failure.is_server_error:
                 raise failure  # a 5xx is not a rejection, so do not fall back to the password
         if self._aws_credentials is None:
-            await self._sign_in()
+            async with self._file_lock():
+                await self._load()
+                if not _usable(self._aws_credentials, refused):
+                    self._aws_credentials = None
+                    await self._sign_in()
         if self._aws_credentials is None:
             raise ProtocolError("sign-in: the response holds no AWS credentials")
         return self._aws_credentials

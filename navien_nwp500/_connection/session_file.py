@@ -1,17 +1,20 @@
 """Session file: tokens and AWS credentials saved between runs, readable by their owner alone.
 
 The password is never saved. A file is used only when every part of it is valid. Several processes
-may share a file: each write replaces it in one step, so a reader never sees parts of two sessions.
+may share a file: each write replaces it in one step, so a reader never sees parts of two sessions,
+and a lock lets one process renew while the others wait for what it saves.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import stat
+import sys
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Callable, TypeVar
+from typing import Any, AsyncIterator, Callable, TypeVar
 
 from .._util.files import write_atomically
 from ..config import same_email
@@ -20,8 +23,23 @@ from .credentials import AwsCredentials, ExpiringCredentials, Tokens
 
 _LOGGER = logger("navien_nwp500.auth")
 
+if sys.platform == "win32":
+    import msvcrt
+
+    def _try_lock(descriptor: int) -> None:
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+
+else:
+    import fcntl
+
+    def _try_lock(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
 VERSION = 1
 MAX_SIZE = 256 * 1024
+#: Seconds between two tries to take the lock, and until it is given up.
+LOCK_INTERVAL, LOCK_TIMEOUT = 0.05, 90.0
 
 T = TypeVar("T")
 C = TypeVar("C", bound=ExpiringCredentials)
@@ -81,8 +99,11 @@ class SessionFile:
                 f"{_reason(error)}"
             )
 
-    async def delete(self) -> None:
-        """Delete the file, because the cloud rejects its credentials."""
+    async def delete(self, rejected: Tokens, email: str) -> None:
+        """Delete the file, because the cloud rejects these tokens; not when it holds other ones."""
+        saved = await self.read(email)
+        if saved is None or saved.tokens != rejected:
+            return
         try:
             await _in_thread(lambda: self._path.unlink(missing_ok=True))
         except OSError as error:
@@ -90,6 +111,55 @@ class SessionFile:
                 f"the cloud rejects the saved session {self._path}, and it cannot be deleted: "
                 f"{_reason(error)}"
             )
+
+    @contextlib.asynccontextmanager
+    async def locked(self) -> AsyncIterator[None]:
+        """Keep other processes, and other clients of this one, from renewing at the same time.
+
+        The lock is advisory and on an empty file of its own, because each write replaces the session
+        file. The system releases it when a process ends. Where it cannot be taken (a folder that is
+        read-only, a process that stands still), renewing goes on without it after a warning.
+        """
+        descriptor: int | None = None
+        try:
+            descriptor = await self._lock()
+            yield
+        finally:
+            if descriptor is not None:
+                os.close(descriptor)
+
+    async def _lock(self) -> int | None:
+        path = self.lock_path(self._path)
+        try:
+            descriptor = await _in_thread(lambda: _open_lock(path))
+        except OSError as error:
+            self._warn_once(
+                f"the saved session is renewed without the lock {path}: {error.strerror}"
+            )
+            return None
+        try:
+            loop = asyncio.get_running_loop()
+            end = loop.time() + LOCK_TIMEOUT
+            while loop.time() < end:
+                try:
+                    _try_lock(descriptor)
+                    return descriptor
+                except OSError:  # another process has it, or the file system has no locks
+                    await asyncio.sleep(LOCK_INTERVAL)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+        self._warn_once(
+            f"another process has held {path} for {LOCK_TIMEOUT:g} s: the saved session is renewed "
+            "without it"
+        )
+        return None
+
+    @staticmethod
+    def lock_path(path: Path) -> Path:
+        """Return the path of the file that is locked for a session file."""
+        return path.with_name(f"{path.name}.lock")
 
     def _warn_once(self, text: str) -> None:
         if text not in self._logged:
@@ -100,6 +170,11 @@ class SessionFile:
 def _reason(error: Exception) -> str:
     """Return the reason without the temporary file name, which differs each time."""
     return getattr(error, "strerror", None) or str(error)
+
+
+def _open_lock(path: Path) -> int:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
 
 
 async def _in_thread(call: Callable[[], T]) -> T:

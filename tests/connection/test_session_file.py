@@ -21,13 +21,17 @@ from navien_nwp500 import (
     NaviLinkAuth,
     NaviLinkClient,
     NaviLinkConfig,
+    ProtocolError,
     TokenExpiredError,
 )
+from navien_nwp500._connection import session_file
 from navien_nwp500._connection.credentials import AwsCredentials, Tokens
 from navien_nwp500._connection.session_file import SavedSession, SessionFile
 from navien_nwp500.simulator import Simulator
 from navien_nwp500.simulator.faults import RestFault
+from support import session_worker
 from support.programs import start_program
+from support.reliability_tools import wait_until
 
 LIST = {"userId": "user@example.com", "offset": 0, "count": 20}
 EMAIL, URL = "user@example.com", "https://127.0.0.1:1/api"
@@ -269,6 +273,152 @@ async def test_tokens_of_another_process_replace_a_failed_refresh(
     assert one._tokens == other._tokens and sim.counters.passwords == 2
     for auth in (one, other):
         await auth.close()
+
+
+@pytest.mark.parametrize("workers", [2, 3])
+async def test_one_process_refreshes_for_all(sim: Simulator, path: Path, workers: int) -> None:
+    """The refresh token serves once; each of 25 rounds begins with an expired session."""
+    await save(sim, path)
+    environment = {**os.environ, **sim.environment}
+    del environment["NAVILINK_PASSWORD"]
+    processes = await start_workers(workers, path, environment)
+    for _ in range(25):
+        expire(path, "tokens")
+        assert await run_round(processes) == ["ok"] * workers
+    counters = sim.counters
+    assert (counters.refreshes, counters.passwords, counters.unauthorized) == (25, 1, 0)
+
+
+async def test_one_process_signs_in_for_all(sim: Simulator, path: Path) -> None:
+    """Each round begins with a session that the cloud has ended."""
+    await save(sim, path)
+    environment = {**os.environ, **sim.environment}
+    processes = await start_workers(3, path, environment)
+    for number in range(1, 26):
+        sim._cloud.book.revoke_access_tokens()
+        sim._cloud.book.revoke_refresh_tokens()
+        assert await run_round(processes) == ["ok"] * 3
+        assert sim.counters.passwords == 1 + number
+
+
+async def start_workers(
+    number: int, path: Path, environment: dict[str, str]
+) -> list[asyncio.subprocess.Process]:
+    """Start processes that share a session file."""
+    pipes = {"stdin": asyncio.subprocess.PIPE, "stdout": asyncio.subprocess.PIPE}
+    program = str(Path(session_worker.__file__))
+    return [
+        await start_program(sys.executable, program, str(path), env=environment, **pipes)
+        for _ in range(number)
+    ]
+
+
+async def run_round(processes: list[asyncio.subprocess.Process]) -> list[str]:
+    """Let all processes run once at the same time, and return what they print."""
+    printed = []
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write(b"run\n")
+    for process in processes:
+        assert process.stdout is not None
+        printed.append((await asyncio.wait_for(process.stdout.readline(), 60)).decode().strip())
+    return printed
+
+
+async def test_a_process_that_holds_the_lock_is_waited_for_with_a_limit(
+    sim: Simulator, path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    await save(sim, path)
+    expire(path, "tokens")
+    monkeypatch.setattr(session_file, "LOCK_TIMEOUT", 0.2)
+    auth = NaviLinkAuth(without_password(sim, path))
+    async with SessionFile(path, URL).locked():
+        await auth.call("POST", "/device/list", body=LIST)
+    await auth.close()
+    assert sim.counters.refreshes == 1
+    assert [str(session_file.SessionFile.lock_path(path)) in text for text in caplog.messages] == [
+        True
+    ]
+
+
+@posix
+async def test_without_a_place_for_the_lock_the_session_is_renewed(
+    sim: Simulator, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    await save(sim, path)
+    expire(path, "tokens")
+    SessionFile.lock_path(path).unlink(missing_ok=True)
+    SessionFile.lock_path(path).mkdir()
+    auth = NaviLinkAuth(without_password(sim, path))
+    await auth.call("POST", "/device/list", body=LIST)
+    await auth.close()
+    assert sim.counters.refreshes == 1 and "without the lock" in caplog.text
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 408, 429, 500])
+async def test_only_a_401_of_the_refresh_ends_a_session(
+    sim: Simulator, path: Path, status: int
+) -> None:
+    await save(sim, path)
+    expire(path, "tokens")
+    before = path.read_text()
+    sim.faults.rest["/auth/refresh"] = RestFault.error(status, "Forbidden", times=1)
+    auth = NaviLinkAuth(without_password(sim, path))
+    with pytest.raises(APIError, match=str(status)):
+        await auth.call("POST", "/device/list", body=LIST)
+    assert path.read_text() == before
+    await auth.call("POST", "/device/list", body=LIST)
+    await auth.close()
+    assert (sim.counters.refreshes, sim.counters.passwords) == (1, 1)
+
+
+@pytest.mark.parametrize("data", [b"null", b"{}", b'{"accessToken":null}', b"[]"])
+async def test_a_refresh_without_a_token_signs_in_with_the_password(
+    sim: Simulator, path: Path, data: bytes
+) -> None:
+    await save(sim, path)
+    expire(path, "tokens")
+    sim.faults.rest["/auth/refresh"] = RestFault(
+        200, b'{"code":200,"msg":"SUCCESS","data":%s}' % data
+    )
+    auth = NaviLinkAuth(without_password(sim, path))
+    before = json.loads(path.read_text())
+    with pytest.raises(ProtocolError, match="holds no token"):
+        await auth.call("POST", "/device/list", body=LIST)
+    await auth.close()
+    assert json.loads(path.read_text()) == before and sim.counters.passwords == 1
+    auth = NaviLinkAuth(replace(sim.config, session_file=path))
+    await auth.call("POST", "/device/list", body=LIST)
+    await auth.close()
+    assert sim.counters.passwords == 2
+
+
+async def test_a_refresh_is_finished_although_its_caller_is_cancelled(
+    sim: Simulator, path: Path
+) -> None:
+    await save(sim, path)
+    expire(path, "tokens")
+    sim.faults.rest["/auth/refresh"] = RestFault(delay=0.3)
+    auth = NaviLinkAuth(without_password(sim, path))
+    call = asyncio.ensure_future(auth.call("POST", "/device/list", body=LIST))
+    await wait_until(lambda: sim.counters.calls.get("/auth/refresh") == 1)
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    await auth.close()
+    auth = NaviLinkAuth(without_password(sim, path))
+    await auth.call("POST", "/device/list", body=LIST)
+    await auth.close()
+    assert (sim.counters.calls["/auth/refresh"], sim.counters.passwords) == (1, 1)
+
+
+async def test_a_session_that_another_process_has_replaced_is_not_deleted(path: Path) -> None:
+    file = SessionFile(path, URL)
+    await file.write(EMAIL, SAVED)
+    await file.delete(Tokens(9e9, "older", "refresh"), EMAIL)
+    assert await file.read(EMAIL) == SAVED
+    await file.delete(SAVED.tokens, EMAIL)
+    assert not path.exists()
 
 
 async def test_concurrent_writers_leave_one_complete_session(path: Path) -> None:

@@ -104,7 +104,7 @@ async def _serve(heaters: int) -> None:
             address = Address(record.mac_address, record.additional_value, record.home_seq)
             heater = Heater(now=clock.now(), seed=number)
             controls = CommandHandler(heater, address, seed=number)
-            wifi = WifiModule(heater, controls, address, clock, seed=number)
+            wifi = WifiModule(heater, controls.handle, address, clock, seed=number)
             unit = HeaterUnit(record, wifi)
             stack.push_async_callback(unit.unplug)
             await unit.plug_in(server.broker_port)

@@ -225,6 +225,13 @@ SETTINGS = (
         "1 rejects every command that would change the heater.",
     ),
 )
+#: Fields that are times between messages to a heater.
+_INTERVALS = (
+    "command_interval",
+    "refusal_pause",
+    "control_recheck_delay",
+    "list_recheck_interval",
+)
 #: The transport has no variable: "auto" uses the library that is installed.
 _CHECKS = {
     "transport": _one_of("auto", "awscrt", "pure"),
@@ -262,8 +269,17 @@ class NaviLinkConfig:
     answer_timeout: float = 15.0
     rest_timeout: float = 30.0
     #: Minimum time between commands to one heater, in seconds: the heater rejects commands that
-    #: follow too fast, and a few seconds are known to be enough (PROTOCOL 4.4, 13).
+    #: follow too fast (PROTOCOL 4.4; 13, point 17).
     command_interval: float = 5.0
+    #: Time in seconds without commands to a heater that has rejected one as too soon, because it
+    #: rejects those that follow, too (PROTOCOL 4.4).
+    refusal_pause: float = 30.0
+    #: Time in seconds after which a command that was acknowledged, but does not show in the
+    #: response, is looked for once more (PROTOCOL 9.9).
+    control_recheck_delay: float = 10.0
+    #: Time in seconds between the three reads that look for a list after its write: it shows within
+    #: 3 to 6 s (PROTOCOL 8.3).
+    list_recheck_interval: float = 4.0
     session_file: Path | None = None
 
     def __post_init__(self) -> None:
@@ -278,10 +294,10 @@ class NaviLinkConfig:
             value = getattr(self, name)
             if not _is_number(value) or not value > 0:
                 raise ConfigurationError(f"{name} is {value!r}; it must be above 0 s")
-        if not _is_number(self.command_interval) or not self.command_interval >= 0:
-            raise ConfigurationError(
-                f"command_interval is {self.command_interval!r}; it must be 0 s or more"
-            )
+        for name in _INTERVALS:
+            value = getattr(self, name)
+            if not _is_number(value) or not value >= 0:
+                raise ConfigurationError(f"{name} is {value!r}; it must be 0 s or more")
 
     def __repr__(self) -> str:
         return f"NaviLinkConfig(base_url={self.base_url!r}, mqtt_protocol={self.mqtt_protocol!r})"

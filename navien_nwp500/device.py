@@ -9,7 +9,11 @@ Every command returns the status with which the heater confirms it, and raises
 
 - UnsupportedCommandError or ValueOutOfRangeError, before anything is sent, according to the
   features of this heater,
-- CommandRejectedError when the response does not confirm the command, or the heater refused,
+- CommandRejectedError when the heater refused, or does not show the requested state in its
+  response nor later: a control is looked at once more after ``control_recheck_delay`` seconds, a list
+  is read back up to three times, every ``list_recheck_interval`` seconds,
+- CommandTooSoonError, a kind of it, when the heater refused for the command before was too recent,
+  and for a command within ``refusal_pause`` seconds of that which would wait too long,
 - RequestTimeoutError without a response: the command may still take effect, check the status,
 - CommunicationError when the connection dropped: as above,
 - ConfigurationError for a read-only client.
@@ -37,6 +41,7 @@ from .mqtt import NaviLinkMQTT
 from .protocol import commands
 from .protocol.account import DeviceInfo, FirmwareInfo, LastError
 from .protocol.commands import Command
+from .protocol.diagnostics import DeviceDiagnostics, decode_diagnostics
 from .protocol.energy import EnergyHistory
 from .protocol.features import DeviceFeatures
 from .protocol.fields import require_list, require_object
@@ -66,7 +71,7 @@ class NaviLinkDevice:
         self._config = config
         self._mqtt = NaviLinkMQTT(pool, self.address)
         self._commands = CommandSender(self._mqtt, self._cloud, config)
-        self._schedules = ScheduleWriter(self._commands)
+        self._schedules = ScheduleWriter(self._commands, config)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r})"
@@ -202,10 +207,12 @@ class NaviLinkDevice:
         """Request energy and running hours of each month of some years, as ``get_energy_daily``."""
         return await self._schedules.energy_monthly(years)
 
-    async def get_diagnostics(self) -> Mapping[str, Any]:
-        """Request the lifetime counters, with the heater's own spelling of keys (PROTOCOL 8.13)."""
-        body = (await self._commands.request(commands.DIAGNOSTICS)).body
-        return require_object(body.get("data"), "data")
+    async def get_diagnostics(self) -> DeviceDiagnostics:
+        """Request the lifetime counters: energy, events, hours and starts (PROTOCOL 8.13).
+
+        Raises as ``get_status``, and ProtocolError.
+        """
+        return decode_diagnostics((await self._commands.request(commands.DIAGNOSTICS)).body)
 
     async def get_downloaded_software(self) -> list[Mapping[str, Any]]:
         """Request the firmware waiting to be installed; empty when there is none (PROTOCOL 8.11).

@@ -19,6 +19,7 @@
         ├── UnsupportedDeviceError      a device of another type than the NWP500
         ├── UnsupportedCommandError     this heater does not have the function
         ├── CommandRejectedError        the heater answered, but did not execute the command
+        │   └── CommandTooSoonError         it was sent too soon after another (retry_after)
         └── ValueOutOfRangeError        outside the limits of this heater
 
 Errors of aiohttp, awscrt, json and struct never reach the caller directly; they are the ``__cause__``
@@ -123,6 +124,17 @@ class UnsupportedCommandError(DeviceError):
 
 class CommandRejectedError(DeviceError):
     """Command whose response does not confirm the requested state."""
+
+
+class CommandTooSoonError(CommandRejectedError):
+    """Command too soon after another: refused by the heater, or not sent after such a refusal.
+
+    ``retry_after`` is the time in seconds after which commands are sent to this heater again.
+    """
+
+    def __init__(self, message: str, *, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class ValueOutOfRangeError(DeviceError):

@@ -28,6 +28,12 @@ from .protocol.commands import (
     Expectation as Expectation,
     Parameter as Parameter,
 )
+from .protocol.diagnostics import (
+    ComponentCounters as ComponentCounters,
+    DeviceDiagnostics as DeviceDiagnostics,
+    DrawCounters as DrawCounters,
+    EventCounters as EventCounters,
+)
 from .protocol.energy import (
     EnergyHistory as EnergyHistory,
     EnergyTotal as EnergyTotal,

@@ -12,8 +12,8 @@ from typing import Any, AsyncGenerator, Awaitable, Callable, Mapping, Union
 
 from ._connection.connection import Subscriber
 from ._connection.pool import ConnectionPool
-from ._util.aio import LatestValue
-from .exceptions import CommunicationError, ProtocolError, RequestTimeoutError
+from ._util.aio import LatestValue, Notifier, wait_at_most
+from .exceptions import CommunicationError, ProtocolError, RequestTimeoutError, WebSocketError
 from .models import Health, HealthState
 from .protocol.commands import FEATURES, STATUS, Command
 from .protocol.features import DeviceFeatures
@@ -105,6 +105,7 @@ class NaviLinkMQTT:
         self.last_status: DeviceStatus | None = None
         self._tracker = HealthTracker()
         self._outages = 0
+        self._dropped = Notifier()
         self._watchers: set[LatestValue[DeviceStatus]] = set()
         self._monitors: set[LatestValue[DeviceStatus]] = set()
         self._callback: StatusCallback | None = None
@@ -175,6 +176,20 @@ class NaviLinkMQTT:
             raise ProtocolError(f"{self.address}: the response holds no features")
         return features
 
+    async def pause(self, seconds: float, outcome: str) -> None:
+        """Wait so long, but not longer than the connection lasts.
+
+        Raises WebSocketError, which tells the ``outcome`` of what the caller was doing, when the
+        connection drops or is down.
+        """
+        if self.connected:
+            dropped = asyncio.ensure_future(self._dropped.wait())
+            try:
+                await wait_at_most(seconds, dropped)
+            except asyncio.TimeoutError:
+                return
+        raise WebSocketError(f"{self.address}: the connection was lost meanwhile; {outcome}")
+
     def watch(self, interval: float) -> AsyncGenerator[DeviceStatus, None]:
         """Yield each status: responses to a poll every ``interval`` seconds, and pushes.
 
@@ -230,6 +245,7 @@ class NaviLinkMQTT:
         """Wake the watchers: they poll again at once, even if the next poll is hours away."""
         self._tracker.change(state)
         self._outages += 1
+        self._dropped.notify()
         for queue in self._watchers:
             queue.wake()
 

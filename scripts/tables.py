@@ -13,6 +13,7 @@ from typing import Any, Iterator
 import command_line
 
 from navien_nwp500.protocol.commands import COMMANDS, Command, Parameter
+from navien_nwp500.protocol.diagnostics import ComponentCounters, DrawCounters, EventCounters
 from navien_nwp500.protocol.features import DeviceFeatures
 from navien_nwp500.protocol.fields import field_specs
 from navien_nwp500.protocol.status import DeviceStatus
@@ -28,11 +29,13 @@ All commands that a heater understands, generated from `navien_nwp500/protocol/c
 Every control on `ctrl` makes the heater check its demand again and can start the compressor or an
 element; writing a list (`ctrl/…`) starts no heating. So a setting that already has the wanted value is not sent (unless `force=True`), a command is never
 repeated, and `NaviLinkConfig.command_interval` seconds pass between commands, because the heater
-rejects commands that follow too fast. `dry_run=True` sends nothing and returns the request;
+rejects commands that follow too fast; after such a rejection none is sent for
+`NaviLinkConfig.refusal_pause` seconds. `dry_run=True` sends nothing and returns the request;
 `NAVILINK_READ_ONLY=1` rejects every write.
 
-*Confirmed by* is what the heater's response must show; "the response" means that no status field shows
-the new state. *Capability* is the feature that the heater must report. *Certainty* is the source:
+*Confirmed by* is what the heater's response must show, or its status
+`NaviLinkConfig.control_recheck_delay` seconds later; "the response" means that no status field shows the
+new state. A list is read back up to three times, every `NaviLinkConfig.list_recheck_interval` seconds. *Capability* is the feature that the heater must report. *Certainty* is the source:
 captured from the maker's app, sent by live clients (LIB, LIB2), or read in the app (APP).
 
 The number decides what a heater does; the text in `mode` selects nothing. The freeze threshold and the
@@ -49,6 +52,9 @@ The value of a field *is* the integer that was sent; its type gives the meaning:
 every status; any other is `None` if this heater's firmware does not send it. *Range* is the raw range
 seen in practice; other values are accepted too. *Certainty* is source and confidence: captured and
 field_log are captured traffic, model_only was declared by another client and never seen.
+"""
+
+DIAGNOSTICS_HEAD = """Lifetime counters, from `get_diagnostics()`: `diagnostics.components.compressor_starts`.
 """
 
 
@@ -123,7 +129,7 @@ def _unit(codec: type[Any]) -> tuple[str, str]:
     if issubclass(codec, Quantity):
         low, high = codec.usual
         return codec.unit or "-", "any" if high >= 0x7FFFFFFF else f"{low} to {high}"
-    return "text", "-"
+    return ("-", "any") if codec is int else ("text", "-")
 
 
 def documents() -> dict[Path, str]:
@@ -145,6 +151,16 @@ def documents() -> dict[Path, str]:
         table(fields, field_rows(DeviceStatus)),
         "## Features\n",
         table(fields, field_rows(DeviceFeatures)),
+        "## Diagnostics\n",
+        DIAGNOSTICS_HEAD,
+        *(
+            f"### {name}\n\n{table(fields, field_rows(cls))}"
+            for name, cls in (
+                ("events", EventCounters),
+                ("draws", DrawCounters),
+                ("components", ComponentCounters),
+            )
+        ),
     ]
     return {
         HERE / "COMMANDS.md": COMMANDS_HEAD + "\n" + table(head, command_rows()),

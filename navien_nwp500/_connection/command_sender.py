@@ -1,8 +1,10 @@
 """Send commands to one heater and confirm them.
 
 Every control makes the heater re-evaluate its demand and may start the compressor (PROTOCOL 9.12);
-the write of a list does not (PROTOCOL 8.3). So a setting that already has the wanted value is not sent, nothing is sent twice, commands are spaced,
-and a command succeeds only if the heater's response confirms the new state.
+the write of a list does not (PROTOCOL 8.3). So a setting that already has the wanted value is not
+sent, nothing is sent twice, commands are spaced, and a command succeeds only if the heater's response,
+or a second look at its status, confirms the new state. After a refusal as too soon, commands are held
+back for a while (PROTOCOL 4.4).
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from typing import Any, Mapping, Protocol
 from ..config import NaviLinkConfig
 from ..exceptions import (
     CommandRejectedError,
+    CommandTooSoonError,
     ConfigurationError,
     ProtocolError,
     RequestTimeoutError,
@@ -25,12 +28,15 @@ from ..exceptions import (
 from ..protocol.commands import Command
 from ..protocol.features import DeviceFeatures
 from ..protocol.messages import Message
+from ..protocol.redaction import logger
 from ..protocol.status import DeviceStatus
 from ..protocol.types import DHWMode, Quantity, Temperature
 from .cloud_device import CloudDevice
 
-#: Reasons of a refusal (PROTOCOL 4.4); other codes are unknown and shown as numbers.
-FAIL_CODES = {2: "the command before it was too recent; wait a few seconds and send it again"}
+_LOGGER = logger("navien_nwp500.device")
+
+#: Code of a refusal because the command before was too recent; others are unknown (PROTOCOL 4.4).
+TOO_SOON = 2
 
 _DEFERRED_MODES = (DHWMode.ELECTRIC, DHWMode.ENERGY_SAVER, DHWMode.HIGH_DEMAND)
 
@@ -51,6 +57,9 @@ class HeaterConnection(Protocol):
     async def get_features(self) -> DeviceFeatures:
         """Request the features."""
 
+    async def pause(self, seconds: float, outcome: str) -> None:
+        """Wait; raises WebSocketError with the ``outcome`` as soon as the connection has dropped."""
+
 
 class CommandSender:
     """Send the commands of one heater, one at a time."""
@@ -62,7 +71,8 @@ class CommandSender:
         self._device = device
         self._config = config
         self._features: DeviceFeatures | None = None
-        self._last_sent = float("-inf")
+        # Monotonic times: of the latest command, and of the end of the pause after a refusal.
+        self._last_sent = self._paused_until = float("-inf")
 
     async def execute(
         self, command: Command, *, force: bool, dry_run: bool, **values: int
@@ -70,8 +80,8 @@ class CommandSender:
         """Execute a control command and return the status that confirms it.
 
         Raises UnsupportedCommandError or ValueOutOfRangeError before anything is sent;
-        CommandRejectedError when the response does not confirm the command; RequestTimeoutError
-        without a response; ConfigurationError for a read-only client.
+        CommandRejectedError when neither the response nor a second look confirms the command;
+        RequestTimeoutError without a response; ConfigurationError for a read-only client.
         """
         await self.check(command, **values)
         body = command.body(values)
@@ -81,8 +91,7 @@ class CommandSender:
                 return before
             if dry_run:
                 return replace(before, would_send={"command": command.code, **body})
-            message = await self.send(command, body)
-        return self._confirm(command, values, message)
+            return await self._confirm(command, values, await self.send(command, body))
 
     async def check(self, command: Command, **values: int) -> None:
         """Check capabilities and limits of this heater.
@@ -115,16 +124,16 @@ class CommandSender:
     async def send(self, command: Command, body: Mapping[str, Any]) -> Message:
         """Send a write, spaced from the one before, and return the response. Never repeats it.
 
-        Raises CommandRejectedError when the heater refuses, RequestTimeoutError, ConfigurationError
-        for a read-only client.
+        Raises CommandRejectedError when the heater refuses, CommandTooSoonError when it refused the
+        one before and the pause after that is longer than a response may take, RequestTimeoutError,
+        WebSocketError when the connection drops, ConfigurationError for a read-only client.
         """
         if self._config.read_only:
             raise ConfigurationError(
                 "this client is read-only (read_only, NAVILINK_READ_ONLY); nothing was sent"
             )
         async with self._send_lock:
-            pause = self._last_sent + self._config.command_interval - time.monotonic()
-            await asyncio.sleep(max(0.0, pause))
+            await self._wait_for_turn(command)
             try:
                 message = await self.request(command, body)
             except RequestTimeoutError as error:
@@ -134,10 +143,42 @@ class CommandSender:
                 ) from error
             finally:
                 self._last_sent = time.monotonic()
+            if message.fail_code == TOO_SOON:
+                self._paused_until = time.monotonic() + self._config.refusal_pause
+                raise CommandTooSoonError(
+                    f"{self._device.name} refused ({command.name}): the command before it was too "
+                    f"recent. Commands to it now pause for {self._config.refusal_pause:.0f} s; send "
+                    "it again after that",
+                    retry_after=self._config.refusal_pause,
+                )
         if message.fail_code is not None:
-            reason = FAIL_CODES.get(message.fail_code, f"fail code {message.fail_code}")
-            raise CommandRejectedError(f"{self._device.name} refused ({command.name}): {reason}")
+            raise CommandRejectedError(
+                f"{self._device.name} refused ({command.name}): fail code {message.fail_code}"
+            )
         return message
+
+    async def _wait_for_turn(self, command: Command) -> None:
+        """Wait until the time between two commands, and the pause after a refusal, are over."""
+        now = time.monotonic()
+        paused = self._paused_until - now
+        if paused > self._config.answer_timeout:
+            raise CommandTooSoonError(
+                f"{self._device.name} refused a command as too soon; {command.name} was not sent. "
+                f"Send it again in {paused:.0f} s",
+                retry_after=paused,
+            )
+        if paused > 0:
+            _LOGGER.warning(
+                "%s refused a command as too soon; %s waits %.0f s",
+                *(self._device.name, command.name, paused),
+            )
+        wait = max(paused, self._last_sent + self._config.command_interval - now)
+        if wait > 0:
+            await self._connection.pause(wait, f"{command.name} was not sent")
+
+    async def pause_after(self, command: Command, seconds: float) -> None:
+        """Wait until a command that was sent may show; raises WebSocketError when the connection drops."""
+        await self._connection.pause(seconds, f"{command.name} may still take effect")
 
     async def request(self, command: Command, body: Mapping[str, Any] | None = None) -> Message:
         """Send any command and return the response. Raises DeviceOfflineError, RequestTimeoutError."""
@@ -173,27 +214,62 @@ class CommandSender:
         """Serialise writes, of commands and lists alike."""
         return asyncio.Lock()
 
-    def _confirm(
+    async def _confirm(
         self, command: Command, values: Mapping[str, int], message: Message
     ) -> DeviceStatus:
+        """Return the status that confirms a command; looks at the status once more when needed."""
         status = message.status
         if status is None:
             raise ProtocolError(
                 f"{self._device.name}: the response to {command.name} holds no status"
             )
-        acknowledged = status.command in (None, command.code)
-        if acknowledged and command.confirmed_by(status, values):
-            return status
-        mode = values.get("mode")
-        if command.value_capabilities and mode in _DEFERRED_MODES and status.in_tou_window:
-            # In a time-of-use window modes 2 to 4 take effect at its end (PROTOCOL 9.12).
-            return replace(status, held_mode=DHWMode(mode))
+        if status.command in (None, command.code):
+            if confirmed := _confirmed(command, values, status):
+                return confirmed
+            # A setting may take effect late (PROTOCOL 9.9).
+            status = await self._look_again(command)
+            if confirmed := _confirmed(command, values, status):
+                return confirmed
+        elif confirmed := _deferred(command, values, status):
+            return confirmed
         asked = ", ".join(f"{name} {_text(type(value), value)}" for name, value in values.items())
         found = ", ".join(_actual(status, part.field) for part in command.expects)
         raise CommandRejectedError(
             f"{self._device.name} answered {command.name} but does not confirm it: requested "
             f"{asked or command.meaning}; found {found or f'a response to {status.command}'}"
         )
+
+    async def _look_again(self, command: Command) -> DeviceStatus:
+        await self.pause_after(command, self._config.control_recheck_delay)
+        try:
+            return await self.status()
+        except RequestTimeoutError as error:
+            raise RequestTimeoutError(
+                f"{self._device.name} acknowledged {command.name} without showing it, and then sent no "
+                "status; the command may still take effect. Check its status before you send it again"
+            ) from error
+
+
+def _confirmed(
+    command: Command, values: Mapping[str, int], status: DeviceStatus
+) -> DeviceStatus | None:
+    """Return a status that confirms the command; None if it does not."""
+    if command.confirmed_by(status, values):
+        return status
+    return _deferred(command, values, status)
+
+
+def _deferred(
+    command: Command, values: Mapping[str, int], status: DeviceStatus
+) -> DeviceStatus | None:
+    """Return the status with the mode that a time-of-use window defers; None in other cases.
+
+    Modes 2 to 4 then take effect at its end (PROTOCOL 9.12).
+    """
+    mode = values.get("mode")
+    if command.value_capabilities and mode in _DEFERRED_MODES and status.in_tou_window:
+        return replace(status, held_mode=DHWMode(mode))
+    return None
 
 
 def _actual(status: DeviceStatus, field: str) -> str:

@@ -1,8 +1,9 @@
 """Send requests over MQTT and match responses to them: unique ids, rate limit, timeout.
 
 A response repeats the client id and the session id of its request (PROTOCOL 4.3) and names its
-heater in every case seen (PROTOCOL 4.2), so all three must match. A binary frame has no ids and is
-matched by heater and command code.
+heater in every case seen (PROTOCOL 4.2), so all three must match. Where a response also comes in a
+packed form, on a topic of its own, the topic must match as well (PROTOCOL 3.2). A binary frame has no
+ids and is matched by heater and command code.
 """
 
 from __future__ import annotations
@@ -25,7 +26,10 @@ from ..protocol.messages import (
     build_request,
     parse_message,
 )
+from ..protocol.redaction import logger
 from .subscriptions import PushesRefusedError, SubscribedTransport
+
+_LOGGER = logger("navien_nwp500.connection")
 
 #: AWS allows 100 publishes per second and connection, in and out (PROTOCOL 2.3). At most
 #: BURST + RATE requests leave in any second; at RATE, requests and responses together make 100.
@@ -59,30 +63,53 @@ class RequestKey(NamedTuple):
     session_id: str
 
 
+class PendingRequest:
+    """A request that waits for its response.
+
+    ``topic`` is the only topic of the response if the same response also comes packed, on
+    ``packed_topic`` (PROTOCOL 3.2); with None the ids are enough.
+    """
+
+    def __init__(self, key: RequestKey, topic: str | None = None) -> None:
+        self.key = key
+        self.topic = topic
+        self.packed_topic = None if topic is None else topic.rpartition("/")[0]
+        #: The packed form of the response, which comes first.
+        self.packed: Message | None = None
+        self.response: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+
+    def resolve(self, message: Message) -> None:
+        """Complete the request; keep the packed form of its response. Refusals have another topic."""
+        if self.response.done():
+            return
+        if self.topic in (None, message.topic) or message.fail_code is not None:
+            self.response.set_result(message)
+        elif message.topic == self.packed_topic:
+            self.packed = message
+
+
 class PendingRequests:
     """Requests that wait for a response. Only binary requests can share a key."""
 
     def __init__(self) -> None:
-        self._waiting: dict[RequestKey, list[asyncio.Future[Message]]] = {}
+        self._waiting: dict[RequestKey, list[PendingRequest]] = {}
 
     def __len__(self) -> int:
         """Return the number of pending requests."""
         return sum(map(len, self._waiting.values()))
 
-    def add(self, key: RequestKey) -> asyncio.Future[Message]:
+    def add(self, request: PendingRequest) -> None:
         """Register a request; the caller must ``remove`` it, however it ends."""
-        response: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(key, []).append(response)
-        return response
+        self._waiting.setdefault(request.key, []).append(request)
 
-    def remove(self, key: RequestKey, response: asyncio.Future[Message]) -> None:
+    def remove(self, request: PendingRequest) -> None:
         """Remove a request."""
-        waiting = self._waiting[key]
-        waiting.remove(response)
+        waiting = self._waiting[request.key]
+        waiting.remove(request)
         if not waiting:
-            del self._waiting[key]
-        if response.done() and not response.cancelled():
-            response.exception()  # retrieved, also when publishing failed before anybody waited
+            del self._waiting[request.key]
+        if request.response.done() and not request.response.cancelled():
+            request.response.exception()  # retrieved, also when publishing failed before
 
     def resolve(self, message: Message) -> None:
         """Complete the request that a message responds to, if there is one."""
@@ -90,16 +117,15 @@ class PendingRequests:
         if message.binary_code is not None:
             client_id, session_id = "", str(message.binary_code)
         key = RequestKey(message.mac_address or "", client_id, session_id)
-        for response in self._waiting.get(key, ()):
-            if not response.done():
-                response.set_result(message)
+        for request in self._waiting.get(key, ()):
+            request.resolve(message)
 
     def fail(self, error: CommunicationError) -> None:
         """Fail all pending requests."""
         for waiting in self._waiting.values():
-            for response in waiting:
-                if not response.done():
-                    response.set_exception(error)
+            for request in waiting:
+                if not request.response.done():
+                    request.response.set_exception(error)
 
 
 class DuplicateFilter:
@@ -139,26 +165,30 @@ class RequestResponse:
     ) -> Message:
         """Send a command and return the heater's response.
 
-        Raises RequestTimeoutError, WebSocketError when the connection drops.
+        A query of which only the packed response came returns that at its time limit. Raises
+        RequestTimeoutError, WebSocketError when the connection drops.
         """
         await transport.subscribe(address)
         if command.is_write:
             # A write is never repeated, so its response must not be missed.
             await transport.wait_subscribed(address)
         await self._limiter.acquire()
-        frame, key = self._build(transport.reply_address, address, command, body)
-        response = self.pending.add(key)
+        frame, request = self._build(transport.reply_address, address, command, body)
+        self.pending.add(request)
         limit = self._config.answer_timeout
         try:
             await transport.publish(frame)
-            return await wait_at_most(limit, response)
+            return await wait_at_most(limit, request.response)
         except asyncio.TimeoutError as error:
+            if request.packed is not None and not command.is_write:
+                _LOGGER.debug("%s: only a packed response to %s came", address, command.name)
+                return request.packed
             raise RequestTimeoutError(
                 f"{address}: no response to {command.name} within {limit:g} s; the heater may be "
                 "offline"
             ) from error
         finally:
-            self.pending.remove(key, response)
+            self.pending.remove(request)
 
     def handle(self, frame: Frame) -> Message | None:
         """Parse a frame and complete the request it responds to.
@@ -185,12 +215,14 @@ class RequestResponse:
         address: Address,
         command: Command,
         body: Mapping[str, Any] | None,
-    ) -> tuple[Frame, RequestKey]:
+    ) -> tuple[Frame, PendingRequest]:
         if self._config.wire_format == "binary" and command is STATUS:
             key = RequestKey(address.mac_address, "", str(command.code))
-            return build_binary_request(command, address), key
+            return build_binary_request(command, address), PendingRequest(key)
         # Milliseconds since the epoch, like the maker's app, but never the same twice (PROTOCOL 4.3).
         self.last_session_id = max(self.last_session_id + 1, int(time.time() * 1000))
         session_id = str(self.last_session_id)
         frame = build_request(command, address, reply_address, session_id, body)
-        return frame, RequestKey(address.mac_address, reply_address.client_id, session_id)
+        key = RequestKey(address.mac_address, reply_address.client_id, session_id)
+        topic = reply_address.reply_topic(address, command) if command.has_packed_reply else None
+        return frame, PendingRequest(key, topic)

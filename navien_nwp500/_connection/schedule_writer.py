@@ -1,17 +1,25 @@
 """Read and write the lists in the heater: reservations, recirculation schedule, time-of-use plan.
 
 A write replaces the whole list. So a change reads the list, writes it back whole and reads it again
-to confirm; changes of one process are serialised. It starts no heating (PROTOCOL 8.3). Energy queries are here too, for
-they share the lock.
+to confirm; changes of one process are serialised. It starts no heating. A written list shows only
+after seconds, a write can be lost without an error, and so can its response: only what is read back
+decides (PROTOCOL 8.3). Energy queries are here too, for they share the lock.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 from functools import cached_property
-from typing import Any, Callable, Iterable, Mapping, Sequence
+from typing import Any, Awaitable, Callable, Iterable, Mapping, NamedTuple, Sequence, TypeVar
 
-from ..exceptions import CommandRejectedError, UnsupportedCommandError, ValueOutOfRangeError
+from ..config import NaviLinkConfig
+from ..exceptions import (
+    CommandRejectedError,
+    RequestTimeoutError,
+    UnsupportedCommandError,
+    ValueOutOfRangeError,
+)
 from ..protocol.commands import (
     ENERGY_DAILY,
     ENERGY_MONTHLY,
@@ -46,13 +54,18 @@ from .command_sender import CommandSender
 _LOGGER = logger("navien_nwp500.schedules")
 
 Change = Callable[[Sequence[Reservation]], Sequence[Reservation]]
+Program = TypeVar("Program", ReservationProgram, RecirculationProgram)
+
+#: Number of times that a written list is read back before it counts as not stored.
+READS = 3
 
 
 class ScheduleWriter:
     """Read and write the lists of one heater through its command sender."""
 
-    def __init__(self, sender: CommandSender) -> None:
+    def __init__(self, sender: CommandSender, config: NaviLinkConfig) -> None:
         self._sender = sender
+        self._interval = config.list_recheck_interval
 
     async def reservations(self) -> ReservationProgram:
         """Read the reservations."""
@@ -79,16 +92,9 @@ class ScheduleWriter:
                 highest=features.dhw_temperature_max,
             )
             goal = decode_reservations(body)
-            if dry_run or _equal(before, goal):
+            if dry_run or _content(before) == _content(goal):
                 return goal
-            await self._sender.send(WRITE_RESERVATIONS, body)
-            after = await self.reservations()
-        if not _equal(after, goal):
-            raise CommandRejectedError(
-                f"the heater did not store the reservations: sent {len(goal.reservations)}, found "
-                f"{len(after.reservations)}; read them before you write again"
-            )
-        return after
+            return await self._store(WRITE_RESERVATIONS, body, goal, self.reservations)
 
     async def recirculation(self) -> RecirculationProgram:
         """Read the recirculation schedule."""
@@ -105,11 +111,7 @@ class ScheduleWriter:
         if dry_run:
             return goal
         async with self._lock:
-            await self._sender.send(WRITE_RECIRC_SCHEDULE, body)
-            after = await self.recirculation()
-        if after.enabled != goal.enabled or _sorted(after.entries) != _sorted(goal.entries):
-            raise CommandRejectedError("the heater did not store the recirculation schedule")
-        return after
+            return await self._store(WRITE_RECIRC_SCHEDULE, body, goal, self.recirculation)
 
     async def write_tou(
         self, periods: Sequence[TOUPeriod], *, enabled: bool = True, dry_run: bool = False
@@ -138,10 +140,7 @@ class ScheduleWriter:
             return body
         async with self._lock:
             answer = (await self._sender.send(WRITE_TOU, body)).body
-        same_use = answer.get("reservationUse") == body["reservationUse"]
-        if not same_use or _comparable(answer.get("reservation")) != _comparable(
-            body["reservation"]
-        ):
+        if _plan(answer) != _plan(body):
             raise CommandRejectedError(
                 "the heater's response does not confirm the time-of-use plan"
             )
@@ -171,6 +170,45 @@ class ScheduleWriter:
         async with self._lock:
             return decode((await self._sender.request(command, body)).body)
 
+    async def _store(
+        self,
+        command: Command,
+        body: Mapping[str, Any],
+        goal: Program,
+        read: Callable[[], Awaitable[Program]],
+    ) -> Program:
+        """Write a list and return it as read back.
+
+        Raises CommandRejectedError when the last of ``READS`` reads finds another list,
+        RequestTimeoutError when the heater answers neither the write nor the first read.
+        """
+        answered, found = True, None
+        try:
+            await self._sender.send(command, body)
+        except RequestTimeoutError:
+            answered = False
+        for number in range(READS):
+            if number:
+                await self._sender.pause_after(command, self._interval)
+            try:
+                found = await read()
+            except RequestTimeoutError as error:
+                if answered and number + 1 < READS:
+                    continue
+                raise RequestTimeoutError(
+                    f"{command.name}: the heater did not answer when the list was read back; it may "
+                    "be stored. Read it before you write it again"
+                ) from error
+            answered = True
+            if _content(found) == _content(goal):
+                return found
+        assert found is not None  # or the last read has raised
+        raise CommandRejectedError(
+            f"{command.name}: the heater did not store the list: {len(_content(goal).entries)} entries "
+            f"were sent, and {len(_content(found).entries)} found when it was read back {READS} times. "
+            "A heater can lose a write; it is safe to write the list again"
+        )
+
     @cached_property
     def _lock(self) -> asyncio.Lock:
         return asyncio.Lock()
@@ -188,18 +226,25 @@ def without(reservations: Sequence[Reservation], reservation: Reservation) -> li
     return left
 
 
-def _equal(one: ReservationProgram, other: ReservationProgram) -> bool:
-    """Compare without regard to order, which the heater does not keep (PROTOCOL 8.3)."""
-    return one.enabled == other.enabled and _sorted(one.reservations) == _sorted(other.reservations)
+class _Content(NamedTuple):
+    """What a list says, without the order of its entries, which a heater does not keep (PROTOCOL 8.3)."""
+
+    enabled: bool
+    entries: list[tuple[int, ...]]
 
 
-def _sorted(entries: Iterable[Any]) -> list[tuple[int, ...]]:
-    return sorted(tuple(entry.to_entry().values()) for entry in entries)
+def _content(program: ReservationProgram | RecirculationProgram) -> _Content:
+    entries: Sequence[Reservation | RecirculationEntry] = (
+        program.reservations if isinstance(program, ReservationProgram) else program.entries
+    )
+    return _Content(program.enabled, sorted(tuple(one.to_entry().values()) for one in entries))
 
 
-def _comparable(entries: Any) -> list[list[tuple[str, Any]]]:
-    found = entries if isinstance(entries, list) else []
-    return sorted(sorted(entry.items()) for entry in found if isinstance(entry, dict))
+def _plan(body: Mapping[str, Any]) -> tuple[Any, list[str]]:
+    """Return what a time-of-use plan says, without the order of its periods and of their keys."""
+    periods = body.get("reservation")
+    found = periods if isinstance(periods, list) else []
+    return body.get("reservationUse"), sorted(json.dumps(one, sort_keys=True) for one in found)
 
 
 def _check_years(years: Sequence[int]) -> None:

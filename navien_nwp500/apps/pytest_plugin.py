@@ -83,7 +83,12 @@ def navilink_config(navilink_cloud: Simulator) -> NaviLinkConfig:
     """Return the client's configuration; override this fixture to change it."""
     from dataclasses import replace
 
-    return replace(navilink_cloud.config, command_interval=_COMMAND_INTERVAL)
+    return replace(
+        navilink_cloud.config,
+        command_interval=_COMMAND_INTERVAL,
+        control_recheck_delay=_COMMAND_INTERVAL,
+        list_recheck_interval=_COMMAND_INTERVAL,
+    )
 
 
 @_coroutine_fixture

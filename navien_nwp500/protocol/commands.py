@@ -114,6 +114,11 @@ class Command:
         return f"res/{rest}" if rest else "res"
 
     @property
+    def has_packed_reply(self) -> bool:
+        """True if the response may come packed as well, on its topic without ``/rd`` (PROTOCOL 3.2)."""
+        return self.suffix.endswith("/rd")
+
+    @property
     def is_control(self) -> bool:
         """True if it changes one setting and is answered by a whole status."""
         return self.mode is not None

@@ -6,6 +6,7 @@ import asyncio
 import secrets
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Iterator, Sequence
 
 from .._util.aio import cancel_and_wait
@@ -17,13 +18,13 @@ from ..protocol.types import HalfCelsius
 from .clock import Clock
 from .cloud.accounts import CloudAccount, HeaterRecord
 from .cloud.counters import Counters
-from .faults import FaultInjector
+from .faults import FaultInjector, RequestHandler
 from .heater.command_handler import CONTROL_INTERVAL, CommandHandler
 from .heater.firmware import Firmware
 from .heater.replay import Replay, captured_heaters
 from .heater.simulated_heater import Heater
 from .heater.water_draws import Draws
-from .heater.wifi_module import WifiModule
+from .heater.wifi_module import HeaterModel, WifiModule
 from .server.cloud_server import CloudServer
 
 EMAIL = "user@example.com"
@@ -159,6 +160,9 @@ class Simulator:
             for number in range(accounts)
         ]
         self.account = owners[0]
+        self._cloud = CloudServer(
+            owners, latency=latency, broker=broker, refresh_token_reuse=refresh_token_reuse
+        )
         options = {
             "firmware": firmware,
             "min_setpoint": min_setpoint,
@@ -166,12 +170,9 @@ class Simulator:
             "draws": draws,
         }
         self.units: Sequence[HeaterUnit] = [
-            _unit(record, self.clock, seed + number, replay, control_interval, **options)
+            self._unit(record, seed + number, replay, control_interval, **options)
             for number, record in enumerate(found)
         ]
-        self._cloud = CloudServer(
-            owners, latency=latency, broker=broker, refresh_token_reuse=refresh_token_reuse
-        )
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Simulator:
@@ -258,6 +259,26 @@ class Simulator:
         """Connect a heater to the cloud again."""
         await self.units[number].plug_in(self._cloud.broker_port)
 
+    def _unit(
+        self,
+        record: HeaterRecord,
+        seed: int,
+        replay: Sequence[CaptureEntry],
+        control_interval: float,
+        **options: Any,
+    ) -> HeaterUnit:
+        address = Address(record.mac_address, record.additional_value, record.home_seq)
+        now = self.clock.now()
+        heater: HeaterModel
+        handler: RequestHandler
+        if replay:
+            heater = handler = Replay(replay, address, now)
+        else:
+            heater = Heater(now=now, serial=record.controller_serial, seed=seed, **options)
+            handler = CommandHandler(heater, address, control_interval=control_interval, seed=seed)
+        execute = partial(self.faults.execute, handler=handler)
+        return HeaterUnit(record, WifiModule(heater, execute, address, self.clock, seed=seed))
+
 
 def _check(
     heaters: int, accounts: int, control_interval: float, latency: float, others: int
@@ -275,23 +296,6 @@ def _check(
 def email_of(account: int) -> str:
     """Return the e-mail of an account by its number, from 0."""
     return EMAIL if account == 0 else EMAIL.replace("@", f"{account + 1}@")
-
-
-def _unit(
-    record: HeaterRecord,
-    clock: Clock,
-    seed: int,
-    replay: Sequence[CaptureEntry],
-    control_interval: float,
-    **options: Any,
-) -> HeaterUnit:
-    address = Address(record.mac_address, record.additional_value, record.home_seq)
-    if replay:
-        replayed = Replay(replay, address, clock.now())
-        return HeaterUnit(record, WifiModule(replayed, replayed, address, clock, seed=seed))
-    heater = Heater(now=clock.now(), serial=record.controller_serial, seed=seed, **options)
-    handler = CommandHandler(heater, address, control_interval=control_interval, seed=seed)
-    return HeaterUnit(record, WifiModule(heater, handler, address, clock, seed=seed))
 
 
 def _record(number: int, firmware: Firmware) -> HeaterRecord:

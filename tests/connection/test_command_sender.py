@@ -50,7 +50,7 @@ from navien_nwp500.protocol.tou import TOUPeriod
 from navien_nwp500.protocol.types import Percent, RecircMode
 from navien_nwp500.simulator import Heater, Simulator
 from navien_nwp500.simulator.faults import ChangeFields
-from support.control_tools import heater, record_writes
+from support.control_tools import QUICK, heater, record_writes
 
 LIMIT = 60.0
 ADDRESS = Address("0123456789ab", "1234", 10001)
@@ -359,7 +359,8 @@ async def scripted_heater(
         ready = asyncio.Event()
         task = asyncio.get_running_loop().create_task(other.serve(ready))
         await asyncio.wait_for(ready.wait(), LIMIT)
-        config = replace(sim.config, command_interval=0.0, answer_timeout=answer_timeout, **options)
+        settings = {**QUICK, "command_interval": 0.0, "answer_timeout": answer_timeout, **options}
+        config = replace(sim.config, **settings)
         try:
             async with NaviLinkClient(config) as client:
                 yield other, (await client.get_devices())[0]
@@ -437,7 +438,7 @@ async def test_commands_to_one_heater_are_spaced() -> None:
 
 async def test_diagnostics_and_downloaded_firmware() -> None:
     async with heater() as (_, device):
-        assert "taData" in await device.get_diagnostics()
+        assert (await device.get_diagnostics()).components.compressor_starts == 757
         assert await device.get_downloaded_software() == []
 
 
@@ -485,7 +486,8 @@ async def test_every_failed_command_is_a_typed_error(
 ) -> None:
     fast = ReconnectConfig(initial_delay=0.02, max_delay=0.05)
     timeout = 1.0 if reaction == "none" else LIMIT
-    async with scripted_heater(reaction, reconnect=fast, answer_timeout=timeout) as (other, device):
+    options: dict[str, Any] = {"reconnect": fast, "refusal_pause": 0.0}
+    async with scripted_heater(reaction, answer_timeout=timeout, **options) as (other, device):
         await device.get_status()
         for command in CONTROL:
             if reaction == "unchanged" and not command.expects:

@@ -12,13 +12,16 @@ import aiomqtt
 from navien_nwp500 import NaviLinkClient, NaviLinkDevice
 from navien_nwp500.simulator import Simulator
 
+#: Settings of a client that looks for the effect of a write soon again.
+QUICK: dict[str, Any] = {"control_recheck_delay": 0.05, "list_recheck_interval": 0.05}
+
 
 @asynccontextmanager
 async def heater(
     read_only: bool = False, **options: Any
 ) -> AsyncIterator[tuple[Simulator, NaviLinkDevice]]:
     async with Simulator(speed=600, **options) as sim:
-        config = replace(sim.config, command_interval=0.05, read_only=read_only)
+        config = replace(sim.config, **QUICK, command_interval=0.05, read_only=read_only)
         async with NaviLinkClient(config) as client:
             yield sim, (await client.get_devices())[0]
 

@@ -118,13 +118,14 @@ class Bench:
             reservationUse=use,
             reservation=list(entries),
         )
-        ((topic, body),) = replies
-        assert topic == f"{LIB_QUERY}/rsv/rd"
+        (packed, _), (topic, body) = replies
+        assert (packed, topic) == (f"{LIB_QUERY}/rsv", f"{LIB_QUERY}/rsv/rd")
         listed: list[dict[str, int]] = body["reservation"]
         return sorted(listed, key=str)
 
     def write_plan(self, entries: list[dict[str, int]], serial: str = SERIAL, use: int = 2) -> Any:
-        return self.request(
+        """Write a plan; return the replies without the packed plan, which comes first."""
+        replies = self.request(
             "ctrl/tou/rd",
             33554439,
             f"{LIB_QUERY}/tou/rd",
@@ -132,6 +133,7 @@ class Bench:
             reservationUse=use,
             reservation=entries,
         )
+        return [reply for reply in replies if reply[0] != f"{LIB_QUERY}/tou"]
 
     def advance_to(self, hour: int, minute: int = 0) -> list[int]:
         """Advance to a time of the heater's day; return the command codes of the pushes."""

@@ -11,6 +11,7 @@ from navien_nwp500 import DeviceStatus, NaviLinkConfig, NaviLinkDevice, Reconnec
 from navien_nwp500._util.aio import cancel_and_wait
 from navien_nwp500.models import Health, HealthState
 from navien_nwp500.simulator import Simulator
+from support.control_tools import QUICK
 
 LIMIT = 60.0
 #: Seconds. Time limit of a response that must not arrive; those before and after it must keep it too.
@@ -21,7 +22,7 @@ T = TypeVar("T")
 
 def fast_config(sim: Simulator, **settings: Any) -> NaviLinkConfig:
     """Return settings with fast reconnects, no command spacing and a long response timeout."""
-    short = {"reconnect": FAST_RECONNECT, "answer_timeout": LIMIT, "command_interval": 0.0}
+    short = {"reconnect": FAST_RECONNECT, "answer_timeout": LIMIT, "command_interval": 0.0, **QUICK}
     return replace(sim.config, **{**short, **settings})
 
 

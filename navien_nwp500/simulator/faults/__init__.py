@@ -9,12 +9,16 @@ Import faults from here; each is one dataclass. ::
 
 # ruff: noqa: F403, F405, PLE0605
 from .base import *
+from .heater_faults import *
 from .http_faults import *
 from .injector import *
 from .message_faults import *
 from .network_faults import *
 
-_BASES = ("Fault", "PacketFault", "RequestFault", "ClientConnection", "FaultInjector")
+_BASES = (
+    *("Fault", "HeaterFault", "PacketFault", "RequestFault"),
+    *("ClientConnection", "FaultInjector", "RequestHandler"),
+)
 __all__ = sorted(
     {*_BASES, "GARBAGE", "all_faults", *(one.__name__ for one in all_faults().values())}
 )

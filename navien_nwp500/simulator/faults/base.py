@@ -23,8 +23,10 @@ from typing import (
 from aiohttp import web
 
 from ..._util.aio import ignore_lost_transport
+from ...protocol.messages import Request
 from ..cloud.accounts import AccountBook, HeaterRecord
 from ..cloud.mqtt_packets import Packet
+from ..heater.query_handler import HeaterReply
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -69,6 +71,22 @@ class ClientConnection(Protocol):
 
     def send(self, packet: Packet, when: Callable[[], Awaitable[object]] | None = None) -> None:
         """Send the client a packet of QoS 0 soon, or once ``when()`` has ended."""
+
+
+class RequestHandler(Protocol):
+    """The part of a simulated heater that executes requests, as faults see it."""
+
+    def handle(self, request: Request) -> Sequence[HeaterReply]:
+        """Apply a request; return the replies in their order, or none."""
+
+    def acknowledge(self, request: Request) -> Sequence[HeaterReply]:
+        """Return the replies to a write without its effect."""
+
+    def apply(self, request: Request) -> None:
+        """Apply a write that was acknowledged before."""
+
+    def refusal(self, fail_code: int) -> HeaterReply:
+        """Return the reply to a control that the heater refuses."""
 
 
 @dataclass(frozen=True)
@@ -148,6 +166,20 @@ class PacketFault(Fault):
     def to_client(self, packet: Packet, connection: ClientConnection) -> Iterable[Packet]:
         """Return the packets for the client."""
         return (packet,)
+
+
+class HeaterFault(Fault):
+    """A fault of a ``heater`` (MAC address), or of every one, that executes a request."""
+
+    heater: str | None = None
+
+    def applies_to(self, request: Request) -> bool:
+        """Return whether the fault changes how a request is executed."""
+        return True
+
+    def handle(self, request: Request, handler: RequestHandler) -> Sequence[HeaterReply]:
+        """Execute a request; ``handler`` does it without the fault."""
+        return handler.handle(request)
 
 
 def all_faults() -> dict[str, type[Fault]]:

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Sequence, TypeVar
 
 from aiohttp import web
 
+from ...protocol.messages import Request
 from ..cloud.counters import Counters
 from ..cloud.mqtt_packets import Packet
 from ..cloud.rest_api import BASE
-from .base import ClientConnection, Fault, FaultContext, Handler, PacketFault, RequestFault
+from ..heater.query_handler import HeaterReply
+from .base import (
+    ClientConnection,
+    Fault,
+    FaultContext,
+    Handler,
+    HeaterFault,
+    PacketFault,
+    RequestFault,
+    RequestHandler,
+)
 from .http_faults import RestFault
 
 #: The path of the admin API, which no fault changes.
@@ -23,14 +34,15 @@ F = TypeVar("F", bound=Fault)
 class FaultInjector:
     """The active faults, at most one of each class.
 
-    ``rest`` maps a path below the base URL, such as ``/device/list``, to its fault. ``packets`` and
-    ``requests`` are the active faults of packets and of HTTP requests.
+    ``rest`` maps a path below the base URL, such as ``/device/list``, to its fault. ``packets``,
+    ``requests`` and ``heaters`` are the active faults of packets, of HTTP requests and of heaters.
     """
 
     def __init__(self, context: FaultContext, counters: Counters) -> None:
         self.rest: dict[str, RestFault] = {}
         self.packets: tuple[PacketFault, ...] = ()
         self.requests: tuple[RequestFault, ...] = ()
+        self.heaters: tuple[HeaterFault, ...] = ()
         self._context = context
         self._counters = counters
         self._faults: dict[str, Fault] = {}
@@ -86,6 +98,15 @@ class FaultInjector:
         self._drop_used_up()
         return passing
 
+    def execute(self, request: Request, handler: RequestHandler) -> Sequence[HeaterReply]:
+        """Execute a request to a heater with the first fault that applies to it, if any."""
+        for fault in self.heaters:
+            meant = fault.heater in (None, request.mac_address) and fault.applies_to(request)
+            if meant and fault.consume():
+                self._drop_used_up()
+                return fault.handle(request, handler)
+        return handler.handle(request)
+
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Respond to a request with the first fault that applies to it, if any."""
@@ -123,10 +144,11 @@ class FaultInjector:
                 self._counters.refuse(f"fault: {fault.name}")
 
     def _drop_used_up(self) -> None:
-        if not all(fault.is_active for fault in (*self.packets, *self.requests)):
+        if not all(one.is_active for one in (*self.packets, *self.requests, *self.heaters)):
             self._update_active()
 
     def _update_active(self) -> None:
         active = self.active
         self.packets = tuple(fault for fault in active if isinstance(fault, PacketFault))
         self.requests = tuple(fault for fault in active if isinstance(fault, RequestFault))
+        self.heaters = tuple(fault for fault in active if isinstance(fault, HeaterFault))

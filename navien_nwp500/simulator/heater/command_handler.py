@@ -10,12 +10,13 @@ from datetime import datetime
 from random import Random
 from typing import Any, Callable, Mapping, NamedTuple, Sequence
 
+from ...exceptions import ProtocolError
 from ...protocol import commands
 from ...protocol.commands import Command
 from ...protocol.features import DeviceFeatures
 from ...protocol.messages import Address, Request
 from ...protocol.types import DHWMode, HalfCelsius, RecircMode
-from .query_handler import QUERY_METHODS, HeaterReply, QueryHandler
+from .query_handler import QUERY_METHODS, HeaterReply, QueryHandler, list_replies, refusal
 from .simulated_heater import Heater
 
 #: The least time between two controls, in seconds of the heater's time, our choice
@@ -105,20 +106,54 @@ class CommandHandler:
 
     def handle(self, request: Request) -> Sequence[HeaterReply]:
         """Apply a request; return the replies in their order, or none."""
+        parsed = self._parse(request)
+        if parsed is None:
+            return []
+        if request.code in _CONTROL_CODES and self._is_too_soon():
+            return [self.refusal()]
+        return self._execute(request, parsed)
+
+    def acknowledge(self, request: Request) -> Sequence[HeaterReply]:
+        """Return the replies to a write without its effect: a list as it was requested, or the status."""
+        parsed = self._parse(request)
+        if parsed is None:
+            return []
+        if request.code in _CONTROL_CODES and self._is_too_soon():
+            return [self.refusal()]
+        if parsed.command not in QUERY_METHODS:
+            return self._queries.status(request)
+        listed = {key: request.body.get(key) for key in ("reservationUse", "reservation")}
+        try:
+            return list_replies(request, listed)
+        except ProtocolError:
+            return []
+
+    def apply(self, request: Request) -> None:
+        """Apply a write that was acknowledged before."""
+        parsed = self._parse(request)
+        if parsed is not None:
+            self._execute(request, parsed)
+
+    def refusal(self, fail_code: int = _TOO_SOON) -> HeaterReply:
+        """Return the reply to a control that the heater refuses (PROTOCOL 4.4)."""
+        return refusal(self._address, fail_code)
+
+    def _parse(self, request: Request) -> ParsedCommand | None:
+        """Return the command of a request; None if this heater does not have it."""
         suffix = request.topic[len(self._address.command_topic("")) :]
         parsed = parse_command(suffix, request.code, request.body)
         features = self._heater.features
         if parsed is None or not all(
             capability.available(features) for capability in parsed.command.capabilities
         ):
-            return []
-        if request.code in _CONTROL_CODES and self._is_too_soon():
-            body = {"swVersion": 0, "failCode": _TOO_SOON}
-            return [HeaterReply(f"{self._address.push_topic}/ctrl-fail", body)]
+            return None
+        return parsed
+
+    def _execute(self, request: Request, parsed: ParsedCommand) -> Sequence[HeaterReply]:
         query = QUERY_METHODS.get(parsed.command)
         if query is not None:
             return query(self._queries, request)
-        if values_allowed(parsed, features):
+        if values_allowed(parsed, self._heater.features):
             self._apply(*parsed)
         return self._queries.status(request)
 

@@ -23,7 +23,19 @@ from ...protocol.commands import (
     WRITE_TOU,
     Command,
 )
-from ...protocol.fields import encode_fields, require_integer, require_list
+from ...protocol.diagnostics import (
+    ComponentCounters,
+    DrawCounters,
+    EventCounters,
+    pack_diagnostics,
+)
+from ...protocol.fields import (
+    INTEGER_LIMIT,
+    encode_fields,
+    field_specs,
+    require_integer,
+    require_list,
+)
 from ...protocol.messages import Address, Request
 from ...protocol.schedules import (
     RecirculationEntry,
@@ -40,35 +52,21 @@ from .simulated_heater import Heater
 _READ_SUFFIX = "/rd"
 #: The cloud converts the diagnostics to JSON for app-style topics only (PROTOCOL 8.13).
 _APP_STYLE = re.compile(r"cmd/[^/]+/[^/]+/[^/]+/[^/]+/res/td/rd")
-#: Keys of the diagnostics, misspelled as on the wire (PROTOCOL 8.13). The simulation does not
-#: count these events.
-_EVENT_KEYS = (
-    "cumulatedOccNumEco",
-    "cumulatedOccNumDryFire",
-    "numOffRostProtectBurn",
-    "cumulatedOccNumConOvrFlow",
-    "cumulatedOccNumWtrOvrFlow",
-    "cumulatedOccNumAbDisTmp",
-    "cumulatedOccNumHpo",
-    "cumulatedOccNumAbSucTmp",
-    "cumulatedOccNumAbDisSucTmp",
-    "cumulatedOpTimeDrShed",
-    "cumulatedOpTimeDrLoadUp",
-    "cumulatedOpTimeDrAdvLoadUp",
-    "cumulatedOpTimeDrCpp",
-    "cumulatedOpTimeDrGridEmg",
+#: Counters of events and draws are 0: the simulation does not count them, and those of draws are 0
+#: on the recorded unit too (PROTOCOL 8.13).
+_EVENTS, _DRAWS, _COMPONENTS = (
+    dict.fromkeys((spec.key for spec in field_specs(cls)), 0)
+    for cls in (EventCounters, DrawCounters, ComponentCounters)
 )
-#: All 0 on the recorded unit (PROTOCOL 8.13).
-_DRAW_KEYS = (
-    "numOfdhwUse",
-    "numOfLongDhwUse",
-    "numOfShortDhwUse",
-    "dhwUseTotalFlow",
-    "longDhwUseTotalFlow",
-    "dhwUseTotalTime",
-    "longDhwUseTotalTime",
-    "avrageRecoveryTime",
-)
+#: A period of the time-of-use plan in the packed form, which was never captured: a place of 16 bytes
+#: in the table that Bluetooth reads (PROTOCOL 8.4, 15). The order of its last parts is our choice.
+_PERIOD_SIZES = {
+    "season": 2,
+    **dict.fromkeys(("week", "startHour", "startMinute", "endHour", "endMinute"), 1),
+    "decimalPoint": 1,
+    "priceMin": 4,
+    "priceMax": 4,
+}
 
 
 class HeaterReply(NamedTuple):
@@ -100,11 +98,11 @@ class QueryHandler:
         return []
 
     def reservations(self, request: Request) -> list[HeaterReply]:
-        """Return the reservations packed, and as objects on the topic that ends in /rd."""
+        """Return the reservations."""
         return self._schedule_replies(request, self._heater.settings.reservations)
 
     def recirculation(self, request: Request) -> list[HeaterReply]:
-        """Return the recirculation schedule packed, and as objects."""
+        """Return the recirculation schedule."""
         return self._schedule_replies(request, self._heater.settings.recirculation.schedule)
 
     def write_reservations(self, request: Request) -> list[HeaterReply]:
@@ -113,7 +111,7 @@ class QueryHandler:
             self._heater.write_reservations(decode_reservations(request.body))
         except NaviLinkError:
             pass
-        return [self._schedule_reply(request, self._heater.settings.reservations)]
+        return self._schedule_replies(request, self._heater.settings.reservations)
 
     def write_recirculation(self, request: Request) -> list[HeaterReply]:
         """Store the recirculation schedule if all entries are valid; return the stored one."""
@@ -121,7 +119,7 @@ class QueryHandler:
             self._heater.write_recirculation(decode_recirculation(request.body))
         except NaviLinkError:
             pass
-        return [self._schedule_reply(request, self._heater.settings.recirculation.schedule)]
+        return self._schedule_replies(request, self._heater.settings.recirculation.schedule)
 
     def write_tou_plan(self, request: Request) -> list[HeaterReply]:
         """Store the plan if it names this controller; return the stored one, else no reply.
@@ -139,7 +137,7 @@ class QueryHandler:
             pass
         entries = [dict(entry) for entry in tou.entries]
         stored = {"reservationUse": int(Flag.of(tou.enabled)), "reservation": entries}
-        return [HeaterReply(request.reply_topic, stored)]
+        return list_replies(request, stored)
 
     def energy_daily(self, request: Request) -> list[HeaterReply]:
         """Return each day of the requested months; no reply to an invalid request."""
@@ -156,11 +154,13 @@ class QueryHandler:
         return [HeaterReply(topic, {"downloadSwInfo": [nothing]})]
 
     def diagnostics(self, request: Request) -> list[HeaterReply]:
-        """Return the lifetime counters; no reply on other topics, whose raw form is not known."""
-        if not _APP_STYLE.fullmatch(request.reply_topic):
-            return []
+        """Return the lifetime counters packed, and on an app-style topic as objects too."""
         data = _diagnostics(self._heater.plant.energy_meter, self._heater.now.date())
-        return [HeaterReply(request.reply_topic, {"typeOfTD": 2, "data": data})]
+        packed = {"typeOfTD": 2, "data": pack_diagnostics(data)}
+        replies = [HeaterReply(_packed_topic(request), packed)]
+        if _APP_STYLE.fullmatch(request.reply_topic):
+            replies.append(HeaterReply(request.reply_topic, {"typeOfTD": 2, "data": data}))
+        return replies
 
     def _energy_reply(
         self,
@@ -180,21 +180,45 @@ class QueryHandler:
         request: Request,
         schedule: WeeklySchedule[Reservation] | WeeklySchedule[RecirculationEntry],
     ) -> list[HeaterReply]:
-        objects = self._schedule_reply(request, schedule)
-        packed = dict(objects.body, reservation=entries_to_hex(objects.body["reservation"]))
-        if not request.reply_topic.endswith(_READ_SUFFIX):
-            return [HeaterReply(request.reply_topic, packed)]
-        return [HeaterReply(request.reply_topic[: -len(_READ_SUFFIX)], packed), objects]
-
-    def _schedule_reply(
-        self,
-        request: Request,
-        schedule: WeeklySchedule[Reservation] | WeeklySchedule[RecirculationEntry],
-    ) -> HeaterReply:
         entries = [entry.to_entry() for entry in schedule.entries]
         self._random.shuffle(entries)
-        body = {"reservationUse": int(schedule.use), "reservation": entries}
-        return HeaterReply(request.reply_topic, body)
+        return list_replies(request, {"reservationUse": int(schedule.use), "reservation": entries})
+
+
+def refusal(address: Address, fail_code: int) -> HeaterReply:
+    """Return the reply to a control that the heater refuses (PROTOCOL 4.4)."""
+    body = {"swVersion": 0, "failCode": fail_code}
+    return HeaterReply(f"{address.push_topic}/ctrl-fail", body)
+
+
+def list_replies(request: Request, body: Mapping[str, Any]) -> list[HeaterReply]:
+    """Return a list packed, then as objects on a topic that ends in /rd (PROTOCOL 3.2).
+
+    On another topic a plan comes as objects alone, because its packed form is not known. Raises
+    ProtocolError for entries that are none.
+    """
+    entries = require_list(body, "reservation")
+    is_plan = request.code == WRITE_TOU.code
+    text = _pack_periods(entries) if is_plan else entries_to_hex(entries)
+    packed = HeaterReply(_packed_topic(request), dict(body, reservation=text))
+    objects = HeaterReply(request.reply_topic, body)
+    if request.reply_topic.endswith(_READ_SUFFIX):
+        return [packed, objects]
+    return [objects if is_plan else packed]
+
+
+def _packed_topic(request: Request) -> str:
+    topic = request.reply_topic
+    return topic[: -len(_READ_SUFFIX)] if topic.endswith(_READ_SUFFIX) else topic
+
+
+def _pack_periods(entries: Iterable[Any]) -> str:
+    """Pack periods; a number that does not fit is cut."""
+    return "".join(
+        (require_integer(entry, key, 0, INTEGER_LIMIT) % 256**size).to_bytes(size, "little").hex()
+        for entry in entries
+        for key, size in _PERIOD_SIZES.items()
+    )
 
 
 def _daily_energy(meter: EnergyMeter, body: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -240,25 +264,19 @@ def _diagnostics(meter: EnergyMeter, today: date) -> dict[str, Any]:
         "Lhe": meter.lower_element,
         "RecircPump": meter.recirculation_pump,
     }
-    hours = {name: load.hours for name, load in loads.items()}
-    hours.update({f"InvComp{number}": 0 for number in range(1, 5)})
-    starts = {name: load.starts for name, load in loads.items()}
-    starts["ShutOffVv"] = 0
     return {
         "tsData": {
+            **_EVENTS,
             "cumulatedPwrHp": int(meter.total.heat_pump_wh),
             "cumulatedPwrHe": int(meter.total.element_wh),
             "daysSinceInstallation": (today - meter.installed).days,
-            **dict.fromkeys(_EVENT_KEYS, 0),
         },
         "tcData": {},
-        "tdData": dict.fromkeys(_DRAW_KEYS, 0),
+        "tdData": dict(_DRAWS),
         "taData": {
-            **{f"cumulatedOpTime{name}": value for name, value in hours.items()},
-            **{f"cumulatedOpNum{name}": value for name, value in starts.items()},
-            "cumulatedOpStepEev": 0,
-            "mixingValveOpTotalStep": 0,
-            "mixingValveOpAvgMixinGrate": 0,
+            **_COMPONENTS,
+            **{f"cumulatedOpTime{name}": load.hours for name, load in loads.items()},
+            **{f"cumulatedOpNum{name}": load.starts for name, load in loads.items()},
         },
     }
 

@@ -18,7 +18,7 @@ from ...protocol.fields import decode_fields, encode_fields
 from ...protocol.messages import Address, Message, Request, parse_message, parse_request
 from ...protocol.status import DeviceStatus
 from ..cloud.accounts import HeaterRecord
-from .query_handler import HeaterReply
+from .query_handler import HeaterReply, refusal
 
 #: Keys that name a heater; they are not part of a request's or a response's content.
 _IDENTITY = ("deviceType", "macAddress", "additionalValue")
@@ -52,6 +52,7 @@ class Replay:
 
     def __init__(self, entries: Sequence[CaptureEntry], address: Address, now: datetime) -> None:
         self._start = now
+        self._address = address
         self._elapsed = _ZERO
         self._statuses: list[_CapturedStatus] = []
         self._responses: dict[str, list[_CapturedResponse]] = {}
@@ -97,6 +98,17 @@ class Replay:
         if latest is None:
             latest = min((one.at for one in captured), default=_ZERO)
         return [_reply(one, request) for one in captured if one.at == latest]
+
+    def acknowledge(self, request: Request) -> Sequence[HeaterReply]:
+        """Return what ``handle`` returns: writes have no effect here."""
+        return self.handle(request)
+
+    def apply(self, request: Request) -> None:
+        """Change nothing."""
+
+    def refusal(self, fail_code: int) -> HeaterReply:
+        """Return the reply to a control that the heater refuses (PROTOCOL 4.4)."""
+        return refusal(self._address, fail_code)
 
     def _load(self, entries: Sequence[CaptureEntry], address: Address) -> None:
         requests: dict[tuple[str, str], Request] = {}

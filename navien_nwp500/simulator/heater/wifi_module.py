@@ -14,7 +14,7 @@ from collections import deque
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
-from typing import Protocol, Sequence
+from typing import Callable, Protocol, Sequence
 
 import aiomqtt
 
@@ -61,19 +61,13 @@ class HeaterModel(Protocol):
         """Move time forward; return the pushes."""
 
 
-class RequestHandler(Protocol):
-    """Interface of the part that applies requests."""
-
-    def handle(self, request: Request) -> Sequence[HeaterReply]: ...
-
-
 class WifiModule:
     """Connection of one heater to the broker, from ``serve`` to its cancellation."""
 
     def __init__(
         self,
         heater: HeaterModel,
-        handler: RequestHandler,
+        execute: Callable[[Request], Sequence[HeaterReply]],
         address: Address,
         clock: Clock,
         *,
@@ -82,7 +76,7 @@ class WifiModule:
         self.heater = heater
         self.address = address
         self._clock = clock
-        self._handler = handler
+        self._execute = execute
         self._random = random.Random(seed)
         #: Frames to publish, each with its time, in the order in which they were made.
         self._outbox: deque[tuple[float, Frame]] = deque()
@@ -153,7 +147,7 @@ class WifiModule:
             if request.code == STATUS.code:
                 self._send(build_binary_reply(request, self.address, self.heater.status()), delay)
             return
-        for reply in self._handler.handle(request):
+        for reply in self._execute(request):
             addressed = replace(request, reply_topic=reply.topic)
             self._send(build_reply(addressed, self.address, reply.body), delay)
 

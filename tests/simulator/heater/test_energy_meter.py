@@ -95,11 +95,16 @@ def test_no_firmware_update_is_reported_on_a_fixed_topic() -> None:
     assert replies == [(f"{DEVICE}/res/dl-sw-info", {"downloadSwInfo": [nothing]})]
 
 
-def test_diagnostics_need_an_app_style_topic() -> None:
+def test_diagnostics_come_packed_first_and_as_objects_on_an_app_style_topic() -> None:
     bench = Bench()
-    assert bench.request("st/td/rd", 16777228, f"{LIB_QUERY}/td/rd") == []
+    ((raw_topic, raw),) = bench.request("st/td/rd", 16777228, f"{LIB_QUERY}/td/rd")
+    # 1,266,000 and 146,000 Wh, 359 days, and 14 counters of 16 bits.
+    assert raw_topic == f"{LIB_QUERY}/td"
+    assert raw["data"]["tsData"] == "50511300503a02006701" + 14 * "0000"
+    assert raw["data"]["taData"].startswith("340c0000f5020000") and raw["data"]["tcData"] == ""
     topic = f"cmd/52/10001/0/{CLIENT}/res/td/rd"
-    ((found, body),) = bench.request("st/td/rd", 16777228, topic)
+    (first, _), (found, body) = bench.request("st/td/rd", 16777228, topic)
+    assert first == f"cmd/52/10001/0/{CLIENT}/res/td"
     assert found == topic and body["typeOfTD"] == 2
     data = body["data"]
     assert list(data) == ["tsData", "tcData", "tdData", "taData"] and data["tcData"] == {}
@@ -116,7 +121,7 @@ def test_diagnostics_need_an_app_style_topic() -> None:
 def test_diagnostics_count_starts() -> None:
     bench = Bench(lower_celsius=40.0, upper_celsius=50.0)
     bench.heater.advance(4 * 3600)
-    ((_, body),) = bench.request("st/td/rd", 16777228, f"{APP}/td/rd")
+    _, (_, body) = bench.request("st/td/rd", 16777228, f"{APP}/td/rd")
     ta = body["data"]["taData"]
     assert (ta["cumulatedOpNumComp"], ta["cumulatedOpNumEvaFan"]) == (758, 758)
     assert ta["cumulatedOpTimeComp"] == 3127

@@ -21,6 +21,7 @@ from navien_nwp500.protocol.schedules import decode_reservations
 from navien_nwp500.protocol.status import DeviceStatus
 from navien_nwp500.simulator import Simulator
 from navien_nwp500.simulator.heater.replay import Replay
+from support.control_tools import QUICK
 
 REFERENCE = Path(__file__).parents[3] / "reference"
 RECORDINGS = sorted(REFERENCE.glob("*.jsonl"))
@@ -82,7 +83,7 @@ def test_the_captures_of_the_reference_are_decoded_and_have_no_private_data(path
 async def test_a_client_reads_what_was_captured() -> None:
     entries = read_capture(REFERENCE / "recovery.jsonl")
     async with Simulator(speed=3600, replay=entries) as sim:
-        async with NaviLinkClient(replace(sim.config, answer_timeout=1.0)) as client:
+        async with NaviLinkClient(replace(sim.config, **QUICK, answer_timeout=1.0)) as client:
             device = (await client.get_devices())[0]
             assert device.mac_address == "0123456789ab"
             features = await device.get_features()

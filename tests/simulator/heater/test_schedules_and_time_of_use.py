@@ -328,13 +328,17 @@ def test_the_recirculation_schedule_is_read_and_written() -> None:
     entry = {"enable": 2, "week": 124, "hour": 6, "min": 0, "mode": 2, "param": -1}
     body = {"reservationUse": 2, "reservation": [entry]}
     write = ("ctrl/recirc-rsv/rd", 33554440, f"{LIB_QUERY}/recirc-rsv/rd")
-    assert bench.request(*write, **body) == [(f"{LIB_QUERY}/recirc-rsv/rd", body)]
+    replies = [
+        (f"{LIB_QUERY}/recirc-rsv", {"reservationUse": 2, "reservation": "027c060002ff"}),
+        (f"{LIB_QUERY}/recirc-rsv/rd", body),
+    ]
+    assert bench.request(*write, **body) == replies
     packed, listed = bench.request(*read)
     assert packed[1]["reservation"] == "027c060002ff" and listed[1] == body
     assert bench.status["recircReservationUse"] == 2
     for wrong in ([entry] * 21, [{**entry, "mode": 3}], [{**entry, "week": 0}], "no list"):
         bad = {"reservationUse": 1, "reservation": wrong}
-        assert bench.request(*write, **bad) == [(f"{LIB_QUERY}/recirc-rsv/rd", body)]
+        assert bench.request(*write, **bad) == replies
 
 
 def test_the_pump_runs_according_to_its_mode() -> None:

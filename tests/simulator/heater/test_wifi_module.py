@@ -118,16 +118,21 @@ async def test_every_query_over_the_broker(root: str) -> None:
             for name, (read, write, entries) in lists.items():
                 topic = f"{root}/{name}/rd"
                 body = {"reservationUse": 2, "reservation": entries}
-                ((where, _),) = await client.request(f"ctrl/{name}/rd", write, topic, **body)
-                assert where == topic
-                found = await client.request(f"st/{name}/rd", read, topic, replies=2)
-                assert [where for where, _ in found] == [f"{root}/{name}", topic]
-                assert isinstance(found[0][1]["reservation"], str)
-                assert sorted(found[1][1]["reservation"], key=str) == sorted(entries, key=str)
+                for suffix, code, values in (
+                    (f"ctrl/{name}/rd", write, body),
+                    (f"st/{name}/rd", read, {}),
+                ):
+                    found = await client.request(suffix, code, topic, replies=2, **values)
+                    assert [where for where, _ in found] == [f"{root}/{name}", topic]
+                    assert isinstance(found[0][1]["reservation"], str)
+                    assert sorted(found[1][1]["reservation"], key=str) == sorted(entries, key=str)
             plan = {"reservationUse": 2, "reservation": PLAN}
             write = {"controllerSerialNumber": SERIAL, **plan}
             topic = f"{root}/tou/rd"
-            ((_, found),) = await client.request("ctrl/tou/rd", 33554439, topic, **write)
+            (where, packed), (_, found) = await client.request(
+                "ctrl/tou/rd", 33554439, topic, replies=2, **write
+            )
+            assert where == f"{root}/tou" and len(packed["reservation"]) == 32 * len(PLAN)
             assert found == plan
             year = sim.units[0].heater.now.year
             for name, code, body in (
@@ -144,7 +149,7 @@ async def test_every_query_over_the_broker(root: str) -> None:
             await client.request(suffix, 16777224, f"{root}/hourly", replies=0, **hourly)
             ((where, _),) = await client.request("st/dl-sw-info", 16777227, f"{root}/dl-sw-info")
             assert where == f"{DEVICE}/res/dl-sw-info"
-            expected = 1 if root == APP else 0
+            expected = 2 if root == APP else 1
             await client.request("st/td/rd", 16777228, f"{root}/td/rd", replies=expected)
 
 

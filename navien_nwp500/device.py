@@ -25,6 +25,7 @@ when the setting already has the wanted value.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any, AsyncGenerator, Iterable, Mapping, Sequence
 
 from ._connection.cloud_device import CloudDevice
@@ -35,7 +36,7 @@ from ._connection.schedule_writer import ScheduleWriter, without
 from ._util.text import comparable
 from .auth import NaviLinkAuth
 from .config import NaviLinkConfig, ReconnectConfig
-from .exceptions import ValueOutOfRangeError
+from .exceptions import NaviLinkError, PlanCopyError, ValueOutOfRangeError
 from .models import Health
 from .mqtt import NaviLinkMQTT
 from .protocol import commands
@@ -53,7 +54,7 @@ from .protocol.schedules import (
     ReservationProgram,
 )
 from .protocol.status import DeviceStatus
-from .protocol.tou import TOUInfo, TOUPeriod, decode_tou
+from .protocol.tou import TOUInfo, TOUPeriod, decode_tou, encode_tou_put
 from .protocol.types import DhwControl, DHWMode, RecircMode
 
 __all__ = ["NaviLinkDevice", "find_devices"]
@@ -147,14 +148,28 @@ class NaviLinkDevice:
         Raises APIError, and DeviceOfflineError when the heater cannot send its serial number.
         """
         features = await self.get_features()
-        query = {
+        serial = features.controller_serial_number or ""
+        query = {**self._tou_identity, "controllerId": serial}
+        return decode_tou(await self._auth.call("GET", "/device/tou", query=query))
+
+    async def set_tou_info(self, info: TOUInfo) -> None:
+        """Replace the time-of-use plan stored in the cloud, which the maker's app shows.
+
+        The heater does not follow it: ``set_tou_schedule`` writes the heater, ``set_tou_plan`` both
+        (PROTOCOL 1.10). Raises ConfigurationError for a read-only client, ValueOutOfRangeError for a
+        plan that cannot be written, and REST errors.
+        """
+        body = {**self._tou_identity, **encode_tou_put(info)}
+        self._commands.check_writable()
+        await self._auth.call("PUT", "/device/tou", body=body)
+
+    async def _tou_identity(self) -> dict[str, str]:
+        return {
             "additionalValue": self.address.additional_value,
-            "controllerId": features.controller_serial_number or "",
             "macAddress": self.address.mac_address,
             "userId": self._auth.user_id,
             "userType": await self._auth.user_type(),
         }
-        return decode_tou(await self._auth.call("GET", "/device/tou", query=query))
 
     async def get_connectivity_status(self) -> dict[str, int]:
         """Request whether the heater is online, as ``{"device_connected": n}``.
@@ -454,9 +469,46 @@ class NaviLinkDevice:
 
         The periods must cover every minute of every day of the year once; a gap or an overlap
         raises ValueOutOfRangeError before anything is sent. The copy in the cloud, which
-        ``get_tou_info`` reads, does not change (PROTOCOL 1.10).
+        ``get_tou_info`` reads, does not change (PROTOCOL 1.10); ``set_tou_plan`` writes both.
+        Raises CommandUnconfirmedError when the response cannot be read.
         """
         return await self._schedules.write_tou(periods, enabled=enabled, dry_run=dry_run)
+
+    async def set_tou_plan(
+        self,
+        periods: Sequence[TOUPeriod],
+        *,
+        name: str | None = None,
+        utility: str | None = None,
+        zip_code: str | None = None,
+        enabled: bool = True,
+        dry_run: bool = False,
+    ) -> Mapping[str, Any]:
+        """Replace the time-of-use plan in the heater, then the copy in the cloud.
+
+        Returns what was sent to the heater. The copy is what the maker's app shows. A name, utility or ZIP code that is None stays as it
+        is in the cloud. Raises as ``set_tou_schedule`` while nothing is stored, and PlanCopyError
+        when the heater has stored the plan and the cloud has not; calling it again is safe.
+        """
+        sent = await self.set_tou_schedule(periods, enabled=enabled, dry_run=dry_run)
+        if dry_run:
+            return sent
+        try:
+            before = await self.get_tou_info()
+            after = replace(
+                before,
+                periods=tuple(periods),
+                name=name or before.name or "Time of use",
+                utility=utility or before.utility or "-",
+                zip_code=zip_code or before.zip_code,
+            )
+            await self.set_tou_info(after)
+        except NaviLinkError as error:
+            raise PlanCopyError(
+                f"{self.name} stored the time-of-use plan, but its copy in the cloud, which the app "
+                f"shows, is not changed: {error}. Write the plan again to repeat both"
+            ) from error
+        return sent
 
 
 def find_devices(devices: Sequence[NaviLinkDevice], wanted: str) -> list[NaviLinkDevice]:

@@ -13,7 +13,9 @@
     │   ├── MQTTError                   the MQTT connection or a subscription failed
     │   ├── WebSocketError              the signed connection could not be opened or was lost
     │   ├── ProtocolError               a malformed message
-    │   └── RequestTimeoutError         no response in time
+    │   │   └── CommandUnconfirmedError     after a write; it may have been executed
+    │   ├── RequestTimeoutError         no response in time
+    │   └── PlanCopyError               the heater has the new time-of-use plan, the cloud not
     └── DeviceError                 check the heater or the request
         ├── DeviceOfflineError          the heater is not connected to the cloud
         ├── UnsupportedDeviceError      a device of another type than the NWP500
@@ -102,8 +104,20 @@ class ProtocolError(CommunicationError):
     """Malformed message."""
 
 
+class CommandUnconfirmedError(ProtocolError):
+    """Malformed response to a write: the heater may have executed it, so read before repeating."""
+
+
 class RequestTimeoutError(CommunicationError):
     """No response within the time limit."""
+
+
+class PlanCopyError(CommunicationError):
+    """Time-of-use plan that the heater stored, while the cloud's copy of it was not changed.
+
+    The maker's app shows the copy. The ``__cause__`` is the error of the cloud; writing the same
+    plan again is safe.
+    """
 
 
 class DeviceError(NaviLinkError):

@@ -17,7 +17,7 @@ shows the same text with `--help`.
 
 Results are printed to stdout, everything else to stderr. Exit codes: 0 success, 1 failure, 2 wrong
 usage or settings, 3 the heater is offline or did not respond, 4 sign-in rejected or session expired,
-130 interrupted, 141 the reader of the output closed it.
+5 only one part was stored (tou set), 130 interrupted, 141 the reader of the output closed it.
 """
 
 

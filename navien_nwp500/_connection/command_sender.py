@@ -121,6 +121,13 @@ class CommandSender:
                     f"{allowed}{step}{also}"
                 )
 
+    def check_writable(self) -> None:
+        """Raise ConfigurationError for a read-only client."""
+        if self._config.read_only:
+            raise ConfigurationError(
+                "this client is read-only (read_only, NAVILINK_READ_ONLY); nothing was sent"
+            )
+
     async def send(self, command: Command, body: Mapping[str, Any]) -> Message:
         """Send a write, spaced from the one before, and return the response. Never repeats it.
 
@@ -128,10 +135,7 @@ class CommandSender:
         one before and the pause after that is longer than a response may take, RequestTimeoutError,
         WebSocketError when the connection drops, ConfigurationError for a read-only client.
         """
-        if self._config.read_only:
-            raise ConfigurationError(
-                "this client is read-only (read_only, NAVILINK_READ_ONLY); nothing was sent"
-            )
+        self.check_writable()
         async with self._send_lock:
             await self._wait_for_turn(command)
             try:

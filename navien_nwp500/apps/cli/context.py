@@ -33,6 +33,11 @@ class CommandContext(NamedTuple):
     client: NaviLinkClient
     clock: Clock | None = None
 
+    @property
+    def simulated(self) -> bool:
+        """True with ``--simulate``: the heaters end with the command."""
+        return self.clock is not None
+
     def now(self) -> datetime:
         """Return the present time of the heaters."""
         return datetime.now().astimezone() if self.clock is None else self.clock.now()

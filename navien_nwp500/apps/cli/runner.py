@@ -16,11 +16,19 @@ from typing import Any, Callable, Coroutine, NoReturn
 
 from ..._util.text import clean_text
 from ...config import NaviLinkConfig
-from ...exceptions import AuthenticationError, ConfigurationError, DeviceOfflineError, NaviLinkError
+from ...exceptions import (
+    AuthenticationError,
+    ConfigurationError,
+    DeviceOfflineError,
+    NaviLinkError,
+    PlanCopyError,
+)
 from ...protocol.redaction import logger
 from .output import OutputError, print_note
 
 DONE, FAILED, USAGE, OFFLINE, UNAUTHENTICATED, INTERRUPTED = 0, 1, 2, 3, 4, 130
+#: The heater has the new time-of-use plan, and the cloud's copy is the old one.
+NOT_COPIED = 5
 #: The reader of stdout has closed it, as ``head`` does: 128 + SIGPIPE, as shells report it.
 OUTPUT_CLOSED = 141
 _FOLDER = "choose another folder, or correct its owner or permissions"
@@ -136,6 +144,8 @@ def _exit_code(error: BaseException) -> int:
         return UNAUTHENTICATED
     if isinstance(error, DeviceOfflineError):
         return OFFLINE
+    if isinstance(error, PlanCopyError):
+        return NOT_COPIED
     return USAGE if isinstance(error, ConfigurationError) else FAILED
 
 

@@ -95,7 +95,7 @@ def account_file() -> Path:
 
 def session_file(config: NaviLinkConfig) -> Path | None:
     """Return the file of an account's session, in the user's cache folder; None without a home."""
-    folder = _session_folder()
+    folder = cache_folder()
     if folder is None:
         return None
     account = hashlib.sha256(
@@ -106,13 +106,14 @@ def session_file(config: NaviLinkConfig) -> Path | None:
 
 def saved_files() -> list[Path]:
     """Return the file of the account, if any, and those of all saved sessions, of any account."""
-    folder = _session_folder()
+    folder = cache_folder()
     sessions = [] if folder is None else sorted(folder.glob("session-*.json"))
     folder = _account_folder()
     return sessions if folder is None else [folder / _ACCOUNT, *sessions]
 
 
-def _session_folder() -> Path | None:
+def cache_folder() -> Path | None:
+    """Return the user's cache folder of this program; None when it is unknown."""
     return _known_folder(user_cache_path(_APP, appauthor=False))
 
 

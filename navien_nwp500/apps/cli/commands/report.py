@@ -16,8 +16,8 @@ from ....exceptions import ConfigurationError, ValueOutOfRangeError
 from ....protocol.types import Volume
 from ..options import INPUT_FILE, JSON, OUTPUT_FILE
 from ..output import plain, print_note, print_result
+from ..plan_files import read_plan
 from ..runner import run_async
-from .tou import read_plan
 
 if TYPE_CHECKING:
     from ...report.tables import KeyFigure
@@ -94,7 +94,7 @@ async def report_command(
         if path is not None and any(path.resolve() == each.resolve() for each in recordings):
             raise ConfigurationError(f"{path} is one of the recordings; name another file")
     recording = load(recordings)
-    periods = None if tariff is None else read_plan(tariff)
+    periods = None if tariff is None else read_plan(tariff).periods
     try:
         report = summarize(recording, Assumptions(_VOLUMES.get(tank or ""), shower, cold), periods)
     except ValueOutOfRangeError as error:

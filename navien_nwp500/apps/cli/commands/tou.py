@@ -3,26 +3,38 @@
 from __future__ import annotations
 
 import datetime
-import json
-from decimal import Decimal, InvalidOperation
+from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
-from typing import Any, Callable, Iterator, Sequence, TypeVar
+from typing import Any, Awaitable, Iterator, Sequence
 
 import click
 
-from ....exceptions import ConfigurationError
-from ....protocol.calendar import EVERY_MONTH, Weekday
+from ....device import NaviLinkDevice
+from ....exceptions import PlanCopyError
 from ....protocol.commands import TOU_OFF, TOU_ON
-from ....protocol.tou import TOUInfo, TOUPeriod, check_tou, peak_windows
-from ..context import open_device, wait_response
+from ....protocol.status import DeviceStatus
+from ....protocol.tou import TOUInfo, TOUPeriod, check_tou, compare_tou, peak_windows
+from ....protocol.types import TouOverride
+from ..context import CommandContext, open_device, wait_response
 from ..formatting import print_json
 from ..options import INPUT_FILE, READ_OPTIONS, WRITE_OPTIONS, Group
 from ..output import print_result
-from ..parsing import day_names, days_text, months_text, parse_days, parse_months, parse_time
+from ..parsing import day_names, days_text, months_text
+from ..plan_files import (
+    PlanFile,
+    WrittenPlan,
+    forget_written_plan,
+    load_written_plan,
+    period_json,
+    read_plan,
+    save_written_plan,
+)
 from ..runner import run_async
 from .set import describe_time_of_use, register, single
 
-T = TypeVar("T")
+#: Clocks differ, so nothing is concluded this close to the edge of a window.
+_EDGE = datetime.timedelta(minutes=5)
 
 
 @click.group("tou", cls=Group)
@@ -42,32 +54,42 @@ def tou_command() -> None:
 async def show(as_json: bool, **account: Any) -> None:
     """Show the plan stored in the cloud.
 
-    Also shows when the heater reduces heating today. "tou set" changes the plan in the heater,
-    but not the copy in the cloud.
+    Also shows when the heater reduces heating today, and where the heater's own plan differs. A
+    heater does not tell its plan, so this is the one that "tou set" on this computer wrote last.
 
     Example: navien-nwp500 tou show
     """
     async with open_device(**account) as (context, heater):
         status = await wait_response(heater.get_status())
         info, today = await heater.get_tou_info(), context.now().date()
+        written = None if context.simulated else load_written_plan(heater)
         if as_json:
-            print_json(heater, **_plan_json(info, today))
+            print_json(heater, **_plan_json(info, today), heater_plan=_heater_json(written, info))
             return
         name = ", ".join(part for part in (info.name, info.utility) if part) or "no name"
         lines = [f"Plan in the cloud: {name}", *_table(info.periods), ""]
-        print_result("\n".join([*lines, describe_time_of_use(status), _today(info, today)]))
+        lines += [describe_time_of_use(status), _today(info, today)]
+        lines += _comparison(written, info, status, context.now())
+        print_result("\n".join(lines))
 
 
 @tou_command.command("set")
 @click.argument("file", type=INPUT_FILE)
 @click.option("--off", is_flag=True, help="Store the plan, but do not follow it yet.")
+@click.option(
+    "--heater-only", is_flag=True, help="Leave the cloud's copy, which the app shows, as it is."
+)
 @WRITE_OPTIONS
 @run_async
-async def set_(file: Path, off: bool, as_json: bool, dry_run: bool, **account: Any) -> None:
-    """Replace the plan in the heater with a JSON FILE.
+async def set_(
+    file: Path, off: bool, heater_only: bool, as_json: bool, dry_run: bool, **account: Any
+) -> None:
+    """Replace the plan in the heater, and its copy in the cloud, with a JSON FILE.
 
     The periods must give each minute of the year exactly one price; "end" is the last minute of a
-    period. The output of "tou show --json" is such a file.
+    period. The output of "tou show --json" is such a file. "name", "utility" and "zip_code" of the
+    file go to the cloud's copy, which the app shows. When the heater has stored the plan and the
+    cloud has not, the exit code is 5; run the command again.
 
     \b
     {"periods": [
@@ -76,18 +98,19 @@ async def set_(file: Path, off: bool, as_json: bool, dry_run: bool, **account: A
 
     Example: navien-nwp500 tou set plan.json --dry-run
     """
-    periods = read_plan(file)
-    check_tou(periods)
-    async with open_device(**account) as (_, heater):
-        sent = await wait_response(
-            heater.set_tou_schedule(periods, enabled=not off, dry_run=dry_run)
-        )
+    plan = read_plan(file)
+    check_tou(plan.periods)
+    async with open_device(**account) as (context, heater):
+        write = _write_heater if heater_only else _write_both
+        with _written_plan(context, heater, plan, keep=not dry_run):
+            sent = await wait_response(write(heater, plan, enabled=not off, dry_run=dry_run))
         if as_json:
-            listed = [_period_json(period) for period in periods]
+            listed = [period_json(period) for period in plan.periods]
             key = "would_send" if dry_run else "sent"
-            print_json(heater, done=not dry_run, enabled=not off, periods=listed, **{key: sent})
+            listed_in = {"periods": listed, "cloud_copy": not heater_only, key: sent}
+            print_json(heater, done=not dry_run, enabled=not off, **listed_in)
             return
-        text = "\n".join([_headline(off, dry_run), *_table(periods)])
+        text = "\n".join([_headline(off, heater_only, dry_run), *_table(plan.periods)])
         print_result(text, done=not dry_run)
 
 
@@ -95,74 +118,123 @@ for _control, _name in ((TOU_ON, "on"), (TOU_OFF, "off")):
     register(tou_command, single(_control, _name, describe=describe_time_of_use))
 
 
-def _headline(off: bool, dry_run: bool) -> str:
+def _write_heater(
+    heater: NaviLinkDevice, plan: PlanFile, *, enabled: bool, dry_run: bool
+) -> Awaitable[Any]:
+    return heater.set_tou_schedule(plan.periods, enabled=enabled, dry_run=dry_run)
+
+
+async def _write_both(
+    heater: NaviLinkDevice, plan: PlanFile, *, enabled: bool, dry_run: bool
+) -> Any:
+    try:
+        return await heater.set_tou_plan(
+            plan.periods,
+            name=plan.name,
+            utility=plan.utility,
+            zip_code=plan.zip_code,
+            enabled=enabled,
+            dry_run=dry_run,
+        )
+    except PlanCopyError as error:
+        raise PlanCopyError(f"{error}: run the same command") from error
+
+
+@contextmanager
+def _written_plan(
+    context: CommandContext, heater: NaviLinkDevice, plan: PlanFile, *, keep: bool
+) -> Iterator[None]:
+    """Remember the plan when the heater has stored it; forget the old one when nobody knows."""
+    if not keep or context.simulated:
+        yield
+        return
+    forget_written_plan(heater)
+    try:
+        yield
+    except PlanCopyError:
+        save_written_plan(heater, plan.periods, context.now())
+        raise
+    save_written_plan(heater, plan.periods, context.now())
+
+
+def _headline(off: bool, heater_only: bool, dry_run: bool) -> str:
     if dry_run:
         follow = "not follow it" if off else "follow it"
-        return f"Dry run: the heater would store this plan and {follow}. Nothing was sent."
-    return f"The heater stored this plan and {'does not follow' if off else 'follows'} it:"
-
-
-def read_plan(file: Path) -> list[TOUPeriod]:
-    """Read the periods of a JSON file. Raises ConfigurationError naming the period and the error."""
-    try:
-        content = json.loads(file.read_text("utf-8"), parse_float=Decimal)
-    except ValueError as error:
-        raise ConfigurationError(f"{file} is not JSON: {error}") from error
-    listed = content.get("periods") if isinstance(content, dict) else content
-    if not isinstance(listed, list):
-        raise ConfigurationError(f"{file} contains no list of periods")
-    return [_parse_period(f"{file}, period {number}", raw) for number, raw in enumerate(listed, 1)]
-
-
-def _parse_period(where: str, raw: Any) -> TOUPeriod:
-    if not isinstance(raw, dict):
-        raise ConfigurationError(f"{where} is not an object")
-    keys = {"months", "days", "start", "end", "price_min", "price_max"}
-    unknown = ", ".join(sorted(set(raw) - keys))
-    if unknown:
-        raise ConfigurationError(
-            f"{where}: {unknown} is not known; a period has {', '.join(sorted(keys))}"
-        )
-
-    def value(key: str, read: Callable[[Any], T]) -> T:
-        if key not in raw:
-            raise ConfigurationError(f"{where}: {key} is missing")
-        try:
-            return read(raw[key])
-        except (ValueError, TypeError, AttributeError, InvalidOperation) as error:
-            raise ConfigurationError(f"{where}: {key} is {raw[key]!r}: {error}") from error
-
-    return TOUPeriod(
-        value("months", _months),
-        value("days", _days),
-        value("start", parse_time),
-        value("end", parse_time),
-        value("price_min", _price),
-        value("price_max", _price),
+        copy = "" if heater_only else ", and the cloud a copy"
+        return f"Dry run: the heater would store this plan and {follow}{copy}.\nNothing was sent."
+    who, copy = (" alone", "") if heater_only else ("", "; the cloud has a copy")
+    return (
+        f"The heater{who} stored this plan and {'does not follow' if off else 'follows'} it{copy}:"
     )
 
 
-def _months(value: Any) -> frozenset[int]:
-    if isinstance(value, str):
-        return parse_months(value)
-    if not isinstance(value, list) or not all(
-        type(month) is int and month in EVERY_MONTH for month in value
-    ):
-        raise ValueError("it must be numbers from 1 to 12, or a text such as jun-sep")
-    return frozenset(value)
+def _comparison(
+    written: WrittenPlan | None, info: TOUInfo, status: DeviceStatus, now: datetime.datetime
+) -> Iterator[str]:
+    """Say where the heater's plan differs from the cloud's copy, as far as it is known."""
+    if written is None:
+        yield "The heater does not tell its own plan, and none was written from here."
+    elif differences := compare_tou(written.periods, info.periods):
+        yield f"The heater has another plan, which tou set wrote on {written.time}:"
+        season = None
+        for one in sorted(differences, key=lambda d: (sorted(d.months), day_names(d.days))):
+            if one.months != season:
+                season = one.months
+                yield f"  {months_text(season)}"
+            heater, cloud = _prices_text(one.first), _prices_text(one.second)
+            span = f"{one.start:%H:%M}-{one.end:%H:%M}"
+            yield f"    {days_text(one.days):16}  {span}  heater {heater}, cloud {cloud}"
+        yield "To make both equal: navien-nwp500 tou set FILE"
+    else:
+        yield f"The heater has the same plan: tou set wrote it on {written.time}."
+    if _contradicts(status, info, now):
+        does = "reduces" if status.in_tou_window else "does not reduce"
+        yield f"The heater {does} heating now, against this plan: its own plan, its"
+        yield "clock or the time zone of this computer differs."
 
 
-def _days(value: Any) -> frozenset[Weekday]:
-    return parse_days(value if isinstance(value, str) else ",".join(value))
+def _contradicts(status: DeviceStatus, info: TOUInfo, now: datetime.datetime) -> bool:
+    """Compare the heater's window with the cloud's plan, but not close to the edge of a window."""
+    if not status.tou_status or status.tou_override_status == TouOverride.OVERRIDDEN:
+        return False
+    local = now.replace(tzinfo=None)
+    windows = peak_windows(info.periods, local.date())
+    expected = {
+        any(window.start <= local + shift < window.end for window in windows)
+        for shift in (-_EDGE, _EDGE)
+    }
+    return expected == {not status.in_tou_window}
 
 
-def _price(value: Any) -> Decimal:
-    if isinstance(value, bool) or not isinstance(value, (str, int, Decimal)):
-        raise ValueError("it must be a decimal number as text, such as 0.34831")
-    try:
-        return Decimal(value)
-    except InvalidOperation as error:
-        raise ValueError("it must be a decimal number, such as 0.34831") from error
+def _prices_text(prices: tuple[Decimal, Decimal] | None) -> str:
+    if prices is None:
+        return "no price"
+    return " to ".join(_money(price) for price in dict.fromkeys(prices))
+
+
+def _heater_json(written: WrittenPlan | None, info: TOUInfo) -> dict[str, Any] | None:
+    """Return what is known of the heater's plan; None when nothing is."""
+    if written is None:
+        return None
+    return {
+        "written": written.time,
+        "periods": [period_json(period) for period in written.periods],
+        "differences": [
+            {
+                "months": sorted(one.months),
+                "days": day_names(one.days),
+                "start": f"{one.start:%H:%M}",
+                "end": f"{one.end:%H:%M}",
+                "heater": _prices_json(one.first),
+                "cloud": _prices_json(one.second),
+            }
+            for one in compare_tou(written.periods, info.periods)
+        ],
+    }
+
+
+def _prices_json(prices: tuple[Decimal, Decimal] | None) -> list[str] | None:
+    return None if prices is None else [str(price) for price in prices]
 
 
 def _table(periods: Sequence[TOUPeriod]) -> Iterator[str]:
@@ -209,18 +281,6 @@ def _plan_json(info: TOUInfo, today: datetime.date) -> dict[str, Any]:
         "name": info.name,
         "utility": info.utility,
         "register_path": info.register_path,
-        "periods": [_period_json(period) for period in info.periods],
+        "periods": [period_json(period) for period in info.periods],
         "peak_windows_today": windows,
-    }
-
-
-def _period_json(period: TOUPeriod) -> dict[str, Any]:
-    """Return a period as in a plan file."""
-    return {
-        "months": sorted(period.months),
-        "days": day_names(period.days),
-        "start": f"{period.start:%H:%M}",
-        "end": f"{period.end:%H:%M}",
-        "price_min": str(period.price_min),
-        "price_max": str(period.price_max),
     }

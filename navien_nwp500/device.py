@@ -149,7 +149,7 @@ class NaviLinkDevice:
         """
         features = await self.get_features()
         serial = features.controller_serial_number or ""
-        query = {**self._tou_identity, "controllerId": serial}
+        query = {**await self._tou_identity(), "controllerId": serial}
         return decode_tou(await self._auth.call("GET", "/device/tou", query=query))
 
     async def set_tou_info(self, info: TOUInfo) -> None:
@@ -159,8 +159,9 @@ class NaviLinkDevice:
         (PROTOCOL 1.10). Raises ConfigurationError for a read-only client, ValueOutOfRangeError for a
         plan that cannot be written, and REST errors.
         """
-        body = {**self._tou_identity, **encode_tou_put(info)}
+        plan = encode_tou_put(info)
         self._commands.check_writable()
+        body = {**await self._tou_identity(), **plan}
         await self._auth.call("PUT", "/device/tou", body=body)
 
     async def _tou_identity(self) -> dict[str, str]:

@@ -9,11 +9,18 @@ from decimal import Decimal
 
 import pytest
 
-from navien_nwp500 import Reservation, ValueOutOfRangeError
+from navien_nwp500 import (
+    APIError,
+    ConfigurationError,
+    PlanCopyError,
+    Reservation,
+    ValueOutOfRangeError,
+)
 from navien_nwp500.protocol.calendar import EVERY_DAY, EVERY_MONTH, WEEKDAYS, WEEKEND
 from navien_nwp500.protocol.schedules import ReservationMode
 from navien_nwp500.protocol.tou import TOUPeriod
 from navien_nwp500.protocol.types import HalfCelsius
+from navien_nwp500.simulator.faults import RestFault
 from support.control_tools import heater, record_writes
 
 
@@ -83,6 +90,48 @@ async def test_a_time_of_use_plan_is_written_and_a_gap_is_rejected() -> None:
             with pytest.raises(ValueOutOfRangeError, match="not covered"):
                 await device.set_tou_schedule(day[:2])
         assert sent == []
+
+
+def all_day(price: str) -> TOUPeriod:
+    return TOUPeriod(EVERY_MONTH, EVERY_DAY, time(0), time(23, 59), Decimal(price), Decimal(price))
+
+
+async def test_a_plan_is_written_to_the_heater_and_its_copy_to_the_cloud() -> None:
+    async with heater() as (sim, device):
+        record, tou = sim.units[0].record, sim.units[0].heater.settings.tou
+        await device.set_tou_plan([all_day("0.25")], name="One price", enabled=False, dry_run=True)
+        assert record.tou_plan is None and not tou.entries
+        await device.set_tou_plan([all_day("0.25")], name="One price", enabled=False)
+        info = await device.get_tou_info()
+        assert (info.name, info.utility, info.zip_code) == ("One price", "Sample Utility", "10001")
+        assert info.periods == (all_day("0.25"),) and tou.entries[0]["priceMin"] == 25000
+        # Each write also stands alone.
+        await device.set_tou_schedule([all_day("0.26")], enabled=False)
+        assert (await device.get_tou_info()).periods == (all_day("0.25"),)
+        await device.set_tou_info(replace(info, periods=(all_day("0.27"),)))
+        assert (await device.get_tou_info()).periods == (all_day("0.27"),)
+        assert tou.entries[0]["priceMin"] == 26000
+
+
+async def test_a_copy_that_fails_is_an_error_of_its_own() -> None:
+    async with heater() as (sim, device):
+        tou = sim.units[0].heater.settings.tou
+        sim.faults.rest["/device/tou"] = RestFault.error(400, "COMMON_BAD_REQUEST")
+        with pytest.raises(PlanCopyError, match="NWP500 stored .* COMMON_BAD_REQUEST") as caught:
+            await device.set_tou_plan([all_day("0.25")], enabled=False)
+        assert isinstance(caught.value.__cause__, APIError) and tou.entries
+        sim.faults.clear()
+        await device.set_tou_plan([all_day("0.25")], enabled=False)
+        assert (await device.get_tou_info()).periods == (all_day("0.25"),)
+
+
+async def test_the_cloud_copy_of_a_read_only_client_is_not_changed() -> None:
+    async with heater(read_only=True) as (sim, device):
+        info = await device.get_tou_info()
+        for write in (device.set_tou_info(info), device.set_tou_plan(info.periods)):
+            with pytest.raises(ConfigurationError, match="NAVILINK_READ_ONLY"):
+                await write
+        assert sim.units[0].record.tou_plan is None
 
 
 async def test_a_plan_with_many_periods_of_a_group_is_written_with_a_warning(

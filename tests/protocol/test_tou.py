@@ -17,6 +17,7 @@ from navien_nwp500.protocol.tou import (
     TOUInfo,
     TOUPeriod,
     check_tou,
+    compare_tou,
     decode_tou,
     encode_tou_mqtt,
     encode_tou_rest,
@@ -211,6 +212,51 @@ def test_the_number_of_periods_has_limits() -> None:
     check_tou([*hourly(8, months=summer), *hourly(16, months=winter)])
     with pytest.raises(ValueOutOfRangeError, match="1 to 40 periods as written, not 41"):
         check_tou([*hourly(9, months=summer), *hourly(16, months=winter)])
+
+
+# Differences of two plans
+
+
+def differences(first: list[TOUPeriod], second: list[TOUPeriod]) -> list[tuple[Any, ...]]:
+    return [
+        (sorted(d.months), len(d.days), f"{d.start:%H:%M}-{d.end:%H:%M}", d.first, d.second)
+        for d in compare_tou(first, second)
+    ]
+
+
+def test_two_plans_are_compared_by_price_and_not_by_how_they_are_cut() -> None:
+    cut = [period("00:00", "07:59", "0.30"), period("08:00", "23:59", "0.300000")]
+    assert differences(cut, [period("00:00", "23:59", "0.3")]) == []
+    halves = [
+        *(replace(one, months=frozenset(range(1, 7))) for one in DAY),
+        *(replace(one, months=frozenset(range(7, 13))) for one in DAY),
+    ]
+    assert differences(halves, DAY) == []
+    assert differences([], []) == []
+
+
+def test_a_difference_is_named_with_its_months_days_times_and_prices() -> None:
+    summer = frozenset({6, 7})
+    dearer = [
+        *(replace(one, months=EVERY_MONTH - summer) for one in DAY),
+        *(replace(one, months=summer, days=WEEKEND) for one in DAY),
+        *(
+            replace(one, months=summer, days=WEEKDAYS, price_max=one.price_max + Decimal("0.1"))
+            for one in DAY[:2]
+        ),
+    ]
+    low, peak = DAY[0].price_max, DAY[1].price_max
+    more = Decimal("0.1")
+    assert differences(DAY, dearer) == [
+        ([6, 7], 5, "00:00-15:59", (low, low), (low, low + more)),
+        ([6, 7], 5, "16:00-20:59", (peak, peak), (peak, peak + more)),
+        ([6, 7], 5, "21:00-23:59", (low, low), None),
+    ]
+    ((months, days, span, first, second),) = differences([], [period("00:00", "23:59", "0.3")])
+    assert (len(months), days, span, first, second) == (
+        *(12, 7, "00:00-23:59", None),
+        (Decimal("0.3"), Decimal("0.3")),
+    )
 
 
 # Peak windows

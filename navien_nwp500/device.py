@@ -334,7 +334,10 @@ class NaviLinkDevice:
     async def start_vacation(
         self, *, days: int, force: bool = False, dry_run: bool = False
     ) -> DeviceStatus:
-        """Start a vacation of 1 to 99 days without heating; any other mode ends it."""
+        """Start a vacation of 1 to 99 days without heating; any other mode ends it.
+
+        Heating resumes 9 hours before its end (PROTOCOL 6.10).
+        """
         return await self.control(commands.VACATION, force=force, dry_run=dry_run, days=days)
 
     async def set_vacation_days(

@@ -57,6 +57,14 @@ def parse_time(text: str) -> datetime.time:
     return datetime.time(int(found[1]), int(found[2]))
 
 
+def parse_date(text: str) -> datetime.date:
+    """Parse a date, YYYY-MM-DD. Raises ValueError."""
+    try:
+        return datetime.datetime.strptime(text.strip(), "%Y-%m-%d").date()
+    except ValueError as error:
+        raise ValueError(f"{text!r} is not a date such as 2026-12-24") from error
+
+
 def parse_days(text: str) -> frozenset[Weekday]:
     """Parse weekdays such as ``mon,wed``, ``mon-fri`` or ``weekend``. Raises ValueError."""
     sets = {name: {_WEEK.index(day) for day in days} for name, days in _DAY_SETS.items()}

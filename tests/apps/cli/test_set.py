@@ -112,7 +112,11 @@ def test_a_mode_waits_for_the_end_of_a_time_of_use_window(output: Output, tmp_pa
         ("temperature 120F --unit C", 2, "--unit is C"),
         ("mode vacation", 2, "energy-saver"),
         ("anti-legionella often", 2, "nor off"),
-        ("vacation", 2, "DAYS"),
+        ("vacation", 2, "Give either DAYS or --until DATE."),
+        ("vacation 3 --until 2026-03-20", 2, "Give either DAYS or --until DATE."),
+        ("vacation --until 2026-03-12", 2, "it may be 2026-03-13 to 2026-06-19."),
+        ("vacation --until 2026-06-20", 2, "it may be 2026-03-13 to 2026-06-19."),
+        ("vacation --until tomorrow", 2, "'tomorrow' is not a date such as 2026-12-24"),
         ("temperature 49C --device nonsense", 1, "nonsense"),
     ],
 )
@@ -187,3 +191,24 @@ def test_the_help_contains_the_meaning_of_each_control_command(invoke: Invoke) -
     for command in SET_COMMANDS:
         _, out, _ = invoke(f"set {command.name} --help")
         assert all(one.meaning in " ".join(out.split()) for one in command.controls.values())
+
+
+def test_a_vacation_ends_on_a_date_and_says_when_it_is_hot_again(output: Output) -> None:
+    out = output("set vacation --until 2026-03-20")
+    resumes, ends, state = out.splitlines()
+    assert resumes == "Heating resumes on Thursday 19 March at about 23:00, so that"
+    assert ends == "the water is hot when the vacation ends on Friday 20 March at 08:00."
+    assert state.startswith("The heater is on vacation for 8 days; its setpoint is")
+    found = json.loads(output("set vacation --until 2026-03-20 --json"))
+    assert (
+        found["status"]["command"] == commands.VACATION.code
+    )  # one of 8 days may have begun earlier
+    assert found["heating_resumes"] == "2026-03-19T23:00"
+    assert found["vacation_ends"] == "2026-03-20T08:00"
+    out = output("set vacation --until 2026-03-13 --dry-run")
+    assert "[5, 1]. Nothing was sent." in out and "Heating resumes on Thursday 12 March" in out
+    out = output("set vacation 8")
+    assert out.startswith(UNCHANGED) and "resumes" not in out  # it is not known when it began
+    out = output("set vacation 2")
+    assert "Heating resumes on Friday 13 March at about 23:00" in out
+    output("set mode energy-saver")

@@ -6,6 +6,7 @@ meaning of the control commands.
 
 from __future__ import annotations
 
+from datetime import date, datetime, timedelta
 from typing import Any, Awaitable, Callable, Mapping, NamedTuple
 
 import click
@@ -19,8 +20,12 @@ from ..context import open_device, wait_response
 from ..formatting import UNCHANGED, both_units, display_unit, print_json, status_json
 from ..options import WRITE_OPTIONS, Decorator, Group
 from ..output import print_result
-from ..parsing import Degrees, option_type, parse_degrees
+from ..parsing import Degrees, option_type, parse_date, parse_degrees
 from ..runner import run_async
+
+#: Heating resumes 9 h before a vacation ends (PROTOCOL 6.10).
+_VACATION_LEAD = timedelta(hours=9)
+_DAYS = commands.VACATION.parameters[0]
 
 Describe = Callable[[DeviceStatus], str]
 
@@ -29,7 +34,8 @@ class SetCommand(NamedTuple):
     """A subcommand, and the control commands it sends by its argument (empty for a single one).
 
     ``send`` gets the heater, the argument as ``value``, the ``option``, ``force`` and ``dry_run``.
-    ``describe`` returns a sentence to print before the heater's state.
+    ``describe`` returns a sentence to print before the heater's state. With ``outlook``, which
+    tells from the status and the time of sending what will happen when, ``send`` also gets ``now``.
     """
 
     name: str
@@ -39,6 +45,7 @@ class SetCommand(NamedTuple):
     argument: Decorator | None = None
     option: Decorator | None = None
     describe: Describe | None = None
+    outlook: Callable[[DeviceStatus, datetime], Mapping[str, datetime]] | None = None
 
 
 def single(
@@ -114,6 +121,33 @@ async def _set_temperature(
     return await heater.set_temperature(**value.argument(unit), **options)
 
 
+async def _start_vacation(
+    heater: NaviLinkDevice, value: int | None, until: date | None, now: datetime, **options: bool
+) -> DeviceStatus:
+    if (value is None) == (until is None):
+        raise click.UsageError("Give either DAYS or --until DATE.")
+    if until is None:
+        return await heater.start_vacation(days=value or 0, **options)
+    days = (until - now.date()).days
+    low, high = (int(limit) for limit in (_DAYS.lowest, _DAYS.highest))
+    if not low <= days <= high:
+        first, last = (now.date() + timedelta(limit) for limit in (low, high))
+        raise click.UsageError(f"--until is {until}; it may be {first} to {last}.")
+    # A vacation of as many days that began earlier ends earlier, so it is always sent.
+    return await heater.start_vacation(days=days, **{**options, "force": True})
+
+
+def _vacation_outlook(status: DeviceStatus, now: datetime) -> Mapping[str, datetime]:
+    """Return when heating resumes and when the vacation ends; nothing for one that runs already."""
+    days = status.vacation_day_setting
+    if status.would_send is not None:
+        days = status.would_send["param"][-1]
+    elif status.command != commands.VACATION.code:
+        return {}
+    end = now.replace(tzinfo=None) + timedelta(days=days or 0)
+    return {"heating_resumes": end - _VACATION_LEAD, "vacation_ends": end}
+
+
 def _set_anti_legionella(
     heater: NaviLinkDevice, value: int | str, **options: bool
 ) -> Awaitable[DeviceStatus]:
@@ -177,7 +211,20 @@ _CUSTOM = (
     ),
     single(commands.DHW_MODE, "mode", "energy-saver"),
     _switch("power", commands.POWER_ON, commands.POWER_OFF),
-    single(commands.VACATION, example="14"),
+    SetCommand(
+        "vacation",
+        {"": commands.VACATION},
+        _start_vacation,
+        "--until 2026-12-24",
+        click.argument("value", type=int, metavar="[DAYS]", required=False),
+        click.option(
+            "--until",
+            metavar="DATE",
+            type=option_type(parse_date),
+            help="End it on this day, as 2026-12-24; heating resumes 9 hours before the end.",
+        ),
+        outlook=_vacation_outlook,
+    ),
     single(commands.VACATION_DAYS, example="14", describe=_describe_vacation),
     SetCommand(
         "anti-legionella",
@@ -222,13 +269,19 @@ def register(group: click.Group, command: SetCommand) -> None:
     @run_async
     async def callback(simulate: bool, as_json: bool, **options: Any) -> None:
         account = {name: options.pop(name) for name in ("speed", "device", "no_session_file")}
-        async with open_device(simulate, **account) as (_, heater):
+        async with open_device(simulate, **account) as (context, heater):
+            now = context.now()
+            if command.outlook is not None:
+                options["now"] = now
             status = await wait_response(command.send(heater, **options))
+            outlook = {} if command.outlook is None else command.outlook(status, now)
             done = status.would_send is None
             if as_json:
-                print_json(heater, done=done, **_json(status))
+                times = {name: time.isoformat(timespec="minutes") for name, time in outlook.items()}
+                print_json(heater, done=done, **_json(status), **times)
             else:
-                print_result("\n".join(_sentences(command, status)), done=done)
+                lines = [*_sentences(command, status), *_times(outlook), _state(status)]
+                print_result("\n".join(lines), done=done)
 
     force = click.option(
         "--force", is_flag=True, help="Send the command even if the heater has this setting."
@@ -269,7 +322,17 @@ def _sentences(command: SetCommand, status: DeviceStatus) -> list[str]:
         sentences.append("The heater accepted the command; its status does not show the result.")
     if command.describe is not None:
         sentences.append(command.describe(status))
-    return [*sentences, _state(status)]
+    return sentences
+
+
+def _times(outlook: Mapping[str, datetime]) -> list[str]:
+    if not outlook:
+        return []
+    resumes, ends = outlook["heating_resumes"], outlook["vacation_ends"]
+    return [
+        f"Heating resumes on {resumes:%A} {resumes.day} {resumes:%B} at about {resumes:%H:%M}, so that",
+        f"the water is hot when the vacation ends on {ends:%A} {ends.day} {ends:%B} at {ends:%H:%M}.",
+    ]
 
 
 def _state(status: DeviceStatus) -> str:

@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any, Callable, Iterator, Mapping, NamedTuple
 from urllib.parse import urlsplit
 
+from ._util.network_errors import is_host
+from ._util.numbers import DAY, is_seconds, is_within, shown
 from .exceptions import ConfigurationError
 
 __all__ = ["NaviLinkConfig", "ReconnectConfig"]
@@ -52,23 +54,22 @@ class ReconnectConfig:
 
     def __post_init__(self) -> None:
         retries = self.max_retries
-        if retries is not None and (not _is_number(retries) or retries < 0):
-            raise ConfigurationError(f"max_retries is {retries!r}; it must be None, 0 or more")
-        delays = (self.initial_delay, self.max_delay)
-        if not all(map(_is_number, delays)) or not 0 < self.initial_delay <= self.max_delay:
+        if retries is not None and not (isinstance(retries, int) and is_within(retries, 0, 10**9)):
             raise ConfigurationError(
-                f"initial_delay is {self.initial_delay} and max_delay {self.max_delay} (seconds); "
-                "both must be above 0, and initial_delay not above max_delay"
+                f"max_retries is {shown(retries)}; it must be None, or a whole number, 0 or more"
+            )
+        delays = (self.initial_delay, self.max_delay)
+        if not all(map(is_seconds, delays)) or not self.initial_delay <= self.max_delay:
+            raise ConfigurationError(
+                f"initial_delay is {shown(self.initial_delay)} and max_delay "
+                f"{shown(self.max_delay)} (seconds); both must be above 0 and at most {DAY}, and "
+                "initial_delay not above max_delay"
             )
 
     def delay(self, failures: int) -> float:
         """Return the seconds to wait before the next attempt, after ``failures`` failed ones."""
         limit = min(self.max_delay, self.initial_delay * 2 ** (min(failures, 30) - 1))
         return random.uniform(0, limit) if self.jitter else limit
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def same_email(first: object, second: object) -> bool:
@@ -97,7 +98,7 @@ def _url(scheme: str) -> Callable[[Any], str]:
     def check(value: Any) -> str:
         try:
             parts = urlsplit(value.strip()) if isinstance(value, str) else None
-            usable = parts is not None and parts.scheme == scheme and bool(parts.hostname)
+            usable = parts is not None and parts.scheme == scheme and is_host(parts.hostname)
             usable = usable and (parts is None or parts.port != 0)
         except ValueError:
             usable = False
@@ -127,7 +128,7 @@ def _new_file(name: str, value: Any) -> Path | None:
     except (TypeError, ValueError, OSError, RuntimeError):
         usable = False
     if not usable:
-        raise ConfigurationError(f"{name} is {value!r}; it must be the path of a file")
+        raise ConfigurationError(f"{name} is {shown(value)}; it must be the path of a file")
     return path
 
 
@@ -143,8 +144,8 @@ def _seconds(value: Any) -> float:
         seconds = float(value)
     except (TypeError, ValueError, OverflowError):
         seconds = 0.0
-    if not 0 < seconds <= 86400:
-        raise ValueError("a number of seconds above 0, at most 86400")
+    if not is_seconds(seconds):
+        raise ValueError(f"a number of seconds above 0, at most {DAY}")
     return seconds
 
 
@@ -292,12 +293,14 @@ class NaviLinkConfig:
         object.__setattr__(self, "session_file", _new_file("session_file", self.session_file))
         for name in ("answer_timeout", "rest_timeout"):
             value = getattr(self, name)
-            if not _is_number(value) or not value > 0:
-                raise ConfigurationError(f"{name} is {value!r}; it must be above 0 s")
+            if not is_seconds(value):
+                raise ConfigurationError(
+                    f"{name} is {shown(value)}; it must be above 0 and at most {DAY} s"
+                )
         for name in _INTERVALS:
             value = getattr(self, name)
-            if not _is_number(value) or not value >= 0:
-                raise ConfigurationError(f"{name} is {value!r}; it must be 0 s or more")
+            if not is_within(value, 0, DAY):
+                raise ConfigurationError(f"{name} is {shown(value)}; it must be 0 to {DAY} s")
 
     def __repr__(self) -> str:
         return f"NaviLinkConfig(base_url={self.base_url!r}, mqtt_protocol={self.mqtt_protocol!r})"
@@ -388,5 +391,6 @@ def _checked(check: Callable[[Any], Any], label: str, value: Any) -> Any:
     try:
         return check(value)
     except (ValueError, TypeError) as error:
-        shown = "not usable" if label.lower().endswith("password") else repr(value)
-        raise ConfigurationError(f"{label} is {shown}; it must be {error}") from error
+        hidden = label.lower().endswith("password")
+        text = "not usable" if hidden else shown(value)
+        raise ConfigurationError(f"{label} is {text}; it must be {error}") from error

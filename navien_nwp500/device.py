@@ -250,7 +250,8 @@ class NaviLinkDevice:
                 print(status.dhw_charge_percent)
 
         Never ends by itself; an outage is a gap in time. Raises when the first connect fails, or
-        when reconnecting is given up.
+        when reconnecting is given up; at once ValueOutOfRangeError for an interval that is no time
+        above 0, of at most a day.
         """
         return self._mqtt.watch(self._config.polling_interval if interval is None else interval)
 

@@ -12,8 +12,16 @@ from typing import Any, AsyncGenerator, Awaitable, Callable, Mapping, Union
 
 from ._connection.connection import Subscriber
 from ._connection.pool import ConnectionPool
+
 from ._util.aio import LatestValue, Notifier, wait_at_most
-from .exceptions import CommunicationError, ProtocolError, RequestTimeoutError, WebSocketError
+from ._util.numbers import DAY, is_seconds, shown
+from .exceptions import (
+    CommunicationError,
+    ProtocolError,
+    RequestTimeoutError,
+    ValueOutOfRangeError,
+    WebSocketError,
+)
 from .models import Health, HealthState
 from .protocol.commands import FEATURES, STATUS, Command
 from .protocol.features import DeviceFeatures
@@ -85,6 +93,13 @@ class HealthTracker:
                     yield health()
         finally:
             self._watchers.discard(changes)
+
+
+def _check_interval(name: str, interval: Any) -> None:
+    if not is_seconds(interval):
+        raise ValueOutOfRangeError(
+            f"{name} is {shown(interval)}; it must be a number of seconds above 0, at most {DAY}"
+        )
 
 
 def _now() -> datetime:
@@ -195,8 +210,10 @@ class NaviLinkMQTT:
 
         Never ends by itself. A slow consumer gets the latest status, never a backlog. During an
         outage nothing is yielded, then a fresh status. Raises the error that ends the connection
-        for good.
+        for good, and at once ValueOutOfRangeError for an interval that is no time above 0, of at
+        most a day.
         """
+        _check_interval("interval", interval)
         return self._watch(interval, LatestValue())
 
     def set_status_callback(self, callback: StatusCallback | None) -> None:
@@ -209,8 +226,9 @@ class NaviLinkMQTT:
     async def start_monitoring(self, polling_interval: float = 300) -> None:
         """Poll every ``polling_interval`` seconds and call the callback with each status.
 
-        Runs until ``stop_monitoring()`` or cancellation.
+        Runs until ``stop_monitoring()`` or cancellation. Raises as ``watch``.
         """
+        _check_interval("polling_interval", polling_interval)
         queue: LatestValue[DeviceStatus] = LatestValue()
         self._monitors.add(queue)
         statuses = self._watch(polling_interval, queue)

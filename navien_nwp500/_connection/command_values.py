@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
+from .._util.numbers import is_within, shown
 from ..exceptions import ValueOutOfRangeError
 from ..protocol.types import DHWMode, HalfCelsius
 
@@ -32,7 +32,7 @@ def to_mode(mode: Any) -> DHWMode:
                 f"{int(mode)} cannot be set: to switch the heater off use turn_off(). The modes "
                 f"are {choices}"
             )
-    raise ValueOutOfRangeError(f"{mode!r} is not a mode; the modes are {choices}")
+    raise ValueOutOfRangeError(f"mode is {shown(mode)}, which is not one; the modes are {choices}")
 
 
 def to_temperature(
@@ -42,15 +42,17 @@ def to_temperature(
     if (fahrenheit is None) == (celsius is None):
         raise ValueOutOfRangeError("give the temperature once: fahrenheit=… or celsius=…")
     value = fahrenheit if celsius is None else celsius
-    usable = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not usable or value is None or not math.isfinite(value) or abs(value) > 1000:
-        raise ValueOutOfRangeError(f"{value!r} is not a temperature")
+    if value is None or not is_within(value, -1000, 1000):
+        unit = "fahrenheit" if celsius is None else "celsius"
+        raise ValueOutOfRangeError(f"{unit} is {shown(value)}, which is not a temperature")
     degrees = value if fahrenheit is None else (value - 32) / 1.8
     return HalfCelsius.from_celsius(round(degrees) if whole_degrees else degrees)
 
 
 def to_integer(name: str, value: Any) -> int:
     """Return a whole number. Raises ValueOutOfRangeError."""
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise ValueOutOfRangeError(f"{name} is {value!r}; it must be a whole number")
+    if not isinstance(value, int) or not is_within(value, -(2**31), 2**31 - 1):
+        raise ValueOutOfRangeError(
+            f"{name} is {shown(value)}; it must be a whole number of 32 bits"
+        )
     return value

@@ -13,6 +13,7 @@ import json
 from functools import cached_property
 from typing import Any, Awaitable, Callable, Iterable, Mapping, NamedTuple, Sequence, TypeVar
 
+from .._util.numbers import shown
 from ..config import NaviLinkConfig
 from ..exceptions import (
     CommandRejectedError,
@@ -149,7 +150,7 @@ class ScheduleWriter:
     async def energy_daily(self, year: int, months: Sequence[int]) -> EnergyHistory:
         """Read the energy of each day of some months of one year."""
         if not months or not all(type(month) is int and 1 <= month <= 12 for month in months):
-            raise ValueOutOfRangeError(f"months are {list(months)}; each may be 1 to 12")
+            raise ValueOutOfRangeError(f"months are {shown(months)}; each may be 1 to 12")
         _check_years([year])
         return await self._energy(
             ENERGY_DAILY, {"year": year, "month": list(months)}, decode_energy_daily
@@ -249,4 +250,4 @@ def _plan(body: Mapping[str, Any]) -> tuple[Any, list[str]]:
 
 def _check_years(years: Sequence[int]) -> None:
     if not years or not all(type(year) is int and 2000 <= year <= 2099 for year in years):
-        raise ValueOutOfRangeError(f"years are {list(years)}; each may be 2000 to 2099")
+        raise ValueOutOfRangeError(f"years are {shown(years)}; each may be 2000 to 2099")

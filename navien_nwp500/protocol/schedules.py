@@ -7,11 +7,11 @@ local time, to the minute (PROTOCOL 8.3, 8.7).
 from __future__ import annotations
 
 import datetime
-import math
 import re
 from dataclasses import dataclass
 from typing import Any, Collection, Iterable, Mapping, Sequence
 
+from .._util.numbers import is_within, shown
 from ..exceptions import ProtocolError, ValueOutOfRangeError
 from .calendar import Weekday, check_days, check_time, pack_days, unpack_days
 from .fields import require_integer, require_list, require_object
@@ -129,8 +129,10 @@ class Reservation:
         ``fahrenheit`` and ``celsius`` is given.
         """
         given = [value for value in (fahrenheit, celsius) if value is not None]
-        if len(given) != 1 or not math.isfinite(given[0]):
-            raise ValueOutOfRangeError("exactly one of fahrenheit and celsius must be given")
+        if len(given) != 1 or not is_within(given[0], -1000, 1000):
+            raise ValueOutOfRangeError(
+                "exactly one of fahrenheit and celsius must be given, as a temperature"
+            )
         make = HalfCelsius.from_celsius if fahrenheit is None else HalfCelsius.from_fahrenheit
         made = cls(frozenset(days), time, _reservation_mode(mode), make(given[0]), enabled)
         made.check(lowest=lowest, highest=highest)
@@ -160,6 +162,10 @@ class Reservation:
         check_time(self.time)
         if not self.mode.known:
             raise ValueOutOfRangeError(f"a reservation cannot have mode {int(self.mode)}")
+        if not isinstance(self.temperature, int) or not is_within(self.temperature, 0, 255):
+            raise ValueOutOfRangeError(
+                f"temperature is {shown(self.temperature)}; it must be a HalfCelsius, 0 to 255"
+            )
         low, high = lowest or LOWEST, highest or HIGHEST
         if not low <= self.temperature <= high:
             wanted = HalfCelsius(self.temperature).text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from datetime import datetime, timedelta
 
+from .._util.numbers import is_within, shown
 from ..exceptions import ConfigurationError
 
 #: At 3600 an hour passes each second; above 86400 a status would be older than a day.
@@ -19,9 +20,9 @@ class Clock:
     """
 
     def __init__(self, start: datetime, speed: float = 1.0, *, frozen: bool = False) -> None:
-        if not 0 < speed <= MAX_SPEED:
+        if not is_within(speed, 0, MAX_SPEED) or not speed:
             raise ConfigurationError(
-                f"speed is {speed}; it must be above 0 and at most {MAX_SPEED:g}"
+                f"speed is {shown(speed)}; it must be above 0 and at most {MAX_SPEED:g}"
             )
         if start.tzinfo is None:
             raise ConfigurationError("start has no time zone; give it one")

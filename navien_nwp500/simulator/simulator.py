@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, Iterator, Sequence
 
 from .._util.aio import cancel_and_wait
+from .._util.numbers import DAY, is_within, shown
 from ..config import NaviLinkConfig
 from ..exceptions import ConfigurationError
 from ..protocol.capture import CaptureEntry
@@ -283,14 +284,19 @@ class Simulator:
 def _check(
     heaters: int, accounts: int, control_interval: float, latency: float, others: int
 ) -> None:
-    if not 1 - others <= heaters <= 10_000:
-        raise ConfigurationError(f"heaters is {heaters}; it must be 1 to 10000")
-    if not 1 <= accounts * max(heaters, others) <= 10_000:
-        raise ConfigurationError(f"accounts is {accounts}; all their heaters must be 1 to 10000")
-    if not control_interval >= 0:
-        raise ConfigurationError(f"control_interval is {control_interval}; it must be 0 or more")
-    if not 0 <= latency <= MAX_LATENCY:
-        raise ConfigurationError(f"latency is {latency}; it must be 0 to {MAX_LATENCY} s")
+    if not isinstance(heaters, int) or not is_within(heaters, 1 - others, 10_000):
+        raise ConfigurationError(f"heaters is {shown(heaters)}; it must be 1 to 10000")
+    most = 10_000 // max(heaters, others)
+    if not isinstance(accounts, int) or not is_within(accounts, 1, most):
+        raise ConfigurationError(
+            f"accounts is {shown(accounts)}; all their heaters must be 1 to 10000"
+        )
+    if not is_within(control_interval, 0, DAY):
+        raise ConfigurationError(
+            f"control_interval is {shown(control_interval)}; it must be 0 to {DAY}"
+        )
+    if not is_within(latency, 0, MAX_LATENCY):
+        raise ConfigurationError(f"latency is {shown(latency)}; it must be 0 to {MAX_LATENCY} s")
 
 
 def email_of(account: int) -> str:

@@ -103,7 +103,7 @@ def _url(scheme: str) -> Callable[[Any], str]:
         except ValueError:
             usable = False
         if not usable:
-            raise ValueError(f"an address that begins with {scheme}://")
+            raise ValueError(f"an address that begins with {scheme}://, then a valid host name")
         return str(value).strip().rstrip("/")
 
     return check

@@ -15,7 +15,7 @@ from ..protocol import capture
 from ..protocol.account import UserInfo
 from ..protocol.messages import Address, Frame, ReplyAddress
 from ..protocol.redaction import logger
-from .transport import Transport
+from .transport import SubscriptionRefusedError, Transport
 
 _LOGGER = logger("navien_nwp500.connection")
 
@@ -38,10 +38,15 @@ class PushesRefusedError(WebSocketError):
 
 
 class PushPermission:
-    """Permission of the account to subscribe to pushed updates, learned from dropped connections."""
+    """Permission of the account to subscribe to pushed updates, learned from the broker.
+
+    A broker refuses by closing the connection, or by an answer (SUBACK). An answer costs nothing, so
+    the next connection asks again.
+    """
 
     def __init__(self) -> None:
         self._drops = 0
+        self._warned = False
 
     @property
     def wanted(self) -> bool:
@@ -56,11 +61,18 @@ class PushPermission:
     def confirm(self) -> None:
         """Record that the broker accepted the subscription."""
         self._drops = 0
+        self._warned = False
 
     def record_drop(self) -> None:
         """Record that a connection dropped during the subscription."""
         self._drops += 1
         if self._drops == PUSH_TRIES:
+            self.record_refusal()
+
+    def record_refusal(self) -> None:
+        """Log, once, that the broker refuses the subscription."""
+        if not self._warned:
+            self._warned = True
             _LOGGER.warning(
                 "This account may not subscribe to pushed updates; falling back to polling."
             )
@@ -203,6 +215,10 @@ class SubscribedTransport:
                 return _error_of(reply)
         try:
             await self._transport.subscribe(address.filter)
+        except SubscriptionRefusedError as error:
+            _LOGGER.debug("%s: %s", address, error)
+            self._permission.record_refusal()
+            return None  # polling alone will do
         except WebSocketError as error:
             return self._explain_drop(error) if await self._has_dropped() else error
         except CommunicationError as error:

@@ -16,7 +16,11 @@ import trustme
 from navien_nwp500 import NaviLinkClient, RequestTimeoutError, WebSocketError
 from navien_nwp500._connection import aiomqtt_websocket, transport as transport_base
 from navien_nwp500._connection.credentials import AwsCredentials
-from navien_nwp500._connection.transport import HandshakeRefusedError, Transport
+from navien_nwp500._connection.transport import (
+    HandshakeRefusedError,
+    SubscriptionRefusedError,
+    Transport,
+)
 from navien_nwp500.client import choose_transports
 from navien_nwp500.protocol.messages import Frame
 from navien_nwp500.simulator import Simulator
@@ -30,6 +34,7 @@ from navien_nwp500.simulator.faults import (
     PacketFault,
     RefuseRequests,
 )
+from support.refusing_broker import RefuseSubscriptions
 from support.reliability_tools import fast_config, wait_until, within_limit
 from support.transports import TRANSPORTS, each_transport
 
@@ -124,24 +129,13 @@ async def test_packets_are_sent_in_the_order_of_the_calls(sim: Simulator, transp
     await one.close()
 
 
-@dataclass
-class RefuseSubscriptions(PacketFault):
-    """Turn each SUBACK into a refusal."""
-
-    name = "refuse_subscriptions"
-
-    def to_client(self, packet: Packet, connection: ClientConnection) -> Iterable[Packet]:
-        if packet.kind != mqtt_packets.SUBACK:
-            return (packet,)
-        return (packet._replace(raw=packet.raw[:-1] + b"\x80"),)
-
-
 @each_transport
 async def test_a_refused_subscription_is_an_error(sim: Simulator, transport: str) -> None:
     sim.faults.inject(RefuseSubscriptions())
     one = await open_transport(sim, transport)
-    with pytest.raises(WebSocketError, match="subscribing"):
+    with pytest.raises(SubscriptionRefusedError, match="subscribing"):
         await within_limit(one.subscribe(f"{HEATER}/#"))
+    assert one.connected
     await one.close()
 
 

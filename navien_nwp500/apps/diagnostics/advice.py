@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Iterator, Mapping, NamedTuple, Union
 
 from ..._connection.rest_client import RedirectedError
-from ..._connection.transport import HandshakeRefusedError
+from ..._connection.transport import HandshakeRefusedError, SubscriptionRefusedError
 from ...exceptions import (
     APIError,
     CommunicationError,
@@ -183,6 +183,12 @@ ADVICE: Mapping[tuple[str, Kind], Advice] = {
         "WebSockets, too many connections of this account, or an overloaded broker.",
         "Try without a proxy or VPN; stop other programs that use the account; try again in a few "
         "minutes.",
+    ),
+    ("subscription", SubscriptionRefusedError): Advice(
+        "The broker refuses the subscription to the heater's responses: the account may have lost the "
+        "heater.",
+        "Check in the NaviLink app that the account still has it; sign out of the app and in again; "
+        "then run: navien-nwp500 login.",
     ),
     ("subscription", CommunicationError): Advice(
         "The broker closes the connection or does not respond to the subscription to the heater's "

@@ -191,8 +191,8 @@ class ConnectionCheck:
         except WebSocketError:
             return Fact(
                 "responses can be received, pushed updates cannot",
-                "The broker closes the connection: this account may not subscribe to pushed "
-                "updates. Polling is enough; a change at the heater is seen at the next poll.",
+                "The broker refuses, or closes the connection: this account may not subscribe to "
+                "pushed updates. Polling is enough; a change at the heater is seen at the next poll.",
             )
         return Fact("responses and pushed updates can be received")
 

@@ -12,7 +12,6 @@ from typing import Any, AsyncGenerator, Awaitable, Callable, Mapping, Union
 
 from ._connection.connection import Subscriber
 from ._connection.pool import ConnectionPool
-
 from ._util.aio import LatestValue, Notifier, wait_at_most
 from ._util.numbers import DAY, is_seconds, shown
 from .exceptions import (

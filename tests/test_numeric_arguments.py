@@ -19,6 +19,7 @@ from navien_nwp500 import (
     Reservation,
     ValueOutOfRangeError,
 )
+from navien_nwp500.config import _INTERVALS
 from navien_nwp500.protocol import commands
 from navien_nwp500.protocol.calendar import EVERY_DAY
 from navien_nwp500.protocol.schedules import ReservationMode
@@ -68,10 +69,7 @@ async def test_an_unusable_number_is_refused_before_anything_is_sent(
 
 
 SETTINGS: Mapping[str, Callable[..., Any]] = {
-    **dict.fromkeys(
-        ("answer_timeout", "rest_timeout", "command_interval"),
-        NaviLinkConfig,
-    ),
+    **dict.fromkeys(("answer_timeout", "rest_timeout", *_INTERVALS), NaviLinkConfig),
     **dict.fromkeys(("max_retries", "initial_delay", "max_delay"), ReconnectConfig),
     **dict.fromkeys(("speed", "heaters", "accounts", "latency", "control_interval"), Simulator),
 }

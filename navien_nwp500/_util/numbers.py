@@ -27,4 +27,4 @@ def shown(value: Any) -> str:
         text = repr(value)
     except ValueError:
         return "a number with thousands of digits"
-    return text if len(text) <= 60 else f"{text[:57]}…"
+    return text if len(text) <= 200 else f"{text[:199]}…"

@@ -11,7 +11,7 @@ import json
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any, Callable, Iterator
 
 from platformdirs import user_cache_path, user_config_path
 
@@ -19,9 +19,14 @@ from ..._util.extras import missing_extra
 from ..._util.files import write_atomically
 from ...config import NaviLinkConfig, ReconnectConfig, same_email
 from ...exceptions import ConfigurationError
+from .output import print_note
 
 _APP = "navien-nwp500"
 _ACCOUNT = "account.json"
+
+
+class KeyringUnusableError(ConfigurationError):
+    """Keyring that is not installed, does not open, or is locked."""
 
 
 @dataclass(frozen=True)
@@ -33,35 +38,35 @@ class SavedAccount:
     password_kept: bool = False
 
     @property
-    def _keyring_service(self) -> str:
+    def keyring_service(self) -> str:
         """The keyring's service name, one per base URL: a password is for one service only."""
         return f"{_APP} {self.base_url}"
 
     def load_password(self) -> str | None:
-        """Load the password from the keyring. Raises ConfigurationError."""
+        """Load the password from the keyring. Raises KeyringUnusableError."""
         with _open_keyring() as ring:
-            password: str | None = ring.get_password(self._keyring_service, self.email)
+            password: str | None = ring.get_password(self.keyring_service, self.email)
         return password
 
     def save_password(self, password: str) -> SavedAccount:
         """Save the password in the keyring and return the changed account. Raises as above."""
         with _open_keyring() as ring:
-            ring.set_password(self._keyring_service, self.email, password)
+            ring.set_password(self.keyring_service, self.email, password)
         return replace(self, password_kept=True)
 
     def delete_password(self) -> None:
         """Delete the password from the keyring, if it is there. Raises as above."""
         with _open_keyring() as ring, suppress(ring.errors.PasswordDeleteError):
-            ring.delete_password(self._keyring_service, self.email)
+            ring.delete_password(self.keyring_service, self.email)
 
 
 def import_keyring() -> Any:
-    """Import the keyring library. Raises ConfigurationError naming the extra it needs."""
+    """Import the keyring library. Raises KeyringUnusableError naming the extra it needs."""
     try:
         import keyring
         import keyring.errors
     except ModuleNotFoundError as error:
-        raise ConfigurationError(
+        raise KeyringUnusableError(
             missing_extra("saving the password", error.name, "keyring")
         ) from error
     return keyring
@@ -72,11 +77,9 @@ def _open_keyring() -> Iterator[Any]:
     ring = import_keyring()
     try:
         yield ring
-    except ring.errors.KeyringError as error:
-        raise ConfigurationError(
-            f"the system's keyring cannot be opened ({error}). Unlock it, or set NAVILINK_PASSWORD, "
-            "or run navien-nwp500 login without --keep-password"
-        ) from error
+    except Exception as error:  # backends belong to others, and raise errors of any kind
+        reason = str(error) or type(error).__name__
+        raise KeyringUnusableError(f"the system's keyring cannot be opened ({reason})") from error
 
 
 def account_file() -> Path:
@@ -114,15 +117,22 @@ def saved_files() -> list[Path]:
 
 def cache_folder() -> Path | None:
     """Return the user's cache folder of this program; None when it is unknown."""
-    return _known_folder(user_cache_path(_APP, appauthor=False))
+    return _known_folder(user_cache_path)
 
 
 def _account_folder() -> Path | None:
-    return _known_folder(user_config_path(_APP, appauthor=False))
+    return _known_folder(user_config_path)
 
 
-def _known_folder(folder: Path) -> Path | None:
-    """Return a folder of the user; None when it is unknown: platformdirs then leaves the ``~``."""
+def _known_folder(find: Callable[..., Path]) -> Path | None:
+    """Return a folder of the user; None when it is unknown.
+
+    platformdirs then raises RuntimeError; before 4.10 it leaves the ``~``.
+    """
+    try:
+        folder = find(_APP, appauthor=False)
+    except RuntimeError:
+        return None
     return folder if folder.is_absolute() else None
 
 
@@ -151,20 +161,29 @@ def save_account(account: SavedAccount) -> None:
     write_atomically(account_file(), content.encode(), private=True)
 
 
-def delete_saved_password() -> None:
-    """Delete the password of the saved account from the keyring."""
+def delete_saved_password() -> str | None:
+    """Delete the password of the saved account from the keyring; return why it is still there."""
     try:
         account = load_account()
     except ConfigurationError:
-        return  # a damaged file: the name of the password in the keyring is unknown
-    if account is not None and account.password_kept:
+        return None  # a damaged file: the name of the password in the keyring is unknown
+    if account is None or not account.password_kept:
+        return None
+    try:
         account.delete_password()
+    except KeyringUnusableError as error:
+        return (
+            f"the password of {account.email} is still in the system's keyring, because {error}; "
+            f"remove the entry {account.keyring_service!r} there"
+        )
+    return None
 
 
 def load_config() -> NaviLinkConfig:
     """Load the settings of the environment, completed by the saved account.
 
-    Raises ConfigurationError naming the setting, or for a keyring that cannot be opened.
+    A keyring that cannot be opened is told, and the saved session used without the password. Raises
+    ConfigurationError naming the setting.
     """
     # A monitor runs for months, so reconnecting is never given up.
     config = NaviLinkConfig.from_environment(reconnect=ReconnectConfig(max_retries=None))
@@ -177,5 +196,11 @@ def load_config() -> NaviLinkConfig:
         return config
     password = config.password
     if password is None and account.password_kept:
-        password = account.load_password()
+        try:
+            password = account.load_password()
+        except KeyringUnusableError as error:
+            print_note(
+                f"navien-nwp500: {error}, so only the saved session is used. Unlock the keyring, or "
+                "set NAVILINK_PASSWORD"
+            )
     return replace(config, email=account.email, password=password)

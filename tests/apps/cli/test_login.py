@@ -8,11 +8,13 @@ import os
 import stat
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from platformdirs import user_cache_path, user_config_path
 
-from navien_nwp500 import NaviLinkConfig
+from navien_nwp500 import ConfigurationError, NaviLinkConfig
+from navien_nwp500.apps.cli import saved_account
 from navien_nwp500.apps.cli.saved_account import account_file, session_file
 from navien_nwp500.simulator import Simulator
 from support.cli import LIMIT, run, start
@@ -129,6 +131,23 @@ async def test_an_email_in_other_case_is_the_same_account(sim: Simulator, tmp_pa
     assert sim.counters.passwords == 1
 
 
+def test_a_home_folder_that_platformdirs_cannot_find_is_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Older versions leave the ``~``, newer ones raise RuntimeError."""
+
+    def fail(*_: Any, **__: Any) -> Path:
+        raise RuntimeError("could not determine the home directory")
+
+    for find in (fail, lambda *_, **__: Path("~/.cache")):
+        monkeypatch.setattr(saved_account, "user_cache_path", find)
+        monkeypatch.setattr(saved_account, "user_config_path", find)
+        assert session_file(NaviLinkConfig(email="user@example.com")) is None
+        assert saved_account.load_account() is None and saved_account.saved_files() == []
+        with pytest.raises(ConfigurationError, match="no home folder"):
+            saved_account.account_file()
+
+
 @pytest.mark.parametrize("command", ["devices", "doctor"])
 async def test_an_unknown_variable_is_shown_once(
     sim: Simulator, tmp_path: Path, command: str
@@ -158,6 +177,19 @@ async def test_the_doctor_uses_the_saved_login(sim: Simulator, tmp_path: Path) -
     end_session(sim)
     code, out, _ = await run(tmp_path, "doctor", **cloud_of(sim))
     assert code == 4 and "navien-nwp500 login" in out
+
+
+BROKEN_KEYRING = """
+from keyring.backend import KeyringBackend
+
+class Broken(KeyringBackend):
+    priority = 1
+
+    def get_password(self, service, username):
+        raise RuntimeError("no D-Bus")
+
+    set_password = delete_password = get_password
+"""
 
 
 class TestKeyring:
@@ -195,7 +227,33 @@ class TestKeyring:
         none = {"PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"}
         code, _, err = await login(sim, tmp_path, "--keep-password", **none)
         assert code == 2 and "keyring cannot be opened" in err and sim.account.password not in err
+        assert "you are signed in" in err
         assert (await run(tmp_path, "devices", **cloud_of(sim), **none))[0] == 0
+
+    @pytest.mark.parametrize("backend", ["keyring.backends.fail.Keyring", "broken_keyring.Broken"])
+    async def test_a_keyring_that_no_longer_opens_hinders_nothing(
+        self, sim: Simulator, tmp_path: Path, ring: dict[str, str], backend: str
+    ) -> None:
+        """One raises the library's own error, the other an error of its own."""
+        (tmp_path / "broken_keyring.py").write_text(BROKEN_KEYRING)
+        assert (await login(sim, tmp_path, "--keep-password", **ring))[0] == 0
+        path = os.pathsep.join([ring["PYTHONPATH"], str(tmp_path)])
+        broken = {**cloud_of(sim), "PYTHON_KEYRING_BACKEND": backend, "PYTHONPATH": path}
+        code, out, err = await run(tmp_path, "status", "--json", **broken)
+        assert code == 0 and "dhwTemperature" in out
+        assert "keyring cannot be opened" in err and len(err.splitlines()) == 1
+        code, out, err = await login(sim, tmp_path, **broken)
+        assert code == 0 and "Signed in" in out and "is still in the system's keyring" in err
+
+    async def test_logout_removes_what_it_can_and_says_what_is_left(
+        self, sim: Simulator, tmp_path: Path, ring: dict[str, str]
+    ) -> None:
+        assert (await login(sim, tmp_path, "--keep-password", **ring))[0] == 0
+        broken = {**ring, "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"}
+        code, _, err = await run(tmp_path, "logout", **cloud_of(sim), **broken)
+        assert code == 1 and saved_files() == []
+        assert "is still in the system's keyring" in err and sim.account.email in err
+        assert "signed out" in err and f"navien-nwp500 {sim.config.base_url}" in err
 
     async def test_without_the_library_the_error_names_the_extra(
         self, sim: Simulator, tmp_path: Path

@@ -14,6 +14,7 @@ from ....exceptions import ConfigurationError
 from ..output import print_note, print_result
 from ..runner import INTERRUPTED, log_to_stderr, run_async
 from ..saved_account import (
+    KeyringUnusableError,
     SavedAccount,
     delete_saved_password,
     import_keyring,
@@ -48,14 +49,21 @@ async def login_command(keep_password: bool) -> None:
     async with NaviLinkClient(config) as client:
         await client.authenticate()
     account = SavedAccount(email, config.base_url)
-    delete_saved_password()
+    password_left = delete_saved_password()
     save_account(account)
-    if keep_password:
-        save_account(account.save_password(password))
     print_result(f"Signed in as {email}. See: navien-nwp500 status", done=True)
     other = read_environment().get("NAVILINK_EMAIL")
     if other and not same_email(other, email):
         print_note(f"NAVILINK_EMAIL is {other} and takes precedence over this login.")
+    if password_left is not None:
+        print_note(f"navien-nwp500: {password_left}")
+    if keep_password:
+        try:
+            save_account(account.save_password(password))
+        except KeyringUnusableError as error:
+            raise ConfigurationError(
+                f"you are signed in, but the password is not saved, because {error}"
+            ) from error
 
 
 def _ask_credentials(email: str | None) -> tuple[str, str]:

@@ -8,6 +8,7 @@ with the old credentials without reporting an error (measured, awscrt 0.20 to 0.
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from abc import abstractmethod
 from concurrent.futures import Future
@@ -23,7 +24,7 @@ from ._connection.failures import explain_failure
 from ._connection.proxy import Proxy, find_proxy
 from ._connection.transport import HandshakeRefusedError, SubscriptionRefusedError, Transport
 from .config import ReconnectConfig
-from .exceptions import WebSocketError
+from .exceptions import ConfigurationError, WebSocketError
 from .protocol.messages import Frame
 from .protocol.redaction import logger
 
@@ -71,6 +72,12 @@ class _AwsIotTransport(Transport):
         return opened
 
     def _prepare(self, url: str, credentials: AwsCredentials, ca_bytes: bytes | None) -> Any:
+        if _sdk_process() != os.getpid():
+            raise ConfigurationError(
+                "the AWS SDK was used before this process was forked, and does not work in it; start "
+                'the process with multiprocessing\'s method "spawn", or use NaviLinkConfig(transport='
+                '"pure")'
+            )
         self._url, self._proxy = url, find_proxy(url)
         return self._build(url, credentials, ca_bytes)
 
@@ -358,6 +365,12 @@ def _post(loop: asyncio.AbstractEventLoop, callback: Callable[..., None], *args:
     except RuntimeError:
         # The event loop is closed.
         _LOGGER.debug("a message arrived after the event loop closed")
+
+
+@lru_cache(maxsize=1)
+def _sdk_process() -> int:
+    """Return the process that used the SDK first: a fork has none of its threads (measured)."""
+    return os.getpid()
 
 
 def _subscribe_error() -> type[Exception]:

@@ -30,6 +30,7 @@ from ..protocol.messages import Address, Frame, Message
 from ..protocol.redaction import logger
 from .connector import Connector
 from .credentials import CredentialsProvider
+from .process import OwnProcess
 from .request_response import RequestResponse
 from .subscriptions import (
     MAX_SUBSCRIPTIONS,
@@ -78,6 +79,7 @@ class Connection:
         self._transport: SubscribedTransport | None = None
         self._runner: asyncio.Task[None] | None = None
         self._stopped = False
+        self._process = OwnProcess()
         self._opened = False
         self._lost = False
         self._changed = Notifier()
@@ -102,6 +104,7 @@ class Connection:
         Errors are raised to those who wait for the connection. Without anybody waiting there is no
         second try, and the next ``connect`` starts again. Raises MQTTError after ``stop``.
         """
+        self._process.check()
         if self._stopped:
             raise MQTTError("the client is closed; create a new one")
         if self._runner is None or self._runner.done():
@@ -117,6 +120,7 @@ class Connection:
         first connect. During a reconnect it waits at most as long as for a response and then raises
         MQTTError, because what was requested in an outage may not be wanted after it.
         """
+        self._process.check()
         if not self.connected:
             self.start()
         while not self.connected and not self._opened:

@@ -10,6 +10,7 @@ from ..config import NaviLinkConfig
 from ..exceptions import CommunicationError, ConfigurationError, RequestTimeoutError, WebSocketError
 from ..protocol.redaction import logger
 from .credentials import AwsCredentials, CredentialsProvider
+from .rest_client import tls_context
 from .transport import HandshakeRefusedError, Transport
 
 _LOGGER = logger("navien_nwp500.connection")
@@ -96,13 +97,11 @@ class Connector:
         raise failure
 
     async def _read_ca_file(self) -> bytes | None:
+        """Return the certificates to trust. Raises ConfigurationError when there are none."""
         if self._ca_file is None:
             return None
         loop = asyncio.get_running_loop()
-        try:
-            return await loop.run_in_executor(None, Path(self._ca_file).read_bytes)
-        except OSError as error:
-            raise ConfigurationError(f"ca_file cannot be read: {error}") from error
+        return await loop.run_in_executor(None, _read_certificates, Path(self._ca_file))
 
     def _explain(self, error: HandshakeRefusedError) -> str:
         skew = self._auth.clock_skew
@@ -113,3 +112,11 @@ class Connector:
             f"the broker rejects fresh credentials because the clock of this machine is "
             f"{abs(skew):.0f} s {direction}; set the clock ({error})"
         )
+
+
+def _read_certificates(ca_file: Path) -> bytes:
+    tls_context(ca_file)  # raises ConfigurationError for a file without certificates
+    try:
+        return ca_file.read_bytes()
+    except OSError as error:
+        raise ConfigurationError(f"ca_file {ca_file} cannot be read: {error}") from error

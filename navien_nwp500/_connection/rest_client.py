@@ -30,6 +30,7 @@ from ..exceptions import (
 from ..protocol import capture
 from ..protocol.redaction import mask_text
 from .failures import explain_failure
+from .process import OwnProcess
 from .proxy import Proxy, find_proxy, refusal
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class RestClient:
         self._closed = False
         self._proxy: Proxy | None = None
         self._prepared = False
+        self._process = OwnProcess()
         #: Seconds the clock of the cloud is ahead of the local clock; None before the first call.
         self.clock_skew: float | None = None
 
@@ -83,6 +85,7 @@ class RestClient:
         maintenance), ProtocolError, RequestTimeoutError, CommunicationError, and
         ConfigurationError when ``ca_file`` cannot be read.
         """
+        self._process.check()
         session = await self._session()
         import aiohttp  # loaded by now, in a thread or by the caller
 
@@ -181,8 +184,13 @@ def tls_context(ca_file: Path | None) -> ssl.SSLContext:
         try:
             state = ca_file.stat()
             return _shared_context(str(ca_file), state.st_mtime_ns, state.st_size)
-        except OSError as error:  # includes ssl.SSLError
-            raise ConfigurationError(f"ca_file {ca_file} cannot be read: {error}") from error
+        except ssl.SSLError as error:
+            raise ConfigurationError(
+                f"ca_file {ca_file} cannot be read: it contains no valid certificate in PEM format"
+            ) from error
+        except OSError as error:
+            reason = error.strerror or error
+            raise ConfigurationError(f"ca_file {ca_file} cannot be read: {reason}") from error
 
 
 @lru_cache(maxsize=8)

@@ -16,7 +16,6 @@ from .config import NaviLinkConfig
 from .device import NaviLinkDevice
 from .exceptions import ConfigurationError
 from .protocol.account import APP_VERSION, AppVersion, DeviceInfo, UserInfo
-from .protocol.types import DeviceType
 
 if TYPE_CHECKING:
     import aiohttp
@@ -99,7 +98,7 @@ class NaviLinkClient:
         if connect:
             await self._auth.ensure_signed_in()
             self._pool.first.start()
-        return [self._device(info) for info in await list_devices(self._auth) if _is_nwp500(info)]
+        return [self._device(info) for info in await list_devices(self._auth) if info.supported]
 
     async def get_other_devices(self) -> list[DeviceInfo]:
         """List the devices of the account that are no NWP500, to name them; all pages.
@@ -107,7 +106,7 @@ class NaviLinkClient:
         ``device_type.description`` says what each is. Nothing can be sent to them: the same command
         numbers mean something else there (PROTOCOL 16). Raises the errors of REST.
         """
-        return [info for info in await list_devices(self._auth) if not _is_nwp500(info)]
+        return [info for info in await list_devices(self._auth) if not info.supported]
 
     async def get_app_version(self) -> AppVersion:
         """Request which versions of the maker's app the cloud accepts; needs no sign-in.
@@ -149,10 +148,6 @@ class NaviLinkClient:
             self._devices[info.mac_address] = device
         device._cloud.update(info)
         return device
-
-
-def _is_nwp500(info: DeviceInfo) -> bool:
-    return info.device_type in (DeviceType.NWP500, None)
 
 
 def choose_transports(name: str) -> Transports:

@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import Any, AsyncGenerator, Iterable, Mapping, Sequence
+from typing import Any, AsyncGenerator, Iterable, Mapping, Protocol, Sequence, TypeVar
 
 from ._connection.cloud_device import CloudDevice
 from ._connection.command_sender import CommandSender
@@ -516,7 +516,22 @@ class NaviLinkDevice:
         return sent
 
 
-def find_devices(devices: Sequence[NaviLinkDevice], wanted: str) -> list[NaviLinkDevice]:
+class _Named(Protocol):
+    """Device with a name and a MAC address."""
+
+    @property
+    def name(self) -> str:
+        """Name given by the owner."""
+
+    @property
+    def mac_address(self) -> str | None:
+        """MAC address."""
+
+
+D = TypeVar("D", bound=_Named)
+
+
+def find_devices(devices: Sequence[D], wanted: str) -> list[D]:
     """Find devices by name or MAC address, or by the beginning of either.
 
     Compares names as people read them: without case, repeated spaces and the composition of accents.
@@ -525,12 +540,12 @@ def find_devices(devices: Sequence[NaviLinkDevice], wanted: str) -> list[NaviLin
     """
     text = comparable(wanted)
     digits = re.sub(r"[:\-.\s]", "", text)
-    names = [comparable(one.name) for one in devices]
-    whole = [one for one, name in zip(devices, names) if text == name or digits == one.mac_address]
+    known = [(one, comparable(one.name), (one.mac_address or "").lower()) for one in devices]
+    whole = [one for one, name, mac in known if text == name or digits == mac]
     if whole or not text:
         return whole
     return [
         one
-        for one, name in zip(devices, names)
-        if name.startswith(text) or (digits and one.mac_address.startswith(digits))
+        for one, name, mac in known
+        if name.startswith(text) or (digits and mac.startswith(digits))
     ]

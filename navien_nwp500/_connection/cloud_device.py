@@ -40,13 +40,18 @@ async def list_devices(account: RestAccount) -> list[DeviceInfo]:
     """Request the list of devices of every type, all pages (PROTOCOL 1.7). Raises errors of REST."""
     infos: list[DeviceInfo] = []
     while True:
-        body = {"userId": account.user_id, "offset": len(infos), "count": PAGE_SIZE}
-        page = await account.call("POST", "/device/list", body=body)
-        if not isinstance(page, list):
-            raise ProtocolError("/device/list: the response holds no list of heaters")
-        infos += [parse_device_info(entry) for entry in page]
+        page = await _request_page(account, len(infos))
+        infos += page
         if len(page) < PAGE_SIZE:
             return infos
+
+
+async def _request_page(account: RestAccount, offset: int) -> list[DeviceInfo]:
+    body = {"userId": account.user_id, "offset": offset, "count": PAGE_SIZE}
+    data = await account.call("POST", "/device/list", body=body)
+    if not isinstance(data, list):
+        raise ProtocolError("/device/list: the response holds no list of heaters")
+    return [parse_device_info(entry) for entry in data]
 
 
 class CloudDevice:
@@ -61,7 +66,7 @@ class CloudDevice:
     @property
     def name(self) -> str:
         """Name given by the owner."""
-        return (self.info.device_name or "").strip() or "NWP500"
+        return self.info.name
 
     async def request_info(self) -> DeviceInfo:
         """Request the device info. Raises APIError and other REST errors."""
@@ -87,10 +92,16 @@ class CloudDevice:
         )
 
     async def request_last_error(self) -> LastError | None:
-        """Request the list of devices, which alone holds the last error. Raises errors of REST."""
-        for info in await list_devices(self._account):
-            if (info.mac_address or "").lower() == self.address.mac_address:
-                self.update(info)
+        """Request the entry of the list, which alone holds the last error. Raises errors of REST."""
+        offset, size = 0, PAGE_SIZE
+        while size == PAGE_SIZE:
+            page = await _request_page(self._account, offset)
+            for info in page:
+                if (info.mac_address or "").lower() == self.address.mac_address:
+                    self.update(info)
+                    return info.error
+            size = len(page)
+            offset += size
         return self.info.error
 
     async def request_firmware(self) -> list[FirmwareInfo]:
@@ -120,10 +131,7 @@ class CloudDevice:
             yield
         except RequestTimeoutError as error:
             if await self._is_offline():
-                raise DeviceOfflineError(
-                    f"{self.name} is offline: it is not connected to the cloud. Check its power and "
-                    "its Wi-Fi"
-                ) from error
+                raise DeviceOfflineError(self.info.offline_text) from error
             raise
 
     async def _is_offline(self) -> bool:

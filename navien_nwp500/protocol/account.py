@@ -56,6 +56,12 @@ class LastError:
         return error_codes.advise_error(self.error_code or 0)
 
     @property
+    def summary(self) -> str | None:
+        """Description with the time as the cloud wrote it; None as ``text``."""
+        when = f" ({self.error_occured_time})" if self.error_occured_time else ""
+        return None if self.text is None else f"{self.text}{when}"
+
+    @property
     def time(self) -> datetime | None:
         """Aware time of the error; None when the cloud's text names no time zone, or no time."""
         return _parse_time(self.error_occured_time)
@@ -133,9 +139,33 @@ class DeviceInfo:
     extra: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
+    def name(self) -> str:
+        """Name given by the owner."""
+        unnamed = "NWP500" if self.supported else "unnamed device"
+        return (self.device_name or "").strip() or unnamed
+
+    @property
+    def supported(self) -> bool:
+        """True for an NWP500; nothing can be sent to another device (PROTOCOL 16)."""
+        return self.kind is DeviceType.NWP500
+
+    @property
+    def kind(self) -> DeviceType:
+        """Type of the device; an entry without one is read as an NWP500."""
+        return DeviceType.NWP500 if self.device_type is None else self.device_type
+
+    @property
     def online(self) -> bool:
         """True if the heater is connected to the cloud: only 2 means so (PROTOCOL 1.14)."""
         return self.connected == 2
+
+    @property
+    def offline_text(self) -> str:
+        """What to tell when the heater is offline, with its last error if the cloud has one."""
+        text = f"{self.name} is offline: it is not connected to the cloud. Check its power and its Wi-Fi"
+        if self.error is None or self.error.summary is None:
+            return text
+        return f"{text}. Its last error was {self.error.summary}. {self.error.advice}"
 
 
 @dataclass(frozen=True)

@@ -350,10 +350,14 @@ class DeviceType(Choice):
     NWP500 = 52
 
     @property
+    def meaning(self) -> str:
+        """What the device is: "a tankless unit or boiler"."""
+        return _DEVICE_NAMES.get(int(self), "a device of an unknown kind")
+
+    @property
     def description(self) -> str:
         """What the device is, with its number: "a tankless unit or boiler, type 1"."""
-        name = _DEVICE_NAMES.get(int(self), "a device of an unknown kind")
-        return f"{name}, type {int(self)}"
+        return f"{self.meaning}, type {int(self)}"
 
 
 #: What each device type is (PROTOCOL 16).

@@ -25,6 +25,8 @@ ORIGIN = {"name", "sw_version", "support_url"}
 COMMON = {
     *("platform", "unique_id", "name", "enabled_by_default", "entity_category", "icon"),
     *("state_topic", "value_template"),
+    # A component's own options replace those of the message.
+    *("availability", "availability_mode"),
 }
 #: Device class of a sensor: allowed units, allowed state classes.
 SENSOR_CLASSES: Mapping[str | None, tuple[set[str | None], set[str]]] = {
@@ -132,20 +134,28 @@ class Display:
     def __init__(self, message: Mapping[str, Any], retained: Mapping[str, str]) -> None:
         self._message = message
         self._retained = retained
-        self._values = json.loads(retained[message["state_topic"]])
 
     @property
     def available(self) -> bool:
-        """Return True if all availability topics say online."""
-        topics = [one["topic"] for one in self._message["availability"]]
+        """Return True if all availability topics of the message say online."""
+        return self._online(self._message)
+
+    def entity_available(self, key: str) -> bool:
+        """Return True if all availability topics of an entity say online."""
+        return self._online({**self._message, **self._message["components"][key]})
+
+    def _online(self, options: Mapping[str, Any]) -> bool:
+        topics = [one["topic"] for one in options["availability"]]
         return all(self._retained.get(topic) == "online" for topic in topics)
 
     def shown(self, key: str, template: str = "value_template") -> str:
         """Return the state of an entity as its template renders it; ``None`` means unknown."""
-        match = _TEMPLATE.fullmatch(self._message["components"][key][template])
+        entity = self._message["components"][key]
+        match = _TEMPLATE.fullmatch(entity[template])
         assert match is not None
+        values = json.loads(self._retained[entity.get("state_topic", self._message["state_topic"])])
         # Home Assistant renders a missing key as empty and warns at each message.
-        return str(self._values[match[1]])
+        return str(values[match[1]])
 
     def rejected(self) -> list[str]:
         """Return the entities whose value Home Assistant would reject or could not plot."""
@@ -158,6 +168,8 @@ class Display:
             shown = self.shown(key)
             if shown == "None":
                 continue
+            if len(shown) > 255:  # the longest state
+                found.append(key)
             if entity["platform"] == "binary_sensor" and shown not in {"ON", "OFF"}:
                 found.append(key)
             if "options" in entity and shown not in entity["options"]:

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any, Callable, Iterator, Mapping, NamedTuple
 
 from ..._util.version import __version__
+from ...protocol.account import LastError
 from ...protocol.commands import DHW_MODE, POWER_OFF, TEMPERATURE
 from ...protocol.energy import EnergyTotal
 from ...protocol.features import DeviceFeatures
@@ -110,10 +111,19 @@ ENTITIES: Mapping[str, EntityDescription] = {
     "heat_pump_hours": EntityDescription("Heat pump time", diagnostic=True),
     "element_hours": EntityDescription("Element time", diagnostic=True),
     "error_text": EntityDescription("Fault", {"icon": "mdi:alert-circle-outline"}, diagnostic=True),
+    "error_advice": EntityDescription("Fault advice", {"icon": "mdi:tools"}, diagnostic=True),
+    "last_error": EntityDescription("Last fault", {"icon": "mdi:alert-outline"}, diagnostic=True),
+    "last_error_advice": EntityDescription(
+        "Last fault advice", {"icon": "mdi:tools"}, diagnostic=True
+    ),
+    "last_error_time": EntityDescription(
+        "Last fault time", {"device_class": "timestamp"}, diagnostic=True
+    ),
     "wifi_rssi": EntityDescription("Wi-Fi signal", diagnostic=True),
     "cumulated_op_time_eva_fan": EntityDescription(
         "Air filter time", {"state_class": "total_increasing"}, diagnostic=True
     ),
+    "air_filter_remaining_hours": EntityDescription("Air filter time left", diagnostic=True),
     "heard": EntityDescription("Last heard", {"device_class": "timestamp"}, diagnostic=True),
 }
 
@@ -126,8 +136,16 @@ DERIVED: Mapping[str, tuple[str, Traits, Callable[[DeviceStatus], Any]]] = {
     ),
     "problem": ("binary_sensor", {}, lambda status: _on_off(status.error_code.active)),
     "error_text": ("sensor", {}, lambda status: status.error_text or "none"),
+    "error_advice": ("sensor", {}, lambda status: status.error_advice or "none"),
     "usable_energy_wh": ("sensor", TRAITS[EnergyCount], lambda status: status.usable_energy_wh),
+    "air_filter_remaining_hours": (
+        "sensor",
+        TRAITS[Hours],
+        lambda status: status.air_filter_remaining_hours,
+    ),
 }
+#: Entities of what the cloud knows; they stay available while the heater is offline.
+CLOUD_FIELDS = ("last_error", "last_error_advice", "last_error_time")
 
 #: Home Assistant's names for the modes of a water heater; it has none for vacation.
 MODES: Mapping[str, DHWMode] = {
@@ -154,6 +172,18 @@ def state(
     mode = status.dhw_operation_setting
     values["water_heater_mode"] = None if mode is None else _MODE_NAMES.get(mode)
     return values
+
+
+def cloud_state(error: LastError | None) -> dict[str, Any]:
+    """Return the values of ``CLOUD_FIELDS``; None means unknown."""
+    if error is None or error.error_code is None:
+        return dict.fromkeys(CLOUD_FIELDS)
+    time = error.time if error.text is not None else None
+    return {
+        "last_error": error.text or "none",
+        "last_error_advice": error.advice or "none",
+        "last_error_time": None if time is None else time.isoformat(),
+    }
 
 
 def _value(value: Any) -> Any:
@@ -191,6 +221,11 @@ class Topics:
         """Return the topic of all values, one JSON object."""
         return f"{self.root}/{self.mac}/state"
 
+    @property
+    def cloud(self) -> str:
+        """Return the topic of what the cloud knows, one JSON object."""
+        return f"{self.root}/{self.mac}/cloud"
+
     def command(self, name: str) -> str:
         """Return the topic of a command: temperature, mode or power."""
         return f"{self.root}/{self.mac}/{name}/set"
@@ -208,6 +243,10 @@ def discovery(
     components = {
         key: {"unique_id": f"{identity}_{key}", **entity} for key, entity in _entities(fields)
     }
+    for key in CLOUD_FIELDS:
+        entity = _entity(key, "sensor", {})
+        own = {"state_topic": topics.cloud, "availability": [{"topic": topics.bridge}]}
+        components[key] = {"unique_id": f"{identity}_{key}", **entity, **own}
     heater = _water_heater(topics, features, control)
     components["water_heater"] = {"unique_id": f"{identity}_water_heater", **heater}
     return {

@@ -56,6 +56,7 @@ class Follower:
         self._reconnect = reconnect
         self._status_time = float("-inf")
         self._energy_due = float("-inf")
+        self._error_code = 0
 
     @property
     def status(self) -> DeviceStatus | None:
@@ -87,6 +88,9 @@ class Follower:
             async for status in statuses:
                 self._status_time = time.monotonic()
                 self.updates.put(True)
+                if status.error_code not in (0, self._error_code):
+                    await self._request_last_error()
+                self._error_code = int(status.error_code)
                 await self._request_due(status)
         finally:
             await statuses.aclose()
@@ -94,10 +98,20 @@ class Follower:
     async def _watch_health(self) -> None:
         changes = self.heater.watch_health()
         try:
-            async for _ in changes:
+            async for health in changes:
                 self.updates.put(True)
+                if health.state is HealthState.OFFLINE:
+                    await self._request_last_error()
         finally:
             await changes.aclose()
+
+    async def _request_last_error(self) -> None:
+        """Request the last error that the cloud knows; a failure leaves the one known before."""
+        try:
+            await self.heater.get_last_error()
+            self.updates.put(True)
+        except CommunicationError as error:
+            _LOGGER.debug("%s: last error not received: %s", self.heater.name, error)
 
     async def _request_due(self, status: DeviceStatus) -> None:
         """Request features and energy when unknown or due; a failure is retried at the next status."""

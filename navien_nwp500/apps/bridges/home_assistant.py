@@ -27,7 +27,7 @@ from ...protocol.fields import field_specs
 from ...protocol.redaction import logger
 from ...protocol.status import DeviceStatus
 from ...protocol.types import DHWMode, Flag
-from .discovery import ENERGY_FIELDS, MODES, Topics, discovery, state
+from .discovery import ENERGY_FIELDS, MODES, Topics, cloud_state, discovery, state
 from .follower import Follower
 
 _LOGGER = logger("navien_nwp500.bridges")
@@ -222,6 +222,7 @@ class HeaterPublisher:
                 await self._publish_discovery(status, follower.features)
                 received = follower.heater.health.last_status
                 await self._publish(self.topics.state, state(status, follower.energy, received))
+            await self._publish(self.topics.cloud, cloud_state(follower.heater.info.error))
             await self._publish(self.topics.availability, ONLINE if status else OFFLINE)
             # A status that expires causes no update, so look again before long.
             await follower.updates.get(follower.max_age / 4)

@@ -77,6 +77,7 @@ class HeaterCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield each metric that has a value for at least one heater."""
         yield from self._connections()
+        yield from self._last_errors()
         statuses = {
             follower.heater.mac_address: follower.status
             for follower in self._followers
@@ -91,6 +92,7 @@ class HeaterCollector(Collector):
             activities = {mac: status.activity.value for mac, status in statuses.items()}
             names = [one.value for one in Activity]
             yield _states("navien_activity", "What the heater is doing.", names, activities)
+            yield from _derived(statuses)
         yield from self._counters()
 
     def _connections(self) -> Iterator[Metric]:
@@ -117,6 +119,28 @@ class HeaterCollector(Collector):
             info.add_metric(label, _identity(follower))
         yield from (up, received, reconnects, bad, info)
 
+    def _last_errors(self) -> Iterator[Metric]:
+        """Yield the last errors that the cloud knows, also of heaters that do not respond."""
+        codes = GaugeMetricFamily(
+            "navien_last_error_code", "Last error that the cloud knows; 0 none.", labels=_LABELS
+        )
+        times = GaugeMetricFamily(
+            "navien_last_error_timestamp_seconds", "Time of the last error.", labels=_LABELS
+        )
+        info = InfoMetricFamily(
+            "navien_last_error", "Last error in words, and what to do.", labels=_LABELS
+        )
+        for follower in self._followers:
+            label, error = [follower.heater.mac_address], follower.heater.info.error
+            if error is None or error.error_code is None:
+                continue
+            codes.add_metric(label, int(error.error_code))
+            if error.text is not None and error.advice is not None:
+                info.add_metric(label, {"error": error.text, "advice": error.advice})
+                if error.time is not None:
+                    times.add_metric(label, error.time.timestamp())
+        yield from (codes, times, info)
+
     def _counters(self) -> Iterator[Metric]:
         """Yield the lifetime counters of the heaters that respond."""
         known = [
@@ -129,6 +153,22 @@ class HeaterCollector(Collector):
             for one in known:
                 family.add_metric([one.heater.mac_address], getattr(one.energy, spec.name) * factor)
             yield family
+
+
+def _derived(statuses: Mapping[str, DeviceStatus]) -> Iterator[Metric]:
+    """Yield what is calculated from a whole status: air filter, and the active error in words."""
+    hours = GaugeMetricFamily(
+        "navien_air_filter_remaining_seconds",
+        "Fan time until the air filter must be cleaned.",
+        labels=_LABELS,
+    )
+    info = InfoMetricFamily("navien_error", "Active error in words, what to do.", labels=_LABELS)
+    for mac, status in statuses.items():
+        if status.air_filter_remaining_hours is not None:
+            hours.add_metric([mac], status.air_filter_remaining_hours * 3600)
+        if status.error_text is not None and status.error_advice is not None:
+            info.add_metric([mac], {"error": status.error_text, "advice": status.error_advice})
+    yield from (hours, info)
 
 
 def _known(value: Any) -> bool:

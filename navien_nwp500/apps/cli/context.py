@@ -16,6 +16,7 @@ from ...exceptions import (
     DeviceOfflineError,
     RequestTimeoutError,
     TokenExpiredError,
+    UnsupportedDeviceError,
 )
 from .runner import log_to_stderr
 from .saved_account import load_config, session_file
@@ -123,9 +124,22 @@ async def select_devices(client: NaviLinkClient, name: str | None) -> list[NaviL
                 f"{name!r} matches several heaters: {matches}; give a longer name or the MAC address"
             )
     if not devices:
-        reason = f"no heater whose name or MAC begins with {name!r}" if name else "no NWP500"
-        raise DeviceError(f"this account has {reason}; see: navien-nwp500 devices")
+        raise await _missing_device(client, name)
     return devices
+
+
+async def _missing_device(client: NaviLinkClient, name: str | None) -> DeviceError:
+    """Return the error for no heater; it names devices of other types that were meant."""
+    others = await client.get_other_devices()
+    meant = others if name is None else find_devices(others, name)
+    if meant:
+        found = "; ".join(f"{one.name} is {one.kind.description}" for one in meant)
+        start = "this account has no NWP500. " if name is None else ""
+        return UnsupportedDeviceError(
+            f"{start}{found}: not supported, only the NWP500 can be read and controlled"
+        )
+    reason = f"no heater whose name or MAC begins with {name!r}" if name else "no NWP500"
+    return DeviceError(f"this account has {reason}; see: navien-nwp500 devices")
 
 
 async def select_device(client: NaviLinkClient, name: str | None) -> NaviLinkDevice:
@@ -135,10 +149,7 @@ async def select_device(client: NaviLinkClient, name: str | None) -> NaviLinkDev
     """
     heater = (await select_devices(client, name))[0]
     if not heater.info.online:
-        raise DeviceOfflineError(
-            f"{heater.name} is offline: it is not connected to the cloud. Check its power and its "
-            "Wi-Fi"
-        )
+        raise DeviceOfflineError(heater.info.offline_text)
     return heater
 
 

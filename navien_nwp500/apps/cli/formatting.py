@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+import textwrap
+from typing import Any, Mapping
 
 from ...device import NaviLinkDevice
+from ...protocol.account import LastError
 from ...protocol.features import DeviceFeatures
 from ...protocol.fields import encode_fields, to_json
 from ...protocol.status import DeviceStatus
 from ...protocol.types import Temperature, TemperatureType
 from .output import print_result
 
+#: Columns of a text that is wrapped.
+WIDTH = 80
 #: Printed when a command was not sent because it would change nothing.
 UNCHANGED = "The heater already has this setting. Nothing was sent."
 
@@ -31,12 +35,26 @@ def device_json(device: NaviLinkDevice) -> dict[str, Any]:
     }
 
 
+def error_json(error: LastError | None) -> dict[str, Any] | None:
+    """Return the last error that the cloud knows for JSON; None when there was none."""
+    if error is None or error.text is None:
+        return None
+    return {
+        "code": error.error_code,
+        "text": error.text,
+        "advice": error.advice,
+        "time": error.error_occured_time,
+    }
+
+
 def status_json(status: DeviceStatus) -> dict[str, Any]:
     """Return a status for JSON: the raw fields, and their meaning."""
     meaning = to_json(status)
     meaning["activity"] = status.activity.value
     meaning["heat_sources"] = list(status.heat_sources)
     meaning["error_text"] = status.error_text
+    meaning["error_advice"] = status.error_advice
+    meaning["air_filter_remaining_hours"] = status.air_filter_remaining_hours
     meaning["energy_to_setpoint_wh"] = status.energy_to_setpoint_wh
     meaning["usable_energy_wh"] = status.usable_energy_wh
     meaning["device_connected"] = status.device_connected
@@ -65,6 +83,10 @@ def both_units(value: Temperature, first: str) -> str:
     return f"{units[0]} ({units[1]})"
 
 
-def facts_table(facts: dict[str, str]) -> str:
-    """Write one line per fact, its name first."""
-    return "\n".join(f"{name:10} {value}" for name, value in facts.items())
+def facts_table(facts: Mapping[str, str | None]) -> str:
+    """Write the facts, each with its name first; those that are None are left out."""
+    lines = (f"{name:10} {value}" for name, value in facts.items() if value is not None)
+    return "\n".join(
+        textwrap.fill(line, WIDTH, subsequent_indent=" " * 11, break_long_words=False)
+        for line in lines
+    )

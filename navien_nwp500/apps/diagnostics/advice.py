@@ -18,10 +18,12 @@ from ...exceptions import (
     DeviceError,
     DeviceOfflineError,
     InvalidCredentialsError,
+    MaintenanceError,
     NaviLinkError,
     ProtocolError,
     RequestTimeoutError,
     TokenExpiredError,
+    UnsupportedDeviceError,
 )
 from .network import (
     BlockedNameError,
@@ -45,6 +47,10 @@ class WrongClockError(NaviLinkError):
 
 class NoHeaterError(DeviceError):
     """The account has no NWP500, or not the requested one, or several that match."""
+
+
+class OtherDevicesError(UnsupportedDeviceError):
+    """The account has no NWP500 but other devices, or the requested one is of another type."""
 
 
 class UnresponsiveHeaterError(DeviceOfflineError):
@@ -143,6 +149,10 @@ ADVICE: Mapping[tuple[str, Kind], Advice] = {
         "The cloud understood the request and rejects it.",
         "Try again later. If the NaviLink app works meanwhile, report this output.",
     ),
+    ("", MaintenanceError): Advice(
+        "The maker works on the cloud; the NaviLink app shows the same notice.",
+        "Wait until it is over. Running programs continue by themselves.",
+    ),
     ("", 403): Advice(
         "The cloud, or a firewall in front of it, does not allow this request to the account.",
         "Check in the NaviLink app that the account still has its heater; try again without a VPN.",
@@ -169,6 +179,11 @@ ADVICE: Mapping[tuple[str, Kind], Advice] = {
         "The account has no NWP500, or not the requested one, or several that match.",
         "List them: navien-nwp500 devices. Use the account the heater was registered with, or have it "
         "shared in the NaviLink app; check --device and NAVILINK_DEVICE_MAC.",
+    ),
+    ("", UnsupportedDeviceError): Advice(
+        "The account has this device, but it is no NWP500. The same command numbers mean something "
+        "else to it, so this program sends it nothing.",
+        "Use the NaviLink app for it. For an NWP500, use the account it was registered with.",
     ),
     # The broker
     ("", HandshakeRefusedError): Advice(
@@ -236,7 +251,7 @@ def find_advice(step: str, error: NaviLinkError) -> Advice:
 
 
 def _kinds(error: NaviLinkError) -> Iterator[Kind]:
-    if isinstance(error, APIError):
+    if isinstance(error, APIError) and not isinstance(error, MaintenanceError):
         yield from (429,) if 429 in (error.status_code, error.code) else ()
         yield 500 if error.is_server_error else error.status_code
     yield from type(error).__mro__

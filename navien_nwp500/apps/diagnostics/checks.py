@@ -35,7 +35,9 @@ from ...exceptions import (
     ConfigurationError,
     DeviceOfflineError,
     InvalidCredentialsError,
+    MaintenanceError,
     NaviLinkError,
+    ProtocolError,
     RequestTimeoutError,
     WebSocketError,
 )
@@ -43,7 +45,7 @@ from ...history.csv import FIXED_COLUMNS
 from ...protocol.fields import T, field_specs
 from ...protocol.messages import ReplyAddress
 from ...protocol.status import DeviceStatus
-from . import advice, network
+from . import advice, network, remarks
 
 #: The variable names the proxy; a finding contains no host.
 _THROUGH = "through the proxy of HTTPS_PROXY"
@@ -130,6 +132,17 @@ class ConnectionCheck:
             raise advice.WrongClockError(f"this machine is {abs(skew):.0f} s {direction}")
         return Fact(f"{abs(skew):.0f} s off; {MAX_CLOCK_SKEW:.0f} s are allowed")
 
+    async def service(self) -> Fact:
+        """Ask for maintenance; nothing else needs this call, so another error does not matter."""
+        try:
+            version = await self._client.get_app_version()
+        except MaintenanceError:
+            raise
+        except (APIError, ProtocolError):
+            return Fact("the cloud does not tell whether it is in maintenance")
+        newest = f"; newest app {version.app_version}" if version.app_version else ""
+        return Fact(f"no maintenance announced{newest}", remarks.remark_on_app(version))
+
     async def sign_in(self) -> Fact:
         if self._config.password:
             await self._client.authenticate()
@@ -147,9 +160,16 @@ class ConnectionCheck:
             self._heaters = find_devices(self._heaters, wanted)
             if len(self._heaters) > 1:
                 raise advice.NoHeaterError(f"{len(self._heaters)} of {count} NWP500 match")
+        others = await self._client.get_other_devices()
         if not self._heaters:
+            meant = others if wanted is None else find_devices(others, wanted)
+            if meant:
+                raise advice.OtherDevicesError(f"not supported: {remarks.name_others(meant)}")
             raise advice.NoHeaterError(f"not among the {count} NWP500 of the account")
-        return Fact(f"{count} NWP500 on the account")
+        return Fact(
+            f"{count} NWP500 on the account",
+            remarks.remark_on_account(self._heaters[0].info, others),
+        )
 
     async def aws_keys(self) -> Fact:
         credentials = await self._client.auth.aws_credentials()
@@ -209,15 +229,9 @@ class ConnectionCheck:
     async def status(self) -> Fact:
         status = await _response(self._heaters[0].get_status())
         known = field_specs(DeviceStatus)
-        missing = [spec.name for spec in known if getattr(status, spec.name) is None]
-        fact = f"received, {len(known) - len(missing)} of {len(known)} known fields"
-        if not missing:
-            return Fact(fact)
-        return Fact(
-            fact,
-            "This heater's firmware does not send the others; they are None, and empty in the "
-            f"CSV: {', '.join(missing)}.",
-        )
+        sent = sum(getattr(status, spec.name) is not None for spec in known)
+        fact = f"received, {sent} of {len(known)} known fields"
+        return Fact(fact, remarks.remark_on_status(status))
 
     async def recording(self) -> Fact:
         assert self._recording is not None
@@ -280,6 +294,7 @@ STEPS = (
     Step("REST name", ("configuration",), ConnectionCheck.rest_name),
     Step("REST TLS", ("REST name",), ConnectionCheck.rest_tls),
     Step("clock", ("REST TLS",), ConnectionCheck.clock),
+    Step("service", ("REST TLS",), ConnectionCheck.service),
     Step("sign-in", ("REST TLS",), ConnectionCheck.sign_in),
     Step("token", ("sign-in",), ConnectionCheck.token),
     Step("heater", ("token",), ConnectionCheck.heater),
@@ -356,6 +371,7 @@ _SHAREABLE_ERRORS = (
     advice.NoAccountError,
     advice.WrongClockError,
     advice.NoHeaterError,
+    advice.OtherDevicesError,
     advice.UnresponsiveHeaterError,
     advice.NoRecordingError,
     advice.EmptyRecordingError,
@@ -378,6 +394,8 @@ def shareable(error: NaviLinkError) -> str:
         return "the heater is not connected to the cloud"
     if isinstance(error, RedirectedError):
         return "the server redirects to another address"
+    if isinstance(error, MaintenanceError):
+        return f"maintenance: {error.notice}"
     if isinstance(error, APIError):
         return f"the cloud responds with status {error.status_code}, code {error.code}"
     sdk_code = re.search(r"\bAWS_[A-Z_]+\b", str(error))

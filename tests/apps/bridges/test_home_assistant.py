@@ -12,6 +12,7 @@ import subprocess
 import sys
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, AsyncIterator, Callable, Union
 
@@ -21,12 +22,20 @@ import trustme
 
 from navien_nwp500 import DHWMode, NaviLinkClient
 from navien_nwp500._util.aio import cancel_and_wait
-from navien_nwp500.apps.bridges.discovery import ENTITIES, MODES, Topics, discovery, state
+from navien_nwp500.apps.bridges.discovery import (
+    ENTITIES,
+    MODES,
+    Topics,
+    cloud_state,
+    discovery,
+    state,
+)
 from navien_nwp500.apps.bridges.follower import Follower
 from navien_nwp500.apps.bridges.home_assistant import Broker, MqttBridge
 from navien_nwp500.apps.cli.commands.bridge import load_password
 from navien_nwp500.exceptions import ConfigurationError, InvalidCredentialsError
 from navien_nwp500.protocol.energy import EnergyTotal
+from navien_nwp500.protocol.error_codes import ERRORS
 from navien_nwp500.protocol.fields import field_specs
 from navien_nwp500.protocol.status import DeviceStatus
 from navien_nwp500.protocol.types import Flag, TouStatus
@@ -317,6 +326,32 @@ async def test_an_unplugged_heater_becomes_unavailable_and_comes_back(
         await home.until(lambda one: one.available)
 
 
+async def test_the_last_error_is_shown_while_the_heater_is_offline(
+    sim: Simulator, broker: AnyBroker
+) -> None:
+    async with home_assistant(broker) as home, bridging(sim, broker, answer_timeout=SHORT_TIMEOUT):
+        await home.until(lambda one: one.available and one.shown("last_error") == "None")
+        assert home.display.shown("air_filter_remaining_hours") == "604"
+        sim.set_error(480, 1)
+        await home.until(lambda one: one.shown("last_error") == "E480 upper tank sensor")
+        display = await home.until(lambda one: "limit" in one.shown("error_text"))
+        assert display.shown("problem") == "ON" and display.rejected() == []
+        assert "replace the sensor" in display.shown("error_advice")
+        await sim.unplug()
+        sim.units[0].record.error_code = 799  # the cloud may know more than was heard
+        await home.until(lambda one: not one.available and "E799" in one.shown("last_error"))
+        assert home.display.entity_available("last_error")
+        assert not home.display.entity_available("error_text")
+        assert "water supply" in home.display.shown("last_error_advice")
+        assert datetime.fromisoformat(home.display.shown("last_error_time")).tzinfo is not None
+
+
+def test_every_advice_fits_into_a_state_of_home_assistant() -> None:
+    for code, described in ERRORS.items():
+        for text in (described.advice, *described.sub_advice.values()):
+            assert len(text) <= 255, code
+
+
 async def test_a_bridge_runs_with_a_heater_offline_from_the_start(broker: AnyBroker) -> None:
     async with Simulator(speed=600, heaters=2) as sim:
         await sim.unplug(1)
@@ -493,7 +528,8 @@ async def test_every_field_is_an_entity_and_every_description_is_used(sim: Simul
     entities = message["components"]
     assert violations(message) == []
     assert fields <= set(entities) and set(ENTITIES) <= set(entities)
-    assert set(state(status, None, None)) >= set(entities) - {"water_heater"}
+    values = {**state(status, None, None), **cloud_state(None)}
+    assert set(values) >= set(entities) - {"water_heater"}
     for key, entity in entities.items():
         shown = key in ENTITIES or key == "water_heater"
         assert entity.get("enabled_by_default", True) is shown

@@ -127,6 +127,24 @@ async def test_a_heater_that_does_not_respond_has_no_values() -> None:
         assert ("navien_comp_use", SECOND) in await until(url, "navien_up", SECOND, 1)
 
 
+async def test_the_last_error_is_exported_while_the_heater_is_offline(sim: Simulator) -> None:
+    async with exporting(sim, answer_timeout=SHORT_TIMEOUT) as url:
+        found = await until(url, "navien_up", FIRST, 1)
+        assert found["navien_air_filter_remaining_seconds", FIRST] == 604 * 3600
+        assert ("navien_last_error_code", FIRST) not in found  # the cloud reports none
+        assert ("navien_error_info", FIRST) not in found
+        sim.set_error(799)
+        found = await until(url, "navien_last_error_code", FIRST, 799)
+        assert ("navien_error_info", FIRST) in found
+        assert 'advice="Close the water supply' in await scrape(url)
+        await sim.unplug()
+        found = await until(url, "navien_up", FIRST, 0)
+        assert found["navien_last_error_code", FIRST] == 799
+        assert found["navien_last_error_info", FIRST] == 1
+        assert found["navien_last_error_timestamp_seconds", FIRST] > 1e9
+        assert ("navien_error_info", FIRST) not in found
+
+
 def test_every_field_type_has_a_unit() -> None:
     for spec in field_specs(DeviceStatus):
         known = issubclass(spec.codec, Choice) or any(one in UNITS for one in spec.codec.__mro__)

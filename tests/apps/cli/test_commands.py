@@ -20,6 +20,8 @@ from navien_nwp500.protocol.calendar import EVERY_DAY, WEEKDAYS, WEEKEND, Weekda
 from navien_nwp500.protocol.features import DeviceFeatures
 from navien_nwp500.protocol.fields import decode_fields, encode_fields
 from navien_nwp500.protocol.types import HalfCelsius
+from navien_nwp500.simulator import Simulator
+from navien_nwp500.simulator.faults import RestFault
 from support.background_simulator import START, BackgroundSimulator, Invoke, Output
 from support.cli import run
 
@@ -82,6 +84,47 @@ async def test_a_command_can_start_its_own_simulated_heater(tmp_path: Path, comm
     code, out, err = await run(tmp_path, *command.split(), "--simulate", "--speed", "600")
     assert (code, err) == (0, "")
     assert "The heater is off" in out or "Plan in the cloud" in out or "charge  " in out
+
+
+async def test_errors_and_other_devices_are_named(tmp_path: Path) -> None:
+    async with Simulator(speed=600, other_devices=(1,)) as sim:
+        sim.set_error(799)
+        code, out, err = await run(tmp_path, "status", **sim.environment)
+        assert (code, err) == (0, "") and "do         Close the water supply" in out
+        sim.set_error(0)
+        code, out, _ = await run(tmp_path, "status", **sim.environment)
+        assert "error      none" in out and "last error E799 water leak (2" in out
+        code, out, _ = await run(tmp_path, "status", "--json", **sim.environment)
+        assert json.loads(out)["last_error"]["code"] == 799
+        code, out, _ = await run(tmp_path, "devices", **sim.environment)
+        assert "last error E799 water leak (2" in out and code == 0
+        assert "type 1   offline  Device 1  a tankless unit or boiler: not supported" in out
+        code, out, _ = await run(tmp_path, "devices", "--json", **sim.environment)
+        assert [one["supported"] for one in json.loads(out)] == [True, False]
+        await sim.unplug()
+        code, out, err = await run(tmp_path, "status", **sim.environment)
+        assert (code, out) == (3, "") and "offline" in err and "E799 water leak" in err
+        for command in ("status", "set power on", "tou show", "monitor --count 1"):
+            words = (*command.split(), "--device", "device 1")
+            code, out, err = await run(tmp_path, *words, **sim.environment)
+            assert (code, out) == (1, "")
+            assert "Device 1 is a tankless unit or boiler, type 1: not supported" in err
+
+
+async def test_an_account_with_other_devices_alone_is_told_so(tmp_path: Path) -> None:
+    async with Simulator(speed=600, heaters=0, other_devices=(1,)) as sim:
+        code, out, err = await run(tmp_path, "status", **sim.environment)
+        assert (code, out) == (1, "") and "no NWP500. Device 1 is a tankless unit" in err
+        code, out, err = await run(tmp_path, "devices", **sim.environment)
+        assert (code, err) == (0, "")
+        assert "a tankless unit or boiler: not supported" in out and "has no NWP500" in out
+
+
+async def test_a_firmware_that_the_account_may_not_see_is_told(tmp_path: Path) -> None:
+    async with Simulator(speed=600) as sim:
+        sim.faults.rest["/device/firmware/info"] = RestFault.error(403, "FORBIDDEN")
+        code, out, err = await run(tmp_path, "devices", **sim.environment)
+    assert (code, err) == (0, "") and out.endswith("NWP500  firmware not available\n")
 
 
 # Parsing

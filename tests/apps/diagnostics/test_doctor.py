@@ -29,6 +29,7 @@ from navien_nwp500.simulator.faults import (
     Fault,
     ForbidTopics,
     HeaterOffline,
+    Maintenance,
     RefuseRequests,
     RestFault,
     RevokeCredentials,
@@ -138,6 +139,56 @@ async def test_a_wrong_password_is_reported_and_sent_once(sim: Simulator) -> Non
     assert (first_failure(found).step, first_failure(found).fact) == ("sign-in", "rejected")
     assert "NAVILINK_PASSWORD" in first_failure(found).do
     assert sim.counters.passwords == 1
+
+
+async def test_maintenance_is_a_step_with_the_notice_of_the_cloud(sim: Simulator) -> None:
+    assert "newest app 2.04.00" in (await check(fast_config(sim)))["service"].fact
+    sim.faults.inject(Maintenance("Back at 4."))
+    found = await check(fast_config(sim))
+    failure = first_failure(found)
+    assert (failure.step, failure.fact) == ("service", "maintenance: Back at 4.")
+    assert "Wait" in failure.do and found["status"].state is State.PASSED
+
+
+async def test_a_cloud_that_does_not_tell_its_app_version_passes(sim: Simulator) -> None:
+    sim.faults.rest["/app/version"] = RestFault.error(404, "NOT_FOUND")
+    found = await check(fast_config(sim), until="service")
+    assert found["service"].state is State.PASSED and "does not tell" in found["service"].fact
+    body = {"code": 200, "msg": "SUCCESS", "data": {"appForceVersion": "9.00.00"}}
+    sim.faults.rest["/app/version"] = RestFault(200, json.dumps(body).encode())
+    assert "Update the library" in (await check(fast_config(sim), until="service"))["service"].why
+
+
+async def test_errors_and_other_devices_are_told_with_advice() -> None:
+    async with Simulator(speed=600, other_devices=(1, 1, 8)) as sim:
+        sim.set_error(799)
+        found = await check(fast_config(sim))
+        assert {finding.state for finding in found.values()} == {State.PASSED}
+        remark = found["heater"].why
+        assert "2 of type 1, a tankless unit or boiler; 1 of type 8, a hydronic unit" in remark
+        assert "E799 water leak" in remark and "Close the water supply" in remark
+        assert "The heater reports E799" in found["status"].why
+        await sim.unplug()
+        found = await check(fast_config(sim))
+        assert first_failure(found).step == "online" and "E799" in found["heater"].why
+
+
+@pytest.mark.parametrize("wanted", [None, "device 1", "0223456789ab"])
+async def test_an_account_with_other_devices_alone_is_explained(wanted: str | None) -> None:
+    async with Simulator(speed=600, heaters=0, other_devices=(1,)) as sim:
+        failure = first_failure(await check(fast_config(sim), device=wanted))
+    assert (failure.step, failure.fact) == (
+        "heater",
+        "not supported: 1 of type 1, a tankless unit or boiler",
+    )
+    assert "sends it nothing" in failure.why and "NaviLink app" in failure.do
+
+
+async def test_air_outside_the_limits_and_a_full_filter_are_told(sim: Simulator) -> None:
+    sim.faults.inject(ChangeFields(values={"ambientTemperature": 41, "airFilterAlarmPeriod": 300}))
+    remark = (await check(fast_config(sim)))["status"].why
+    assert "4.1 °C" in remark and "Operation Prevention in Progress" in remark
+    assert "set air-filter-reset" in remark
 
 
 async def test_an_unplugged_heater_is_offline_and_other_steps_pass(sim: Simulator) -> None:
@@ -376,7 +427,10 @@ def errors() -> Iterator[NaviLinkError]:
     for module in (exceptions, network, advice):
         for kind in vars(module).values():
             if isinstance(kind, type) and issubclass(kind, NaviLinkError):
-                yield APIError("x", status_code=418) if kind is APIError else kind("x")
+                options: dict[str, Any] = {"status_code": 418} if issubclass(kind, APIError) else {}
+                if issubclass(kind, exceptions.MaintenanceError):
+                    options.update(notice="x", code=403)
+                yield kind("x", **options)
 
 
 def test_every_error_has_advice() -> None:

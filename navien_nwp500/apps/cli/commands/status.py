@@ -10,7 +10,7 @@ from ....device import NaviLinkDevice
 from ....protocol.status import DeviceStatus
 from ....protocol.types import Temperature
 from ..context import open_device, wait_response
-from ..formatting import degrees, facts_table, print_json, status_json
+from ..formatting import degrees, error_json, facts_table, print_json, status_json
 from ..options import READ_OPTIONS, UNIT
 from ..output import print_result
 from ..runner import run_async
@@ -28,7 +28,7 @@ async def status_command(as_json: bool, unit: str | None, **account: Any) -> Non
     async with open_device(**account) as (_, heater):
         status = await wait_response(heater.get_status())
         if as_json:
-            print_json(heater, **status_json(status))
+            print_json(heater, last_error=error_json(heater.info.error), **status_json(status))
         else:
             print_result(_table(heater, status, unit))
 
@@ -38,7 +38,7 @@ def _table(device: NaviLinkDevice, status: DeviceStatus, unit: str | None) -> st
         return value.text if unit is None else degrees(value, status, unit)
 
     sources = " and ".join(status.heat_sources) or "nothing"
-    facts = {
+    facts: dict[str, str | None] = {
         "heater": device.name,
         "charge": f"{status.dhw_charge_percent} %",
         "water": temperature(status.dhw_temperature),
@@ -51,9 +51,26 @@ def _table(device: NaviLinkDevice, status: DeviceStatus, unit: str | None) -> st
         "needed": f"{_watt_hours(status.energy_to_setpoint_wh)} to reach the setpoint",
         "usable": _watt_hours(status.usable_energy_wh),
         "Wi-Fi": status.wifi_rssi.text,
+        "air filter": _air_filter(status.air_filter_remaining_hours),
         "error": status.error_text or "none",
+        "do": status.error_advice,
+        "last error": _past_error(device, status),
     }
     return facts_table(facts)
+
+
+def _past_error(device: NaviLinkDevice, status: DeviceStatus) -> str | None:
+    """Write the last error that the cloud knows, unless the heater reports it now."""
+    error = device.info.error
+    if error is None or error.error_code == status.error_code:
+        return None
+    return error.summary
+
+
+def _air_filter(hours: int | None) -> str | None:
+    if hours is None:
+        return None
+    return f"clean in {hours} h of fan operation" if hours else "clean it now"
 
 
 def _watt_hours(value: int | None) -> str:

@@ -173,7 +173,8 @@ class NaviLinkAuth:
                 return OWNER
             user_seq = self.user.user_seq if self.user is not None else None
             self.user = replace(found, user_seq=user_seq or found.user_seq)
-            async with self._lock:
+            async with self._lock, self._file_lock():
+                await self._load()  # another process may have renewed the credentials
                 await self._save()
         return self.user.user_type or OWNER
 

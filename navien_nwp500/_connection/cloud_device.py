@@ -40,13 +40,13 @@ async def list_devices(account: RestAccount) -> list[DeviceInfo]:
     """Request the list of devices of every type, all pages (PROTOCOL 1.7). Raises errors of REST."""
     infos: list[DeviceInfo] = []
     while True:
-        page = await _request_page(account, len(infos))
-        infos += page
-        if len(page) < PAGE_SIZE:
+        part = await _request_part(account, len(infos))
+        infos += part
+        if len(part) < PAGE_SIZE:
             return infos
 
 
-async def _request_page(account: RestAccount, offset: int) -> list[DeviceInfo]:
+async def _request_part(account: RestAccount, offset: int) -> list[DeviceInfo]:
     body = {"userId": account.user_id, "offset": offset, "count": PAGE_SIZE}
     data = await account.call("POST", "/device/list", body=body)
     if not isinstance(data, list):
@@ -95,12 +95,12 @@ class CloudDevice:
         """Request the entry of the list, which alone holds the last error. Raises errors of REST."""
         offset, size = 0, PAGE_SIZE
         while size == PAGE_SIZE:
-            page = await _request_page(self._account, offset)
-            for info in page:
+            part = await _request_part(self._account, offset)
+            for info in part:
                 if (info.mac_address or "").lower() == self.address.mac_address:
                     self.update(info)
                     return info.error
-            size = len(page)
+            size = len(part)
             offset += size
         return self.info.error
 

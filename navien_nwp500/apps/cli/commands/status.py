@@ -70,7 +70,7 @@ def _past_error(device: NaviLinkDevice, status: DeviceStatus) -> str | None:
 def _air_filter(hours: int | None) -> str | None:
     if hours is None:
         return None
-    return f"clean in {hours} h of fan operation" if hours else "clean it now"
+    return f"{hours} h of fan operation left" if hours else "clean it now"
 
 
 def _watt_hours(value: int | None) -> str:

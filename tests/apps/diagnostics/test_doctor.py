@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 import io
 import json
 import socket
@@ -20,7 +21,7 @@ from navien_nwp500 import NaviLinkConfig, exceptions
 from navien_nwp500.apps.cli.commands.doctor import format_finding
 from navien_nwp500.apps.diagnostics import advice, network
 from navien_nwp500.apps.diagnostics.checks import RECORDING, STEPS, Finding, State, diagnose
-from navien_nwp500.exceptions import APIError, NaviLinkError
+from navien_nwp500.exceptions import NaviLinkError
 from navien_nwp500.history.csv import COLUMNS
 from navien_nwp500.simulator import Simulator
 from navien_nwp500.simulator.faults import (
@@ -424,13 +425,12 @@ async def test_a_recording_is_checked(
 
 def errors() -> Iterator[NaviLinkError]:
     """Yield one error of each kind that a step could raise."""
+    values: dict[str, Any] = {"status_code": 418, "code": 403, "notice": "x", "retry_after": 30}
     for module in (exceptions, network, advice):
         for kind in vars(module).values():
             if isinstance(kind, type) and issubclass(kind, NaviLinkError):
-                options: dict[str, Any] = {"status_code": 418} if issubclass(kind, APIError) else {}
-                if issubclass(kind, exceptions.MaintenanceError):
-                    options.update(notice="x", code=403)
-                yield kind("x", **options)
+                required = inspect.getfullargspec(kind.__init__).kwonlyargs
+                yield kind("x", **{name: values[name] for name in required if name in values})
 
 
 def test_every_error_has_advice() -> None:
@@ -446,6 +446,7 @@ def test_every_error_has_advice() -> None:
         "DeviceError",
         "UnsupportedCommandError",
         "CommandRejectedError",
+        "CommandTooSoonError",
         "ValueOutOfRangeError",
     }
 

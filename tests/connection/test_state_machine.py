@@ -37,6 +37,7 @@ from navien_nwp500.simulator.faults import (
     RevokeCredentials,
     RivalClient,
 )
+from support.control_tools import QUICK
 from support.transports import TRANSPORTS, TransportSimulator
 
 #: Seconds. A wait that takes longer fails the test; the SDK alone may need 15 s for a packet.
@@ -113,20 +114,21 @@ class FaultMachine(RuleBasedStateMachine):
         self.do(open_all())
 
     def record_writes(self) -> None:
-        handler: Any = self.sim.units[0].wifi._handler
-        handle = handler.handle
+        wifi = self.sim.units[0].wifi
+        execute = wifi._execute
 
         def record(request: Request) -> Any:
             if "/ctrl" in request.topic:
                 self.received.append(request.session_id)
                 self.begin(*self.faults_on_write)
-            return handle(request)
+            return execute(request)
 
-        handler.handle = record
+        wifi._execute = record
 
     async def open_client(self) -> None:
         limits = {"answer_timeout": 0.3, "rest_timeout": 2.0, "command_interval": 0.0}
-        self.client = NaviLinkClient(replace(self.sim.config, reconnect=SOON, **limits))
+        settings = {**QUICK, **limits, "reconnect": SOON}
+        self.client = NaviLinkClient(replace(self.sim.config, **settings))
         if not hasattr(self, "device"):
             (self.device,) = await self.client.get_devices()
         else:

@@ -12,6 +12,9 @@ DEFERRED_MODES = (DHWMode.ELECTRIC, DHWMode.ENERGY_SAVER, DHWMode.HIGH_DEMAND)
 RESTING_MODES = (DHWMode.VACATION, DHWMode.POWER_OFF, DHWMode.STANDBY)
 
 # Deficits: how far a sensor is below the setpoint, in tenths of a kelvin.
+#: A recovery runs on until the lower sensor is 0.6 to 0.7 K above the setpoint, whatever the upper
+#: one shows (PROTOCOL 9.12).
+STOP_EXCESS = 6
 #: In a time-of-use window a recovery ends 1.9 K below the setpoint, threshold 2.0 K (PROTOCOL 9.12).
 WINDOW_STOP_DEFICIT = 20
 #: In a window the heat pump starts when the upper deficit exceeds 8.0 K (PROTOCOL 9.12).
@@ -126,10 +129,9 @@ class Demand:
     def _update_heat_pump(self, now: SensorValues) -> None:
         if now.mode not in HEAT_PUMP_MODES:
             return
-        target = now.setpoint - (WINDOW_STOP_DEFICIT if now.window else 0)
         if self.heat_pump:
-            # LOG-B stops with the upper sensor above the Off threshold, others by the lower one.
-            self.heat_pump = now.upper <= target or now.lower < target
+            stop = now.setpoint + (-WINDOW_STOP_DEFICIT if now.window else STOP_EXCESS)
+            self.heat_pump = now.lower < stop
         elif now.window:
             self.heat_pump = now.upper_deficit > WINDOW_START_DEFICIT
         else:

@@ -205,12 +205,13 @@ def test_power_levels_are_as_recorded() -> None:
     simulated.advance(20)
     assert 14 <= simulated.status().current_inst_power <= 17  # fan only
 
-    warm = heater(upper_celsius=58.6, lower_celsius=53.6, air_celsius=26.0, mode=DHWMode.HEAT_PUMP)
+    warm = heater(upper_celsius=58.6, lower_celsius=46.0, air_celsius=26.0, mode=DHWMode.HEAT_PUMP)
     warm.set_setpoint(HalfCelsius(122))
-    warm.advance(300)
+    while warm.tank.lower < 536:
+        warm.advance(60)
     status = warm.status()
     assert status.target_fan_rpm == 550
-    within(433, status.current_inst_power, 20)  # CAP-A: the fit is 14 W off there
+    within(433, status.current_inst_power, 10)  # CAP-A
 
     electric = satisfied()
     electric.set_mode(DHWMode.ELECTRIC)
@@ -348,7 +349,7 @@ def test_standby_loss_is_as_measured() -> None:
 
 def test_a_draw_cools_the_lower_sensor_most() -> None:
     simulated = satisfied(upper_celsius=60.0, lower_celsius=60.0, inlet_celsius=22.4)
-    simulated.draw(43.5, 6)
+    simulated.draw(37, 6)  # of the tank, for some 43.5 L delivered behind a mixing valve
     simulated.advance(300)
     assert simulated.status().dhw_use.active
     simulated.advance(400)
@@ -357,7 +358,7 @@ def test_a_draw_cools_the_lower_sensor_most() -> None:
     assert status.tank_lower_temperature is not None and status.tank_upper_temperature is not None
     assert -60 <= status.tank_lower_temperature - 600 <= -25  # -3.8 K (PROTOCOL 14.5)
     assert -6 <= status.tank_upper_temperature - 600 <= 0
-    assert simulated.tank.drawn_wh == pytest.approx(43.5 * 1.16 * (60 - 22.4), rel=0.03)
+    assert simulated.tank.drawn_wh == pytest.approx(37 * 1.16 * (60 - 22.4), rel=0.03)
 
 
 def test_a_cold_lower_zone_starts_the_heat_pump_unless_the_upper_one_is_hot() -> None:
@@ -416,7 +417,10 @@ def test_a_window_raises_thresholds_and_caps_the_recovery() -> None:
     assert status.total_energy_capacity == 70.24 * 180 // 10
     pushes = simulated.advance(10 * 3600)
     assert commands(pushes) == [DEMAND, OPERATION]
-    assert pushes[0].tank_upper_temperature == 605 - 19 and 89 <= pushes[0].dhw_charge_per <= 92
+    # By the lower sensor alone, 1.9 K below the setpoint; the upper one was 2.3 K (PROTOCOL 9.12).
+    assert pushes[0].tank_lower_temperature in (605 - 20, 605 - 19)
+    assert 580 <= pushes[0].tank_upper_temperature <= 584
+    assert 88 <= pushes[0].dhw_charge_per <= 91
     simulated.set_tou_enabled(False)
     assert simulated.status().tou_status == TouStatus.OFF
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, AsyncIterator, Callable, Generator, Iterator, Mapping
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis.strategies import none
 
 from navien_nwp500 import NaviLinkClient
@@ -26,8 +26,13 @@ pytest_plugins = ["navien_nwp500.apps.pytest_plugin"]
 
 
 def pytest_configure() -> None:
-    """Set no event loop: ``get_event_loop`` of Python 3.9 would create one that is never closed."""
+    """Let nothing depend on the machine: neither its speed, nor what an earlier run found.
+
+    No event loop is set, because ``get_event_loop`` of Python 3.9 would create one that is never closed.
+    """
     asyncio.set_event_loop(None)
+    settings.register_profile("repeatable", deadline=None, derandomize=True, database=None)
+    settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session", autouse=True)

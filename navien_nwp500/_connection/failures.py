@@ -72,5 +72,5 @@ def explain_failure(error: BaseException, url: str, proxy: Proxy | None) -> str:
         known = _PROXY_REFUSED
     if known is None:
         text = getattr(error, "message", None) or str(error)
-        known = mask_text(clean_text(str(text))[:200]) or type(error).__name__
+        known = mask_text(clean_text(str(text)[:2000]))[:200] or type(error).__name__
     return f"{server}: {known}" + (f" ({sdk_name})" if sdk_name else "")

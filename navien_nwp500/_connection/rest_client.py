@@ -243,7 +243,7 @@ def _text(value: Any) -> str:
 def _shown_address(location: str | None) -> str:
     """Return an address without its query, which may contain secrets."""
     address = re.split("[?#]", location or "")[0]
-    return mask_text(ascii(address[:100])) if address else "no address"
+    return mask_text(ascii(address[:2000]))[:100] if address else "no address"
 
 
 def _parse_retry_after(header: str | None) -> float | None:

@@ -8,37 +8,28 @@ replay. Masking a masked entry changes nothing; so an entry that masking would c
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
-import os
-import re
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Mapping
+from typing import Any, Iterable
 
 from ..exceptions import ConfigurationError, ProtocolError
-from .redaction import FIELD_MASKS, MAC, PATTERNS, logger, mask_value
+from .capture_masks import Masker, is_mask, search_private
+from .redaction import logger
 
 IN, OUT = "in", "out"
 REST, MQTT = "rest", "mqtt"
 #: Reported for a line that cannot be parsed, and so cannot be checked.
 UNREADABLE = "not an entry of a capture"
+#: Reported for a line that holds more than an entry, or writes it in another way.
+BESIDE = "a text beside the entry"
 
 _LOGGER = logger("navien_nwp500.traffic")
-#: Different in each process, so that nobody can find a MAC address by masking all of them.
-_SALT = os.urandom(16)
 
-_HEATER_MASK = re.compile(r"012345[0-9a-f]{6}")
-_CLIENT_MASK = re.compile(r"client(-[0-9a-f]{8})?")
-#: Home, user and client in a response topic (PROTOCOL 3.1).
-_REPLY_TOPIC = re.compile(r"\b(cmd|evt)/(\d+)/(\d+)/(\d+)/([^/\s\"]+)")
-#: Schedule entries of 6 bytes each (PROTOCOL 8.3), which look like MAC addresses and keys.
-_PACKED = re.compile(r"([0-9a-f]{12})*")
-#: A payload whose first byte is below the space is binary; its header ends with 4 MAC digits.
+#: A payload whose first byte is below the space is binary.
 _SPACE = 0x20
-_DEVICE_ID = slice(8, 16)
 
 
 @dataclass(frozen=True)
@@ -163,96 +154,39 @@ def _content(payload: bytes) -> Any:
 
 
 def mask_entry(entry: CaptureEntry) -> CaptureEntry:
-    """Mask everything private in an entry; masking it again changes nothing."""
-    payload: Any
-    if isinstance(entry.payload, bytes):
-        payload = bytes.fromhex(_Masker().hex(entry.payload.hex()))
-    else:
-        payload = _Masker().value(entry.payload)
-    return replace(entry, name=_Masker().text(entry.name), payload=payload)
+    """Mask everything in an entry that is not known to be harmless; twice changes nothing."""
+    masker = Masker(entry.kind == MQTT)
+    return replace(entry, name=masker.name(entry.name), payload=masker.payload(entry.payload))
+
+
+def find_values(text: str, private: Iterable[str]) -> int:
+    """Return how many of these private values the text of a capture contains, in any case.
+
+    Values of fewer than five characters are not searched, because they are part of other words; a
+    value of letters alone is searched as a whole text, because keys are such words too.
+    """
+    text, found = text.casefold(), 0
+    for value in {one.casefold() for one in private if len(one) >= 5 and not is_mask(one)}:
+        quoted = json.dumps(value)
+        if value.isalpha():
+            found += quoted in text.replace(f"{quoted}:", "")
+        else:
+            found += value in text or quoted[1:-1] in text
+    return found
 
 
 def find_private(line: str) -> list[str]:
-    """Return the kinds, not the values, of private data in a line of a capture file."""
+    """Return the kinds, not the values, of private data in a line of a capture file.
+
+    Everything that masking would change is reported, and by a search of the line itself what looks
+    private although masking would keep it.
+    """
     try:
-        parse_entry(line)
+        entry = parse_entry(line)
     except ProtocolError:
         return [UNREADABLE]
-    masker = _Masker()
-    masker.value(json.loads(line))
-    return masker.found
-
-
-class _Masker:
-    """Masking of values, with a list of the kinds of data that were changed."""
-
-    def __init__(self) -> None:
-        self.found: list[str] = []
-
-    def value(self, value: Any, key: str = "") -> Any:
-        if isinstance(value, Mapping):
-            return {self.text(str(name)): self.value(one, str(name)) for name, one in value.items()}
-        if isinstance(value, list):
-            return [self.value(one, key) for one in value]
-        if isinstance(value, str):
-            return self._text_under(key, value)
-        return self._changed(key, value, mask_value(key, value)) if key in FIELD_MASKS else value
-
-    def text(self, text: str) -> str:
-        """Mask text: topics and MAC addresses stay distinguishable, the rest as in the log."""
-        text = self._changed("topic", text, _REPLY_TOPIC.sub(_mask_topic, text))
-        for kind, regex, mask in PATTERNS:
-            masked_text = regex.sub(_mask_mac if kind == MAC else mask, text)
-            text = self._changed(kind, text, masked_text)
-        return text
-
-    def hex(self, digits: str) -> str:
-        """Mask the header of a binary frame."""
-        if len(digits) < _DEVICE_ID.stop:
-            return digits
-        device_id = "0123".encode().hex()
-        whole = digits[: _DEVICE_ID.start] + device_id + digits[_DEVICE_ID.stop :]
-        return str(self._changed(MAC, digits, whole))
-
-    def _text_under(self, key: str, text: str) -> str:
-        if key == "hex":
-            return self.hex(text)
-        if key == "reservation" and _PACKED.fullmatch(text):
-            return text
-        if key == "macAddress":
-            return str(self._changed(key, text, _mac(text)))
-        if key == "clientID":
-            return str(self._changed(key, text, _client(text)))
-        return (
-            str(self._changed(key, text, mask_value(key, text)))
-            if key in FIELD_MASKS
-            else self.text(text)
-        )
-
-    def _changed(self, kind: str, before: Any, after: Any) -> Any:
-        if before != after:
-            self.found.append(kind)
-        return after
-
-
-def _mac(text: str) -> str:
-    """Return a MAC address that no device can have: 01 begins a multicast address."""
-    plain = re.sub("[:-]", "", text).lower()
-    return plain if _HEATER_MASK.fullmatch(plain) else f"012345{_digest(plain)[:6]}"
-
-
-def _client(text: str) -> str:
-    return text if not text or _CLIENT_MASK.fullmatch(text) else f"client-{_digest(text)[:8]}"
-
-
-def _mask_mac(found: re.Match[str]) -> str:
-    return _mac(found[0])
-
-
-def _mask_topic(found: re.Match[str]) -> str:
-    home, user = FIELD_MASKS["homeSeq"], FIELD_MASKS["userSeq"]
-    return f"{found[1]}/{found[2]}/{home}/{user}/{_client(found[5])}"
-
-
-def _digest(text: str) -> str:
-    return hashlib.blake2b(text.encode("utf-8", "replace"), key=_SALT).hexdigest()
+    masker = Masker(entry.kind == MQTT)
+    masker.name(entry.name)
+    masker.payload(entry.payload)
+    beside = [] if entry.line == line.rstrip("\r\n") else [BESIDE]
+    return [*beside, *masker.found, *search_private(line)]

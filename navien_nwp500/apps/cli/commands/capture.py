@@ -11,14 +11,14 @@ from dataclasses import replace
 from datetime import datetime
 from logging.handlers import QueueHandler
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Awaitable, Iterator, Optional, Sequence
+from typing import IO, TYPE_CHECKING, Any, Awaitable, Iterable, Iterator, Optional, Sequence
 
 import click
 
 from ...._util.aio import run_until_first
 from ....device import NaviLinkDevice
 from ....exceptions import ConfigurationError, NaviLinkError, ProtocolError
-from ....protocol.capture import find_private
+from ....protocol.capture import find_private, find_values
 from ..context import CommandContext, open_context, select_device, wait_response
 from ..har import parse_har
 from ..options import ACCOUNT_OPTIONS, COUNT, DEVICE, INPUT_FILE, INTERVAL, OUTPUT_FILE, speed
@@ -76,16 +76,18 @@ async def _record(
     raw: Path, count: int | None, interval: float | None, device: str | None, **account: Any
 ) -> None:
     """Record one heater's traffic into a new file, until stopped or after ``count`` statuses."""
+    private: set[str] = set()
     with _new_file(raw) as file:
         try:
             async with open_context(**account) as context:
+                private = _account_values(context)
                 with _traffic_log() as records:
-                    requests = _send_requests(context, device, interval, count)
+                    requests = _send_requests(context, device, interval, count, private)
                     speed = account["speed"] if account["simulate"] else 1.0
                     await _write_during(requests, records, file, speed)
         finally:
             # Also after Ctrl-C, which ends most captures.
-            _check_new_file(raw)
+            _check_new_file(raw, private)
 
 
 @contextmanager
@@ -142,9 +144,14 @@ async def _write(records: RecordQueue, file: IO[bytes], speed: float) -> None:
 
 
 async def _send_requests(
-    context: CommandContext, device: str | None, interval: float | None, count: int | None
+    context: CommandContext,
+    device: str | None,
+    interval: float | None,
+    count: int | None,
+    private: set[str],
 ) -> None:
     heater = await select_device(context.client, device)
+    private.update(_heater_values(heater))
     await wait_response(heater.get_status())
     for name, request in _all_requests(heater, context):
         print_note(f"{name:18} {await _result(request)}")
@@ -182,8 +189,24 @@ async def _result(request: Awaitable[Any]) -> str:
     return "recorded"
 
 
-def _check_new_file(path: Path) -> None:
-    if _check([path]):
+def _account_values(context: CommandContext) -> set[str]:
+    """Return the secrets of the account, to be searched in the file."""
+    config = context.client.config
+    return {text for text in (config.email, config.password) if text}
+
+
+def _heater_values(heater: NaviLinkDevice) -> set[str]:
+    """Return what identifies the heater and its home, to be searched in the file."""
+    info = heater.info
+    texts = (info.mac_address, info.device_name, info.city, info.address, info.installer_id)
+    return {*map(str, filter(None, texts)), str(info.home_seq or "")}
+
+
+def _check_new_file(path: Path, private: Iterable[str] = ()) -> None:
+    found = find_values(path.read_text("utf-8", "replace"), private)
+    if found:
+        print_note(f"{path}: {found} values of the account or the heater are in it")
+    if _check([path]) or found:
         raise ProtocolError(f"{path} still contains private data: do not give it to anyone")
 
 
@@ -198,6 +221,9 @@ def _check(files: Sequence[Path]) -> int:
                     print_result(f"{path}:{number}: {kind}")
                     private += 1
         if not private:
-            print_note(f"{path}: no private data in {number} lines")
+            print_note(
+                f"{path}: no private data in {number} lines: every text and number has a known, "
+                "harmless form, and none looks like an address, a serial number or a key"
+            )
         found += private
     return FAILED if found else 0

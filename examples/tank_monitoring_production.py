@@ -27,7 +27,7 @@ async def monitor(config: NaviLinkConfig, path: str, interval: float) -> None:
         device = (await client.get_devices())[0]
         if not (await device.get_connectivity_status()).get("device_connected"):
             sys.exit(f"{device.name} is offline")
-        with CsvRecorder(path) as recorder:
+        with CsvRecorder(path, heater=device.mac_address) as recorder:
 
             def record(status: DeviceStatus) -> None:
                 recorder.write(status, datetime.now(timezone.utc))

@@ -1,11 +1,26 @@
-"""Write files whole or not at all."""
+"""Read text that other programs wrote; write files whole or not at all."""
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import os
 import tempfile
 from pathlib import Path
+
+
+def decode_text(content: bytes) -> str:
+    """Decode UTF-8, or UTF-16 as Windows programs write it, without a byte order mark.
+
+    Raises UnicodeDecodeError, which contains the whole content: do not let it pass.
+    """
+    utf_16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return content.decode("utf-16" if utf_16 else "utf-8-sig")
+
+
+def display_path(path: str | os.PathLike[str]) -> str:
+    """Return a path for people: bytes of its name that are not UTF-8 are replaced."""
+    return os.fsencode(path).decode("utf-8", "replace")
 
 
 def write_atomically(path: Path, content: bytes, *, private: bool = False) -> None:

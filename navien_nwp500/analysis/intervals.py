@@ -1,8 +1,8 @@
 """Intervals between statuses: how long each status is valid, split at the local hours.
 
 A status is valid until the next one. A pause longer than three usual intervals, and than 15
-minutes, is a gap: nothing is known about it, so the status before it has no duration (as in
-``history.alerts.Summary``).
+minutes, and any pause longer than 2 hours, is a gap: nothing is known about it, so the status before
+it has no duration (as in ``history.alerts.Summary``).
 """
 
 from __future__ import annotations
@@ -12,29 +12,55 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..history.alerts import HEAT_PUMP_WATTS
+from ..history.alerts import (
+    HEAT_PUMP_WATTS,
+    LONGEST_LIMIT,
+    SHORTEST_LIMIT,
+    USUAL_INTERVALS,
+)
 from ..protocol.status import ELEMENT_WATTS, RUNNING_WATTS
 from ..protocol.types import Flag, OperationMode
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
-_MAX_INTERVAL_MS = 900_000
+_SHORTEST_MS = int(SHORTEST_LIMIT.total_seconds() * 1000)
+_LONGEST_MS = int(LONGEST_LIMIT.total_seconds() * 1000)
+#: The usual interval may change with the time, so each of these parts has its own.
+_PART_MS = DAY_MS // 2
+#: Of a part without two statuses (default interval of the monitor).
+_DEFAULT_INTERVAL_MS = 300_000
 _NEVER = 2**62
 
 
 def add_intervals(table: pd.DataFrame) -> pd.DataFrame:
     """Add to each status the interval for which it is valid, and what was running.
 
-    ``length``: ms to the next status. ``known``: False before a gap. ``seen``: ms that count as
-    covered, one usual interval, or up to half as much more when the next status is late.
+    ``length``: ms to the next status. ``known``: False before a gap. ``usual``: usual ms between polls.
     ``heat_pump`` and ``element``: running. ``…_watts``: their shares of the power. ``start``: the
     compressor was off in the status before.
     """
-    when, usual = table["ms"].to_numpy(), table["usual"].to_numpy()
+    when = table["ms"].to_numpy()
     length: Any = np.append(np.diff(when), _NEVER)
-    known = length <= np.maximum(3 * usual, _MAX_INTERVAL_MS)
-    seen = np.where(length <= 1.5 * usual, length, usual)
-    return table.assign(length=length, known=known, seen=seen, **_running(table))
+    usual = _usual_intervals(when, length)
+    known = length <= np.clip(USUAL_INTERVALS * usual, _SHORTEST_MS, _LONGEST_MS)
+    return table.assign(length=length, known=known, usual=usual, **_running(table))
+
+
+def _usual_intervals(when: Any, length: Any) -> Any:
+    """Return the usual interval around each status.
+
+    It is the interval up to which half of the time passes, so that neither updates that the heater
+    pushes between polls nor gaps change it. At a change of the interval the longer one counts.
+    """
+    part = when // _PART_MS
+    steps = pd.DataFrame({"part": part, "length": length})
+    steps = steps[(steps["length"] > 0) & (steps["length"] <= _LONGEST_MS)]
+    steps = steps.sort_values(["part", "length"])
+    passed = steps.groupby("part")["length"]
+    half = steps[2 * passed.cumsum() >= passed.transform("sum")]
+    usual = half.groupby("part")["length"].first()
+    near = [usual.reindex(part + shift).to_numpy() for shift in (-1, 0, 1)]
+    return np.nan_to_num(np.fmax.reduce(near), nan=_DEFAULT_INTERVAL_MS)
 
 
 def _running(table: pd.DataFrame) -> dict[str, pd.Series]:
@@ -68,12 +94,12 @@ def split_intervals(statuses: pd.DataFrame, step_ms: int = HOUR_MS) -> pd.DataFr
     """Split the intervals of :func:`add_intervals` at multiples of ``step_ms`` local time.
 
     ``row``: of the status. ``first``: its first piece. ``local``: ms since 1970 in the recording's
-    zone, ``offset``: ms from UTC. ``ms``: known, ``seen``: covered.
+    zone, ``offset``: ms from UTC. ``ms``: its length, 0 before a gap.
     """
     when, offset = statuses["ms"].to_numpy(), statuses["offset"].to_numpy()
-    seen, known = statuses["seen"].to_numpy().astype("int64"), statuses["known"].to_numpy()
+    known = statuses["known"].to_numpy()
     follow: Any = np.append(when[1:], _NEVER)
-    end = np.where(known, follow, when + seen)
+    end = np.where(known, follow, when)
     # Clocks change on the hour: between two statuses with different offsets, the later offset applies
     # from the last full hour on.
     later: Any = np.append(offset[1:], offset[-1:])
@@ -93,6 +119,5 @@ def split_intervals(statuses: pd.DataFrame, step_ms: int = HOUR_MS) -> pd.DataFr
             "offset": shift,
             "local": start + shift,
             "ms": np.where(known[row], stop - start, 0),
-            "seen": np.clip(np.minimum(stop, (when + seen)[row]) - start, 0, None),
         }
     )

@@ -18,7 +18,7 @@ from .tariff import Tariff
 from .thermal import Assumptions, Cop, TankSize, cop_of, showers, tank_of
 
 _ENERGY = ("heat_pump_wh", "element_wh", "other_wh")
-_TIMES = ("heat_pump_ms", "element_ms", "low_charge_ms", "ms", "seen")
+_TIMES = ("heat_pump_ms", "element_ms", "low_charge_ms", "ms")
 _COSTS = ("cost_low", "cost_high", "even_low", "even_high")
 
 
@@ -149,7 +149,6 @@ def _sums(pieces: pd.DataFrame, statuses: pd.DataFrame, key: str) -> pd.DataFram
             mode=("mode", "last"),
             usable_wh=("usable_wh", "last"),
             lowest_showers=("showers", "min"),
-            usual=("usual", "median"),
         )
     )
     sums[["readings", "starts"]] = sums[["readings", "starts"]].fillna(0).astype(int)
@@ -168,7 +167,7 @@ def _hours(pieces: pd.DataFrame, statuses: pd.DataFrame) -> pd.DataFrame:
     hours = _sums(pieces, statuses, "hour")
     hours["offset"] = pieces.groupby("hour")["offset"].first()
     hours.insert(0, "local", hours.index + hours["offset"])
-    hours["coverage"] = (hours["seen"] / HOUR_MS).clip(upper=1)
+    hours["coverage"] = (hours["ms"] / HOUR_MS).clip(upper=1)
     return hours.reset_index(drop=True)
 
 
@@ -176,8 +175,7 @@ def _days(pieces: pd.DataFrame, statuses: pd.DataFrame) -> pd.DataFrame:
     days = _sums(pieces, statuses, "day")
     days.index.name = "local"
     days["length"] = _lengths(pieces)
-    days["coverage"] = (days["seen"] / days["length"]).clip(upper=1)
-    days["expected"] = days["length"] / days["usual"]
+    days["coverage"] = (days["ms"] / days["length"]).clip(upper=1)
     for hour in (6, 18):
         # Pieces are split on the hour: one starts here when a status was valid at that time.
         at = pieces[(pieces["local"] % DAY_MS == hour * HOUR_MS) & (pieces["ms"] > 0)]
@@ -214,10 +212,9 @@ def _day(when: datetime) -> int:
 
 def _total(pieces: pd.DataFrame, statuses: pd.DataFrame) -> pd.Series:
     total = _sums(pieces.assign(all=0), statuses, "all").iloc[0]
-    span = statuses["ms"].iloc[-1] + statuses["seen"].iloc[-1] - statuses["ms"].iloc[0]
+    span = statuses["ms"].iloc[-1] - statuses["ms"].iloc[0]
     total["length"] = span
-    total["coverage"] = min(1.0, total["seen"] / span)
-    total["expected"] = span / total["usual"]
+    total["coverage"] = total["ms"] / span if span else 0.0
     return total
 
 

@@ -15,8 +15,19 @@ HIGH_POWER_WATTS = 4000
 #: Usual power of the heat pump (432 to 479 W measured): its share when an element runs too.
 HEAT_PUMP_WATTS = 450
 
+#: A status is valid until the next one, for at most this number of usual intervals, within these
+#: limits. A longer silence is a gap.
+USUAL_INTERVALS = 3
+SHORTEST_LIMIT = timedelta(minutes=15)
+LONGEST_LIMIT = timedelta(hours=2)
+
 _HEAT_PUMP_RUNS = {Activity.HEAT_PUMP, Activity.HYBRID}
 _ELEMENT_RUNS = {Activity.ELECTRIC, Activity.HYBRID}
+
+
+def longest_validity(interval: timedelta) -> timedelta:
+    """Return how long a status is valid when statuses are polled at this interval."""
+    return min(max(USUAL_INTERVALS * interval, SHORTEST_LIMIT), LONGEST_LIMIT)
 
 
 @dataclass(frozen=True)

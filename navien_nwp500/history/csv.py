@@ -1,77 +1,66 @@
-"""CSV format of recorded statuses, and the recorders that write it.
-
-The first seven columns never change. All other status fields follow as the integer that was sent;
-a cell is empty if the field was not sent. An existing file is continued, never overwritten.
-"""
+"""Recorders of statuses as CSV. An existing file is continued, never overwritten."""
 
 from __future__ import annotations
 
-import csv
 import io
 import os
+import re
 import threading
 from collections import deque
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Callable, Mapping
+from typing import IO
+from zoneinfo import ZoneInfo
 
 from ..exceptions import ConfigurationError
-from ..protocol.fields import field_specs
 from ..protocol.redaction import logger
 from ..protocol.status import DeviceStatus
+from .csv_format import (
+    CELLS,
+    COLUMNS,
+    HEATER,
+    MAX_HEADER_BYTES,
+    NEXT_HEADER,
+    TIMESTAMP,
+    ZONE,
+    FormatError,
+    Header,
+    has_decimal_commas,
+    is_torn_header,
+    parse_header,
+)
 
 __all__ = ["BufferedCsvRecorder", "CsvRecorder"]
 
 _LOGGER = logger("navien_nwp500.history")
 
 
-def _tenths(value: int | None) -> str:
-    return "" if value is None else f"{value / 10:.1f}"
-
-
-def _as_sent(name: str) -> Callable[[DeviceStatus], str]:
-    def cell(status: DeviceStatus) -> str:
-        value = getattr(status, name)
-        return "" if value is None else str(int(value))
-
-    return cell
-
-
-_FIRST_CELLS: dict[str, Callable[[DeviceStatus], str]] = {
-    "dhw_charge_percent": _as_sent("dhw_charge_per"),
-    "operation_mode": _as_sent("operation_mode"),
-    "dhw_temperature": _as_sent("dhw_temperature"),
-    "current_inst_power": _as_sent("current_inst_power"),
-    "tank_upper_temp": lambda status: _tenths(status.tank_upper_temperature),
-    "tank_lower_temp": lambda status: _tenths(status.tank_lower_temperature),
-}
-_IN_FIRST = {"dhw_charge_per", "tank_upper_temperature", "tank_lower_temperature", *_FIRST_CELLS}
-_CELLS: Mapping[str, Callable[[DeviceStatus], str]] = {
-    **_FIRST_CELLS,
-    **{
-        one.name: _as_sent(one.name)
-        for one in field_specs(DeviceStatus)
-        if one.name not in _IN_FIRST
-    },
-}
-#: The columns of a new file.
-COLUMNS: tuple[str, ...] = ("timestamp", *_CELLS)
-#: The columns with which each recording begins.
-FIXED_COLUMNS: tuple[str, ...] = ("timestamp", *_FIRST_CELLS)
-
-
 class CsvRecorder:
     """Recorder that appends statuses to a CSV file, one complete line at a time.
 
-    An existing file is continued with its own columns, after a check of its header; an incomplete
-    last line, left by a crash or a full disk, is cut off first. Raises ConfigurationError when the
-    file is not a recording, OSError when it cannot be written.
+    ``heater`` is the MAC address of the heater; each line has its last four digits. ``zone`` is the
+    time zone of the heater; timestamps are written in it.
+
+    An existing file is continued in its own form and with its own columns, after a check of its header;
+    an incomplete last line, left by a crash or a full disk, is cut off first. The file may be renamed,
+    emptied or deleted meanwhile: the next line then begins a new one, with a header. Raises
+    ConfigurationError when the file is not a recording, or one of another heater, OSError when it
+    cannot be written.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(
+        self, path: str | Path, *, heater: str | None = None, zone: ZoneInfo | None = None
+    ) -> None:
         self.path = Path(path)
-        self.columns = COLUMNS
+        self._heater = "" if heater is None else heater_digits(heater)
+        self._zone = zone
+        self._header = Header(COLUMNS)
+        self._decimal_comma = False
         self._file: IO[bytes] | None = None
+        self._opened = False
+        #: The first line of the open file, and the size after the last write.
+        self._first_row = b""
+        self._size = 0
         # Threads may write, so that a slow disk does not block the event loop.
         self._lock = threading.Lock()
         #: Bytes of an incomplete last line that were cut off when the file was opened.
@@ -84,22 +73,17 @@ class CsvRecorder:
     def __exit__(self, *error: object) -> None:
         self.close()
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return the columns of the file."""
+        return self._header.columns
+
     def open(self) -> None:
         """Open the file to continue it; write the header if it is new."""
-        if self._file is not None:
-            return
-        # Unbuffered, one write for each line, so that a killed process leaves complete lines.
-        file = open(self.path, "ab+", buffering=0)
-        try:
-            # The header first: another file must be rejected before any byte of it changes.
-            self._read_header(file)
-            self._truncate_incomplete_line(file)
-            if file.seek(0, io.SEEK_END) == 0:
-                self._append(file, _line(COLUMNS))
-        except BaseException:
-            file.close()
-            raise
-        self._file = file
+        with self._lock:
+            if self._file is None:
+                self._file = self._open()
+            self._opened = True
 
     @property
     def path_changed(self) -> bool:
@@ -115,19 +99,145 @@ class CsvRecorder:
         """Append one status, received at ``when`` (with a time zone)."""
         if when.tzinfo is None:
             raise ConfigurationError("the timestamp has no time zone; pass an aware datetime")
-        cells = [when.isoformat(timespec="milliseconds")]
-        cells += [_CELLS[name](status) for name in self.columns[1:]]
         with self._lock:
-            if self._file is None:
+            if not self._opened:
                 raise ConfigurationError(f"{self.path} is not open; call open() first")
-            self._append(self._file, _line(cells))
+            file = self._current_file()
+            self._append(file, self._row(status, when))
 
     def close(self) -> None:
         """Close the file after the line that is being written."""
         with self._lock:
-            if self._file is not None:
-                self._file.close()
-                self._file = None
+            self._opened = False
+            self._close_file()
+
+    def _close_file(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _open(self) -> IO[bytes]:
+        # Unbuffered, one write for each line, so that a killed process leaves complete lines.
+        file = open(self.path, "ab+", buffering=0)
+        try:
+            self._continue(file)
+        except BaseException:
+            file.close()
+            raise
+        return file
+
+    def _current_file(self) -> IO[bytes]:
+        """Return the open file, after what other programs may have done to it."""
+        if self._file is not None and self.path_changed:
+            _LOGGER.info("%s was renamed or deleted; a new file is begun", self.path)
+            self._close_file()
+        if self._file is None:
+            self._file = self._open()
+        elif self._content_changed(self._file):
+            _LOGGER.warning("%s was emptied or changed by another program", self.path)
+            self._continue(self._file)
+        return self._file
+
+    def _content_changed(self, file: IO[bytes]) -> bool:
+        """Return True if the file is shorter, or begins with another header.
+
+        A longer file has rows of another recorder, perhaps one that is just writing.
+        """
+        if file.seek(0, io.SEEK_END) < self._size:
+            return True
+        file.seek(0)
+        return file.read(len(self._first_row)) != self._first_row
+
+    def _continue(self, file: IO[bytes]) -> None:
+        """Check the file, then complete or cut off its last line; write the header if it is empty."""
+        # The header first: another file must be rejected before any byte of it changes.
+        header = self._read_header(file)
+        if header is None:
+            self._truncate(file, 0)
+            self._header, self._decimal_comma = Header(COLUMNS), False
+            self._append(file, self._header.row(COLUMNS))
+        else:
+            self._header = header
+            self._check_last_row(file)
+            self._complete_last_row(file)
+        self._size = file.seek(0, io.SEEK_END)
+        self._first_row = _row_at(file, 0)
+
+    def _read_header(self, file: IO[bytes]) -> Header | None:
+        """Read the last header; None if the file is empty, or has only a part of one."""
+        size = file.seek(0, io.SEEK_END)
+        if size == 0:
+            return None
+        first = _row_at(file, 0)
+        try:
+            if not first.endswith(b"\n") and is_torn_header(first):
+                return None
+            header = parse_header(first.rstrip(b"\n"))
+            # Recordings may have been joined in one file.
+            last = _last_header_start(file, _row_start(file, size))
+            return parse_header(_row_at(file, last).rstrip(b"\n")) if last else header
+        except FormatError as error:
+            raise ConfigurationError(
+                f"{self.path} cannot be continued: {error.problem}; name another file"
+            ) from error
+
+    def _check_last_row(self, file: IO[bytes]) -> None:
+        """Learn the form of the numbers, and check the heater, in the last complete line."""
+        size = file.seek(0, io.SEEK_END)
+        end = _row_start(file, size)
+        file.seek(start := _row_start(file, max(0, end - 1)))
+        try:
+            cells = self._header.cells(file.read(end - start).rstrip(b"\n"))
+        except ValueError:
+            return
+        self._decimal_comma = has_decimal_commas(cells)
+        row = dict(zip(self._header.columns, cells))
+        if HEATER not in row:
+            _LOGGER.info(
+                "%s is of an older version: its rows do not name the heater and its time zone",
+                self.path,
+            )
+        other = row.get(HEATER, "")
+        if self._heater and other not in ("", HEATER, self._heater):
+            raise ConfigurationError(
+                f"{self.path} is the recording of the heater with the MAC address …{other}, this "
+                f"is …{self._heater}; name another file"
+            )
+
+    def _complete_last_row(self, file: IO[bytes]) -> None:
+        size = file.seek(0, io.SEEK_END)
+        start = _row_start(file, size)
+        file.seek(start)
+        whole = self._header.whole_part(file.read(size - start)) if start < size else b""
+        self._truncate(file, start + len(whole))
+        if whole:
+            file.write(self._header.line_end.encode())
+
+    def _truncate(self, file: IO[bytes], end: int) -> None:
+        size = file.seek(0, io.SEEK_END)
+        if end < size:
+            file.truncate(end)
+            self.truncated_bytes = size - end
+            _LOGGER.warning(
+                "%s: cut off an incomplete last line of %d bytes", self.path, self.truncated_bytes
+            )
+
+    def _row(self, status: DeviceStatus, when: datetime) -> bytes:
+        if self._zone is not None:
+            when = when.astimezone(self._zone)
+        own = {
+            TIMESTAMP: when.isoformat(timespec="milliseconds"),
+            ZONE: "" if self._zone is None else self._zone.key,
+            HEATER: self._heater,
+        }
+        # Columns that a newer version or the user has added stay empty.
+        cells = [
+            own[name] if name in own else CELLS[name](status) if name in CELLS else ""
+            for name in self._header.columns
+        ]
+        if self._decimal_comma:
+            cells = [re.sub(r"^(-?\d+)\.(\d)$", r"\1,\2", cell) for cell in cells]
+        return self._header.row(cells)
 
     def _append(self, file: IO[bytes], line: bytes) -> None:
         end = file.seek(0, io.SEEK_END)
@@ -135,38 +245,7 @@ class CsvRecorder:
         if written != len(line):
             file.truncate(end)
             raise OSError(f"{self.path}: only {written} of {len(line)} bytes were written")
-
-    def _truncate_incomplete_line(self, file: IO[bytes]) -> None:
-        size = file.seek(0, io.SEEK_END)
-        end = _end_of_last_line(file, size)
-        if end == size:
-            return
-        file.truncate(end)
-        self.truncated_bytes = size - end
-        _LOGGER.warning(
-            "%s: cut off an incomplete last line of %d bytes", self.path, self.truncated_bytes
-        )
-
-    def _read_header(self, file: IO[bytes]) -> None:
-        if file.seek(0, io.SEEK_END) == 0:
-            return
-        file.seek(0)
-        # A header has less than a tenth of this; a longer line is another file, perhaps a huge one.
-        first, end, _ = file.read(64 * 1024).partition(b"\n")
-        if not end and _line(COLUMNS).startswith(first):
-            return
-        header = _cells(first.decode("utf-8", "replace")) if end else ()
-        known = all(name in _CELLS for name in header[1:])
-        if (
-            header[: len(FIXED_COLUMNS)] != FIXED_COLUMNS
-            or not known
-            or len(set(header)) != len(header)
-        ):
-            raise ConfigurationError(
-                f"{self.path} does not begin with the columns of a recording "
-                f"({','.join(FIXED_COLUMNS[:3])},…); name another file"
-            )
-        self.columns = header
+        self._size = end + written
 
 
 class BufferedCsvRecorder:
@@ -174,12 +253,22 @@ class BufferedCsvRecorder:
 
     The first opening raises. Later, while writing fails (disk full, read-only, file moved), at
     most ``capacity`` statuses are kept, and the oldest are dropped first; they are written in order
-    once that is possible again. Both changes are logged once.
+    once that is possible again. Both changes are logged once. Threads may write; each status is
+    written once.
     """
 
-    def __init__(self, path: str | Path, *, capacity: int = 10_000) -> None:
-        self._recorder = CsvRecorder(path)
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        capacity: int = 10_000,
+        heater: str | None = None,
+        zone: ZoneInfo | None = None,
+    ) -> None:
+        self._recorder = CsvRecorder(path, heater=heater, zone=zone)
         self._waiting: deque[tuple[DeviceStatus, datetime]] = deque(maxlen=capacity)
+        # Held while statuses are written: a slow disk must not mix them with the last ones at exit.
+        self._lock = threading.Lock()
         self._failing = False
         #: Statuses that were dropped because ``capacity`` was reached.
         self.dropped = 0
@@ -189,23 +278,23 @@ class BufferedCsvRecorder:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._flush()
-        self._recorder.close()
+        with self._lock:
+            self._flush()
+            self._recorder.close()
         if self._waiting:
             _LOGGER.error("%s: %d statuses not written", self._recorder.path, len(self._waiting))
 
     def write(self, status: DeviceStatus, when: datetime) -> None:
         """Append one status, or keep it in memory until that is possible."""
-        if len(self._waiting) == self._waiting.maxlen:
-            self.dropped += 1
-        self._waiting.append((status, when))
-        self._flush()
+        with self._lock:
+            if len(self._waiting) == self._waiting.maxlen:
+                self.dropped += 1
+            self._waiting.append((status, when))
+            self._flush()
 
     def _flush(self) -> None:
         count = len(self._waiting)
         try:
-            if self._recorder.path_changed:
-                self._recorder.close()
             self._recorder.open()
             while self._waiting:
                 self._recorder.write(*self._waiting[0])
@@ -224,22 +313,41 @@ class BufferedCsvRecorder:
             )
 
 
-def _line(cells: tuple[str, ...] | list[str]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(cells)
-    return text.getvalue().encode()
+def heater_digits(mac_address: str) -> str:
+    """Return the last four digits of a MAC address: they tell the heaters of a home apart.
+
+    Raises ConfigurationError if it is not a MAC address.
+    """
+    digits = re.sub("[:-]", "", mac_address).lower()
+    if not re.fullmatch("[0-9a-f]{12}", digits):
+        raise ConfigurationError("heater must be a MAC address of 12 hexadecimal digits")
+    return digits[-4:]
 
 
-def _cells(line: str) -> tuple[str, ...]:
-    try:
-        return tuple(next(csv.reader([line]), ()))
-    except csv.Error:
-        return ()
+def _row_at(file: IO[bytes], start: int) -> bytes:
+    """Return the line that begins at ``start``, with its end, or as much as a header may have."""
+    file.seek(start)
+    line, end, _ = file.read(MAX_HEADER_BYTES).partition(b"\n")
+    return line + end
 
 
-def _end_of_last_line(file: IO[bytes], size: int) -> int:
-    """Return the end of the last complete line, searching backwards."""
-    position = size
+def _last_header_start(file: IO[bytes], size: int) -> int:
+    """Return where the last header begins, searching backwards; 0 if there is only the first."""
+    end = size
+    while end > 0:
+        start = max(0, end - 2**20)
+        file.seek(start)
+        # With the first bytes of what was read before, which may be the rest of a header.
+        found = [m.start() for m in NEXT_HEADER.finditer(file.read(min(end + 16, size) - start))]
+        if found:
+            return start + found[-1] + 1
+        end = start
+    return 0
+
+
+def _row_start(file: IO[bytes], end: int) -> int:
+    """Return where the line that contains the byte before ``end`` begins, searching backwards."""
+    position = end
     while position > 0:
         start = max(0, position - 4096)
         file.seek(start)

@@ -18,7 +18,8 @@ from typing import Any, Iterator
 import pytest
 
 from navien_nwp500.exceptions import ConfigurationError
-from navien_nwp500.history.csv import COLUMNS, BufferedCsvRecorder, CsvRecorder
+from navien_nwp500.history.csv import BufferedCsvRecorder, CsvRecorder
+from navien_nwp500.history.csv_format import COLUMNS
 from navien_nwp500.protocol.fields import decode_fields, encode_fields, field_specs
 from navien_nwp500.protocol.status import DeviceStatus
 from support.programs import running
@@ -80,8 +81,8 @@ def test_all_other_fields_follow_as_sent(path: Path) -> None:
         "tank_lower_temperature": "tank_lower_temp",
     }
     names = {shown.get(spec.name, spec.name) for spec in field_specs(DeviceStatus)}
-    assert set(COLUMNS) == names | {"timestamp"}
-    assert len(COLUMNS) == len(names) + 1
+    assert set(COLUMNS) == names | {"timestamp", "zone", "heater"}
+    assert len(COLUMNS) == len(names) + 3
     assert line["current_super_heat"] == "-2"
     assert line["comp_use"] == "2"
     assert line["fan_pwm"] == "0"
@@ -204,10 +205,10 @@ FOREIGN = {
     "a long quoted line": b'"' + b"x" * 200_000 + b'"\n1',
     "columns in another order": b"dhw_charge_percent,timestamp\n1,2\n",
     "too few columns": FIRST_SEVEN.encode()[:-16] + b"\n",
-    "a column of its own": FIRST_SEVEN.encode() + b",my_column\n1,2,3,4,5,6,7,8\n",
     "a column twice": FIRST_SEVEN.encode() + b",wifi_rssi,wifi_rssi\n",
     "the timestamp twice": FIRST_SEVEN.encode() + b",timestamp\n",
-    "another delimiter": FIRST_SEVEN.replace(",", ";").encode() + b"\n",
+    "an unknown delimiter": FIRST_SEVEN.replace(",", "|").encode() + b"\n",
+    "a quote that does not end": b'"' + FIRST_SEVEN.encode() + b"\n",
     "utf-16": FIRST_SEVEN.encode("utf-16") + b"\n",
     "no header but a line": b"2026-01-02T03:04:05.678+00:00,98,32,121,463,60.5,59.4\n",
     "no header but a torn line": b"2026-01-02T03:04:05.678+00:00,98,32",
@@ -232,11 +233,14 @@ def test_a_file_cut_anywhere_is_repaired_and_continued(path: Path) -> None:
     ends = [number + 1 for number, byte in enumerate(whole) if byte == 10]
     assert len(ends) == 3 and ends[-1] == len(whole)
     added = status(dhwChargePer=42)
-    for cut in range(len(whole) + 1):
+    near = {end + step for end in (0, *ends) for step in range(-9, 10)}
+    for cut in sorted({*range(0, len(whole), 7), *near} & set(range(len(whole) + 1))):
         path.write_bytes(whole[:cut])
         recorder = record(path, added)
         sound = max([end for end in ends if end <= cut], default=0)
-        assert recorder.truncated_bytes == cut - sound
+        if cut + 1 in ends[1:]:  # only the line end is missing
+            sound = cut + 1
+        assert recorder.truncated_bytes == max(0, cut - sound)
         after = path.read_bytes()
         assert after.startswith(whole[:sound] or whole[: ends[0]])
         kept = max(0, sum(end <= sound for end in ends) - 1)
@@ -331,7 +335,8 @@ FULL_DISK = """
 import resource, sys
 from datetime import datetime, timezone
 from navien_nwp500.protocol.messages import decode_status
-from navien_nwp500.history.csv import COLUMNS, CsvRecorder
+from navien_nwp500.history.csv import CsvRecorder
+from navien_nwp500.history.csv_format import COLUMNS
 
 status = decode_status(sys.argv[2])
 now = datetime(2026, 1, 2, tzinfo=timezone.utc)

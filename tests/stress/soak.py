@@ -38,7 +38,8 @@ from navien_nwp500 import NaviLinkClient, NaviLinkConfig, NaviLinkDevice, Reconn
 from navien_nwp500._connection.rest_client import tls_context
 from navien_nwp500._util.aio import cancel_and_wait
 from navien_nwp500.exceptions import NaviLinkError
-from navien_nwp500.history.csv import COLUMNS, BufferedCsvRecorder
+from navien_nwp500.history.csv import BufferedCsvRecorder
+from navien_nwp500.history.csv_format import COLUMNS
 from navien_nwp500.protocol.commands import STATUS
 
 #: Short, so that many faults fit into a month; the defaults are 15 s, and 2 to 120 s.

@@ -12,7 +12,6 @@ account, heater, host or path.
 from __future__ import annotations
 
 import asyncio
-import csv
 import re
 import time
 from contextlib import AsyncExitStack
@@ -41,7 +40,7 @@ from ...exceptions import (
     RequestTimeoutError,
     WebSocketError,
 )
-from ...history.csv import FIXED_COLUMNS
+from ...history.csv_format import FormatError, parse_recording
 from ...protocol.fields import T, field_specs
 from ...protocol.messages import ReplyAddress
 from ...protocol.status import DeviceStatus
@@ -413,13 +412,11 @@ def _setting(error: ConfigurationError) -> str:
 
 
 def _count_lines(path: Path) -> int:
+    """Count the readings, with the reader of the report. Raises NoRecordingError."""
     try:
-        with open(path, encoding="utf-8", newline="") as file:
-            lines = csv.reader(file)
-            header = tuple(next(lines, FIXED_COLUMNS))
-            count = sum(1 for line in lines if line)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        content = parse_recording(path.read_bytes())
+    except OSError as error:
         raise advice.NoRecordingError("the file cannot be read") from error
-    if header[: len(FIXED_COLUMNS)] != FIXED_COLUMNS:
-        raise advice.NoRecordingError("the file is not a recording")
-    return count
+    except FormatError as error:
+        raise advice.NoRecordingError(f"the file is not a recording: {error}") from error
+    return sum(len(block.rows) for block in content.blocks)

@@ -337,7 +337,7 @@ def _when(local_ms: Any) -> Any:
 def _bars(report: Report) -> pd.DataFrame:
     """Return days, or weeks or months of a long recording, with ``start`` and ``width`` in days."""
     days = report.days.set_index(pd.DatetimeIndex(_when(report.days["local"])))
-    columns = ["heat_pump_wh", "element_wh", "other_wh", "seen", "length"]
+    columns = ["heat_pump_wh", "element_wh", "other_wh", "ms", "length"]
     columns += [name for name in ("cost_low", "cost_high") if name in days]
     span = (days.index[-1] - days.index[0]).days
     unit, rule = (
@@ -350,7 +350,7 @@ def _bars(report: Report) -> pd.DataFrame:
         else bars.index + pd.Timedelta(days=7)
     )
     whole = np.maximum(bars["length"], (ends - bars.index) / pd.Timedelta(milliseconds=1))
-    bars["coverage"] = (bars["seen"] / (bars["length"] if unit == "day" else whole)).fillna(0)
+    bars["coverage"] = (bars["ms"] / (bars["length"] if unit == "day" else whole)).fillna(0)
     bars["start"] = bars.index
     bars["width"] = (ends - bars.index) * 0.86
     bars.attrs["unit"] = unit

@@ -90,7 +90,7 @@ def page(report: Report) -> str:
 
 def _lines(report: Report) -> Iterator[str]:
     named = f"Water heater, {escape(title(report))}"
-    files = ", ".join(escape(source.path.name) for source in report.recording.sources)
+    files = ", ".join(escape(source.name) for source in report.recording.sources)
     yield "<!DOCTYPE html>"
     yield '<html lang="en"><head><meta charset="utf-8">'
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">'

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from ..._util.files import display_path
 from ...analysis.summary import Report
 from ...analysis.thermal import SHOWER_CELSIUS
 from ...protocol.types import DHWMode
@@ -16,7 +17,6 @@ from ...protocol.types import DHWMode
 _COLUMNS: tuple[tuple[str, str, float, int], ...] = (
     ("coverage_percent", "coverage", 0.01, 1),
     ("readings", "readings", 1, 0),
-    ("readings_expected", "expected", 1, 1),
     ("known_hours", "ms", 3.6e6, 4),
     ("energy_wh", "energy_wh", 1, 1),
     ("heat_pump_wh", "heat_pump_wh", 1, 1),
@@ -52,9 +52,16 @@ def document(report: Report) -> dict[str, Any]:
     first, last = (_time(report.statuses.iloc[row]) for row in (0, -1))
     return {
         "files": [
-            {"path": str(source.path), "readings": source.readings, "torn": source.torn}
+            {
+                "path": display_path(source.path),
+                "readings": source.readings,
+                "torn": source.torn,
+                "impossible_times": source.impossible,
+            }
             for source in report.recording.sources
         ],
+        "zone": report.recording.zone,
+        "heater": report.recording.heater,
         "readings_repeated": report.recording.repeated,
         "first": first,
         "last": last,

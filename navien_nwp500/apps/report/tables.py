@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any, Callable, Iterator, NamedTuple, Sequence
 
 from ...analysis.intervals import DAY_MS, HOUR_MS
@@ -81,8 +81,7 @@ def facts(report: Report) -> list[KeyFigure]:
         KeyFigure(
             "Seen",
             f"{math.floor(total['coverage'] * 1000) / 10:.1f} %",
-            f"{total['readings']:.0f} readings of {total['expected']:.0f} expected; "
-            f"{_count(len(report.gaps), 'gap')}",
+            f"{_count(total['readings'], 'reading')}; {_count(len(report.gaps), 'gap')}",
         )
     )
     return found
@@ -90,12 +89,12 @@ def facts(report: Report) -> list[KeyFigure]:
 
 def notes(report: Report) -> Iterator[str]:
     """Return notes about the data behind the figures."""
-    minutes = report.total["usual"] / 60_000
+    yield from data_notes(report)
     yield (
-        "A reading holds until the next, at most three usual intervals or 15 minutes; a longer "
-        "silence is a gap, in which nothing is counted or drawn. Sums of days with gaps are "
-        f"therefore too low. The usual interval is {minutes:.1f} minutes; coverage is readings "
-        "seen of those expected at it."
+        "A reading holds until the next, at most three usual intervals, but 15 minutes in any case "
+        "and never more than 2 hours; a longer silence is a gap, in which nothing is counted or "
+        "drawn. Sums of days with gaps are therefore too low. Coverage is the time in which a "
+        "reading holds."
     )
     yield (
         "The heater measures one power. Heat pump and element are told apart by what runs; when "
@@ -108,20 +107,50 @@ def notes(report: Report) -> Iterator[str]:
     )
     cop = report.cop
     yield f"COP: {cop.text}." if cop.value else f"This recording cannot carry a COP: {cop.text}."
-    for source in report.recording.sources:
-        if source.torn:
-            yield f"{source.path.name}: its last line was torn and is left out."
-        if not source.readings:
-            yield f"{source.path.name}: no reading in it."
-    if report.recording.repeated:
-        yield f"{report.recording.repeated} readings were in two files and count once."
-    if report.statuses["setpoint"].isna().all():
-        yield "This recording has no setpoint and no mode: its columns are an older version's."
     if report.recording.offsets > 1:
         yield (
             "The clock changed: days have their own length, and charts of the whole go on with "
             "the clock of the beginning."
         )
+
+
+def data_notes(report: Report) -> Iterator[str]:
+    """Return notes about these recordings: their time zone, and what was left out."""
+    yield _zone_note(report)
+    for source in report.recording.sources:
+        if source.torn:
+            yield f"{source.name}: its last line was torn and is left out."
+        if source.impossible:
+            yield (
+                f"{source.name}: {_count(source.impossible, 'reading')} left out, recorded by a "
+                "clock that was wrong."
+            )
+        if not source.readings:
+            yield f"{source.name}: no reading in it."
+    if report.recording.repeated:
+        yield f"{report.recording.repeated} readings were in two files and count once."
+    if report.statuses["setpoint"].isna().all():
+        yield "This recording has no setpoint and no mode: its columns are an older version's."
+
+
+def _zone_note(report: Report) -> str:
+    recording = report.recording
+    if recording.zone is None:
+        zones = {f"{_zone_offset(ms)}" for ms in recording.table["offset"].unique()}
+        return (
+            "The recording does not name the heater's time zone: days, hours and prices are those "
+            f"of the clock that recorded it ({', '.join(sorted(zones))}). If the heater is "
+            "elsewhere, name its zone with --zone."
+        )
+    named = {zone for source in recording.sources for zone in source.zones}
+    others = ", ".join(sorted(named - {recording.zone}))
+    return f"Days, hours and prices are in the time zone {recording.zone}" + (
+        f"; the recording also names {others}." if others else "."
+    )
+
+
+def _zone_offset(ms: float) -> str:
+    return str(timezone(timedelta(milliseconds=int(ms))))
 
 
 def tables(report: Report) -> list[ReportTable]:

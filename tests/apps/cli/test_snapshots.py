@@ -12,6 +12,7 @@ import shutil
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Iterator
+from zoneinfo import ZoneInfo
 
 import click
 import pytest
@@ -125,7 +126,8 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a recording of two days, a time-of-use plan and a capture file."""
     folder = tmp_path_factory.mktemp("recorded")
     heater = Heater(now=START, seed=7)
-    with CsvRecorder(folder / "days.csv") as recorder:
+    zone = ZoneInfo("America/New_York")
+    with CsvRecorder(folder / "days.csv", heater="047863338daa", zone=zone) as recorder:
         for _ in range(2 * 24 * 4):
             heater.advance(900)
             recorder.write(heater.status(), heater.now)

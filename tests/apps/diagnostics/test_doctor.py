@@ -22,7 +22,7 @@ from navien_nwp500.apps.cli.commands.doctor import format_finding
 from navien_nwp500.apps.diagnostics import advice, network
 from navien_nwp500.apps.diagnostics.checks import RECORDING, STEPS, Finding, State, diagnose
 from navien_nwp500.exceptions import NaviLinkError
-from navien_nwp500.history.csv import COLUMNS
+from navien_nwp500.history.csv_format import COLUMNS
 from navien_nwp500.simulator import Simulator
 from navien_nwp500.simulator.faults import (
     ChangeFields,
@@ -405,7 +405,11 @@ def test_an_ascii_stream_gets_letters_instead_of_signs() -> None:
         ("", State.FAILED, "no status"),
         (",".join(COLUMNS) + "\n", State.FAILED, "no status"),
         ("a,b\n1,2\n", State.FAILED, "not a recording"),
-        (",".join(COLUMNS) + "\n" + "1,2\n" * 3, State.PASSED, "3 statuses"),
+        (
+            ",".join(COLUMNS) + "\n" + ("1" + "," * (len(COLUMNS) - 1) + "\n") * 3,
+            State.PASSED,
+            "3 statuses",
+        ),
     ],
 )
 async def test_a_recording_is_checked(

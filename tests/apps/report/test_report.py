@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
-from datetime import datetime, timedelta, timezone
+import sys
+from datetime import datetime, time, timedelta, timezone
 from decimal import Decimal
 from html import escape
 from pathlib import Path
 from typing import Any, Callable
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -22,7 +25,7 @@ from navien_nwp500.apps.report.html import page
 from navien_nwp500.apps.report.json_output import document
 from navien_nwp500.apps.report.tables import notes
 from navien_nwp500.exceptions import ConfigurationError, ValueOutOfRangeError
-from navien_nwp500.history.csv import FIXED_COLUMNS
+from navien_nwp500.history.csv_format import FIXED_COLUMNS
 from navien_nwp500.history.recordings import load
 from navien_nwp500.protocol.calendar import EVERY_DAY, EVERY_MONTH
 from navien_nwp500.protocol.tou import TOUPeriod
@@ -98,8 +101,8 @@ def test_nothing_is_invented_in_a_gap(recorded: Recorded) -> None:
     assert found["total"]["heat_pump_wh"] == 4 * 80
     assert len(found["gaps"]) == 1
     assert found["gaps"][0]["start"].endswith("00:20:00+00:00")
-    # Six readings of 10 minutes in a day of 144.
-    assert found["days"][0]["coverage_percent"] == pytest.approx(100 * 6 / 144, abs=0.05)
+    # Four intervals of 10 minutes in a day of 144.
+    assert found["days"][0]["coverage_percent"] == pytest.approx(100 * 4 / 144, abs=0.05)
     assert not any(run["whole"] for run in found["recoveries"][:1])
 
 
@@ -163,7 +166,169 @@ def test_a_day_the_clock_changes_has_its_own_length(
     days = summed(recorded(*lines))["days"]
     assert [day["date"] for day in days][0] == date
     assert days[0]["heat_pump_wh"] == pytest.approx(480 * length)
-    assert (days[0]["coverage_percent"], days[0]["readings_expected"]) == (100, length * 6)
+    assert (days[0]["coverage_percent"], days[0]["readings"]) == (100, length * 6)
+
+
+def test_a_reading_holds_no_longer_than_two_hours(recorded: Recorded) -> None:
+    """Three readings, one the next day; and two, ten days apart."""
+    readings = [f"2026-01-0{when}:00Z" for when in ("5T00:00", "5T00:05", "6T00:00")]
+    found = summed(recorded(*((when, ELEMENT) for when in readings)))
+    assert found["total"]["element_wh"] == pytest.approx(5000 / 12, abs=0.1)
+    assert len(found["gaps"]) == 1
+    assert found["total"]["coverage_percent"] == pytest.approx(100 * 5 / 1440, abs=0.05)
+    days = [("2026-01-05T00:00:00Z", PUMP), ("2026-01-15T00:00:00Z", PUMP)]
+    found = summed(recorded(*days))
+    assert found["total"]["coverage_percent"] == found["total"]["energy_wh"] == 0
+    assert len(found["gaps"]) == 1
+    single = summed(recorded(days[0]))["total"]
+    assert (single["coverage_percent"], single["energy_wh"]) == (0, 0)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_a_changed_interval_is_no_gap(recorded: Recorded, reverse: bool) -> None:
+    """A day at 5 minutes and a day at an hour, in both orders."""
+    steps = [5] * 288 + [60] * 24
+    when, lines = datetime(2026, 1, 5, tzinfo=timezone.utc), []
+    for step in reversed(steps) if reverse else steps:
+        lines.append((when.isoformat(), PUMP))
+        when += timedelta(minutes=step)
+    found = summed(recorded(*lines, (when.isoformat(), REST)))
+    assert found["total"]["coverage_percent"] == 100 and not found["gaps"]
+    assert found["total"]["heat_pump_wh"] == pytest.approx(480 * 48)
+    assert [day["coverage_percent"] for day in found["days"]] == [100, 100, 0]
+
+
+def test_pushed_updates_between_polls_are_no_polls(recorded: Recorded) -> None:
+    """Hourly polls for a day, with 50 updates in the first minutes of each hour."""
+    start = datetime(2026, 1, 5, tzinfo=timezone.utc)
+    moments = {start + timedelta(hours=n) for n in range(25)}
+    moments |= {start + timedelta(hours=n, seconds=5 * k) for n in range(24) for k in range(50)}
+    found = summed(recorded(*((when.isoformat(), PUMP) for when in sorted(moments))))
+    assert found["total"]["coverage_percent"] == 100 and not found["gaps"]
+    assert found["total"]["heat_pump_wh"] == pytest.approx(480 * 24)
+
+
+def test_a_silence_of_an_hour_between_polls_of_five_minutes_is_a_gap(recorded: Recorded) -> None:
+    lines = every("2026-01-05T00:00:00+00:00", *[PUMP] * 288, minutes=5)
+    found = summed(recorded(*lines[:100], *lines[111:]))
+    (gap,) = found["gaps"]
+    assert gap["start"].endswith("08:15:00+00:00") and gap["end"].endswith("09:15:00+00:00")
+    assert found["total"]["heat_pump_wh"] == pytest.approx(480 * (287 - 12) / 12)
+
+
+HEATER = OLD + ",zone,heater"
+
+
+def test_days_and_costs_are_those_of_the_heaters_zone(recorded: Recorded) -> None:
+    """A week in Los Angeles, recorded by a machine in UTC: 16:00 to 20:59 is dear."""
+    start = datetime(2026, 1, 5, 8, tzinfo=timezone.utc)
+    evenings = [start + timedelta(minutes=10 * n) for n in range(7 * 144 + 1)]
+    lines = [
+        (when.isoformat(), PUMP if 16 <= (when - timedelta(hours=8)).hour < 21 else REST)
+        for when in evenings
+    ]
+    plan = [
+        TOUPeriod(EVERY_MONTH, EVERY_DAY, first, last, Decimal(price), Decimal(price))
+        for first, last, price in (
+            (time(0, 0), time(15, 59), "0.10"),
+            (time(16, 0), time(20, 59), "0.45"),
+            (time(21, 0), time(23, 59), "0.10"),
+        )
+    ]
+    path = recorded(*lines)
+    wrong = summed(path, periods=plan)
+    assert wrong["cost"]["cost_low"] == pytest.approx(7 * 5 * 0.48 * 0.10)
+    report = summarize(load([path], zone=ZoneInfo("America/Los_Angeles")), periods=plan)
+    right = document(report)
+    assert right["cost"]["cost_low"] == pytest.approx(7 * 5 * 0.48 * 0.45)
+    assert (right["zone"], wrong["zone"]) == ("America/Los_Angeles", None)
+    assert [day["date"] for day in right["days"]][:7] == [f"2026-01-{n:02d}" for n in range(5, 12)]
+    assert all(day["heat_pump_wh"] == 5 * 480 for day in right["days"][:7])
+    said = [note for note in notes(report) if "time zone" in note]
+    assert said == ["Days, hours and prices are in the time zone America/Los_Angeles."]
+    # The same from the column of the recording.
+    named = [(when, f"{cells},America/Los_Angeles,8daa") for when, cells in lines]
+    assert summed(recorded(*named, header=HEATER, name="named.csv"), periods=plan)["cost"] == (
+        right["cost"]
+    )
+
+
+def test_a_recording_without_a_zone_is_said_in_one_line(recorded: Recorded) -> None:
+    path = recorded(*every("2026-01-05T00:00:00+01:00", PUMP, REST))
+    (note,) = [note for note in notes(summarize(load([path]))) if "time zone" in note]
+    assert "does not name the heater's time zone" in note and "UTC+01:00" in note
+
+
+@pytest.mark.parametrize(("date", "hours"), [("2026-03-08", 23), ("2026-11-01", 25)])
+def test_a_zone_changes_its_clock(recorded: Recorded, date: str, hours: int) -> None:
+    """Readings in UTC, on the days on which Los Angeles changes its clock."""
+    zone = ZoneInfo("America/Los_Angeles")
+    start = datetime.fromisoformat(date).replace(tzinfo=zone).astimezone(timezone.utc)
+    lines = [
+        ((start + timedelta(minutes=10 * n)).isoformat(), PUMP + ",America/Los_Angeles,8daa")
+        for n in range(6 * hours + 1)
+    ]
+    day, _ = summed(recorded(*lines, header=HEATER))["days"]
+    assert (day["date"], day["coverage_percent"]) == (date, 100)
+    assert day["heat_pump_wh"] == pytest.approx(480 * hours)
+
+
+def test_two_heaters_are_refused_or_parted(recorded: Recorded) -> None:
+    both = [
+        line
+        for pump, rest in zip(
+            every("2026-01-05T00:00:00+00:00", *[PUMP + ",,8daa"] * 7),
+            every("2026-01-05T00:05:00+00:00", *[REST + ",,aaaa"] * 7),
+        )
+        for line in (pump, rest)
+    ]
+    path = recorded(*both, header=HEATER)
+    with pytest.raises(ConfigurationError, match="several heaters.* 8daa, aaaa.*--heater 8daa"):
+        load([path])
+    with pytest.raises(ConfigurationError, match="no heater bbbb"):
+        load([path], heater="bbbb")
+    for wanted in ("8daa", "04:78:63:33:8D:AA"):
+        found = document(summarize(load([path], heater=wanted)))
+        assert found["total"]["heat_pump_wh"] == 480 and found["heater"] == "8daa"
+    # An older file does not name its heater, and goes with any.
+    older = recorded(*every("2026-01-04T00:00:00+00:00", REST, REST), name="older.csv")
+    single = recorded(*both[::2], header=HEATER, name="single.csv")
+    assert summed(older, single)["total"]["readings"] == 9
+    with pytest.raises(ConfigurationError, match="several heaters"):
+        load([single, recorded(*both[1::2], header=HEATER, name="other.csv")])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "at"),
+    [
+        *(("1970-01-01T00:00:10Z", at) for at in (0, 3, 12)),
+        *(("2019-06-01T00:00:00Z", at) for at in (0, 3, 12)),
+        # Later times may be right before, or after, all others.
+        *(("2036-02-07T06:28:16Z", at) for at in (0, 3)),
+        *(("2026-01-04T03:00:00Z", at) for at in (3, 12)),
+    ],
+)
+def test_impossible_times_are_left_out_and_said(recorded: Recorded, wrong: str, at: int) -> None:
+    lines = every("2026-01-05T00:00:00+00:00", *[PUMP] * 12)
+    if at == 0 and wrong.startswith("2026"):
+        pytest.skip("possible: before the others")
+    if at == 12 and wrong.startswith("2036"):
+        pytest.skip("possible: after the others")
+    lines[at:at] = [(wrong, ELEMENT), (f"{wrong[:-1]}.5Z", ELEMENT)]
+    report = summarize(load([recorded(*lines)]))
+    assert report.total["readings"] == 12 and report.total["energy_wh"] == 11 * 80
+    said = [note for note in notes(report) if "clock that was wrong" in note]
+    assert said == ["tank.csv: 2 readings left out, recorded by a clock that was wrong."]
+
+
+def test_a_file_in_another_order_is_whole(recorded: Recorded) -> None:
+    """Sorted by a spreadsheet, or with an older file after a newer one."""
+    lines = every("2026-01-05T00:00:00+00:00", *[PUMP] * 300)
+    later = every("2026-01-15T00:00:00+00:00", *[PUMP] * 300)
+    for order in ([*lines[::-1]], [*later, *lines], sorted(lines, key=lambda row: row[0][-14:])):
+        found = summed(recorded(*order))
+        assert found["total"]["readings"] == len(order)
+        assert not any(source["impossible_times"] for source in found["files"])
 
 
 @pytest.mark.parametrize("torn", ["2026-01-05T00:20:00.000+00:00,60,32,100,4", "2026-", "\0\0"])
@@ -260,6 +425,36 @@ def test_nothing_is_left_half_written(
     assert word(path, "--json", "--markdown") == 2
     assert path.read_bytes() == before
     assert sorted(each.name for each in tmp_path.iterdir()) == ["taken", "tank.csv"]
+
+
+@pytest.mark.parametrize("name", ["tank.html", "tank"])
+def test_no_input_is_written_over(recorded: Recorded, tmp_path: Path, name: str) -> None:
+    path = recorded(*every("2026-01-05T00:00:00+00:00", PUMP, REST), name=name)
+    before = path.read_bytes()
+    plan = tmp_path / "plan.html"
+    plan.write_text("[]")
+    link = tmp_path / "link.html"
+    os.link(path, link)
+    assert word(path) == (2 if name == "tank.html" else 0)
+    for output in (path, link, plan):
+        assert word(path, "--tariff", plan, "--html", output) == 2
+        assert word(path, "--tariff", plan, "--png", output) == 2
+    assert word(path, "--html", tmp_path / "x", "--png", tmp_path / "." / "x") == 2
+    assert path.read_bytes() == before and plan.read_text() == "[]"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have names in Unicode alone")
+def test_a_name_that_is_not_utf_8(recorded: Recorded, capsys: pytest.CaptureFixture[str]) -> None:
+    path = recorded(
+        *every("2026-01-05T00:00:00+00:00", PUMP, REST), name=os.fsdecode(b"t\xe4nk.csv")
+    )
+    assert word(path) == 0
+    assert "t�nk.html" in capsys.readouterr().err
+    assert "From t�nk.csv" in path.with_suffix(".html").read_text("utf-8")
+    assert word(path, "--markdown") == 0 and word(path, "--json") == 0
+    path.write_text("a,b\n")
+    assert word(path) == 2
+    assert "t�nk.csv" in capsys.readouterr().err
 
 
 def test_a_page_is_whole_and_fetches_nothing(recorded: Recorded) -> None:

@@ -13,18 +13,22 @@ from typing import TYPE_CHECKING, Any, AsyncGenerator, AsyncIterator, Protocol
 import click
 
 from ...._util.aio import cancel_and_wait
+from ...._util.files import display_path
 from ....device import NaviLinkDevice
 from ....exceptions import DeviceOfflineError
-from ....history.alerts import Alert, AlertWatch, Summary
-from ....history.csv import BufferedCsvRecorder
+from ....history.alerts import Alert, AlertWatch, Summary, longest_validity
+from ....history.csv import BufferedCsvRecorder, CsvRecorder
 from ....protocol.status import DeviceStatus
 from ..context import CommandContext, open_device
 from ..formatting import degrees, device_json, status_json
 from ..options import ACCOUNT_OPTIONS, COUNT, DEVICE, INTERVAL, JSON, OUTPUT_FILE, UNIT, speed
 from ..output import print_note, print_result
 from ..runner import run_async
+from ..zone import ZONE, machine_zone
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     from ..live_view import LiveView
 
 
@@ -43,6 +47,7 @@ class Output(Protocol):
 @INTERVAL
 @COUNT
 @click.option("--csv", "csv_file", type=OUTPUT_FILE, help="Append the statuses to a CSV file.")
+@ZONE
 @DEVICE
 @UNIT
 @JSON
@@ -51,6 +56,7 @@ async def monitor_command(
     interval: float | None,
     count: int | None,
     csv_file: Path | None,
+    zone: ZoneInfo | None,
     as_json: bool,
     unit: str | None,
     **account: Any,
@@ -58,17 +64,27 @@ async def monitor_command(
     """Watch the heater live, until Ctrl-C.
 
     Shows a live view on a terminal, one line per status in a pipe, and one JSON object per
-    status with --json. Alerts: error code, charge below 20 %, power above 4000 W, heater
+    status with --json. --csv continues a file that exists; --zone is written to it, by default
+    this machine's zone. Alerts: error code, charge below 20 %, power above 4000 W, heater
     offline, change of operation mode.
 
     Example: navien-nwp500 monitor --simulate --csv tank.csv
     """
     with ExitStack() as files:
-        # Open the file first: an error should not come after hours of waiting.
-        recorder = None if csv_file is None else files.enter_context(BufferedCsvRecorder(csv_file))
+        if csv_file is not None:
+            # First: an error should not come after hours of waiting.
+            with CsvRecorder(csv_file):
+                pass
         async with open_device(**account) as (context, heater):
+            recorder = None
+            if csv_file is not None:
+                recorder = files.enter_context(
+                    BufferedCsvRecorder(
+                        csv_file, heater=heater.mac_address, zone=zone or machine_zone()
+                    )
+                )
             seconds = interval or context.client.config.polling_interval
-            summary = Summary(max_interval=timedelta(seconds=max(3 * seconds, 900)))
+            summary = Summary(max_interval=longest_validity(timedelta(seconds=seconds)))
             try:
                 async with _open_output(heater, as_json, unit) as output:
                     await _watch(context, heater, seconds, count, recorder, output, summary)
@@ -86,7 +102,6 @@ async def _watch(
     output: Output,
     summary: Summary,
 ) -> None:
-    loop = asyncio.get_running_loop()
     alerts = AlertWatch()
     first_limit = context.client.config.answer_timeout + 5
     interval = context.real_seconds(seconds)
@@ -100,9 +115,9 @@ async def _watch(
                     await _raise_offline(heater)
                 output.show_alerts(when, alerts.no_response())
                 continue
-            if recorder is not None:
-                await loop.run_in_executor(None, recorder.write, status, when)
             summary.add(status, when)
+            if recorder is not None:
+                await _record(recorder, status, when)
             found = alerts.check(status)
             summary.alerts += sum(alert.active for alert in found)
             output.show_status(status, when, found)
@@ -111,6 +126,16 @@ async def _watch(
     finally:
         await statuses.aclose()
         await watch.aclose()
+
+
+async def _record(recorder: BufferedCsvRecorder, status: DeviceStatus, when: datetime) -> None:
+    """Write a status in a thread. A cancellation is raised when the status is written."""
+    write = asyncio.get_running_loop().run_in_executor(None, recorder.write, status, when)
+    try:
+        await asyncio.shield(write)
+    except asyncio.CancelledError:
+        await asyncio.wait({write})
+        raise
 
 
 async def _with_timeouts(
@@ -237,7 +262,7 @@ def _print_summary(summary: Summary, csv_file: Path | None) -> None:
         f"alerts        {summary.alerts}",
     ]
     if csv_file is not None:
-        lines.append(f"recorded in   {csv_file}")
+        lines.append(f"recorded in   {display_path(csv_file)}")
     print_note("\n".join(lines))
 
 

@@ -6,20 +6,24 @@ import json
 import sys
 import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING, Sequence
+from typing import TYPE_CHECKING, Iterator, Sequence
 
 import click
 
 from ...._util.extras import missing_extra
-from ...._util.files import write_atomically
+from ...._util.files import display_path, write_atomically
 from ....exceptions import ConfigurationError, ValueOutOfRangeError
 from ....protocol.types import Volume
 from ..options import INPUT_FILE, JSON, OUTPUT_FILE
 from ..output import plain, print_note, print_result
 from ..plan_files import read_plan
 from ..runner import run_async
+from ..zone import ZONE
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+    from ....analysis.summary import Report
     from ...report.tables import KeyFigure
 
 _VOLUMES = {volume.name.rpartition("_")[2]: volume for volume in Volume}
@@ -37,6 +41,10 @@ _VOLUMES = {volume.name.rpartition("_")[2]: volume for volume in Volume}
     "--tariff",
     type=INPUT_FILE,
     help="Electricity prices, a JSON file as for tou set or from tou show --json.",
+)
+@ZONE
+@click.option(
+    "--heater", metavar="MAC", help="Last digits of the MAC address, to select one heater."
 )
 @click.option(
     "--tank", type=click.Choice(list(_VOLUMES)), help="Tank size in gallons, if not recorded."
@@ -65,6 +73,8 @@ async def report_command(
     as_json: bool,
     as_markdown: bool,
     tariff: Path | None,
+    zone: ZoneInfo | None,
+    heater: str | None,
     tank: str | None,
     shower: float,
     cold: float,
@@ -87,20 +97,17 @@ async def report_command(
         from ...report.html import page
         from ...report.json_output import document
         from ...report.markdown import markdown
-        from ...report.tables import facts
     except ModuleNotFoundError as error:
         raise ConfigurationError(missing_extra("a report", error.name, "analysis")) from error
-    for path in (html, png):
-        if path is not None and any(path.resolve() == each.resolve() for each in recordings):
-            raise ConfigurationError(f"{path} is one of the recordings; name another file")
-    recording = load(recordings)
+    if html is None and not (as_json or as_markdown or png):
+        html = recordings[0].with_suffix(".html")
+    _check_outputs([html, png], [*recordings, tariff])
+    recording = load(recordings, zone=zone, heater=heater)
     periods = None if tariff is None else read_plan(tariff).periods
     try:
         report = summarize(recording, Assumptions(_VOLUMES.get(tank or ""), shower, cold), periods)
     except ValueOutOfRangeError as error:
         raise ConfigurationError(f"{tariff}: {error}") from error
-    if html is None and not (as_json or as_markdown or png):
-        html = recordings[0].with_suffix(".html")
     if html is not None:
         write_atomically(html, page(report).encode())
     if png is not None:
@@ -110,10 +117,41 @@ async def report_command(
     elif as_markdown:
         print_result(markdown(report), end="")
     else:
-        print_note("\n".join(_format(fact) for fact in facts(report)))
+        print_note("\n".join(_lines(report)))
     for path in (html, png):
         if path is not None:
-            print_note(f"{'written':15} {path}")
+            print_note(f"{'written':15} {display_path(path)}")
+
+
+def _check_outputs(outputs: Sequence[Path | None], inputs: Sequence[Path | None]) -> None:
+    """Raise ConfigurationError if a file would be written over another one of the command."""
+    taken = [path for path in inputs if path is not None]
+    for path in outputs:
+        if path is None:
+            continue
+        if any(_same(path, other) for other in taken):
+            raise ConfigurationError(
+                f"{display_path(path)} is another file of this command; name the output, for "
+                "example with --html report.html"
+            )
+        taken.append(path)
+
+
+def _same(path: Path, other: Path) -> bool:
+    # The file system decides whether names differ in case alone.
+    return (
+        path.samefile(other)
+        if path.exists() and other.exists()
+        else path.resolve() == other.resolve()
+    )
+
+
+def _lines(report: Report) -> Iterator[str]:
+    from ...report.tables import data_notes, facts
+
+    yield from map(_format, facts(report))
+    for note in data_notes(report):
+        yield textwrap.fill(note, 80, initial_indent=f"{'note':15} ", subsequent_indent=" " * 16)
 
 
 def _format(fact: KeyFigure) -> str:

@@ -16,7 +16,7 @@ from ..exceptions import (
 )
 from ..protocol.account import DeviceInfo, FirmwareInfo, LastError, parse_device_info
 from ..protocol.fields import decode_fields, require_list
-from ..protocol.messages import DEVICE_TYPE, Address
+from ..protocol.messages import DEVICE_TYPE, Address, plain_mac
 from ..protocol.redaction import logger
 
 _LOGGER = logger("navien_nwp500.device")
@@ -97,7 +97,7 @@ class CloudDevice:
         while size == PAGE_SIZE:
             part = await _request_part(self._account, offset)
             for info in part:
-                if (info.mac_address or "").lower() == self.address.mac_address:
+                if plain_mac(info.mac_address or "") == self.address.mac_address:
                     self.update(info)
                     return info.error
             size = len(part)
@@ -146,5 +146,5 @@ def _address(info: DeviceInfo) -> Address:
     if info.mac_address is None or info.additional_value is None:
         raise ProtocolError("/device/list: a heater without macAddress or additionalValue")
     device_type = DEVICE_TYPE if info.device_type is None else int(info.device_type)
-    mac = info.mac_address.lower()
+    mac = plain_mac(info.mac_address)
     return Address(mac, info.additional_value, info.home_seq or 0, device_type)

@@ -239,7 +239,7 @@ def parse_message(topic: str, payload: bytes) -> Message | None:
     mac = body.get("macAddress")
     return Message(
         topic,
-        mac if isinstance(mac, str) else _mac_in(topic),
+        plain_mac(mac) if isinstance(mac, str) else _mac_in(topic),
         _text(envelope.get("clientID")),
         _text(envelope.get("sessionID")),
         body,
@@ -267,7 +267,7 @@ def parse_request(topic: str, payload: bytes) -> Request | None:
     return Request(
         topic,
         command,
-        _text(body.get("macAddress")),
+        plain_mac(_text(body.get("macAddress"))),
         _text(body.get("additionalValue")),
         _text(envelope.get("clientID")),
         _text(envelope.get("sessionID")),
@@ -320,9 +320,14 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
+def plain_mac(text: str) -> str:
+    """Return a MAC address as 12 lower-case digits, however it was written."""
+    return re.sub("[:-]", "", text).lower()
+
+
 def _mac_in(topic: str) -> str | None:
-    found = re.match(r"cmd/\d+/navilink-([0-9a-f]{12})(/|$)", topic)
-    return found.group(1) if found else None
+    found = re.match(r"cmd/\d+/navilink-([0-9A-Fa-f]{12})(/|$)", topic)
+    return found.group(1).lower() if found else None
 
 
 # Binary frames: >I command, the device id cut or zero-padded to 4 bytes, then the body

@@ -154,6 +154,13 @@ def test_the_heater_of_a_message_can_come_from_its_topic() -> None:
     assert (nameless.client_id, nameless.session_id) == ("", "")
 
 
+@pytest.mark.parametrize("mac", ["0123456789AB", "01:23:45:67:89:AB", "01-23-45-67-89-ab"])
+def test_a_mac_address_is_the_same_however_it_is_written(mac: str) -> None:
+    body = {"clientID": "a", "sessionID": "1", "response": {"macAddress": mac}}
+    message = parse_message("cmd/52/1/2/a/res", json.dumps(body).encode())
+    assert message is not None and message.mac_address == "0123456789ab"
+
+
 @pytest.mark.parametrize("value", [None, 7, ["x"], {"a": 1}, True])
 def test_ids_that_are_not_text_are_ignored(value: Any) -> None:
     message = parse_message(PUSH_TOPIC, dump({**IDLE_REPLY, "clientID": value, "sessionID": value}))

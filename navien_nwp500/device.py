@@ -15,6 +15,7 @@ Every command returns the status with which the heater confirms it, and raises
 - CommandTooSoonError, a kind of it, when the heater refused for the command before was too recent,
   and for a command within ``refusal_pause`` seconds of that which would wait too long,
 - RequestTimeoutError without a response: the command may still take effect, check the status,
+- CommandUnconfirmedError when the response cannot be read: as above,
 - CommunicationError when the connection dropped: as above,
 - ConfigurationError for a read-only client.
 
@@ -28,7 +29,7 @@ import re
 from dataclasses import replace
 from typing import Any, AsyncGenerator, Iterable, Mapping, Protocol, Sequence, TypeVar
 
-from ._connection.cloud_device import CloudDevice
+from ._connection.cloud_device import CloudDevice, warn_of_unreadable
 from ._connection.command_sender import CommandSender
 from ._connection.command_values import to_integer, to_mode, to_temperature
 from ._connection.pool import ConnectionPool
@@ -45,7 +46,7 @@ from .protocol.commands import Command
 from .protocol.diagnostics import DeviceDiagnostics, decode_diagnostics
 from .protocol.energy import EnergyHistory
 from .protocol.features import DeviceFeatures
-from .protocol.fields import require_list, require_object
+from .protocol.fields import decode_each, require_list, require_object
 from .protocol.messages import Address
 from .protocol.schedules import (
     RecirculationEntry,
@@ -150,7 +151,9 @@ class NaviLinkDevice:
         features = await self.get_features()
         serial = features.controller_serial_number or ""
         query = {**await self._tou_identity(), "controllerId": serial}
-        return decode_tou(await self._auth.call("GET", "/device/tou", query=query))
+        info = decode_tou(await self._auth.call("GET", "/device/tou", query=query), partly=True)
+        warn_of_unreadable("/device/tou", info.unreadable)
+        return info
 
     async def set_tou_info(self, info: TOUInfo) -> None:
         """Replace the time-of-use plan stored in the cloud, which the maker's app shows.
@@ -238,7 +241,10 @@ class NaviLinkDevice:
         """
         body = (await self._commands.request(commands.DOWNLOADED_SOFTWARE)).body
         key = "downloadSwInfo"
-        entries = [require_object(entry, key) for entry in require_list(body, key)]
+        entries, unreadable = decode_each(
+            require_list(body, key), lambda entry: require_object(entry, key), partly=True
+        )
+        warn_of_unreadable(key, unreadable)
         return [entry for entry in entries if any(entry.values())]
 
     def watch(self, interval: float | None = None) -> AsyncGenerator[DeviceStatus, None]:
@@ -428,7 +434,7 @@ class NaviLinkDevice:
         """Replace all reservations; returns them as read back. An empty list clears them."""
         wanted = tuple(reservations)
         return await self._schedules.change_reservations(
-            lambda _: wanted, enabled=enabled, dry_run=dry_run
+            lambda _: wanted, enabled=enabled, replace_all=True, dry_run=dry_run
         )
 
     async def enable_reservations(self, on: bool, *, dry_run: bool = False) -> ReservationProgram:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Any, AsyncIterator, Mapping, Protocol
+from typing import Any, AsyncIterator, Mapping, Protocol, Sequence
 
 from ..exceptions import (
     APIError,
@@ -15,7 +15,7 @@ from ..exceptions import (
     RequestTimeoutError,
 )
 from ..protocol.account import DeviceInfo, FirmwareInfo, LastError, parse_device_info
-from ..protocol.fields import decode_fields, require_list
+from ..protocol.fields import decode_each, decode_fields, require_list
 from ..protocol.messages import DEVICE_TYPE, Address, plain_mac
 from ..protocol.redaction import logger
 
@@ -36,22 +36,37 @@ class RestAccount(Protocol):
         """Make a REST call; returns the ``data`` of the response."""
 
 
+def warn_of_unreadable(what: str, unreadable: Sequence[str]) -> None:
+    """Log that parts of a response cannot be read, so that nothing is missing without a word."""
+    if unreadable:
+        count = f"{len(unreadable)} of the entries" if len(unreadable) > 1 else "an entry"
+        _LOGGER.warning("%s: %s cannot be read and is left out: %s", what, count, unreadable[0])
+
+
 async def list_devices(account: RestAccount) -> list[DeviceInfo]:
-    """Request the list of devices of every type, all pages (PROTOCOL 1.7). Raises errors of REST."""
+    """Request the list of devices of every type, all pages (PROTOCOL 1.7). Raises errors of REST.
+
+    A device that cannot be read, or has no address, is left out with a warning.
+    """
     infos: list[DeviceInfo] = []
+    offset = 0
     while True:
-        part = await _request_part(account, len(infos))
+        part, size = await _request_part(account, offset)
         infos += part
-        if len(part) < PAGE_SIZE:
+        offset += size
+        if size < PAGE_SIZE:
             return infos
 
 
-async def _request_part(account: RestAccount, offset: int) -> list[DeviceInfo]:
+async def _request_part(account: RestAccount, offset: int) -> tuple[list[DeviceInfo], int]:
+    """Request a page; return its devices, and how many entries it has."""
     body = {"userId": account.user_id, "offset": offset, "count": PAGE_SIZE}
     data = await account.call("POST", "/device/list", body=body)
     if not isinstance(data, list):
         raise ProtocolError("/device/list: the response holds no list of heaters")
-    return [parse_device_info(entry) for entry in data]
+    found, unreadable = decode_each(data, _read_entry, partly=True)
+    warn_of_unreadable("/device/list", unreadable)
+    return found, len(data)
 
 
 class CloudDevice:
@@ -95,12 +110,11 @@ class CloudDevice:
         """Request the entry of the list, which alone holds the last error. Raises errors of REST."""
         offset, size = 0, PAGE_SIZE
         while size == PAGE_SIZE:
-            part = await _request_part(self._account, offset)
+            part, size = await _request_part(self._account, offset)
             for info in part:
                 if plain_mac(info.mac_address or "") == self.address.mac_address:
                     self.update(info)
                     return info.error
-            size = len(part)
             offset += size
         return self.info.error
 
@@ -113,7 +127,12 @@ class CloudDevice:
                 raise
             _LOGGER.debug("%s: no firmware for this account: %s", self.address, error)
             return []
-        return [decode_fields(FirmwareInfo, entry) for entry in require_list(data, "firmwares")]
+        entries = require_list(data, "firmwares")
+        found, unreadable = decode_each(
+            entries, lambda entry: decode_fields(FirmwareInfo, entry), partly=True
+        )
+        warn_of_unreadable("/device/firmware/info", unreadable)
+        return found
 
     async def post(self, path: str) -> Any:
         """Make a POST call about this heater; returns the ``data`` of the response."""
@@ -140,6 +159,13 @@ class CloudDevice:
         except NaviLinkError as error:
             _LOGGER.debug("%s: cannot request whether it is online: %s", self.address, error)
             return False
+
+
+def _read_entry(entry: Any) -> DeviceInfo:
+    info = parse_device_info(entry)
+    if info.device_type in (None, DEVICE_TYPE):
+        _address(info)  # a heater without one cannot be reached
+    return info
 
 
 def _address(info: DeviceInfo) -> Address:

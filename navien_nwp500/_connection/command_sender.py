@@ -11,14 +11,16 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
-from typing import Any, Mapping, Protocol
+from typing import Any, Iterator, Mapping, Protocol
 
 from ..config import NaviLinkConfig
 from ..exceptions import (
     CommandRejectedError,
     CommandTooSoonError,
+    CommandUnconfirmedError,
     ConfigurationError,
     ProtocolError,
     RequestTimeoutError,
@@ -61,6 +63,18 @@ class HeaterConnection(Protocol):
         """Wait; raises WebSocketError with the ``outcome`` as soon as the connection has dropped."""
 
 
+@contextmanager
+def after_write(name: str) -> Iterator[None]:
+    """Turn a ProtocolError inside into CommandUnconfirmedError: the write may have taken effect."""
+    try:
+        yield
+    except ProtocolError as error:
+        raise CommandUnconfirmedError(
+            f"{name}: the heater answered, but the answer cannot be read ({error}). It may have been "
+            "executed: read the state before you send it again"
+        ) from error
+
+
 class CommandSender:
     """Send the commands of one heater, one at a time."""
 
@@ -81,7 +95,8 @@ class CommandSender:
 
         Raises UnsupportedCommandError or ValueOutOfRangeError before anything is sent;
         CommandRejectedError when neither the response nor a second look confirms the command;
-        RequestTimeoutError without a response; ConfigurationError for a read-only client.
+        RequestTimeoutError without a response; CommandUnconfirmedError for one that cannot be read;
+        ConfigurationError for a read-only client.
         """
         await self.check(command, **values)
         body = command.body(values)
@@ -91,7 +106,9 @@ class CommandSender:
                 return before
             if dry_run:
                 return replace(before, would_send={"command": command.code, **body})
-            return await self._confirm(command, values, await self.send(command, body))
+            message = await self.send(command, body)
+            with after_write(command.name):
+                return await self._confirm(command, values, message)
 
     async def check(self, command: Command, **values: int) -> None:
         """Check capabilities and limits of this heater.

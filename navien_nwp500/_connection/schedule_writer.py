@@ -11,12 +11,13 @@ from __future__ import annotations
 import asyncio
 import json
 from functools import cached_property
-from typing import Any, Awaitable, Callable, Iterable, Mapping, NamedTuple, Sequence, TypeVar
+from typing import Any, Callable, Iterable, Mapping, NamedTuple, Sequence, TypeVar
 
 from .._util.numbers import shown
 from ..config import NaviLinkConfig
 from ..exceptions import (
     CommandRejectedError,
+    ProtocolError,
     RequestTimeoutError,
     UnsupportedCommandError,
     ValueOutOfRangeError,
@@ -32,6 +33,7 @@ from ..protocol.commands import (
     Command,
 )
 from ..protocol.energy import EnergyHistory, decode_energy_daily, decode_energy_monthly
+from ..protocol.fields import require_integer, require_list, require_object
 from ..protocol.redaction import logger
 from ..protocol.schedules import (
     RecirculationEntry,
@@ -50,7 +52,8 @@ from ..protocol.tou import (
     encode_tou_mqtt,
     largest_group,
 )
-from .command_sender import CommandSender
+from .cloud_device import warn_of_unreadable
+from .command_sender import CommandSender, after_write
 
 _LOGGER = logger("navien_nwp500.schedules")
 
@@ -69,20 +72,28 @@ class ScheduleWriter:
         self._interval = config.list_recheck_interval
 
     async def reservations(self) -> ReservationProgram:
-        """Read the reservations."""
-        return decode_reservations((await self._sender.request(RESERVATIONS)).body)
+        """Read the reservations; an entry that cannot be read is left out with a warning."""
+        program = decode_reservations(await self._read(RESERVATIONS), partly=True)
+        warn_of_unreadable("reservations", program.unreadable)
+        return program
 
     async def change_reservations(
-        self, change: Change, *, enabled: bool | None = None, dry_run: bool = False
+        self,
+        change: Change,
+        *,
+        enabled: bool | None = None,
+        replace_all: bool = False,
+        dry_run: bool = False,
     ) -> ReservationProgram:
         """Read the reservations, apply a change, write them all, and confirm by reading again.
 
         ``enabled`` None keeps the program on or off; a program that was never set is switched on.
+        A list with an entry that cannot be read is changed only by a ``change`` that replaces all.
         """
         await self._sender.check(WRITE_RESERVATIONS)
         features = await self._sender.features()
         async with self._lock:
-            before = await self.reservations()
+            before = decode_reservations(await self._read(RESERVATIONS), partly=replace_all)
             wanted = tuple(change(before.reservations))
             on = enabled if enabled is not None else before.enabled or not before.reservations
             body = encode_reservations(
@@ -93,14 +104,18 @@ class ScheduleWriter:
                 highest=features.dhw_temperature_max,
             )
             goal = decode_reservations(body)
-            if dry_run or _content(before) == _content(goal):
+            if dry_run or (_content(before) == _content(goal) and not before.unreadable):
                 return goal
-            return await self._store(WRITE_RESERVATIONS, body, goal, self.reservations)
+            return await self._store(
+                WRITE_RESERVATIONS, body, goal, RESERVATIONS, decode_reservations
+            )
 
     async def recirculation(self) -> RecirculationProgram:
-        """Read the recirculation schedule."""
+        """Read the recirculation schedule, as :meth:`reservations`."""
         await self._sender.check(RECIRC_SCHEDULE)
-        return decode_recirculation((await self._sender.request(RECIRC_SCHEDULE)).body)
+        program = decode_recirculation(await self._read(RECIRC_SCHEDULE), partly=True)
+        warn_of_unreadable("recirculation schedule", program.unreadable)
+        return program
 
     async def write_recirculation(
         self, enabled: bool, entries: Iterable[RecirculationEntry], *, dry_run: bool = False
@@ -112,7 +127,9 @@ class ScheduleWriter:
         if dry_run:
             return goal
         async with self._lock:
-            return await self._store(WRITE_RECIRC_SCHEDULE, body, goal, self.recirculation)
+            return await self._store(
+                WRITE_RECIRC_SCHEDULE, body, goal, RECIRC_SCHEDULE, decode_recirculation
+            )
 
     async def write_tou(
         self, periods: Sequence[TOUPeriod], *, enabled: bool = True, dry_run: bool = False
@@ -141,7 +158,9 @@ class ScheduleWriter:
             return body
         async with self._lock:
             answer = (await self._sender.send(WRITE_TOU, body)).body
-        if _plan(answer) != _plan(body):
+        with after_write(WRITE_TOU.name):
+            stored = _plan(answer)
+        if stored != _plan(body):
             raise CommandRejectedError(
                 "the heater's response does not confirm the time-of-use plan"
             )
@@ -165,23 +184,27 @@ class ScheduleWriter:
         self,
         command: Command,
         body: Mapping[str, Any],
-        decode: Callable[[Mapping[str, Any]], EnergyHistory],
+        decode: Callable[..., EnergyHistory],
     ) -> EnergyHistory:
         # Responses do not name their query and share one shape, so queries are serialised (PROTOCOL 4.3).
         async with self._lock:
-            return decode((await self._sender.request(command, body)).body)
+            history = decode((await self._sender.request(command, body)).body, partly=True)
+        warn_of_unreadable(command.name, history.unreadable)
+        return history
 
     async def _store(
         self,
         command: Command,
         body: Mapping[str, Any],
         goal: Program,
-        read: Callable[[], Awaitable[Program]],
+        query: Command,
+        decode: Callable[[Mapping[str, Any]], Program],
     ) -> Program:
         """Write a list and return it as read back.
 
         Raises CommandRejectedError when the last of ``READS`` reads finds another list,
-        RequestTimeoutError when the heater answers neither the write nor the first read.
+        RequestTimeoutError when the heater answers neither the write nor the first read,
+        CommandUnconfirmedError when the list that is read back cannot be read.
         """
         answered, found = True, None
         try:
@@ -192,7 +215,7 @@ class ScheduleWriter:
             if number:
                 await self._sender.pause_after(command, self._interval)
             try:
-                found = await read()
+                answer = await self._read(query)
             except RequestTimeoutError as error:
                 if answered and number + 1 < READS:
                     continue
@@ -201,6 +224,8 @@ class ScheduleWriter:
                     "be stored. Read it before you write it again"
                 ) from error
             answered = True
+            with after_write(command.name):
+                found = decode(answer)
             if _content(found) == _content(goal):
                 return found
         assert found is not None  # or the last read has raised
@@ -209,6 +234,9 @@ class ScheduleWriter:
             f"were sent, and {len(_content(found).entries)} found when it was read back {READS} times. "
             "A heater can lose a write; it is safe to write the list again"
         )
+
+    async def _read(self, query: Command) -> Mapping[str, Any]:
+        return (await self._sender.request(query)).body
 
     @cached_property
     def _lock(self) -> asyncio.Lock:
@@ -241,11 +269,16 @@ def _content(program: ReservationProgram | RecirculationProgram) -> _Content:
     return _Content(program.enabled, sorted(tuple(one.to_entry().values()) for one in entries))
 
 
-def _plan(body: Mapping[str, Any]) -> tuple[Any, list[str]]:
-    """Return what a time-of-use plan says, without the order of its periods and of their keys."""
-    periods = body.get("reservation")
-    found = periods if isinstance(periods, list) else []
-    return body.get("reservationUse"), sorted(json.dumps(one, sort_keys=True) for one in found)
+def _plan(body: Mapping[str, Any]) -> tuple[int, list[str]]:
+    """Return what a time-of-use plan says, without the order of its periods and of their keys.
+
+    Raises ProtocolError when it cannot be read.
+    """
+    use = require_integer(body, "reservationUse", 0, 2)
+    periods = [require_object(one, "a period") for one in require_list(body, "reservation")]
+    if any(type(value) is not int for one in periods for value in one.values()):
+        raise ProtocolError("a period has a value that is not an integer")
+    return use, sorted(json.dumps(one, sort_keys=True) for one in periods)
 
 
 def _check_years(years: Sequence[int]) -> None:

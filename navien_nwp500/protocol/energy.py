@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Callable, Mapping
 
 from ..exceptions import ProtocolError
-from .fields import decode_fields, field_spec, require_integer, require_list
+from .fields import decode_each, decode_fields, field_spec, require_integer, require_list
 
 
 @dataclass(frozen=True)
@@ -46,36 +46,46 @@ class EnergyUsage(_Energy):
 
 @dataclass(frozen=True)
 class EnergyHistory:
-    """Response to an energy query: lifetime total, and days or months with the oldest first."""
+    """Response to an energy query: lifetime total, and days or months with the oldest first.
+
+    ``unreadable`` says why days or months are missing.
+    """
 
     total: EnergyTotal
     usage: tuple[EnergyUsage, ...]
+    unreadable: tuple[str, ...] = ()
 
 
-def decode_energy_daily(response: Mapping[str, Any]) -> EnergyHistory:
+def decode_energy_daily(response: Mapping[str, Any], *, partly: bool = False) -> EnergyHistory:
     """Decode the ``response`` of a daily query.
 
-    Raises ProtocolError if it is malformed, has more days than the month or a day twice.
+    Raises ProtocolError if it is malformed, has more days than the month or a day twice. With
+    ``partly`` a damaged day costs itself alone, and anything else its month.
     """
-    return _history(response, _days)
+    return _history(response, _days, partly)
 
 
-def decode_energy_monthly(response: Mapping[str, Any]) -> EnergyHistory:
+def decode_energy_monthly(response: Mapping[str, Any], *, partly: bool = False) -> EnergyHistory:
     """Decode the ``response`` of a monthly query.
 
-    Raises ProtocolError if it is malformed, has a thirteenth month or a month twice.
+    Raises ProtocolError if it is malformed, has a thirteenth month or a month twice. With
+    ``partly`` a damaged month costs itself alone, and anything else its year.
     """
-    return _history(response, _months)
+    return _history(response, _months, partly)
 
 
 def _history(
-    response: Mapping[str, Any], dates_of: Callable[[Mapping[str, Any]], list[datetime.date]]
+    response: Mapping[str, Any],
+    dates_of: Callable[[Mapping[str, Any]], list[datetime.date]],
+    partly: bool,
 ) -> EnergyHistory:
     if not isinstance(response, Mapping):
         raise ProtocolError("the response is not an object")
     total = decode_fields(EnergyTotal, response.get("total", {}))
     usage: dict[datetime.date, EnergyUsage] = {}
-    for part in require_list(response, "usage"):
+    unreadable: list[str] = []
+
+    def read_part(part: Any) -> None:
         entries = require_list(part, "data")
         dates = dates_of(part)
         if len(entries) > len(dates):
@@ -85,8 +95,16 @@ def _history(
         for date, item in zip(dates, entries):
             if date in usage:
                 raise ProtocolError(f"{date} is in the response twice")
-            usage[date] = decode_fields(EnergyUsage, item, date=date)
-    return EnergyHistory(total, tuple(usage[date] for date in sorted(usage)))
+            try:
+                usage[date] = decode_fields(EnergyUsage, item, date=date)
+            except ProtocolError as error:
+                if not partly:
+                    raise
+                unreadable.append(f"{date}: {error}")
+
+    _, parts = decode_each(require_list(response, "usage"), read_part, partly=partly)
+    days = tuple(usage[date] for date in sorted(usage))
+    return EnergyHistory(total, days, (*parts, *unreadable))
 
 
 def _days(part: Mapping[str, Any]) -> list[datetime.date]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import sys
-from typing import Any, Mapping, NamedTuple, TypeVar
+from typing import Any, Callable, Iterable, Mapping, NamedTuple, TypeVar
 
 from .._util.text import clean_text
 from ..exceptions import ProtocolError
@@ -157,6 +157,25 @@ def to_json(message: Any) -> dict[str, Any]:
         if value is not None:
             result[spec.name] = value if spec.codec in (int, str) else value.to_json()
     return result
+
+
+def decode_each(
+    entries: Iterable[Any], decode: Callable[[Any], T], *, partly: bool
+) -> tuple[list[T], tuple[str, ...]]:
+    """Decode the entries of a list; return the decoded ones, and why others cannot be read.
+
+    Without ``partly`` an entry that cannot be read raises its ProtocolError; with it such an entry
+    costs itself alone.
+    """
+    found, unreadable = [], []
+    for number, entry in enumerate(entries, 1):
+        try:
+            found.append(decode(entry))
+        except ProtocolError as error:
+            if not partly:
+                raise
+            unreadable.append(f"entry {number}: {error}")
+    return found, tuple(unreadable)
 
 
 def require_integer(body: Mapping[str, Any], key: str, lowest: int, highest: int) -> int:

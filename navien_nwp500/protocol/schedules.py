@@ -9,15 +9,16 @@ from __future__ import annotations
 import datetime
 import re
 from dataclasses import dataclass
-from typing import Any, Collection, Iterable, Mapping, Sequence
+from typing import Any, Callable, Collection, Iterable, Mapping, Sequence, TypeVar
 
 from .._util.numbers import is_within, shown
 from ..exceptions import ProtocolError, ValueOutOfRangeError
 from .calendar import Weekday, check_days, check_time, pack_days, unpack_days
-from .fields import require_integer, require_list, require_object
+from .fields import decode_each, require_integer, require_list, require_object
 from .types import Choice, DHWMode, Flag, HalfCelsius
 
 Body = Mapping[str, Any]
+T = TypeVar("T")
 
 # Entries, which reservations and recirculation share.
 
@@ -57,20 +58,28 @@ def entries_from_hex(text: str) -> list[dict[str, int]]:
 
     ``param`` is 0 to 255. Raises ProtocolError for other characters or values.
     """
+    return [_entry(part) for part in _hex_entries(text) if any(part.values())]
+
+
+def _hex_entries(text: str) -> list[dict[str, int]]:
     if not re.fullmatch("[0-9a-fA-F]*", text):
         raise ProtocolError("reservation contains characters that are not hex digits")
     digits = range(0, len(text) - len(text) % 12, 12)
-    parts = (bytes.fromhex(text[start : start + 12]) for start in digits)
-    return [_entry(dict(zip(_ENTRY, part))) for part in parts if any(part)]
+    return [dict(zip(_ENTRY, bytes.fromhex(text[start : start + 12]))) for start in digits]
 
 
-def _program(body: Body) -> tuple[bool, list[dict[str, int]]]:
+def _program(
+    body: Body, decode: Callable[[Body], T], *, partly: bool
+) -> tuple[bool, tuple[T, ...], tuple[str, ...]]:
+    def read(raw: Any) -> T | None:
+        entry = _entry(raw)
+        return decode(entry) if any(entry.values()) else None  # padding
+
     enabled = require_integer(require_object(body, "the response"), "reservationUse", 0, 2) == 2
     listed = body.get("reservation")
-    if isinstance(listed, str):
-        return enabled, entries_from_hex(listed)
-    entries = [_entry(raw) for raw in require_list(body, "reservation")]
-    return enabled, [entry for entry in entries if any(entry.values())]
+    raw = _hex_entries(listed) if isinstance(listed, str) else require_list(body, "reservation")
+    entries, unreadable = decode_each(raw, read, partly=partly)
+    return enabled, tuple(entry for entry in entries if entry is not None), unreadable
 
 
 def _request(enabled: bool, entries: list[dict[str, int]]) -> dict[str, Any]:
@@ -187,20 +196,24 @@ def _reservation_mode(mode: ReservationMode | DHWMode) -> ReservationMode:
 
 @dataclass(frozen=True)
 class ReservationProgram:
-    """List of reservations, and the switch for all of them."""
+    """List of reservations, and the switch for all of them.
+
+    ``unreadable`` says why entries are missing; such a list cannot be changed, only replaced.
+    """
 
     enabled: bool
     reservations: tuple[Reservation, ...]
+    unreadable: tuple[str, ...] = ()
 
 
-def decode_reservations(body: Body) -> ReservationProgram:
+def decode_reservations(body: Body, *, partly: bool = False) -> ReservationProgram:
     """Decode the ``response`` of a read or write, with the list as objects or as hex text.
 
     Padding is dropped, unknown modes are kept. Raises ProtocolError for anything else: writing
-    back a partly read list would delete the rest.
+    back a partly read list would delete the rest. With ``partly`` a damaged entry costs itself
+    alone.
     """
-    enabled, entries = _program(body)
-    return ReservationProgram(enabled, tuple(map(Reservation.from_entry, entries)))
+    return ReservationProgram(*_program(body, Reservation.from_entry, partly=partly))
 
 
 def encode_reservations(
@@ -263,16 +276,19 @@ class RecirculationEntry:
 
 @dataclass(frozen=True)
 class RecirculationProgram:
-    """Entries of the recirculation schedule, and the switch for all of them."""
+    """Entries of the recirculation schedule, and the switch for all of them.
+
+    ``unreadable`` says why entries are missing.
+    """
 
     enabled: bool
     entries: tuple[RecirculationEntry, ...]
+    unreadable: tuple[str, ...] = ()
 
 
-def decode_recirculation(body: Body) -> RecirculationProgram:
+def decode_recirculation(body: Body, *, partly: bool = False) -> RecirculationProgram:
     """Decode the ``response`` of a recirculation schedule as :func:`decode_reservations` does."""
-    enabled, entries = _program(body)
-    return RecirculationProgram(enabled, tuple(map(RecirculationEntry.from_entry, entries)))
+    return RecirculationProgram(*_program(body, RecirculationEntry.from_entry, partly=partly))
 
 
 def encode_recirculation(

@@ -25,7 +25,7 @@ from .calendar import (
     unpack_days,
     unpack_months,
 )
-from .fields import require_integer, require_list, require_object
+from .fields import decode_each, require_integer, require_list, require_object
 
 Body = Mapping[str, Any]
 
@@ -80,17 +80,30 @@ class TOUInfo:
     register_path: str | None
     source_type: str | None
     periods: tuple[TOUPeriod, ...]
+    #: Why periods of the response are missing here.
+    unreadable: tuple[str, ...] = ()
 
 
-def decode_tou(data: Body) -> TOUInfo:
-    """Decode the ``data`` of the REST response with exact prices. Raises ProtocolError."""
+def decode_tou(data: Body, *, partly: bool = False) -> TOUInfo:
+    """Decode the ``data`` of the REST response with exact prices. Raises ProtocolError.
+
+    With ``partly`` a damaged period or season costs itself alone.
+    """
     info = require_object(require_object(data, "data").get("touInfo"), "touInfo")
-    periods = []
-    for season in require_list(info, "schedule"):
-        months = unpack_months(
-            require_integer(require_object(season, "a season"), "season", 0, 4095)
+    periods: list[TOUPeriod] = []
+    unreadable: list[str] = []
+
+    def read_season(season: Any) -> None:
+        number = require_integer(require_object(season, "a season"), "season", 0, 4095)
+        found, problems = decode_each(
+            require_list(season, "interval"),
+            lambda interval: _read_period(unpack_months(number), interval),
+            partly=partly,
         )
-        periods += [_read_period(months, interval) for interval in require_list(season, "interval")]
+        periods.extend(found)
+        unreadable.extend(f"season {number}, {problem}" for problem in problems)
+
+    _, seasons = decode_each(require_list(info, "schedule"), read_season, partly=partly)
     return TOUInfo(
         name=_text(info, "name"),
         utility=_text(info, "utility"),
@@ -100,6 +113,7 @@ def decode_tou(data: Body) -> TOUInfo:
         register_path=_text(data, "registerPath"),
         source_type=_text(data, "sourceType"),
         periods=tuple(periods),
+        unreadable=(*seasons, *unreadable),
     )
 
 

@@ -168,7 +168,7 @@ class ForeignMessages(MessageFault):
 class ChangeFields(MessageFault):
     """Messages have other ``values`` in the fields of a ``section``, "status" or "feature".
 
-    Every JSON value is possible. New keys are added; the keys in ``missing`` are removed.
+    The section "response" is all of the response. Every JSON value is possible. New keys are added; the keys in ``missing`` are removed.
     """
 
     name = "change_fields"
@@ -191,6 +191,7 @@ class ChangeFields(MessageFault):
     def _section(self, envelope: dict[str, Any]) -> dict[str, Any]:
         response = envelope.get("response")
         section = response.get(self.section) if isinstance(response, dict) else None
+        section = response if self.section == "response" else section
         return section if isinstance(section, dict) else {}
 
 

@@ -169,3 +169,17 @@ def test_a_number_without_a_unit_is_in_the_unit_that_the_heater_displays() -> No
     for text in ("", "F", "1e3", "nan", "120K", "1_0"):
         with pytest.raises(ValueError):
             parse_degrees(text)
+
+
+@pytest.mark.parametrize("data", [None, 7, [], {}, {"firmwares": [None, 7]}], ids=str)
+def test_an_odd_firmware_answer_does_not_empty_the_list_of_devices(
+    invoke: Invoke, background: BackgroundSimulator, data: object
+) -> None:
+    body = json.dumps({"code": 200, "msg": "SUCCESS", "data": data}).encode()
+    rest = background.sim.faults.rest
+    rest["/device/firmware/info"] = RestFault(200, body, {"Content-Type": "application/json"})
+    try:
+        code, out, _ = invoke("devices")
+    finally:
+        del rest["/device/firmware/info"]
+    assert (code, out) == (0, "0123456789ab  type 52  online   NWP500\n")

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from ....device import NaviLinkDevice
-from ....exceptions import APIError
+from ....exceptions import CommunicationError
 from ....protocol.account import DeviceInfo
 from ....protocol.redaction import logger
 from ..context import open_context
@@ -81,7 +81,7 @@ async def _firmware_versions(device: NaviLinkDevice) -> list[str]:
     """Request the versions; an error must not end the list, and a 403 gives none."""
     try:
         parts = await device.get_firmware_info()
-    except APIError as error:
+    except CommunicationError as error:
         _LOGGER.debug("the firmware of %s is unknown: %s", device.name, error)
         return []
     return [part.cur_version.text for part in parts if part.cur_version]

@@ -63,7 +63,8 @@ async def _show(
     usage = [entry for entry in history.usage if entry.date <= today]
     if as_json:
         listed = [{"date": f"{entry.date:{date_format}}", **_json(entry)} for entry in usage]
-        print_json(heater, usage=listed, lifetime=_json(history.total))
+        unreadable = list(history.unreadable)
+        print_json(heater, usage=listed, unreadable=unreadable, lifetime=_json(history.total))
     else:
         print_result("\n".join(_table(history, usage, date_format)))
 
@@ -75,10 +76,12 @@ async def _request(
     if periods[0][1] is None:
         return await heater.get_energy_monthly(*(year for year, _ in periods))
     usage: list[EnergyUsage] = []
+    unreadable: list[str] = []
     for year, group in groupby(periods, key=lambda entry: entry[0]):
         part = await heater.get_energy_daily(year, *(month for _, month in group if month))
         usage += part.usage
-    return EnergyHistory(part.total, tuple(usage))
+        unreadable += part.unreadable
+    return EnergyHistory(part.total, tuple(usage), tuple(unreadable))
 
 
 def _table(history: EnergyHistory, usage: Sequence[EnergyUsage], date_format: str) -> Iterator[str]:

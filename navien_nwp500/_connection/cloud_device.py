@@ -38,9 +38,13 @@ class RestAccount(Protocol):
 
 def warn_of_unreadable(what: str, unreadable: Sequence[str]) -> None:
     """Log that parts of a response cannot be read, so that nothing is missing without a word."""
-    if unreadable:
-        count = f"{len(unreadable)} of the entries" if len(unreadable) > 1 else "an entry"
-        _LOGGER.warning("%s: %s cannot be read and is left out: %s", what, count, unreadable[0])
+    if len(unreadable) == 1:
+        _LOGGER.warning("%s: an entry cannot be read and is left out: %s", what, unreadable[0])
+    elif unreadable:
+        count = len(unreadable)
+        _LOGGER.warning(
+            "%s: %d entries cannot be read and are left out, first %s", what, count, unreadable[0]
+        )
 
 
 async def list_devices(account: RestAccount) -> list[DeviceInfo]:

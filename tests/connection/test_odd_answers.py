@@ -198,7 +198,7 @@ async def test_an_odd_device_in_the_list_costs_itself(
     sim.faults.rest["/device/list"] = answer([*odd, whole])
     (found,) = await client.get_devices(connect=False)
     assert found.mac_address == device.mac_address
-    assert "/device/list: 5 of the entries cannot be read" in caplog.text
+    assert "/device/list: 5 entries cannot be read and are left out" in caplog.text
     # 20 entries are a full page, however many of them can be read.
     sim.faults.rest["/device/list"] = pages = answer([*[None] * 19, whole])
     pages.times = 1

@@ -182,4 +182,4 @@ def test_an_odd_firmware_answer_does_not_empty_the_list_of_devices(
         code, out, _ = invoke("devices")
     finally:
         del rest["/device/firmware/info"]
-    assert (code, out) == (0, "0123456789ab  type 52  online   NWP500\n")
+    assert (code, out) == (0, "0123456789ab  type 52  online   NWP500  firmware not available\n")

@@ -37,7 +37,7 @@ from ._connection.schedule_writer import ScheduleWriter, without
 from ._util.text import comparable
 from .auth import NaviLinkAuth
 from .config import NaviLinkConfig, ReconnectConfig
-from .exceptions import NaviLinkError, PlanCopyError, ValueOutOfRangeError
+from .exceptions import NaviLinkError, PlanCopyError, RequestTimeoutError, ValueOutOfRangeError
 from .models import Health
 from .mqtt import NaviLinkMQTT
 from .protocol import commands
@@ -237,9 +237,17 @@ class NaviLinkDevice:
         """Request the firmware waiting to be installed; empty when there is none (PROTOCOL 8.11).
 
         The heater answers on its own topic: an account that may not receive pushed updates gets
-        RequestTimeoutError (PROTOCOL 3.1).
+        RequestTimeoutError, which says so (PROTOCOL 3.1).
         """
-        body = (await self._commands.request(commands.DOWNLOADED_SOFTWARE)).body
+        try:
+            body = (await self._commands.request(commands.DOWNLOADED_SOFTWARE)).body
+        except RequestTimeoutError as error:
+            if not self._mqtt.pushes_refused:
+                raise
+            raise RequestTimeoutError(
+                f"{self.name} answers this on its own topic, which this account may not receive; use "
+                "the account with which the heater was registered"
+            ) from error
         key = "downloadSwInfo"
         entries, unreadable = decode_each(
             require_list(body, key), lambda entry: require_object(entry, key), partly=True

@@ -139,6 +139,11 @@ class NaviLinkMQTT:
         return self._connection.connected
 
     @property
+    def pushes_refused(self) -> bool:
+        """True after the broker has refused pushed updates to this account."""
+        return self._connection.pushes_refused
+
+    @property
     def answering(self) -> bool:
         """True while the heater answers on the present connection."""
         return self._tracker.state is HealthState.ONLINE

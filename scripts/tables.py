@@ -12,6 +12,7 @@ from typing import Any, Iterator
 
 import command_line
 
+from navien_nwp500.protocol.account import AlarmInfo, Descaling, DeviceInfo, Installer, LastError
 from navien_nwp500.protocol.commands import COMMANDS, Command, Parameter
 from navien_nwp500.protocol.diagnostics import ComponentCounters, DrawCounters, EventCounters
 from navien_nwp500.protocol.features import DeviceFeatures
@@ -44,17 +45,23 @@ lowest setpoint (the installer's minimum operation temperature) cannot be set re
 
 SCHEMA_HEAD = """# Device data
 
-All fields that a heater sends, generated from `navien_nwp500/protocol/` by
+All fields that a heater sends, and what the cloud knows of it, generated from `navien_nwp500/protocol/` by
 `python scripts/tables.py`.
 
 The value of a field *is* the integer that was sent; its type gives the meaning:
 `status.dhw_temperature == 121`, `status.dhw_temperature.celsius == 60.5`. The fields in bold are in
 every status; any other is `None` if this heater's firmware does not send it. *Range* is the raw range
 seen in practice; other values are accepted too. *Certainty* is source and confidence: captured and
-field_log are captured traffic, model_only was declared by another client and never seen.
+field_log are captured traffic, library2 is a public client in daily use, model_only was declared by
+another client and never seen.
 """
 
 DIAGNOSTICS_HEAD = """Lifetime counters, from `get_diagnostics()`: `diagnostics.components.compressor_starts`.
+"""
+
+
+INFO_HEAD = """What the cloud knows, also while the heater is offline: `device.info`. A last error may be over;
+`info.error.text` and `info.error.advice` explain it.
 """
 
 
@@ -132,6 +139,11 @@ def _unit(codec: type[Any]) -> tuple[str, str]:
     return ("-", "any") if codec is int else ("text", "-")
 
 
+def _sections(head: list[str], **classes: Any) -> Iterator[str]:
+    for name, cls in classes.items():
+        yield f"### {name}\n\n{table(head, field_rows(cls))}"
+
+
 def documents() -> dict[Path, str]:
     """Return the contents of each generated document."""
     fields = ["#", "field", "wire key", "type", "unit", "range", "certainty", "meaning"]
@@ -153,13 +165,12 @@ def documents() -> dict[Path, str]:
         table(fields, field_rows(DeviceFeatures)),
         "## Diagnostics\n",
         DIAGNOSTICS_HEAD,
-        *(
-            f"### {name}\n\n{table(fields, field_rows(cls))}"
-            for name, cls in (
-                ("events", EventCounters),
-                ("draws", DrawCounters),
-                ("components", ComponentCounters),
-            )
+        *_sections(fields, events=EventCounters, draws=DrawCounters, components=ComponentCounters),
+        "## Device info\n",
+        INFO_HEAD,
+        table(fields, field_rows(DeviceInfo)),
+        *_sections(
+            fields, error=LastError, descaling=Descaling, alarm_info=AlarmInfo, installer=Installer
         ),
     ]
     return {

@@ -134,6 +134,11 @@ class Connection:
                     "the connection was lost and is being restored; the command was not sent"
                 ) from error
 
+    @property
+    def pushes_refused(self) -> bool:
+        """True when the account may not receive what heaters send on their own topics."""
+        return self._permission.refused
+
     def has_subscriber(self, subscriber: Subscriber) -> bool:
         """Return True when ``subscriber`` is attached."""
         return self._subscribers.get(subscriber.address.mac_address) is subscriber

@@ -54,6 +54,11 @@ class PushPermission:
         return self._drops < PUSH_TRIES
 
     @property
+    def refused(self) -> bool:
+        """True after the broker has refused the subscription."""
+        return self._warned
+
+    @property
     def uncertain(self) -> bool:
         """True after a connection dropped during the subscription, for this or another reason."""
         return self._drops > 0

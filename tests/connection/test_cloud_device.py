@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 
 from navien_nwp500 import (
@@ -9,10 +11,12 @@ from navien_nwp500 import (
     MaintenanceError,
     NaviLinkClient,
     NaviLinkDevice,
+    RequestTimeoutError,
     UnsupportedDeviceError,
 )
 from navien_nwp500.simulator import Simulator
 from navien_nwp500.simulator.faults import Maintenance, ReportError, RestFault
+from support.reliability_tools import SHORT_TIMEOUT, fast_config, within_limit
 
 
 async def test_the_last_error_is_readable_while_the_heater_is_offline(
@@ -72,6 +76,22 @@ async def test_without_permission_the_firmware_is_an_empty_list(
     sim.faults.rest["/device/firmware/info"] = RestFault.error(404, "NOT_FOUND")
     with pytest.raises(APIError):
         await device.get_firmware_info()
+
+
+async def test_waiting_firmware_is_not_answered_to_an_account_without_pushes() -> None:
+    """The response comes on the heater's own topic alone (PROTOCOL 3.1)."""
+    async with Simulator(speed=600, pushes=False) as sim:
+        async with NaviLinkClient(fast_config(sim, answer_timeout=SHORT_TIMEOUT)) as client:
+            (device,) = await client.get_devices()
+
+            async def connect() -> None:
+                while not client._pool.first.pushes_refused:
+                    with contextlib.suppress(RequestTimeoutError):  # on a busy machine
+                        await device.get_status()
+
+            await within_limit(connect())
+            with pytest.raises(RequestTimeoutError, match="may not receive"):
+                await device.get_downloaded_software()
 
 
 async def test_the_app_version_needs_no_sign_in(sim: Simulator, client: NaviLinkClient) -> None:

@@ -12,7 +12,6 @@ account, heater, host or path.
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -23,17 +22,16 @@ from typing import AsyncGenerator, Awaitable, Callable, NamedTuple, Sequence
 
 from ..._connection.connector import MAX_CLOCK_SKEW, Connector
 from ..._connection.proxy import find_proxy
-from ..._connection.rest_client import RedirectedError, tls_context
+from ..._connection.rest_client import tls_context
 from ..._connection.transport import HandshakeRefusedError, Transport
 from ...client import NaviLinkClient, choose_transports
-from ...config import SETTINGS, NaviLinkConfig
+from ...config import NaviLinkConfig
 from ...device import NaviLinkDevice, find_devices
 from ...exceptions import (
     APIError,
     CommunicationError,
     ConfigurationError,
     DeviceOfflineError,
-    InvalidCredentialsError,
     MaintenanceError,
     NaviLinkError,
     ProtocolError,
@@ -45,6 +43,7 @@ from ...protocol.fields import T, field_specs
 from ...protocol.messages import ReplyAddress
 from ...protocol.status import DeviceStatus
 from . import advice, network, remarks
+from .shareable import shareable
 
 #: The variable names the proxy; a finding contains no host.
 _THROUGH = "through the proxy of HTTPS_PROXY"
@@ -358,57 +357,6 @@ async def _response(request: Awaitable[T]) -> T:
         return await request
     except RequestTimeoutError as error:
         raise advice.UnresponsiveHeaterError("the heater does not respond") from error
-
-
-#: Errors raised in this folder, whose messages contain no private data.
-_SHAREABLE_ERRORS = (
-    network.UnknownNameError,
-    network.BlockedNameError,
-    network.NoConnectionError,
-    network.NoTlsError,
-    network.ProxyError,
-    advice.NoAccountError,
-    advice.WrongClockError,
-    advice.NoHeaterError,
-    advice.OtherDevicesError,
-    advice.UnresponsiveHeaterError,
-    advice.NoRecordingError,
-    advice.EmptyRecordingError,
-)
-
-
-def shareable(error: NaviLinkError) -> str:
-    """Describe an error without private data: messages that may contain values are replaced."""
-    if isinstance(error, _SHAREABLE_ERRORS):
-        return str(error)
-    if isinstance(error, ConfigurationError):
-        return _setting(error)
-    if isinstance(error, InvalidCredentialsError):
-        return "rejected"
-    if isinstance(error, HandshakeRefusedError):
-        return "rejected, also with new credentials"
-    if isinstance(error, RequestTimeoutError):
-        return "no response in time"
-    if isinstance(error, DeviceOfflineError):
-        return "the heater is not connected to the cloud"
-    if isinstance(error, RedirectedError):
-        return "the server redirects to another address"
-    if isinstance(error, MaintenanceError):
-        return f"maintenance: {error.notice}"
-    if isinstance(error, APIError):
-        return f"the cloud responds with status {error.status_code}, code {error.code}"
-    sdk_code = re.search(r"\bAWS_[A-Z_]+\b", str(error))
-    return sdk_code.group() if sdk_code else type(error).__name__.strip("_")
-
-
-def _setting(error: ConfigurationError) -> str:
-    """Name the setting and its allowed values, without its present value."""
-    label = str(error).partition(" ")[0]
-    if label == "HTTPS_PROXY":
-        return str(error)  # it never contains the value
-    if label not in {name for setting in SETTINGS for name in (setting.variable, setting.name)}:
-        return "a setting, or the settings file, cannot be used"
-    return f"{label} must be {error.__cause__}"
 
 
 def _count_lines(path: Path) -> int:

@@ -23,6 +23,8 @@ _LOGGER = logger("navien_nwp500.device")
 
 #: The page size that every client uses, documented as the maximum (PROTOCOL 1.7).
 PAGE_SIZE = 20
+#: Pages after which a list that does not end is an error; the simulator has 10,000 heaters at most.
+MAX_PAGES = 500
 
 
 class RestAccount(Protocol):
@@ -50,16 +52,25 @@ def warn_of_unreadable(what: str, unreadable: Sequence[str]) -> None:
 async def list_devices(account: RestAccount) -> list[DeviceInfo]:
     """Request the list of devices of every type, all pages (PROTOCOL 1.7). Raises errors of REST.
 
-    A device that cannot be read, or has no address, is left out with a warning.
+    A device that cannot be read, or has no address, is left out with a warning. A cloud that ignores
+    ``offset`` repeats a page; a page without a new device ends the list.
     """
     infos: list[DeviceInfo] = []
-    offset = 0
-    while True:
-        part, size = await _request_part(account, offset)
-        infos += part
-        offset += size
+    known: set[str] = set()
+    for number in range(MAX_PAGES):
+        part, size = await _request_part(account, number * PAGE_SIZE)
+        new = [info for info in part if info.mac_address not in known]
+        infos += new
+        known.update(info.mac_address for info in new if info.mac_address is not None)
         if size < PAGE_SIZE:
             return infos
+        if not new:
+            _LOGGER.warning(
+                "/device/list: the cloud repeats a page; devices after the first %d may be missing",
+                len(infos),
+            )
+            return infos
+    raise ProtocolError(f"/device/list: the cloud sends more than {MAX_PAGES} pages of devices")
 
 
 async def _request_part(account: RestAccount, offset: int) -> tuple[list[DeviceInfo], int]:

@@ -11,6 +11,7 @@ import re
 import ssl
 import threading
 import time
+import zlib
 from email.utils import parsedate_to_datetime
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
 #: Seconds an idle connection stays open. Calls come in a row or an hour apart, and an open
 #: connection takes 300 KB, most of it asyncio's read buffer for TLS (measured, Python 3.11).
 IDLE_TIMEOUT = 2.0
+
+#: Largest response, as sent and inflated; a list of 20 heaters has some 15 KB.
+MAX_BODY_BYTES = 4 * 1024 * 1024
 
 _LOADING = threading.Lock()
 
@@ -89,7 +93,7 @@ class RestClient:
         session = await self._session()
         import aiohttp  # loaded by now, in a thread or by the caller
 
-        headers = {"User-Agent": f"navien_nwp500/{__version__}"}
+        headers = {"User-Agent": f"navien_nwp500/{__version__}", "Accept-Encoding": "gzip, deflate"}
         if token is not None:
             headers["authorization"] = token  # the token alone, without "Bearer" (PROTOCOL 1.1)
         url = self._base_url + path
@@ -105,10 +109,11 @@ class RestClient:
                 headers=headers,
                 timeout=timeout,
                 allow_redirects=False,
+                auto_decompress=False,  # aiohttp inflates without a limit
                 proxy=None if proxy is None else f"http://{proxy.address}",
                 proxy_headers=None if proxy is None else proxy.headers,
             ) as response:
-                status, content = response.status, await response.read()
+                status, content = response.status, await _read_body(path, response)
                 location = response.headers.get("Location")
                 retry_after = _parse_retry_after(response.headers.get("Retry-After"))
                 self.clock_skew = _measure_skew(response.headers.get("Date"))
@@ -196,6 +201,34 @@ def tls_context(ca_file: Path | None) -> ssl.SSLContext:
 @lru_cache(maxsize=8)
 def _shared_context(ca_file: str | None, *_version: int) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=ca_file)
+
+
+async def _read_body(path: str, response: aiohttp.ClientResponse) -> bytes:
+    """Return a body, inflated. Raises ProtocolError when it is too large, or cannot be inflated."""
+    sent = bytearray()
+    async for chunk in response.content.iter_any():
+        sent += chunk
+        if len(sent) > MAX_BODY_BYTES:
+            raise _too_large(path)
+    encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding == "identity" or not sent:
+        return bytes(sent)
+    if encoding not in ("gzip", "deflate"):
+        raise ProtocolError(f"{path}: the response has an unknown encoding")
+    inflating = zlib.decompressobj(zlib.MAX_WBITS | 32)  # finds out itself which of the two it is
+    try:
+        content = inflating.decompress(bytes(sent), MAX_BODY_BYTES + 1)
+    except zlib.error as error:
+        raise ProtocolError(f"{path}: the compressed response is damaged") from error
+    if len(content) > MAX_BODY_BYTES:
+        raise _too_large(path)
+    if not inflating.eof:
+        raise ProtocolError(f"{path}: the compressed response ends too early")
+    return content
+
+
+def _too_large(path: str) -> ProtocolError:
+    return ProtocolError(f"{path}: the response is larger than {MAX_BODY_BYTES // 1024 // 1024} MB")
 
 
 def _parse_envelope(path: str, status: int, content: bytes, retry_after: float | None) -> Any:

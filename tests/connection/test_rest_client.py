@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
+import json
 import socket
+import tracemalloc
+import zlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, AsyncIterator
@@ -20,12 +24,20 @@ from navien_nwp500 import (
     ProtocolError,
     RequestTimeoutError,
 )
-from navien_nwp500._connection.rest_client import tls_context
+from navien_nwp500._connection.cloud_device import MAX_PAGES, list_devices
+from navien_nwp500._connection.rest_client import MAX_BODY_BYTES, tls_context
 from navien_nwp500.simulator import Simulator
 from navien_nwp500.simulator.faults import RestFault
 from support.reliability_tools import LIMIT, fast_config, within_limit
 
 LIST = {"userId": "user@example.com", "offset": 0, "count": 20}
+
+
+DEFLATED = {"Content-Encoding": "deflate"}
+
+
+def deflated(content: bytes) -> bytes:
+    return zlib.compress(content, 9)
 
 
 @pytest.fixture
@@ -51,6 +63,11 @@ async def count_heaters(auth: NaviLinkAuth) -> int:
         (RestFault(cut=25), ProtocolError, None),
         (RestFault(cut=25, reset=True), CommunicationError, None),
         (RestFault(trickle=60.0), RequestTimeoutError, None),
+        (RestFault(200, b"x" * (MAX_BODY_BYTES + 1)), ProtocolError, None),
+        (RestFault(200, deflated(b"x" * (MAX_BODY_BYTES + 1)), DEFLATED), ProtocolError, None),
+        (RestFault(200, deflated(b"{}")[:-1], DEFLATED), ProtocolError, None),
+        (RestFault(200, b"no deflate", DEFLATED), ProtocolError, None),
+        (RestFault(200, b"{}", {"Content-Encoding": "br"}), ProtocolError, None),
     ],
 )
 async def test_a_failed_rest_call_is_a_typed_error_and_not_repeated(
@@ -148,3 +165,74 @@ async def test_unreadable_certificates_are_a_configuration_error(
     with pytest.raises(ConfigurationError, match="ca.pem cannot be read"):
         await auth.sign_in()
     await auth.close()
+
+
+# Responses without end
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+async def test_a_compressed_response_is_inflated(
+    sim: Simulator, auth: NaviLinkAuth, encoding: str
+) -> None:
+    page = json.dumps({"code": 200, "msg": "SUCCESS", "data": [1, 2, 3]}).encode()
+    packed = gzip.compress(page) if encoding == "gzip" else deflated(page)
+    sim.faults.rest["/device/list"] = RestFault(200, packed, {"Content-Encoding": encoding})
+    assert await count_heaters(auth) == 3
+
+
+async def test_a_response_of_hundreds_of_megabytes_is_not_inflated(
+    sim: Simulator, auth: NaviLinkAuth
+) -> None:
+    await auth.ensure_signed_in()
+    inflating = zlib.compressobj(9, zlib.DEFLATED, zlib.MAX_WBITS | 16)
+    pieces = [inflating.compress(bytes(1024 * 1024)) for _ in range(300)]
+    packed = b"".join([*pieces, inflating.flush()])
+    assert len(packed) < MAX_BODY_BYTES
+    sim.faults.rest["/device/list"] = RestFault(200, packed, {"Content-Encoding": "gzip"})
+    tracemalloc.start()
+    try:
+        with pytest.raises(ProtocolError, match="larger than 4 MB"):
+            await count_heaters(auth)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 8 * MAX_BODY_BYTES
+
+
+def page_of(first: int) -> bytes:
+    """Return a full page of the list, which a cloud that ignores ``offset`` sends for ever."""
+    devices = [
+        {"deviceInfo": {"macAddress": f"{first + number:012x}", "additionalValue": "1234"}}
+        for number in range(20)
+    ]
+    return json.dumps({"code": 200, "msg": "SUCCESS", "data": devices}).encode()
+
+
+async def test_a_list_that_ignores_the_offset_ends(
+    sim: Simulator, auth: NaviLinkAuth, caplog: pytest.LogCaptureFixture
+) -> None:
+    await auth.ensure_signed_in()
+    sim.faults.rest["/device/list"] = RestFault(200, page_of(1), times=50)
+    assert len(await list_devices(auth)) == 20
+    assert sim.counters.calls["/device/list"] == 2
+    assert "repeats a page" in caplog.text
+
+
+class EndlessAccount:
+    """An account whose list of devices never ends."""
+
+    user_id = "user@example.com"
+
+    def __init__(self) -> None:
+        self.pages = 0
+
+    async def call(self, method: str, path: str, *, body: Any) -> Any:
+        self.pages += 1
+        return json.loads(page_of(body["offset"]))["data"]
+
+
+async def test_a_list_that_never_ends_is_an_error() -> None:
+    account = EndlessAccount()
+    with pytest.raises(ProtocolError, match="more than 500 pages"):
+        await list_devices(account)
+    assert account.pages == MAX_PAGES

@@ -17,10 +17,12 @@ from typing import Any, Iterable
 
 from ..exceptions import ConfigurationError, ProtocolError
 from .capture_masks import Masker, is_mask, search_private
-from .redaction import logger
+from .redaction import MASK, logger
 
 IN, OUT = "in", "out"
 REST, MQTT = "rest", "mqtt"
+#: A larger payload is masked whole: no heater sends one, and reading it would hold up the event loop.
+MAX_PAYLOAD_BYTES = 32 * 1024
 #: Reported for a line that cannot be parsed, and so cannot be checked.
 UNREADABLE = "not an entry of a capture"
 #: Reported for a line that holds more than an entry, or writes it in another way.
@@ -142,6 +144,8 @@ def _log(entry: CaptureEntry) -> None:
 
 
 def _content(payload: bytes) -> Any:
+    if len(payload) > MAX_PAYLOAD_BYTES:
+        return MASK
     if payload[:1] and payload[0] < _SPACE and not payload.isspace():
         return payload
     try:

@@ -24,7 +24,7 @@ _SALT = os.urandom(16)
 
 _HEATER_MASK = re.compile(r"012345[0-9a-f]{6}")
 _CLIENT_MASK = re.compile(r"client(-[0-9a-f]{8})?")
-_KEY = re.compile(r"[a-z][A-Za-z_]*[0-9]{0,2}[A-Za-z_]*")
+_KEY = re.compile(r"[a-z][A-Za-z_]*([0-9]{1,2}[A-Za-z_]*)?")
 _MASKED_KEY = re.compile(r"\*{3}[0-9]*")
 _TEXT_NUMBER = re.compile(r"-?[0-9]{1,5}(\.[0-9]{1,4})?")
 #: Topic of a heater, and of the responses to one client of an account (PROTOCOL 3.1).
@@ -151,12 +151,11 @@ class Masker:
 
     def _object(self, value: Mapping[str, Any], key: str) -> dict[str, Any]:
         masked: dict[str, Any] = {}
+        unused = (one for one in _masked_keys() if one not in value)
         for name, inner in value.items():
             shown = name
             if not _is_harmless_key(name):
-                shown = next(
-                    one for one in _masked_keys() if one not in value and one not in masked
-                )
+                shown = next(unused)
                 self.found.append("a key of unknown form")
             # Under a private key everything is private, however deep.
             masked[shown] = self._value(inner, key if key in FIELD_MASKS else name)

@@ -77,11 +77,23 @@ class Pattern(NamedTuple):
 
 MAC = "MAC address"
 
+#: Each takes time in proportion to the text: a match begins only where a run of its characters
+#: begins, and a lookahead decides before anything is tried that a longer text would repeat.
 PATTERNS: tuple[Pattern, ...] = (
-    Pattern("token", re.compile(r"eyJ[\w-]+(\.[\w-]*){1,4}"), MASK),
-    Pattern("signed query", re.compile(r"(X-Amz-[\w-]+=)[^&\s]+"), r"\1" + MASK),
+    Pattern(
+        "token",
+        re.compile(r"((?<![\w-])(?=[\w-]+\.)[\w-]*?)eyJ[\w-]+(\.[\w-]*){1,4}"),
+        r"\1" + MASK,
+    ),
+    Pattern(
+        "signed query",
+        re.compile(r"((?<![\w-])(?=[\w-]+=[^&\s])[\w-]*?X-Amz-[\w-]+=)[^&\s]+"),
+        r"\1" + MASK,
+    ),
     Pattern("AWS key", re.compile(r"\bA(SIA|KIA)[A-Z0-9]{12,}"), MASK),
-    Pattern("e-mail address", re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+"), MASK + "@" + MASK),
+    Pattern(
+        "e-mail address", re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+(\.[\w-]+)+"), MASK + "@" + MASK
+    ),
     Pattern(MAC, re.compile(r"(?<![0-9A-Fa-f])[0-9a-fA-F]{12}(?![0-9A-Fa-f])"), MASK),
     Pattern(
         MAC,
@@ -89,7 +101,7 @@ PATTERNS: tuple[Pattern, ...] = (
         MASK,
     ),
     Pattern("serial number", re.compile(r"\b\d{8}[A-Z]{2}\d{8}\b"), MASK),
-    Pattern("secret key", re.compile(r"[A-Za-z0-9+/]{40,}={0,2}"), MASK),
+    Pattern("secret key", re.compile(r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{40,}={0,2}"), MASK),
 )
 
 

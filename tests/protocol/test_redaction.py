@@ -66,10 +66,8 @@ WHOLE = [
 @pytest.mark.parametrize("make", LONG)
 def test_the_steps_of_every_pattern_grow_like_the_text(make: Callable[[int], str]) -> None:
     for regex in [pattern.regex for pattern in PATTERNS] + WHOLE:
-        short, long = (
-            count_steps(regex, make(size), whole=regex in WHOLE) for size in (120, 480)
-        )
-        assert long < 5 * short, regex.pattern
+        short, long = (count_steps(regex, make(size), whole=regex in WHOLE) for size in (120, 480))
+        assert long <= 5 * short + 20, regex.pattern
 
 
 @pytest.mark.parametrize(

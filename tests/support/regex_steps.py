@@ -23,14 +23,15 @@ _SINGLE = (constants.LITERAL, constants.NOT_LITERAL, constants.IN, constants.ANY
 
 def count_steps(regex: re.Pattern[str], text: str, *, whole: bool = False) -> int:
     """Return the steps of replacing all matches in a text, or of matching the ``whole`` text."""
-    counter = _Counter(regex, text)
-    if whole:
-        counter.match(0, lambda end: end if end == len(text) else None)
-        return counter.steps
-    start = 0
-    while start <= len(text):
-        end = counter.match(start)
-        start = start + 1 if end is None or end == start else end
+    counter, limit = _Counter(regex, text), sys.getrecursionlimit()
+    sys.setrecursionlimit(limit + 10 * len(text))
+    try:
+        if whole:
+            counter.match(0, lambda end: end if end == len(text) else None)
+        else:
+            counter.match_all()
+    finally:
+        sys.setrecursionlimit(limit)
     return counter.steps
 
 
@@ -42,6 +43,12 @@ class _Counter:
 
     def match(self, start: int, then: Continue = lambda end: end) -> int | None:
         return self._sequence(self._items, start, then)
+
+    def match_all(self) -> None:
+        start = 0
+        while start <= len(self._text):
+            end = self.match(start)
+            start = start + 1 if end is None or end == start else end
 
     def _sequence(self, items: list[Any], at: int, then: Continue) -> int | None:
         if not items:

@@ -9,13 +9,13 @@ import tempfile
 from pathlib import Path
 
 
-def decode_text(content: bytes) -> str:
-    """Decode UTF-8, or UTF-16 as Windows programs write it, without a byte order mark.
+def decode_text(content: bytes, errors: str = "strict") -> str:
+    """Decode UTF-8, or UTF-16 as Windows programs write it, without the byte order mark.
 
     Raises UnicodeDecodeError, which contains the whole content: do not let it pass.
     """
     utf_16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    return content.decode("utf-16" if utf_16 else "utf-8-sig")
+    return content.decode("utf-16" if utf_16 else "utf-8-sig", errors)
 
 
 def display_path(path: str | os.PathLike[str]) -> str:

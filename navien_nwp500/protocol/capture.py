@@ -124,14 +124,14 @@ def log_call(
 ) -> None:
     """Log a REST call (``payload`` its body or query) or its response (bytes and HTTP status)."""
     if _LOGGER.isEnabledFor(logging.DEBUG):
-        content = _content(payload) if isinstance(payload, bytes) else payload
+        content = parse_content(payload) if isinstance(payload, bytes) else payload
         _log(CaptureEntry(_now(), direction, REST, f"{method} {path}", content, status))
 
 
 def log_frame(direction: str, topic: str, payload: bytes) -> None:
     """Log an MQTT message."""
     if _LOGGER.isEnabledFor(logging.DEBUG):
-        _log(CaptureEntry(_now(), direction, MQTT, topic, _content(payload)))
+        _log(CaptureEntry(_now(), direction, MQTT, topic, parse_content(payload)))
 
 
 def _now() -> datetime:
@@ -143,7 +143,8 @@ def _log(entry: CaptureEntry) -> None:
     _LOGGER.debug("%s", masked, extra={"entry": masked})
 
 
-def _content(payload: bytes) -> Any:
+def parse_content(payload: bytes) -> Any:
+    """Return a payload as a JSON value, text, or the bytes of a binary frame; a huge one masked."""
     if len(payload) > MAX_PAYLOAD_BYTES:
         return MASK
     if payload[:1] and payload[0] < _SPACE and not payload.isspace():

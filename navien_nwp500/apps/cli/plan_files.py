@@ -13,7 +13,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, Callable, NamedTuple, Sequence, TypeVar
 
-from ..._util.files import write_atomically
+from ..._util.files import decode_text, write_atomically
 from ...device import NaviLinkDevice
 from ...exceptions import ConfigurationError
 from ...protocol.calendar import EVERY_MONTH, Weekday
@@ -91,18 +91,36 @@ def _written_file(device: NaviLinkDevice) -> Path | None:
 def read_plan(file: Path) -> PlanFile:
     """Read a JSON file. Raises ConfigurationError naming the key or the period, and the error."""
     try:
-        content = json.loads(file.read_text("utf-8"), parse_float=Decimal)
+        content = json.loads(decode_text(file.read_bytes()), parse_float=Decimal)
     except (ValueError, RecursionError) as error:
         raise ConfigurationError(f"{file} is not JSON: {error}") from error
+    if _is_openei(content):
+        raise ConfigurationError(
+            f"{file} is a rate of OpenEI's utility rate database, which cannot be read yet; write "
+            "its prices as periods, as navien-nwp500 tou set --help shows"
+        )
     body = content if isinstance(content, dict) else {"periods": content}
     listed = body.get("periods")
     if not isinstance(listed, list):
-        raise ConfigurationError(f"{file} contains no list of periods")
+        raise ConfigurationError(
+            f"{file} contains no list of periods, as navien-nwp500 tou set --help shows it"
+        )
     periods = [
         _parse_period(f"{file}, period {number}", raw) for number, raw in enumerate(listed, 1)
     ]
     name, utility, zip_code = (_text(file, body, key) for key in ("name", "utility", "zip_code"))
     return PlanFile(periods, name, utility, zip_code)
+
+
+def _is_openei(content: Any) -> bool:
+    """Return whether this is a response of OpenEI, or one of its rates."""
+    if isinstance(content, dict) and isinstance(content.get("items"), list):
+        content = content["items"]
+    rates = content if isinstance(content, list) else [content]
+    return any(
+        isinstance(rate, dict) and any(key.startswith("energyrate") for key in rate)
+        for rate in rates
+    )
 
 
 def _text(file: Path, body: dict[str, Any], key: str) -> str | None:

@@ -569,6 +569,11 @@ async def test_the_password_is_read_from_the_env_file_too(
     assert load_password(None) == "from$file"
     monkeypatch.setenv("MQTT_PASSWORD", "from environment")
     assert load_password(None) == "from environment"
+    for content in (b"s\xc3\xa9cret #1 \r\nnot this\r\n", "s\u00e9cret #1 ".encode("utf-8-sig")):
+        (tmp_path / "file").write_bytes(content)
+        assert load_password(tmp_path / "file") == "s\u00e9cret #1 "
+    (tmp_path / "file").write_bytes("s\u00e9cret #1 \r\n".encode("utf-16"))
+    assert load_password(tmp_path / "file") == "s\u00e9cret #1 "
     (tmp_path / "empty").write_text("\n")
     with pytest.raises(ConfigurationError, match="first line"):
         load_password(tmp_path / "empty")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import logging
 import os
@@ -33,6 +34,7 @@ from navien_nwp500.protocol.capture import (
 from navien_nwp500.protocol.messages import parse_message, parse_request
 from navien_nwp500.simulator import Firmware, Simulator, simulator
 from navien_nwp500.simulator.cloud.accounts import HeaterRecord, Location
+from navien_nwp500.simulator.cloud.mqtt_packets import publish
 from support.cli import LIMIT, run, start
 
 TRAFFIC_LOG = "navien_nwp500.traffic"
@@ -284,10 +286,75 @@ async def test_only_the_calls_of_the_api_are_imported_in_order(tmp_path: Path) -
     assert entries[1].time - entries[0].time == timedelta(milliseconds=250)
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"log": {}}', har({"startedDateTime": "x"})])
+@pytest.mark.parametrize("text", ["", "[]", '{"log": {}}', '{"log": {"entries": 1}}'])
 def test_a_file_that_is_not_a_har_file_is_rejected(text: str) -> None:
     with pytest.raises(ProtocolError, match="not a HAR file"):
-        list(parse_har(text))
+        parse_har(text)
+
+
+async def test_a_damaged_entry_costs_that_entry_alone(tmp_path: Path) -> None:
+    unanswered = {name: part for name, part in TOU.items() if name != "response"}
+    elsewhere = {name: part for name, part in ELSEWHERE.items() if name == "request"}
+    no_time = {name: part for name, part in TOU.items() if name != "startedDateTime"}
+    damaged = [{}, None, "x", {"request": None}, no_time]
+    (tmp_path / "app.har").write_text(har(unanswered, elsewhere, *damaged, SIGN_IN), "utf-8")  # type: ignore[arg-type]
+    code, _, err = await run(tmp_path, "capture", "--har", "app.har", "--raw", "app.jsonl")
+    assert code == 0 and "app.har: 5 of 8 entries are damaged and left out" in err
+    assert [str(entry) for entry in read_capture(tmp_path / "app.jsonl")] == [
+        "out rest POST /user/sign-in",
+        "in rest POST /user/sign-in",
+        "out rest GET /device/tou",
+    ]
+    (tmp_path / "bad.har").write_text(har(*damaged))  # type: ignore[arg-type]
+    code, _, err = await run(tmp_path, "capture", "--har", "bad.har", "--raw", "bad.jsonl")
+    assert code == 2 and "no call of the NaviLink API; 5 of 5 entries are damaged" in err
+
+
+def web_socket(*frames: tuple[str, bytes], host: str = "nlus-iot.naviensmartcontrol.com") -> Any:
+    """A WebSocket with binary frames, and a text frame, one second apart."""
+    messages = [
+        {
+            "type": kind,
+            "time": 1767247200.5 + second,
+            "opcode": 2,
+            "data": base64.b64encode(content).decode(),
+        }
+        for second, (kind, content) in enumerate(frames)
+    ]
+    text = {"type": "receive", "time": 1767247200.5, "opcode": 1, "data": "hello"}
+    entry = har_call(f"wss://{host}/mqtt?X-Amz-Signature=planted", {})
+    return {**entry, "_webSocketMessages": [*messages, text]}
+
+
+CONNECTS = {
+    # CONNECT of an empty client id, as OASIS 3.1 has it.
+    4: bytes.fromhex("100c 0004 4d515454 04 02 003c 0000"),
+    5: bytes.fromhex("100d 0004 4d515454 05 02 003c 00 0000"),
+}
+
+
+@pytest.mark.parametrize("level", CONNECTS)
+async def test_messages_in_web_socket_frames_are_imported(tmp_path: Path, level: int) -> None:
+    request = publish(f"cmd/52/navilink-{MAC}/st", b'{"requestTopic": "x"}', level, 1).raw
+    answer = publish("cmd/52/1/2/phone/res", b'{"response": {"planted": "secret-77"}}', level).raw
+    frames = [
+        *(("send", CONNECTS[level] + request[:9]), ("send", request[9:])),
+        # Two packets in one frame; one that is cut; one after it.
+        *(("receive", answer + answer), ("receive", b"\x30\x05\x00\x09ab"), ("receive", answer)),
+    ]
+    foreign = web_socket(("receive", answer), host="example.com")
+    (tmp_path / "app.har").write_text(har(web_socket(*frames), foreign, SIGN_IN), "utf-8")
+    code, _, err = await run(tmp_path, "capture", "--har", "app.har", "--raw", "app.jsonl")
+    assert code == 0 and "1 of 3 entries are damaged" in err
+    text = (tmp_path / "app.jsonl").read_text()
+    assert MAC not in text and "secret-77" not in text and "phone" not in text
+    found = [entry for entry in read_capture(tmp_path / "app.jsonl") if entry.kind == "mqtt"]
+    assert [entry.direction for entry in found] == ["out", "in", "in", "in"]
+    assert found[0].name.startswith("cmd/52/navilink-012345") and "requestTopic" in found[0].payload
+    assert [entry.time.isoformat() for entry in found[:2]] == [
+        "2026-01-01T06:00:01.500000+00:00",
+        "2026-01-01T06:00:02.500000+00:00",
+    ]
 
 
 async def test_without_calls_of_the_api_no_file_is_written(tmp_path: Path) -> None:

@@ -210,6 +210,25 @@ def test_a_file_without_a_plan_is_rejected(tmp_path: Path) -> None:
         read_plan(path)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_plan_saved_by_another_program_is_read(tmp_path: Path, encoding: str) -> None:
+    """Notepad adds a byte order mark; > of the Windows PowerShell writes UTF-16."""
+    path = tmp_path / "plan.json"
+    path.write_bytes(
+        json.dumps({"periods": PEAK_DAY}, indent=1).replace("\n", "\r\n").encode(encoding)
+    )
+    assert len(read_plan(path).periods) == len(PEAK_DAY)
+
+
+@pytest.mark.parametrize("wrapped", [True, False])
+def test_a_rate_of_openei_is_named(tmp_path: Path, wrapped: bool) -> None:
+    rate = {"label": "5cd2", "utility": "Example", "energyratestructure": [[{"rate": 0.3}]]}
+    path = tmp_path / "plan.json"
+    path.write_text(json.dumps({"items": [rate]} if wrapped else rate))
+    with pytest.raises(ConfigurationError, match="OpenEI.* cannot be read yet"):
+        read_plan(path)
+
+
 def test_a_list_of_periods_with_numbers_is_read_exactly(tmp_path: Path) -> None:
     path = tmp_path / "plan.json"
     entry = {**PEAK_DAY[0], "price_min": 0.1, "price_max": 0.34831, "days": ["mon", "sunday"]}

@@ -9,6 +9,7 @@ import click
 
 from ...._util.aio import run_until_first
 from ...._util.extras import missing_extra
+from ...._util.files import decode_text, display_path
 from ....config import read_environment
 from ....exceptions import ConfigurationError
 from ..context import CommandContext, open_context, select_devices
@@ -143,13 +144,13 @@ def load_password(file: Path | None) -> str | None:
     if file is None:
         return read_environment().get(PASSWORD)
     try:
-        lines = file.read_text("utf-8").splitlines()
+        password = decode_text(file.read_bytes()).partition("\n")[0].rstrip("\r")
     except UnicodeDecodeError:
-        lines = []
+        password = ""
     # Not raised in the except clause: a UnicodeDecodeError contains the whole file.
-    if not lines or not lines[0]:
-        raise ConfigurationError(f"{file}: the first line must be the password")
-    return lines[0]
+    if not password:
+        raise ConfigurationError(f"{display_path(file)}: the first line must be the password")
+    return password
 
 
 def _parse_address(text: str) -> tuple[str, int]:

@@ -16,6 +16,7 @@ from typing import IO, TYPE_CHECKING, Any, Awaitable, Iterable, Iterator, Option
 import click
 
 from ...._util.aio import run_until_first
+from ...._util.files import decode_text, display_path
 from ....device import NaviLinkDevice
 from ....exceptions import ConfigurationError, NaviLinkError, ProtocolError
 from ....protocol.capture import find_private, find_values
@@ -62,13 +63,21 @@ def capture_command(
 
 async def _import_har(har: Path, raw: Path) -> None:
     try:
-        entries = list(parse_har(har.read_text("utf-8-sig", errors="replace")))
+        found = parse_har(decode_text(har.read_bytes(), errors="replace"))
     except ProtocolError as error:
-        raise ConfigurationError(f"{har}: {error}") from error
-    if not entries:
-        raise ConfigurationError(f"{har}: it has no call of the NaviLink API")
+        raise ConfigurationError(f"{display_path(har)}: {error}") from error
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(f"{display_path(har)} has MQTT messages: {error}") from error
+    damaged = f"{found.damaged} of {found.total} entries are damaged and left out"
+    if not found.entries:
+        raise ConfigurationError(
+            f"{display_path(har)}: it has no call of the NaviLink API"
+            + (f"; {damaged}" if found.damaged else "")
+        )
+    if found.damaged:
+        print_note(f"{display_path(har)}: {damaged}")
     with _new_file(raw) as file:
-        file.write("".join(f"{entry.line}\n" for entry in entries).encode())
+        file.write("".join(f"{entry.line}\n" for entry in found.entries).encode())
     _check_new_file(raw)
 
 

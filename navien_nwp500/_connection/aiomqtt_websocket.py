@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import socket
 import ssl
 from math import inf
@@ -18,7 +17,7 @@ from urllib.parse import quote, urlsplit
 from .._util.aio import cancel_and_wait
 from ..exceptions import WebSocketError
 from ..protocol.messages import Frame
-from ..protocol.redaction import logger
+from ..protocol.redaction import library_logger, logger
 from . import transport
 from .credentials import AwsCredentials
 from .failures import explain_failure
@@ -37,16 +36,7 @@ PATH = "/mqtt"
 _T = TypeVar("_T")
 _Transport = TypeVar("_Transport", bound="PureMqtt3")
 
-#: Log of aiomqtt and paho, at DEBUG: a dropped connection is no error here, the connection reports it.
-_LIBRARY = logger("navien_nwp500.connection.library")
-
-
-def _as_detail(record: logging.LogRecord) -> bool:
-    record.levelno, record.levelname = logging.DEBUG, "DEBUG"
-    return _LIBRARY.isEnabledFor(logging.DEBUG)
-
-
-_LIBRARY.addFilter(_as_detail)
+_LIBRARY = library_logger("navien_nwp500.connection.library")
 
 
 class _Tls(ssl.SSLContext):

@@ -158,3 +158,18 @@ def logger(name: str) -> logging.Logger:
     if not any(isinstance(one, _MaskingFilter) for one in found.filters):
         found.addFilter(_MaskingFilter())
     return found
+
+
+def library_logger(name: str) -> logging.Logger:
+    """Return a logger for aiomqtt and paho, with all its records at DEBUG.
+
+    For them a dropped connection is an error; here it is told once, by who restores it.
+    """
+    found = logger(name)
+
+    def as_detail(record: logging.LogRecord) -> bool:
+        record.levelno, record.levelname = logging.DEBUG, "DEBUG"
+        return found.isEnabledFor(logging.DEBUG)
+
+    found.addFilter(as_detail)
+    return found

@@ -126,7 +126,7 @@ def test_the_folders_are_few() -> None:
     [
         ("awscrt", {"aws_iot_websocket"}),
         ("botocore", {"aiomqtt_websocket"}),
-        ("aiomqtt", {"aiomqtt_websocket", "home_assistant", "wifi_module"}),
+        ("aiomqtt", {"aiomqtt_websocket", "broker", "wifi_module"}),
     ],
 )
 def test_a_foreign_library_has_one_file_in_the_client_and_in_each_program(

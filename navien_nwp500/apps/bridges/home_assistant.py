@@ -9,83 +9,28 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
-import ssl
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Awaitable, Callable, Mapping, Sequence
-from urllib.parse import unquote, urlsplit
-
-import aiomqtt
+from typing import Awaitable, Callable, Mapping, Sequence
 
 from ..._util.aio import LatestValue, run_until_first
 from ...config import ReconnectConfig
 from ...device import NaviLinkDevice
-from ...exceptions import ConfigurationError, NaviLinkError, ValueOutOfRangeError
+from ...exceptions import NaviLinkError, ValueOutOfRangeError
 from ...protocol.features import DeviceFeatures
 from ...protocol.fields import field_specs
 from ...protocol.redaction import logger
 from ...protocol.status import DeviceStatus
 from ...protocol.types import DHWMode, Flag
+from .broker import Broker, BrokerClient, MqttError, Permissions, VersionChoice
 from .discovery import ENERGY_FIELDS, MODES, Topics, cloud_state, discovery, state
 from .follower import Follower
 
 _LOGGER = logger("navien_nwp500.bridges")
 
+__all__ = ["Broker", "MqttBridge"]
+
 ONLINE, OFFLINE = "online", "offline"
 #: Seconds to wait for the broker to accept the last ``offline`` messages.
 OFFLINE_TIMEOUT = 2.0
-_PORTS = {"mqtt": 1883, "mqtts": 8883}
-
-
-@dataclass(frozen=True)
-class Broker:
-    """Address and credentials of an MQTT broker; ``mqtts`` verifies its certificate."""
-
-    host: str
-    port: int
-    tls: bool = False
-    user: str | None = None
-    password: str | None = field(default=None, repr=False)
-    ca_file: Path | None = None
-
-    @classmethod
-    def parse(cls, url: str, password: str | None = None, ca_file: Path | None = None) -> Broker:
-        """Read ``mqtt[s]://[user@]host[:port]``.
-
-        Raises ConfigurationError for anything else, and for a password: every program on this
-        machine can read the command line.
-        """
-        expected = "it must have the form mqtt[s]://[user@]host[:port]"
-        try:
-            parts = urlsplit(url)
-            host, port = parts.hostname, parts.port
-        except ValueError as error:
-            raise ConfigurationError(f"the broker URL is not valid; {expected}") from error
-        if parts.password is not None:
-            raise ConfigurationError(
-                "the broker URL may not contain a password; use MQTT_PASSWORD or a file"
-            )
-        unexpected = parts.path.strip("/") or parts.query or parts.fragment
-        if parts.scheme not in _PORTS or not host or unexpected:
-            raise ConfigurationError(f"the broker URL is {url!r}; {expected}")
-        user = unquote(parts.username) if parts.username else None
-        tls = parts.scheme == "mqtts"
-        return cls(host, port or _PORTS[parts.scheme], tls, user, password, ca_file)
-
-    def client(self, will: aiomqtt.Will) -> aiomqtt.Client:
-        """Return a client, a context manager to be entered once."""
-        context = ssl.create_default_context(cafile=self.ca_file) if self.tls else None
-        return aiomqtt.Client(
-            self.host,
-            self.port,
-            username=self.user,
-            password=self.password,
-            tls_context=context,
-            will=will,
-            keepalive=30,
-            logger=logging.getLogger("navien_nwp500.bridges.library"),
-        )
 
 
 class MqttBridge:
@@ -113,6 +58,8 @@ class MqttBridge:
         self._control = control
         self._reconnect = reconnect
         self._connected = False
+        self._version = VersionChoice()
+        self._permissions = Permissions(broker)
 
     async def run(self) -> None:
         """Serve until cancelled, then publish ``offline``.
@@ -122,15 +69,19 @@ class MqttBridge:
         await run_until_first(self._serve_with_retries(), *(one.run() for one in self._followers))
 
     async def _serve_with_retries(self) -> None:
-        tries = 0
+        tries, logged = 0, ""
         while True:
             self._connected = False
             try:
                 await self._serve()
-            except aiomqtt.MqttError as error:
+            except MqttError as error:
                 tries = 1 if self._connected else tries + 1
-                if tries == 1:
-                    _LOGGER.warning("broker %s: %s; trying again", self._broker.host, error)
+                reason = self._broker.explain(error, connected=self._connected)
+                if not self._connected and self._version.change_after(error):
+                    continue
+                if tries == 1 or reason != logged:
+                    logged = reason
+                    _LOGGER.warning("broker %s: %s; trying again", self._broker.address, reason)
             await asyncio.sleep(self._reconnect.delay(tries))
 
     async def _serve(self) -> None:
@@ -138,35 +89,49 @@ class MqttBridge:
         topic = Topics(self._root, "").bridge
         end: BaseException | None = None
         try:
-            async with self._broker.client(aiomqtt.Will(topic, OFFLINE, 1, True)) as client:
+            async with self._broker.client(topic, OFFLINE, self._version) as client:
                 self._connected = True
-                _LOGGER.info("connected to broker %s", self._broker.host)
-                publishers = [
-                    HeaterPublisher(client, one, self._root, self._prefix, self._control)
-                    for one in self._followers
-                ]
+                _LOGGER.info("connected to broker %s", self._broker.address)
                 try:
-                    await self._start(client, publishers)
-                except aiomqtt.MqttError:
+                    await self._start(client)
+                except MqttError:
                     raise
                 except BaseException as error:
                     end = error
-                    topics = [topic, *(one.topics.availability for one in publishers)]
+                    macs = [one.heater.mac_address for one in self._followers]
+                    topics = [topic, *(Topics(self._root, mac).availability for mac in macs)]
                     await _publish_offline(client, topics)
-        except aiomqtt.MqttError:
+        except MqttError:
             if end is None:
                 raise
         if end is not None:
             raise end
 
-    async def _start(self, client: aiomqtt.Client, publishers: list[HeaterPublisher]) -> None:
-        await client.subscribe(f"{self._prefix}/status", qos=1)
-        if self._control:
-            await client.subscribe(f"{self._root}/+/+/set", qos=1)
-        await client.publish(Topics(self._root, "").bridge, ONLINE, qos=1, retain=True)
+    async def _subscribe(self, client: BrokerClient) -> bool:
+        """Subscribe, and return True when commands can be received."""
+        record = self._permissions.record
+        status = f"{self._prefix}/status"
+        effect = "a restart of Home Assistant is not noticed"
+        record(f"topic read {status}", await client.try_subscribe(status), effect)
+        if not self._control:
+            return False
+        commands = f"{self._root}/+/+/set"
+        effect = "the heater cannot be controlled"
+        return record(f"topic read {commands}", await client.try_subscribe(commands), effect)
+
+    async def _start(self, client: BrokerClient) -> None:
+        control = await self._subscribe(client)
+        publishers = [
+            HeaterPublisher(client, one, self._root, self._prefix, control, self._permissions)
+            for one in self._followers
+        ]
+        topic = Topics(self._root, "").bridge
+        refusal = await client.try_publish(topic, ONLINE)
+        effect = "every heater stays unavailable in Home Assistant"
+        self._permissions.record(f"topic write {topic}", refusal, effect)
         await run_until_first(self._receive(client, publishers), *(one.run() for one in publishers))
 
-    async def _receive(self, client: aiomqtt.Client, publishers: list[HeaterPublisher]) -> None:
+    async def _receive(self, client: BrokerClient, publishers: list[HeaterPublisher]) -> None:
         targets = {one.topics.command(name): (one, name) for one in publishers for name in COMMANDS}
         async for message in client.messages:
             topic = str(message.topic)
@@ -187,13 +152,21 @@ class HeaterPublisher:
     """Publisher of one heater's values, and executor of its commands, on one broker connection."""
 
     def __init__(
-        self, client: aiomqtt.Client, follower: Follower, root: str, prefix: str, control: bool
+        self,
+        client: BrokerClient,
+        follower: Follower,
+        root: str,
+        prefix: str,
+        control: bool,
+        permissions: Permissions,
     ) -> None:
         self.topics = Topics(root, follower.heater.mac_address)
         self._client = client
         self._follower = follower
+        self._prefix = prefix
         self._discovery_topic = f"{prefix}/device/navien_nwp500_{self.topics.mac}/config"
         self._control = control
+        self._permissions = permissions
         self._fields: set[str] = set()
         self._published_discovery = ""
         #: Newest payload by command; it replaces one that was not executed yet.
@@ -221,9 +194,14 @@ class HeaterPublisher:
             if status is not None and follower.features is not None:
                 await self._publish_discovery(status, follower.features)
                 received = follower.heater.health.last_status
-                await self._publish(self.topics.state, state(status, follower.energy, received))
-            await self._publish(self.topics.cloud, cloud_state(follower.heater.info.error))
-            await self._publish(self.topics.availability, ONLINE if status else OFFLINE)
+                values = json.dumps(state(status, follower.energy, received))
+                effect = "Home Assistant gets no values"
+                await self._publish(self.topics.state, values, effect)
+            values = json.dumps(cloud_state(follower.heater.info.error))
+            effect = "Home Assistant does not learn the last error"
+            await self._publish(self.topics.cloud, values, effect)
+            effect = "Home Assistant does not learn whether the heater responds"
+            await self._publish(self.topics.availability, ONLINE if status else OFFLINE, effect)
             # A status that expires causes no update, so look again before long.
             await follower.updates.get(follower.max_age / 4)
 
@@ -236,13 +214,19 @@ class HeaterPublisher:
         name = self._follower.heater.name
         message = discovery(name, self.topics, features, self._fields, control=self._control)
         text = json.dumps(message, ensure_ascii=False)
-        if text != self._published_discovery:
-            await self._publish(self._discovery_topic, text)
+        if text == self._published_discovery:
+            return
+        effect = "Home Assistant does not find the heater"
+        if await self._publish(self._discovery_topic, text, effect):
             self._published_discovery = text
 
-    async def _publish(self, topic: str, content: str | Mapping[str, Any]) -> None:
-        text = content if isinstance(content, str) else json.dumps(content)
-        await self._client.publish(topic, text, qos=1, retain=True)
+    async def _publish(self, topic: str, text: str, effect: str) -> bool:
+        """Publish, and return True when the broker accepts it; a refusal is logged once."""
+        refusal = await self._client.try_publish(topic, text)
+        rule = f"topic write {topic.replace(self.topics.mac, '+')}"
+        if "_+" in rule:  # a wildcard is a whole level
+            rule = f"topic write {self._prefix}/device/+/config"
+        return self._permissions.record(rule, refusal, effect)
 
     async def _execute_commands(self) -> None:
         while True:
@@ -295,7 +279,7 @@ COMMANDS: Mapping[str, Callable[[NaviLinkDevice, str], Awaitable[DeviceStatus]]]
 }
 
 
-async def _publish_offline(client: aiomqtt.Client, topics: Sequence[str]) -> None:
+async def _publish_offline(client: BrokerClient, topics: Sequence[str]) -> None:
     """Publish ``offline`` within a time limit; if that fails, the broker sends the last will."""
 
     async def publish() -> None:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
-import socket
 import ssl
 import subprocess
 import sys
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, AsyncIterator, Callable, Union
+from typing import Any, AsyncIterator, Callable
 
 import aiomqtt
 import pytest
@@ -40,7 +38,6 @@ from navien_nwp500.protocol.fields import field_specs
 from navien_nwp500.protocol.status import DeviceStatus
 from navien_nwp500.protocol.types import Flag, TouStatus
 from navien_nwp500.simulator import Simulator
-from navien_nwp500.simulator.cloud.built_in_broker import BuiltInBroker
 from navien_nwp500.simulator.faults import (
     CutConnections,
     RefuseRequests,
@@ -49,6 +46,7 @@ from navien_nwp500.simulator.faults import (
 )
 from support.cli import LIMIT, run, start
 from support.home_assistant_schema import Display, violations
+from support.mqtt_brokers import BUILT_IN, MOSQUITTO, AnyBroker, BuiltIn, Mosquitto, keep_root
 from support.reliability_tools import (
     FAST_RECONNECT,
     SHORT_TIMEOUT,
@@ -63,57 +61,8 @@ STATE, AVAILABILITY = f"navien_nwp500/{MAC}/state", f"navien_nwp500/{MAC}/availa
 BRIDGE = "navien_nwp500/bridge/availability"
 CONFIG = f"homeassistant/device/navien_nwp500_{MAC}/config"
 
-BUILT_IN, MOSQUITTO = "built-in", "mosquitto"
-
 #: For retained messages, wills and restarts, where brokers differ.
 on_each_broker = pytest.mark.parametrize("broker", [BUILT_IN, MOSQUITTO], indirect=True)
-
-
-class BuiltIn:
-    """The simulator's broker on a free port; it can be started and stopped several times."""
-
-    def __init__(self) -> None:
-        self.port = 0
-        self._stack = AsyncExitStack()
-
-    async def start(self) -> None:
-        serving = BuiltInBroker().running("127.0.0.1", self.port)
-        self.port = await self._stack.enter_async_context(serving)
-
-    async def stop(self) -> None:
-        await self._stack.aclose()
-
-
-class Mosquitto:
-    """A mosquitto process for one test."""
-
-    def __init__(self, program: str, folder: Path, *lines: str) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        config = folder / "mosquitto.conf"
-        config.write_text("\n".join([f"listener {self.port} 127.0.0.1", *lines, ""]))
-        self._command = [program, "-c", str(config)]
-        self._process: subprocess.Popen[bytes] | None = None
-
-    async def start(self) -> None:
-        quiet = subprocess.DEVNULL
-        self._process = subprocess.Popen(self._command, stdout=quiet, stderr=quiet)
-        await wait_until(self._listens)
-
-    def _listens(self) -> bool:
-        assert self._process is not None and self._process.poll() is None, "mosquitto ended"
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
-
-    async def stop(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait(10)
-            self._process = None
-
-
-AnyBroker = Union[BuiltIn, Mosquitto]
 
 
 @pytest.fixture
@@ -467,7 +416,7 @@ async def test_tls_needs_a_trusted_certificate_and_reads_the_password_from_a_fil
     )
     files = {"certfile": "cert.pem", "keyfile": "key.pem", "password_file": "users"}
     lines = [f"{name} {tmp_path / file}" for name, file in files.items()]
-    broker = Mosquitto(mosquitto, tmp_path, "allow_anonymous false", *lines, *_keep_root())
+    broker = Mosquitto(mosquitto, tmp_path, "allow_anonymous false", *lines, *keep_root())
     await broker.start()
     try:
         context = ssl.create_default_context(cafile=tmp_path / "ca.pem")
@@ -495,11 +444,6 @@ async def test_tls_needs_a_trusted_certificate_and_reads_the_password_from_a_fil
             assert process.returncode == 0 and b"planted-77" not in err
     finally:
         await broker.stop()
-
-
-def _keep_root() -> list[str]:
-    """Keep root as mosquitto's user: the user it changes to may not read a test's files."""
-    return ["user root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import click
 from ...._util.aio import run_until_first
 from ...._util.extras import missing_extra
 from ...._util.files import decode_text, display_path
+from ...._util.network_errors import is_host
 from ....config import read_environment
 from ....exceptions import ConfigurationError
 from ..context import CommandContext, open_context, select_devices
@@ -155,6 +156,6 @@ def load_password(file: Path | None) -> str | None:
 
 def _parse_address(text: str) -> tuple[str, int]:
     host, _, port = text.rpartition(":")
-    if not host or not port.isdecimal() or int(port) > 65535:
+    if not is_host(host.strip("[]")) or not port.isdecimal() or int(port) > 65535:
         raise ConfigurationError(f"--listen is {text!r}; it must be HOST:PORT")
     return host.strip("[]"), int(port)

@@ -339,8 +339,8 @@ async def test_messages_in_web_socket_frames_are_imported(tmp_path: Path, level:
     answer = publish("cmd/52/1/2/phone/res", b'{"response": {"planted": "secret-77"}}', level).raw
     frames = [
         *(("send", CONNECTS[level] + request[:9]), ("send", request[9:])),
-        # Two packets in one frame; one that is cut; one after it.
-        *(("receive", answer + answer), ("receive", b"\x30\x05\x00\x09ab"), ("receive", answer)),
+        # Two packets in one frame; one whose topic is too short; one after it.
+        *(("receive", answer + answer), ("receive", b"\x30\x04\x00\x09ab"), ("receive", answer)),
     ]
     foreign = web_socket(("receive", answer), host="example.com")
     (tmp_path / "app.har").write_text(har(web_socket(*frames), foreign, SIGN_IN), "utf-8")

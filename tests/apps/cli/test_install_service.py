@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 import subprocess
+import sys
 from pathlib import Path
 from typing import Callable
 
@@ -13,13 +14,61 @@ import pytest
 from click.testing import CliRunner
 
 from navien_nwp500.apps.cli.app import navien_nwp500
+from navien_nwp500.apps.cli.commands import install_service
 from navien_nwp500.apps.cli.commands.install_service import SERVICES
+
+#: Options that a service cannot do without.
+REQUIRED = {"monitor": (), "bridge-mqtt": ("--broker", "mqtt://a"), "bridge-prometheus": ()}
+#: Texts that systemd, or a shell, could take for more than a text.
+ODD = [
+    "mqtt://a b%h$x\"'\\",
+    ";",
+    "\\;",
+    "$HOME",
+    "%n",
+    "a;b",
+    "#x",
+    "-",
+    "@",
+    "°",
+    "{unit}",
+    "ends\\",
+]
 
 
 def printed(*arguments: str) -> str:
     result = CliRunner().invoke(navien_nwp500, ["install-service", *arguments])
     assert result.exit_code == 0, result.output
     return result.stdout
+
+
+def rejected(*arguments: str) -> str:
+    """Run a command that must be rejected as wrong usage; return its last line."""
+    result = CliRunner().invoke(navien_nwp500, ["install-service", *arguments])
+    assert (result.exit_code, result.stdout) == (2, ""), result.output
+    return " ".join(result.stderr.partition("Error: ")[2].split())
+
+
+def split_command(line: str) -> list[str]:
+    """Split ExecStart as systemd does: it removes quotes and expands %% and, but not in the
+    program, $$ (systemd.service(5), systemd.unit(5))."""
+    program, *words = shlex.split(line)
+    words = [word.replace("$$", "$") for word in words]
+    return [word.replace("%%", "%") for word in (program, *words)]
+
+
+def verify(tmp_path: Path, analyze: str, unit: str) -> tuple[int, str]:
+    """Let systemd check a unit; return its exit code and all that it says."""
+    path = tmp_path / "navien-nwp500-test.service"
+    path.write_text(unit)
+    done = subprocess.run(
+        [analyze, "--user", "verify", str(path)],
+        env={**os.environ, "XDG_RUNTIME_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    return done.returncode, done.stdout + done.stderr
 
 
 def settings(unit: str) -> dict[str, str]:
@@ -31,22 +80,13 @@ def settings(unit: str) -> dict[str, str]:
 def test_systemd_accepts_the_unit_without_a_warning(
     service: str, tmp_path: Path, find_program: Callable[..., str]
 ) -> None:
-    analyze = find_program("systemd-analyze")
-    unit = tmp_path / f"navien-nwp500-{service}.service"
-    unit.write_text(printed(service, "--simulate"))
-    done = subprocess.run(
-        [analyze, "--user", "verify", str(unit)],
-        env={**os.environ, "XDG_RUNTIME_DIR": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+    unit = printed(service, "--simulate", *REQUIRED[service])
+    assert verify(tmp_path, find_program("systemd-analyze"), unit) == (0, "")
 
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_unit_is_hardened_and_not_restarted_after_a_rejected_password(service: str) -> None:
-    found = settings(printed(service))
+    found = settings(printed(service, *REQUIRED[service]))
     assert found["NoNewPrivileges"] == found["PrivateUsers"] == found["PrivateTmp"] == "yes"
     assert found["ProtectSystem"] == "strict" and found["MemoryMax"] == "256M"
     assert found["Restart"] == "on-failure" and int(found["RestartSec"]) >= 30
@@ -61,17 +101,94 @@ def test_a_unit_is_hardened_and_not_restarted_after_a_rejected_password(service:
     } & set(found)
 
 
-def test_options_are_passed_on_and_nothing_is_expanded() -> None:
-    odd = "mqtt://a b%h$x\"'\\"
-    line = settings(printed("bridge-mqtt", "--broker", odd))["ExecStart"]
-    *_, command, mode, option, broker = shlex.split(line)
-    assert (command, mode, option) == ("bridge", "mqtt", "--broker")
-    assert broker.replace("%%", "%").replace("$$", "$") == odd
+@pytest.mark.parametrize("odd", ODD)
+def test_options_are_passed_on_and_nothing_is_expanded(
+    odd: str, tmp_path: Path, find_program: Callable[..., str]
+) -> None:
+    unit = printed("bridge-mqtt", "--broker", odd)
+    expected = ["bridge", "mqtt", "--broker", odd]
+    assert split_command(settings(unit)["ExecStart"])[-4:] == expected
+    container = printed("--container", "bridge-mqtt", "--broker", odd)
+    assert json.loads(container.splitlines()[-1].partition(" ")[2])[-4:] == expected
+    assert verify(tmp_path, find_program("systemd-analyze"), unit) == (0, "")
+
+
+def test_a_program_in_a_folder_of_any_name_is_quoted(
+    tmp_path: Path, find_program: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python = sys.executable
+    monkeypatch.setattr(sys, "executable", "/it's/python")
+    assert "systemd starts none with a quote" in rejected("monitor")
+    assert printed("--container", "monitor")
+    program = tmp_path / "a b%h$x;{}" / "python"
+    program.parent.mkdir()
+    program.symlink_to(python)
+    monkeypatch.setattr(sys, "executable", str(program))
+    unit = printed("monitor")
+    assert split_command(settings(unit)["ExecStart"])[0] == str(program)
+    assert verify(tmp_path, find_program("systemd-analyze"), unit) == (0, "")
+
+
+@pytest.mark.parametrize("place", [(), ("--container",)])
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["monitor", "tank.csv"], "monitor: Got unexpected extra argument"),
+        (["monitor", ";", "reboot"], "monitor: Got unexpected extra arguments (; reboot)"),
+        (["monitor", "--cvs", "tank.csv"], "monitor: No such option"),
+        (["monitor", "--csv"], "monitor: Option '--csv' requires an argument."),
+        (["monitor", "--interval", "often"], "monitor: Invalid value for '--interval'"),
+        (["monitor", "--listen", "127.0.0.1:1"], "monitor: No such option"),
+        (["bridge-mqtt"], "bridge mqtt: Missing option '--broker'."),
+        (["bridge-mqtt", "--topic", "heater"], "bridge mqtt: Missing option '--broker'."),
+        (["bridge-prometheus", "--broker", "mqtt://a"], "bridge prometheus: No such option"),
+        (["monitor", "--csv", "/tank.csv"], "--csv is /tank.csv, which"),
+        (["monitor", "--csv", "/tmp/tank.csv"], "--csv is /tmp/tank.csv, which"),
+        (["monitor", "--csv", "../tank.csv"], "--csv is ../tank.csv, which"),
+        (["monitor", "--csv", "logs/../../tank.csv"], "--csv is logs/../../tank.csv, which"),
+        (["monitor", "--csv", "tank\udcff.csv"], "characters that the file cannot contain"),
+    ],
+)
+def test_what_the_service_would_reject_is_rejected_before_it_is_printed(
+    arguments: list[str], reason: str, place: tuple[str, ...]
+) -> None:
+    assert reason in rejected(*place, *arguments)
+
+
+def test_a_csv_file_lies_in_the_folder_that_the_service_may_write() -> None:
+    assert (
+        "--csv logs/tank.csv" in settings(printed("monitor", "--csv", "logs/tank.csv"))["ExecStart"]
+    )
+    for path in ("/data/tank.csv", "tank.csv", "/data/logs/tank.csv"):
+        assert f'"--csv", "{path}"]' in printed("--container", "monitor", "--csv", path)
+
+
+def test_a_file_that_a_service_reads_must_be_visible_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("secret").write_text("planted\n")
+    bridge = ("bridge-mqtt", "--broker", "mqtt://a", "--password-file")
+    assert f"Give the whole path: {Path('secret').absolute()}" in rejected(*bridge, "secret")
+    assert "does not exist" in rejected(*bridge, "/missing/secret")
+    monkeypatch.setattr(install_service, "_HIDDEN_FOLDERS", (tmp_path.resolve(),))
+    assert "does not see files in this folder" in rejected(*bridge, str(Path("secret").absolute()))
+    monkeypatch.setattr(install_service, "_HIDDEN_FOLDERS", ())
+    assert "--password-file" in printed(*bridge, str(Path("secret").absolute()))
+    # The files of a container are not here.
+    assert '"/data/secret"]' in printed("--container", *bridge, "/data/secret")
+    assert "Give a path below /data" in rejected("--container", *bridge, "/etc/secret")
+
+
+def test_the_session_can_be_saved_below_a_home_that_cannot_be_written() -> None:
+    found = settings(printed("monitor"))
+    assert found["ProtectHome"] == "read-only" and found["CacheDirectoryMode"] == "0700"
+    assert found["CacheDirectory"] == found["StateDirectory"] == "navien-nwp500"
 
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_container_runs_unprivileged_with_a_read_only_file_system(service: str) -> None:
-    text = printed("--container", service)
+    text = printed("--container", service, *REQUIRED[service])
     lines = [line for line in text.splitlines() if not line.startswith("#")]
     assert [line.split()[0] for line in lines] == [
         *("FROM", "RUN", "&&", "USER", "WORKDIR", "ENTRYPOINT")
@@ -88,8 +205,6 @@ def test_no_password_is_printed_and_a_line_break_is_rejected(
 ) -> None:
     monkeypatch.setenv("NAVILINK_PASSWORD", "planted-77")
     monkeypatch.setenv("MQTT_PASSWORD", "planted-77")
-    assert "planted-77" not in printed("bridge-mqtt") + printed("--container", "bridge-mqtt")
-    result = CliRunner().invoke(
-        navien_nwp500, ["install-service", "monitor", "--csv", "a\nExecStart=/bin/false"]
-    )
-    assert result.exit_code == 2
+    bridge = ("bridge-mqtt", *REQUIRED["bridge-mqtt"])
+    assert "planted-77" not in printed(*bridge) + printed("--container", *bridge)
+    assert "characters" in rejected("monitor", "--csv", "a\nExecStart=/bin/false")

@@ -1,13 +1,19 @@
 """The command ``install-service``.
 
-It prints the file and installs nothing: what starts with the computer is the owner's decision.
+It prints the file and installs nothing: what starts with the computer is the owner's decision. What it
+prints was checked: the options by the parser of the service's own command, and their files against what
+the service may read and write.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import sys
+from copy import copy
 from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 import click
 
@@ -55,8 +61,12 @@ SERVICES = {
     ),
 }
 
+#: A unit has its own folders for temporary files (PrivateTmp).
+_HIDDEN_FOLDERS = (Path("/tmp"), Path("/var/tmp"))
+
 #: A unit of a user's systemd. Its mounts need PrivateUsers; it may not use options that drop
-#: capabilities (PrivateDevices, ProtectKernelModules, ProtectClock), and has none to drop. Exit codes
+#: capabilities (PrivateDevices, ProtectKernelModules, ProtectClock), and has none to drop. The state
+#: folder is for recordings, the cache folder for the saved session. Exit codes
 #: 2 and 4 need a person: a rejected password must not be sent again and again.
 UNIT = """\
 # Save as ~/.config/systemd/user/{unit}.service; then
@@ -73,6 +83,8 @@ StartLimitIntervalSec=0
 ExecStart={command}
 EnvironmentFile=%E/navien-nwp500.env
 StateDirectory=navien-nwp500
+CacheDirectory=navien-nwp500
+CacheDirectoryMode=0700
 WorkingDirectory=%S/navien-nwp500
 Restart=on-failure
 RestartSec=30
@@ -120,16 +132,86 @@ ENTRYPOINT {command}
 @click.option("--container", is_flag=True, help="Print a container file.")
 @click.argument("service", type=click.Choice(list(SERVICES)), metavar="SERVICE")
 @click.argument("options", nargs=-1, type=click.UNPROCESSED, metavar="[SERVICE OPTIONS]...")
-def install_service_command(container: bool, service: str, options: tuple[str, ...]) -> None:
+@click.pass_context
+def install_service_command(
+    ctx: click.Context, container: bool, service: str, options: tuple[str, ...]
+) -> None:
     """Print a systemd unit or a container file.
 
-    SERVICE is monitor, bridge-mqtt or bridge-prometheus; the options after it are passed to it.
-    Nothing is installed: the first printed lines explain how to install it.
+    SERVICE is monitor, bridge-mqtt or bridge-prometheus; the options after it are checked and
+    passed to it. A service may write only in its own folder: give --csv a path without a folder
+    above it, such as tank.csv. Nothing is installed: the first printed lines explain how to
+    install it.
 
     Example: navien-nwp500 install-service bridge-mqtt --broker mqtt://ha.local
     """
+    chosen = SERVICES[service]
+    defaults = chosen.container_options if container else chosen.unit_options
+    _check(ctx, chosen, options or defaults, container)
     make = _containerfile if container else _unit
     print_result(make(f"navien-nwp500-{service}", SERVICES[service], options), end="")
+
+
+def _check(ctx: click.Context, service: Service, options: tuple[str, ...], container: bool) -> None:
+    """Raise UsageError for options that the service would reject, or files it cannot use."""
+    for text in (sys.executable, *options):
+        if not text.isprintable():
+            raise click.UsageError(f"{text!r} contains characters that the file cannot contain.")
+    if not container and set(sys.executable) & set("'\"\\"):
+        raise click.UsageError(
+            f"the program is {sys.executable}; systemd starts none with a quote or a backslash in its "
+            "path. Install it in another folder."
+        )
+    command: Any = ctx.find_root().command
+    for word in service.command:
+        command = command.get_command(ctx, word)
+    if container:
+        command = _without_files(command)
+    name = " ".join(service.command)
+    try:
+        with command.make_context(name, list(options), parent=ctx.parent) as parsed:
+            values = parsed.params
+    except click.UsageError as error:
+        raise click.UsageError(f"{name}: {error.format_message()}") from error
+    for parameter in command.params:
+        path = values.get(parameter.name)
+        if isinstance(path, Path):
+            check = _check_container_path if container else _check_unit_path
+            check(parameter.opts[0], path, is_input=parameter.type.exists)
+
+
+def _without_files(command: click.Command) -> click.Command:
+    """Return the command without checks of files: those of a container are not here."""
+    command = copy(command)
+    command.params = [copy(parameter) for parameter in command.params]
+    for parameter in command.params:
+        if isinstance(parameter.type, click.Path):
+            parameter.type = click.Path(path_type=Path)
+    return command
+
+
+def _check_unit_path(option: str, path: Path, *, is_input: bool) -> None:
+    if not is_input:
+        if path.is_absolute() or ".." in path.parts:
+            raise click.UsageError(
+                f"{option} is {path}, which the unit may not write. Give a path below the unit's own "
+                "folder, such as tank.csv."
+            )
+    elif not path.is_absolute():
+        raise click.UsageError(
+            f"{option} is {path}; the unit runs in another folder. Give the whole path: "
+            f"{path.absolute()}"
+        )
+    elif any(folder in path.resolve().parents for folder in _HIDDEN_FOLDERS):
+        raise click.UsageError(f"{option} is {path}; the unit does not see files in this folder.")
+
+
+def _check_container_path(option: str, path: Path, *, is_input: bool) -> None:
+    inside = PurePosixPath("/data") / path.as_posix()
+    if ".." in inside.parts or PurePosixPath("/data") not in inside.parents:
+        raise click.UsageError(
+            f"{option} is {path}, which is not in the container. Give a path below /data."
+        )
 
 
 def _unit(name: str, service: Service, options: tuple[str, ...]) -> str:
@@ -139,7 +221,7 @@ def _unit(name: str, service: Service, options: tuple[str, ...]) -> str:
         unit=name,
         description=service.description,
         variables=service.variables,
-        command=" ".join(map(_quote, command)),
+        command=" ".join([_quote(command[0], "%"), *(_quote(word, "%$") for word in command[1:])]),
     )
 
 
@@ -161,9 +243,11 @@ def _containerfile(name: str, service: Service, options: tuple[str, ...]) -> str
     )
 
 
-def _quote(text: str) -> str:
-    """Quote an argument of ExecStart, where systemd would expand $ and %."""
-    if any(not character.isprintable() for character in text):
-        raise click.UsageError(f"{text!r} contains characters that a unit file cannot contain.")
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
-    return f'"{escaped}"' if escaped != text or not text or " " in text or "'" in text else text
+def _quote(text: str, doubled: str) -> str:
+    """Quote a word of ExecStart; systemd expands % in each, and $ in all but the program."""
+    if re.fullmatch(r"[\w./:@=+,-]+", text, re.ASCII):
+        return text
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    for character in doubled:
+        escaped = escaped.replace(character, 2 * character)
+    return f'"{escaped}"'

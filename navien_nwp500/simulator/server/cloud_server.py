@@ -26,6 +26,8 @@ from .latency import LatencyProxy
 from .mqtt_connection import MqttConnection
 from .mqtt_gateway import PATH, MqttGateway
 
+#: Seconds until aborted transports are no longer waited for.
+_CLOSE_SECONDS = 10.0
 _BACKLOG = 1024
 _CA_NAME = "ca.pem"
 
@@ -115,18 +117,52 @@ async def _run_https(application: web.Application, tls: SSLContext) -> AsyncIter
     """Serve an application over TLS, and yield its port on loopback."""
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()
+    assert runner.server is not None
+    transports = _Transports(runner.server)
     try:
         await web.TCPSite(runner, HOST, 0, ssl_context=tls, backlog=_BACKLOG).start()
         port: int = runner.addresses[0][1]
         yield port
     finally:
-        server = runner.server
         await runner.cleanup()
-        if server is not None:
-            # aiohttp closes the connections it knows; one that ends its TLS handshake later would stay.
-            server.connection_made = _abort_transport  # type: ignore[assignment]
+        await transports.abort()
 
 
-def _abort_transport(_: object, transport: asyncio.Transport) -> None:
+class _Transports:
+    """Transports of a server of aiohttp, which begins to close them and does not wait for their end.
+
+    A TLS handshake may end after the server has, and a TLS close may wait for the other side.
+    """
+
+    def __init__(self, server: web.Server) -> None:
+        self._made, self._lost = server.connection_made, server.connection_lost
+        server.connection_made = self._on_made  # type: ignore[method-assign]
+        server.connection_lost = self._on_lost  # type: ignore[assignment]
+        self._open: dict[web.RequestHandler, tuple[asyncio.Transport, asyncio.Future[None]]] = {}
+        self._ended = False
+
+    async def abort(self) -> None:
+        """Abort all, now and later; return when those of now are closed."""
+        self._ended = True
+        closed = [future for _, future in self._open.values()]
+        for transport, _ in list(self._open.values()):
+            _abort(transport)
+        if closed:
+            await asyncio.wait(closed, timeout=_CLOSE_SECONDS)
+
+    def _on_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
+        if self._ended:
+            _abort(transport)
+        else:
+            self._open[handler] = transport, asyncio.get_running_loop().create_future()
+            self._made(handler, transport)
+
+    def _on_lost(self, handler: web.RequestHandler, error: BaseException | None = None) -> None:
+        self._lost(handler, error)
+        if handler in self._open:
+            self._open.pop(handler)[1].set_result(None)
+
+
+def _abort(transport: asyncio.Transport) -> None:
     with ignore_lost_transport():
         transport.abort()

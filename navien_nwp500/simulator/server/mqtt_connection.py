@@ -227,9 +227,14 @@ class MqttConnection:
         self, connect: Packet, packets: AsyncIterator[Packet], ports: BrokerPorts
     ) -> None:
         port = ports.mqtt5 if self.level == mqtt_fields.LEVEL_5 else ports.mqtt3
+        opening = asyncio.ensure_future(asyncio.open_connection(HOST, port))
         try:
-            opening = asyncio.ensure_future(asyncio.open_connection(HOST, port))
             reader, writer = await wait_at_most(BROKER_SECONDS, opening)
+        except asyncio.CancelledError:
+            await cancel_and_wait(opening)
+            if not opening.cancelled() and opening.exception() is None:
+                opening.result()[1].transport.abort()  # opened in the same turn of the loop
+            raise
         except (OSError, asyncio.TimeoutError):
             _LOGGER.warning("the broker accepts no connection")
             self._abort()

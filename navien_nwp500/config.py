@@ -24,6 +24,7 @@ from .exceptions import ConfigurationError
 __all__ = ["NaviLinkConfig", "ReconnectConfig"]
 
 _LOGGER = logging.getLogger("navien_nwp500.config")
+_BAD_LINE = "not understood and ignored; it must be NAME=value, with quotes that are closed"
 #: Warnings that this process has logged.
 _LOGGED: set[str] = set()
 
@@ -323,9 +324,7 @@ class NaviLinkConfig:
         """
         values = read_environment(env_file)
         for warning in find_ignored_variables(values):
-            if warning not in _LOGGED:
-                _LOGGED.add(warning)
-                _LOGGER.warning("%s", warning)
+            _warn_once(warning)
         found = {
             setting.name: _checked(setting.check, setting.variable, values[setting.variable])
             for setting in SETTINGS
@@ -360,7 +359,8 @@ def find_ignored_variables(values: Mapping[str, str | None]) -> Iterator[str]:
 
 
 def _read_env_file(env_file: str | Path | None) -> Mapping[str, str | None]:
-    from dotenv import dotenv_values, find_dotenv
+    from dotenv import find_dotenv
+    from dotenv.parser import parse_stream
 
     try:
         path = find_dotenv(usecwd=True) if env_file is None else str(env_file)
@@ -383,8 +383,21 @@ def _read_env_file(env_file: str | Path | None) -> Mapping[str, str | None]:
         text = "\0"
     if "\0" in text:  # as in UTF-16; raised here, as a UnicodeDecodeError contains the whole file
         raise ConfigurationError(f"{path} is not UTF-8 text; save it with this encoding")
-    # Without interpolation: a password may contain ${.
-    return dotenv_values(stream=io.StringIO(text), interpolate=False)
+    values: dict[str, str | None] = {}
+    # Not dotenv_values: it would replace ${NAME}, which a password may contain, and log what it does
+    # not understand without the name of the file.
+    for binding in parse_stream(io.StringIO(text)):
+        if binding.error:
+            _warn_once(f"{path}, line {binding.original.line}: {_BAD_LINE}")
+        elif binding.key is not None:
+            values[binding.key] = binding.value
+    return values
+
+
+def _warn_once(warning: str) -> None:
+    if warning not in _LOGGED:
+        _LOGGED.add(warning)
+        _LOGGER.warning("%s", warning)
 
 
 def _checked(check: Callable[[Any], Any], label: str, value: Any) -> Any:

@@ -239,6 +239,19 @@ def test_an_ignored_variable_is_logged_once_with_the_nearest_name(
     assert SECRET not in record.getMessage() and "0123456789ab" not in record.getMessage()
 
 
+def test_a_line_that_is_not_understood_is_told_with_file_and_number(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """python-dotenv alone tells neither the file nor what to do."""
+    lines = (f'NAVILINK_PASSWORD="{SECRET}', f"{SECRET} and more", "export NAVILINK_READ_ONLY=1")
+    file = env_file(tmp_path, *lines)
+    for _ in range(2):
+        assert NaviLinkConfig.from_environment(file) == NaviLinkConfig(read_only=True)
+    assert len(caplog.messages) == 2 and SECRET not in caplog.text
+    for number, text in enumerate(caplog.messages, 1):
+        assert text.startswith(f"{file}, line {number}: not understood")
+
+
 def test_an_ignored_variable_of_the_environment_is_logged(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -13,6 +13,7 @@ import subprocess
 import sys
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Callable
 
 import pytest
 from rich.console import Console
@@ -58,6 +59,56 @@ async def test_a_signal_ends_monitor_and_the_csv_is_complete(
     text = (tmp_path / "tank.csv").read_text()
     assert text.endswith("\n")
     assert len({line.count(",") for line in text.splitlines()}) == 1
+
+
+#: Send the signal to itself when the first of the packages is imported.
+EARLY_SIGNAL = """
+import builtins, os, sys
+from navien_nwp500 import __main__
+load = builtins.__import__
+
+def signal_before_click(name, *others):
+    if name == "click":
+        builtins.__import__ = load
+        os.kill(os.getpid(), {number})
+    return load(name, *others)
+
+builtins.__import__ = signal_before_click
+sys.argv[1:] = ["--version"]
+__main__.main()
+"""
+
+
+async def end_early(tmp_path: Path, number: int, *before: str) -> tuple[int | None, bytes]:
+    program = EARLY_SIGNAL.format(number=int(number))
+    process = await start_program(
+        *(*before, sys.executable, "-c", program),
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    out, err = await asyncio.wait_for(process.communicate(), LIMIT)
+    assert (out, err) == (b"", b"")
+    return process.returncode, err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no signals between processes")
+@pytest.mark.parametrize(("number", "expected"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+async def test_a_signal_while_the_modules_are_loaded_ends_the_program(
+    tmp_path: Path, number: int, expected: int
+) -> None:
+    assert (await end_early(tmp_path, number))[0] == expected
+
+
+async def test_sigterm_in_the_first_moments_ends_the_first_process_of_a_container(
+    tmp_path: Path, find_program: Callable[..., str]
+) -> None:
+    """Process 1 has no default action for a signal."""
+    first = [find_program("unshare"), "--pid", "--fork", "--kill-child"]
+    if subprocess.run([*first, "true"], capture_output=True, timeout=LIMIT).returncode:
+        pytest.skip("this user may not start a process 1")
+    assert (await end_early(tmp_path, signal.SIGTERM, *first))[0] == 0
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT to ignore")

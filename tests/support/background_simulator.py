@@ -15,6 +15,7 @@ import pytest
 
 from navien_nwp500.protocol.schedules import Reservation, ReservationProgram
 from navien_nwp500.simulator import Simulator
+from navien_nwp500.simulator.faults import RestFault
 
 T = TypeVar("T")
 #: Run a command and return its exit code, stdout and stderr; or its stdout.
@@ -55,12 +56,22 @@ class BackgroundSimulator:
         """The reservations stored in the heater."""
         return self.sim.units[0].heater.settings.reservations.entries
 
-    def write_reservations(self, *reservations: Reservation) -> None:
+    def inject(self, fault: RestFault | None) -> None:
+        """Give this response to every REST call; None: the true ones."""
+
+        async def inject() -> None:
+            self.sim.faults.rest.clear()
+            if fault is not None:
+                self.sim.faults.inject(fault)
+
+        self._run(inject())
+
+    def write_reservations(self, *reservations: Reservation, heater: int = 0) -> None:
         """Store reservations in the heater, without the cloud."""
         program = ReservationProgram(bool(reservations), reservations)
 
         async def write() -> None:
-            self.sim.units[0].heater.write_reservations(program)
+            self.sim.units[heater].heater.write_reservations(program)
 
         self._run(write())
 

@@ -13,7 +13,7 @@ from typing import Any, Iterator
 import command_line
 
 from navien_nwp500.protocol.account import AlarmInfo, Descaling, DeviceInfo, Installer, LastError
-from navien_nwp500.protocol.commands import COMMANDS, Command, Parameter
+from navien_nwp500.protocol.commands import COMMANDS, WRITE_TOU, Command, Parameter
 from navien_nwp500.protocol.diagnostics import ComponentCounters, DrawCounters, EventCounters
 from navien_nwp500.protocol.features import DeviceFeatures
 from navien_nwp500.protocol.fields import field_specs
@@ -110,6 +110,8 @@ def _confirmation(command: Command) -> str:
         return ", ".join(f"`{part}`" for part in command.expects)
     if not command.is_write:
         return "-"
+    if command is WRITE_TOU:
+        return "the plan in the response"
     return "the response" if command.mode else "the list that is read back"
 
 

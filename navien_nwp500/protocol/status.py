@@ -137,7 +137,7 @@ class DeviceStatus(DHWStatus):
     dr_event_status: DrEvent | None = field_spec(36, "drEventStatus", "captured/medium", "Demand-response event from the CTA-2045 port.")
     vacation_day_setting: Days | None = field_spec(37, "vacationDaySetting", "captured/high", "Days of the last vacation command; unchanged after the vacation ends.")
     vacation_day_elapsed: Days | None = field_spec(38, "vacationDayElapsed", "captured/low", "Named elapsed, but equal to the setting in every sample.")
-    freeze_protection_temperature: HalfCelsius | None = field_spec(39, "freezeProtectionTemperature", "captured/high", "Freeze protection threshold.")
+    freeze_protection_temperature: HalfCelsius | None = field_spec(39, "freezeProtectionTemperature", "captured/high", "Freeze protection threshold; it cannot be set remotely.")
     anti_legionella_use: Flag | None = field_spec(40, "antiLegionellaUse", "captured/high", "Anti-legionella function enabled.")
     anti_legionella_period: Days | None = field_spec(41, "antiLegionellaPeriod", "captured/high", "Days between cycles, 1 to 30; kept when the function is off.")
     anti_legionella_operation_busy: Flag | None = field_spec(42, "antiLegionellaOperationBusy", "captured/medium", "Disinfection cycle running.")

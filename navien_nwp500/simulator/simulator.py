@@ -7,9 +7,10 @@ import secrets
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any, Iterator, Sequence
 
-from .._util.aio import cancel_and_wait
+from .._util.aio import LatestValue, cancel_and_wait
 from .._util.numbers import DAY, is_within, shown
 from ..config import NaviLinkConfig
 from ..exceptions import ConfigurationError
@@ -26,6 +27,7 @@ from .heater.replay import Replay, captured_heaters
 from .heater.simulated_heater import Heater
 from .heater.water_draws import Draws
 from .heater.wifi_module import HeaterModel, WifiModule
+from .saved_state import SavedState, StateFile, describe, restore
 from .server.cloud_server import CloudServer
 
 EMAIL = "user@example.com"
@@ -104,9 +106,12 @@ class Simulator:
     - ``replay``: the entries of a capture. Its heaters repeat what they sent, instead of simulated
       ones; their clocks start when the capture did.
     - ``broker``: "built-in", or "iotcore" or "mosquitto" where they are installed.
+    - ``state``: a file that keeps port, certificates, password, tokens, clock and heaters, so that
+      clients survive a restart. It is read first, if it exists, and written when tokens change and
+      at the end; the certificate for clients is beside it. ``password`` and ``start`` win over it.
 
-    Raises ConfigurationError for a number out of range, a capture without heaters, or a broker that
-    is not installed.
+    Raises ConfigurationError for a number out of range, a capture without heaters, a broker that
+    is not installed, or a ``state`` of another kind or whose port is in use.
     """
 
     def __init__(
@@ -130,6 +135,7 @@ class Simulator:
         refresh_token_reuse: bool = True,
         replay: Sequence[CaptureEntry] = (),
         broker: str | None = None,
+        state: Path | None = None,
         seed: int = 0,
     ) -> None:
         _check(heaters, accounts, control_interval, latency, min(len(other_devices), 1))
@@ -142,6 +148,10 @@ class Simulator:
             heaters, start = len(found), start or replay[0].time
         else:
             found = [_record(number, firmware) for number in range(accounts * heaters)]
+        self._state_file = None if state is None else StateFile(state)
+        saved = None if self._state_file is None else self._state_file.read()
+        if saved is not None:
+            start, password = start or saved.time, password or saved.password
         today = datetime.now().astimezone()
         morning = today.replace(hour=START_HOUR, minute=0, second=0, microsecond=0)
         self.clock = Clock(start or morning, speed, frozen=frozen)
@@ -161,8 +171,17 @@ class Simulator:
             for number in range(accounts)
         ]
         self.account = owners[0]
+        #: Wakes the task that saves the state.
+        self._issued: LatestValue[bool] = LatestValue()
         self._cloud = CloudServer(
-            owners, latency=latency, broker=broker, refresh_token_reuse=refresh_token_reuse
+            owners,
+            latency=latency,
+            broker=broker,
+            refresh_token_reuse=refresh_token_reuse,
+            port=0 if saved is None else saved.port,
+            certificates=None if saved is None else saved.certificates,
+            ca_file=None if self._state_file is None else self._state_file.ca_file,
+            on_issued=lambda: self._issued.put(True),
         )
         options = {
             "firmware": firmware,
@@ -174,6 +193,9 @@ class Simulator:
             self._unit(record, seed + number, replay, control_interval, **options)
             for number, record in enumerate(found)
         ]
+        if saved is not None and self._state_file is not None:
+            with self._state_file.explain_damage():
+                self._restore(saved)
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Simulator:
@@ -182,6 +204,9 @@ class Simulator:
             for unit in self.units:
                 stack.push_async_callback(unit.unplug)
                 await unit.plug_in(self._cloud.broker_port)
+            if self._state_file is not None:
+                saving = self._state_file.saving(self._snapshot, self._issued)
+                await stack.enter_async_context(saving)
             self._stack = stack.pop_all()
         return self
 
@@ -259,6 +284,23 @@ class Simulator:
     async def plug_in(self, number: int = 0) -> None:
         """Connect a heater to the cloud again."""
         await self.units[number].plug_in(self._cloud.broker_port)
+
+    def _snapshot(self) -> SavedState:
+        """Return the present state for the file."""
+        return SavedState(
+            self._cloud.port,
+            self.account.password,
+            self._cloud.certificates,
+            self.clock.now(),
+            self._cloud.book.to_json(),
+            {one.record.mac_address: describe(one.record, one.heater) for one in self.units},
+        )
+
+    def _restore(self, saved: SavedState) -> None:
+        self._cloud.book.restore(saved.tokens)
+        for unit in self.units:
+            if unit.record.mac_address in saved.heaters:
+                restore(unit.record, unit.heater, saved.heaters[unit.record.mac_address])
 
     def _unit(
         self,

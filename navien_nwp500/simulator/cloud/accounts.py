@@ -9,13 +9,11 @@ import base64
 import hmac
 import json
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from functools import cached_property
-from typing import Any, Callable, Generic, Iterable, Sequence, TypeVar
+from typing import Any, Callable, Iterable, Mapping, Sequence
 
 from .sigv4 import IssuedKeys
-
-T = TypeVar("T")
 
 #: Lifetime in the real cloud (PROTOCOL 1.5).
 LIFETIME_SECONDS = 3600.0
@@ -120,19 +118,19 @@ class IssuedTokens:
     expires_in: float
 
 
-class _Issued(Generic[T]):
+class _Issued:
     """Valid secrets with their values, each removed once it has expired."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
-        self._entries: dict[str, tuple[T, float]] = {}
+        self._entries: dict[str, tuple[CloudAccount, float]] = {}
 
-    def add(self, secret: str, value: T, lifetime: float) -> None:
+    def add(self, secret: str, value: CloudAccount, lifetime: float) -> None:
         now = self._now()
         self._entries = {key: entry for key, entry in self._entries.items() if entry[1] > now}
         self._entries[secret] = (value, now + lifetime)
 
-    def find(self, secret: str) -> T | None:
+    def find(self, secret: str) -> CloudAccount | None:
         value, expires_at = self._entries.get(secret, (None, 0.0))
         return value if expires_at > self._now() else None
 
@@ -142,13 +140,20 @@ class _Issued(Generic[T]):
     def revoke_all(self) -> None:
         self._entries.clear()
 
+    def to_json(self) -> list[list[Any]]:
+        return [
+            [account.email, secret, expires_at]
+            for secret, (account, expires_at) in self._entries.items()
+        ]
+
 
 class AccountBook:
     """The accounts, and the tokens and AWS keys that are valid.
 
     ``now`` returns seconds since the epoch; lifetimes are in seconds. A changed lifetime counts for
     all that is issued later. With ``refresh_token_reuse`` a refresh token serves until it expires,
-    as recorded (PROTOCOL 1.6); without it once.
+    as recorded (PROTOCOL 1.6); without it once. ``on_issued`` is called after tokens or AWS keys
+    were issued or withdrawn.
     """
 
     def __init__(
@@ -157,14 +162,16 @@ class AccountBook:
         now: Callable[[], float],
         *,
         refresh_token_reuse: bool = True,
+        on_issued: Callable[[], object] = lambda: None,
     ) -> None:
         self.now = now
+        self._on_issued = on_issued
         self.refresh_token_reuse = refresh_token_reuse
         self.access_lifetime: float = LIFETIME_SECONDS
         self.keys_lifetime: float = LIFETIME_SECONDS
         self._accounts = {account.email.lower(): account for account in accounts}
-        self._access: _Issued[CloudAccount] = _Issued(now)
-        self._refresh: _Issued[CloudAccount] = _Issued(now)
+        self._access: _Issued = _Issued(now)
+        self._refresh: _Issued = _Issued(now)
         self._keys: dict[str, tuple[CloudAccount, IssuedKeys]] = {}
 
     def find(self, email: str) -> CloudAccount | None:
@@ -186,6 +193,7 @@ class AccountBook:
         self._access.add(tokens.access_token, account, self.access_lifetime)
         if refresh_token is None:
             self._refresh.add(tokens.refresh_token, account, REFRESH_LIFETIME_SECONDS)
+        self._on_issued()
         return tokens
 
     def refresh(self, refresh_token: str) -> IssuedTokens | None:
@@ -218,6 +226,7 @@ class AccountBook:
             if entry[1].expires_at > now - LIFETIME_SECONDS
         }
         self._keys[keys.access_key_id] = (account, keys)
+        self._on_issued()
         return keys
 
     def find_keys(self, access_key_id: str) -> IssuedKeys | None:
@@ -232,14 +241,41 @@ class AccountBook:
     def revoke_access_tokens(self) -> None:
         """Make every access token invalid."""
         self._access.revoke_all()
+        self._on_issued()
 
     def revoke_refresh_tokens(self) -> None:
         """Make every refresh token invalid."""
         self._refresh.revoke_all()
+        self._on_issued()
 
     def revoke_keys(self) -> None:
         """Make all AWS keys invalid."""
         self._keys.clear()
+        self._on_issued()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the tokens and AWS keys that are valid, by e-mail."""
+        return {
+            "access": self._access.to_json(),
+            "refresh": self._refresh.to_json(),
+            "keys": [[account.email, *astuple(keys)] for account, keys in self._keys.values()],
+        }
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Make saved tokens and AWS keys valid again, of the accounts that are known.
+
+        Raise LookupError, TypeError or ValueError for anything else than what ``to_json`` returns.
+        """
+        for name, issued in (("access", self._access), ("refresh", self._refresh)):
+            for email, secret, expires_at in saved[name]:
+                account = self.find(email)
+                if account is not None:
+                    issued.add(str(secret), account, float(expires_at) - self.now())
+        for email, access_key_id, secret_key, session_token, expires_at in saved["keys"]:
+            account = self.find(email)
+            if account is not None:
+                texts = str(access_key_id), str(secret_key), str(session_token)
+                self._keys[texts[0]] = account, IssuedKeys(*texts, float(expires_at))
 
     def _jwt(self, account: CloudAccount, use: str) -> str:
         issued_at = int(self.now())

@@ -236,7 +236,7 @@ def _start_mosquitto(folder: Path, ports: BrokerPorts) -> _Child:
     program = mosquitto_program()
     assert program is not None
     for port in ports:
-        _check_free(port)
+        check_free(port)
     configuration, log = folder / "mosquitto.conf", folder / "log"
     configuration.write_text(
         _MOSQUITTO_CONFIGURATION.format(ports=ports, host=HOST, max_bytes=MAX_PACKET_BYTES)
@@ -261,7 +261,7 @@ def _start_mosquitto(folder: Path, ports: BrokerPorts) -> _Child:
     return _Child(ports, stop)
 
 
-def _check_free(port: int) -> None:
+def check_free(port: int) -> None:
     """Raise OSError if a program listens on the port, which would look like the broker."""
     with socket.socket() as probe:
         if sys.platform == "linux":

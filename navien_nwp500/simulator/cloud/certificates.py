@@ -1,4 +1,4 @@
-"""The certificate authority of the simulated cloud, made anew for each run.
+"""The certificate authority of the simulated cloud, made anew for each run without a saved state.
 
 trustme makes it, or the program openssl on 32-bit ARM, where trustme needs a compiler.
 """
@@ -11,6 +11,7 @@ import ssl
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import NamedTuple
 
 NAMES = ("localhost", "127.0.0.1")
 HAS_TRUSTME = importlib.util.find_spec("trustme") is not None
@@ -21,7 +22,7 @@ if not HAS_TRUSTME and OPENSSL is None:
 
 _OWNER = "navien-nwp500 simulator"
 _KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-_LIFE = ["-days", "365"]
+_LIFE = ["-days", "3650"]
 _CONFIGURATION = """\
 [req]
 distinguished_name = name
@@ -38,24 +39,39 @@ subjectAltName = DNS:localhost, IP:127.0.0.1
 """
 
 
-def make_server_context(ca_file: Path) -> ssl.SSLContext:
-    """Return a TLS context for loopback, and write its authority's PEM certificate to ``ca_file``.
+class Certificates(NamedTuple):
+    """PEM texts: the authority's certificate, and the server's key with its certificate."""
+
+    authority: str
+    server: str
+
+
+def make_certificates() -> Certificates:
+    """Make an authority and a server certificate for loopback.
 
     This blocks while keys are generated. Raise OSError if openssl fails.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     if not HAS_TRUSTME:
-        _use_openssl(context, ca_file)
-        return context
+        return _use_openssl()
     import trustme
 
     authority = trustme.CA(organization_name=_OWNER)
-    authority.issue_cert(*NAMES).configure_cert(context)
-    authority.cert_pem.write_to_path(str(ca_file))
+    server = authority.issue_cert(*NAMES).private_key_and_cert_chain_pem
+    return Certificates(authority.cert_pem.bytes().decode(), server.bytes().decode())
+
+
+def make_server_context(certificates: Certificates) -> ssl.SSLContext:
+    """Return a TLS context of the server. Raise OSError, also for invalid certificates."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with tempfile.TemporaryDirectory(prefix="navilink-tls-") as folder:
+        path = Path(folder, "server.pem")
+        path.touch(mode=0o600)
+        path.write_text(certificates.server)
+        context.load_cert_chain(path)
     return context
 
 
-def _use_openssl(context: ssl.SSLContext, ca_file: Path) -> None:
+def _use_openssl() -> Certificates:
     with tempfile.TemporaryDirectory(prefix="navilink-tls-") as folder:
         Path(folder, "config").write_text(_CONFIGURATION)
         new = ["req", "-config", "config", *_KEY]
@@ -72,5 +88,6 @@ def _use_openssl(context: ssl.SSLContext, ca_file: Path) -> None:
             )
             if done.returncode:
                 raise OSError(f"openssl failed to make a certificate: {done.stderr.strip()}")
-        context.load_cert_chain(Path(folder, "server.pem"), Path(folder, "server.key"))
-        shutil.copyfile(Path(folder, "ca.pem"), ca_file)
+        names = ("ca.pem", "server.key", "server.pem")
+        authority, key, certificate = (Path(folder, name).read_text() for name in names)
+        return Certificates(authority, key + certificate)

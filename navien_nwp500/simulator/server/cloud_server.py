@@ -9,14 +9,16 @@ import time
 from email.utils import formatdate
 from pathlib import Path
 from ssl import SSLContext
-from typing import AsyncIterator, Sequence
+from typing import AsyncIterator, Callable, Sequence
 
 from aiohttp import web
 
 from ..._util.aio import ignore_lost_transport
+from ..._util.files import write_atomically
+from ...exceptions import ConfigurationError
 from ..cloud.accounts import AccountBook, CloudAccount
-from ..cloud.broker_process import HOST, choose_broker, in_thread, running_broker
-from ..cloud.certificates import make_server_context
+from ..cloud.broker_process import HOST, check_free, choose_broker, in_thread, running_broker
+from ..cloud.certificates import Certificates, make_certificates, make_server_context
 from ..cloud.counters import Counters
 from ..cloud.rest_api import BASE, RestApi
 from ..faults import FaultInjector
@@ -38,13 +40,15 @@ class CloudServer:
     While it runs it has ``base_url``, ``websocket_url``, ``ca_file`` (PEM certificate of the authority that signed the
     server's), ``broker_port`` (plain MQTT, for the heaters) and, with a ``latency`` in seconds for
     each direction, ``latency_proxy``. ``broker`` names a broker, see ``choose_broker``, and
-    ``refresh_token_reuse`` is a setting of ``AccountBook``. Raises ConfigurationError if that
-    broker is not installed, OSError if it does not start.
+    ``refresh_token_reuse`` and ``on_issued`` are settings of ``AccountBook``. ``port``,
+    ``certificates`` and ``ca_file`` are those of an earlier run; without them they are chosen and
+    made. Raises ConfigurationError if that broker is not installed, OSError if it does not start.
     """
 
     base_url: str
     websocket_url: str
     ca_file: Path
+    certificates: Certificates
     broker_port: int
     latency_proxy: LatencyProxy
 
@@ -55,13 +59,22 @@ class CloudServer:
         latency: float = 0.0,
         broker: str | None = None,
         refresh_token_reuse: bool = True,
+        port: int = 0,
+        certificates: Certificates | None = None,
+        ca_file: Path | None = None,
+        on_issued: Callable[[], object] = lambda: None,
     ) -> None:
         self.accounts = tuple(accounts)
         self._broker = choose_broker(broker)
         self.counters = Counters()
         self._latency = latency
         clock = CloudTime(time.time)
-        self.book = AccountBook(self.accounts, clock, refresh_token_reuse=refresh_token_reuse)
+        self.book = AccountBook(
+            self.accounts, clock, refresh_token_reuse=refresh_token_reuse, on_issued=on_issued
+        )
+        self.port = port
+        self._given_certificates = certificates
+        self._given_ca_file = ca_file
         self._connections: set[MqttConnection] = set()
         heaters = tuple(heater for account in self.accounts for heater in account.heaters)
         context = FaultContext(self.book, clock, heaters, self._connections)
@@ -69,19 +82,26 @@ class CloudServer:
         self._stack = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> CloudServer:
+        if self.port:
+            _check_port(self.port)
         async with contextlib.AsyncExitStack() as stack:
             directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="navilink-"))
-            self.ca_file = Path(directory) / _CA_NAME
-            tls = await in_thread(lambda: make_server_context(self.ca_file))
+            self.ca_file = self._given_ca_file or Path(directory) / _CA_NAME
+            given = self._given_certificates
+            self.certificates = await in_thread(make_certificates) if given is None else given
+            write_atomically(self.ca_file, self.certificates.authority.encode(), private=True)
+            tls = make_server_context(self.certificates)
             ports = await stack.enter_async_context(running_broker(self._broker))
             self.broker_port = ports.mqtt3
             self._gateway = MqttGateway(
                 self.book, self.counters, self.faults, self._connections, ports
             )
-            port = await stack.enter_async_context(_run_https(self._application(), tls))
+            inner, outer = (0, self.port) if self._latency else (self.port, 0)
+            port = await stack.enter_async_context(_run_https(self._application(), tls, inner))
             if self._latency:
                 self.latency_proxy = LatencyProxy(HOST, port, self._latency)
-                port = await stack.enter_async_context(self.latency_proxy.running())
+                port = await stack.enter_async_context(self.latency_proxy.running(outer))
+            self.port = port
             self._stack = stack.pop_all()
         self.base_url = f"https://{HOST}:{port}{BASE}"
         self.websocket_url = f"wss://{HOST}:{port}{PATH}"
@@ -112,17 +132,28 @@ class CloudServer:
         await self._gateway.cut_all()
 
 
+def _check_port(port: int) -> None:
+    try:
+        check_free(port)
+    except OSError as error:
+        raise ConfigurationError(
+            f"port {port} of the saved state is in use; end the other simulator, or name another file"
+        ) from error
+
+
 @contextlib.asynccontextmanager
-async def _run_https(application: web.Application, tls: SSLContext) -> AsyncIterator[int]:
-    """Serve an application over TLS, and yield its port on loopback."""
+async def _run_https(
+    application: web.Application, tls: SSLContext, port: int
+) -> AsyncIterator[int]:
+    """Serve an application over TLS, and yield its port on loopback; 0 lets the system choose."""
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()
     assert runner.server is not None
     transports = _Transports(runner.server)
     try:
-        await web.TCPSite(runner, HOST, 0, ssl_context=tls, backlog=_BACKLOG).start()
-        port: int = runner.addresses[0][1]
-        yield port
+        await web.TCPSite(runner, HOST, port, ssl_context=tls, backlog=_BACKLOG).start()
+        found: int = runner.addresses[0][1]
+        yield found
     finally:
         await runner.cleanup()
         await transports.abort()

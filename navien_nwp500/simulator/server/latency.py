@@ -44,13 +44,16 @@ class LatencyProxy:
         return [client.round_trips for client in self._clients]
 
     @contextlib.asynccontextmanager
-    async def running(self) -> AsyncIterator[int]:
-        """Run the proxy, and yield its port; connections open at the end are cut."""
+    async def running(self, port: int = 0) -> AsyncIterator[int]:
+        """Run the proxy, and yield its port; connections open at the end are cut.
+
+        Port 0 lets the system choose one. Raise OSError.
+        """
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(lambda: _Client(self), self._host, 0, backlog=_BACKLOG)
+        server = await loop.create_server(lambda: _Client(self), self._host, port, backlog=_BACKLOG)
         try:
-            port: int = server.sockets[0].getsockname()[1]
-            yield port
+            found: int = server.sockets[0].getsockname()[1]
+            yield found
         finally:
             server.close()
             await cancel_and_wait(*self._connecting)

@@ -47,6 +47,11 @@ from ..runner import log_to_stderr, run_async
     type=INPUT_FILE,
     help="Replay a capture file in a loop instead of simulating heaters.",
 )
+@click.option(
+    "--state",
+    type=OUTPUT_FILE,
+    help="Keep port, certificates, password, tokens and heaters in a file over a restart.",
+)
 @click.option("--env-file", type=OUTPUT_FILE, help="Write the variables for clients to a file.")
 @run_async
 async def simulate_command(
@@ -55,6 +60,7 @@ async def simulate_command(
     accounts: int,
     latency: float,
     replay: Path | None,
+    state: Path | None,
     env_file: Path | None,
 ) -> None:
     """Run a simulated NaviLink cloud, until Ctrl-C.
@@ -66,7 +72,12 @@ async def simulate_command(
     log_to_stderr()
     entries = [] if replay is None else read_capture(replay)
     async with import_simulator()(
-        speed=speed, heaters=heaters, accounts=accounts, latency=latency / 1000, replay=entries
+        speed=speed,
+        heaters=heaters,
+        accounts=accounts,
+        latency=latency / 1000,
+        replay=entries,
+        state=state,
     ) as simulator:
         lines = "".join(f"{name}={value}\n" for name, value in simulator.environment.items())
         if env_file is not None:

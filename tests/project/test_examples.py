@@ -67,7 +67,7 @@ def test_the_control_demo_prints_each_confirmation(tmp_path: Path) -> None:
 
 def test_the_check_of_the_aws_credentials_prints_no_secret(tmp_path: Path) -> None:
     lines = run("debug/debug_aws_creds.py", cwd=tmp_path)
-    assert len(lines) == 8 and all(line.startswith("passed") for line in lines)
+    assert len(lines) == 9 and all(line.startswith("passed") for line in lines)
     assert "AWS keys" in lines[-1] and "to be renewed in" in lines[-1]
     assert "ASIA" not in "".join(lines)
 

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any, Callable, Iterator, Mapping, NamedTuple
 from urllib.parse import urlsplit
 
-from ._util.network_errors import is_host
 from ._util.numbers import DAY, is_seconds, is_within, shown
 from .exceptions import ConfigurationError
 
@@ -97,6 +96,8 @@ def _one_of(*allowed: str) -> Callable[[Any], str]:
 
 def _url(scheme: str) -> Callable[[Any], str]:
     def check(value: Any) -> str:
+        from ._util.network_errors import is_host  # loads ssl, which decoding does not need
+
         try:
             parts = urlsplit(value.strip()) if isinstance(value, str) else None
             usable = parts is not None and parts.scheme == scheme and is_host(parts.hostname)

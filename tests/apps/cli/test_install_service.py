@@ -50,9 +50,14 @@ def rejected(*arguments: str) -> str:
 
 
 def split_command(line: str) -> list[str]:
-    """Split ExecStart as systemd does: it removes quotes and expands %% and, but not in the
-    program, $$ (systemd.service(5), systemd.unit(5))."""
+    """Split ExecStart as systemd does (systemd.service(5), systemd.unit(5)).
+
+    It removes quotes, and turns %% into % and, but not in the program, $$ into $. It would expand a
+    single one.
+    """
     program, *words = shlex.split(line)
+    assert not any("$" in word.replace("$$", "") for word in words)
+    assert not any("%" in word.replace("%%", "") for word in (program, *words))
     words = [word.replace("$$", "$") for word in words]
     return [word.replace("%%", "%") for word in (program, *words)]
 

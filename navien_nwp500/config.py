@@ -23,6 +23,8 @@ from .exceptions import ConfigurationError
 __all__ = ["NaviLinkConfig", "ReconnectConfig"]
 
 _LOGGER = logging.getLogger("navien_nwp500.config")
+#: Other libraries read them too, so they count for the whole process, and not from a file.
+_PROXY_VARIABLES = ("HTTPS_PROXY", "NO_PROXY")
 _BAD_LINE = "not understood and ignored; it must be NAME=value, with quotes that are closed"
 #: Warnings that this process has logged.
 _LOGGED: set[str] = set()
@@ -392,6 +394,8 @@ def _read_env_file(env_file: str | Path | None) -> Mapping[str, str | None]:
             _warn_once(f"{path}, line {binding.original.line}: {_BAD_LINE}")
         elif binding.key is not None:
             values[binding.key] = binding.value
+            if binding.key.upper() in _PROXY_VARIABLES and binding.key not in os.environ:
+                _warn_once(f"{path}: {binding.key} is ignored; set it in the environment itself")
     return values
 
 

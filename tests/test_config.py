@@ -239,6 +239,15 @@ def test_an_ignored_variable_is_logged_once_with_the_nearest_name(
     assert SECRET not in record.getMessage() and "0123456789ab" not in record.getMessage()
 
 
+@pytest.mark.parametrize("name", ["HTTPS_PROXY", "no_proxy"])
+def test_a_proxy_in_the_file_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    NaviLinkConfig.from_environment(env_file(tmp_path, f"{name}=http://me:{SECRET}@proxy.lan"))
+    assert f"{name} is ignored; set it in the environment" in caplog.text
+    assert SECRET not in caplog.text
+
+
 def test_a_line_that_is_not_understood_is_told_with_file_and_number(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

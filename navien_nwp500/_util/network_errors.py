@@ -11,7 +11,7 @@ from typing import Callable, Iterator, Mapping, Type, Union
 
 UNKNOWN_NAME = "its name is not known to DNS; check the spelling and the network"
 NO_DNS = "no DNS server responds; check the network"
-REFUSED = "it refuses the connection: nothing listens on this port, or a firewall rejects it"
+REFUSED = "it refuses the connection: nothing listens on this port, or a firewall of the network rejects it"
 CLOSED = "it closed the connection"
 UNREACHABLE = "there is no route to it; check the network"
 NO_RESPONSE = "it does not respond; check the address and firewalls"

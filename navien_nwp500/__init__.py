@@ -11,6 +11,7 @@ from ._util.version import __version__ as __version__
 
 if TYPE_CHECKING:
     # ruff: noqa: F403
+    from .analysis.hot_water import *
     from .auth import *
     from .client import *
     from .config import *
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 else:  # a type checker would accept any name as an attribute
     #: Modules with public names, in search order: those that load quickly come first.
     _MODULES = (
-        *("exceptions", "config", "models", "history.csv", "history.alerts"),
+        *("exceptions", "config", "models", "analysis.hot_water", "history.csv", "history.alerts"),
         *("auth", "mqtt", "device", "client"),
     )
 

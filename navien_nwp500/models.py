@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from typing import Optional
+from typing import ClassVar, Optional
 
 from .protocol.account import (
     AlarmInfo as AlarmInfo,
@@ -128,3 +128,38 @@ class Health:
     missed: int
     #: Number of messages that could not be parsed.
     bad_messages: int
+
+
+@dataclass(frozen=True)
+class UsableWater:
+    """Water of 40 degC that a tank gives without heating, in litres: ``estimate`` and its range.
+
+    Below 100 litres the range alone is worth saying (PROTOCOL 14.8): ``litres`` is then None.
+    """
+
+    FEW: ClassVar[int] = 100
+
+    estimate: float
+    least: float
+    most: float
+
+    @property
+    def litres(self) -> Optional[int]:
+        """Estimate in steps of 10 litres; None below 100."""
+        return _tens(self.estimate) if self.estimate >= self.FEW else None
+
+    def to_json(self) -> dict[str, Optional[int]]:
+        """Return the litres for JSON, in steps of 10; ``litres`` is None below 100."""
+        return {"litres": self.litres, "least": _tens(self.least), "most": _tens(self.most)}
+
+    @property
+    def text(self) -> str:
+        """Estimate and range for people: "about 250 L (190 to 290)", or "20 to 90 L"."""
+        least, most = _tens(self.least), _tens(self.most)
+        if self.litres is not None:
+            return f"about {self.litres} L ({least} to {most})"
+        return f"{least} to {most} L" if most else "none"
+
+
+def _tens(litres: float) -> int:
+    return 10 * round(litres / 10)

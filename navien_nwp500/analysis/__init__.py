@@ -1,4 +1,5 @@
 """Numbers from recorded statuses: energy, recoveries, costs. No I/O.
 
-Imports ``history`` and what is below it. Needs the extra ``analysis`` (pandas).
+Imports ``history`` and what is below it. Needs the extra ``analysis`` (pandas), except
+``hot_water``.
 """

@@ -29,7 +29,8 @@ class Report:
     ``hours`` and ``days`` have a row for each hour or day with a status. ``local``: its start in
     ms, in the recording's zone (an hour repeated by a clock change has two rows with different
     ``offset``). Energies in Wh, times in ms, shares from 0 to 1. ``prices`` has a row for each
-    price: Wh and cost. Unknown values are NaN.
+    price: Wh and cost. Unknown values are NaN, and estimates of showers from less than 100 litres,
+    which have a range alone (``…_least`` and ``…_most``).
     """
 
     recording: Recording
@@ -62,8 +63,8 @@ def summarize(
     statuses = add_intervals(recording.table)
     tank = tank_of(statuses, assume.tank)
     statuses = statuses.assign(
-        showers=showers(statuses, tank, assume),
         usable_wh=statuses["total_wh"] - statuses["missing_wh"],
+        **showers(statuses, tank, assume),
     )
     pieces = _pieces(statuses, tariff)
     hours = _hours(pieces, statuses)
@@ -149,8 +150,12 @@ def _sums(pieces: pd.DataFrame, statuses: pd.DataFrame, key: str) -> pd.DataFram
             mode=("mode", "last"),
             usable_wh=("usable_wh", "last"),
             lowest_showers=("showers", "min"),
+            lowest_showers_least=("showers_least", "min"),
+            lowest_showers_most=("showers_most", "min"),
+            few=("few", "any"),
         )
     )
+    sums["lowest_showers"] = sums["lowest_showers"].where(~sums.pop("few").astype(bool))
     sums[["readings", "starts"]] = sums[["readings", "starts"]].fillna(0).astype(int)
     return _shares(sums)
 
@@ -180,7 +185,10 @@ def _days(pieces: pd.DataFrame, statuses: pd.DataFrame) -> pd.DataFrame:
         # Pieces are split on the hour: one starts here when a status was valid at that time.
         at = pieces[(pieces["local"] % DAY_MS == hour * HOUR_MS) & (pieces["ms"] > 0)]
         at = at.drop_duplicates("day").set_index("day")
-        days[f"showers_{hour:02d}"] = statuses["showers"].reindex(at["row"]).set_axis(at.index)
+        then = statuses.reindex(at["row"]).set_axis(at.index)
+        days[f"showers_{hour:02d}"] = then["showers"].where(~then["few"].astype(bool))
+        for edge in ("least", "most"):
+            days[f"showers_{hour:02d}_{edge}"] = then[f"showers_{edge}"]
     return days
 
 

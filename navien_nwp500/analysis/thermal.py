@@ -9,14 +9,16 @@ from typing import Iterable, NamedTuple, Sequence
 import numpy as np
 import pandas as pd
 
+from ..models import UsableWater
 from ..protocol.types import Flag, Volume
+from .hot_water import COLD_CELSIUS, WH_PER_KELVIN, usable_water
 from .recoveries import Recovery
 
-#: Shower water, degrees Celsius. A layer of the tank below it gives none.
-SHOWER_CELSIUS = 40.0
-#: Heat capacity by the heater's own energy counts, Wh/K (65 gallons measured, others scaled).
-_WH_PER_K = {Volume.GALLONS_50: 216.0, Volume.GALLONS_65: 281.0, Volume.GALLONS_80: 346.0}
-_WH_PER_LITRE_K = 1.163
+#: The start is left out of the COP: a draw often causes it, the machine warms, and cold water below
+#: the lower sensor passes it (PROTOCOL 14.2: up to 18 min).
+_START_MS = 30 * 60_000
+#: An element makes the upper sensor show too much for so long (PROTOCOL 14.8).
+_ELEMENT_EFFECT_MS = 2 * 3_600_000
 #: Heat lost through the jacket, W per K above the air.
 _JACKET = 2.36
 
@@ -31,7 +33,7 @@ class Assumptions:
 
     tank: Volume | None = None
     shower_litres: float = 60.0
-    cold_celsius: float = 15.0
+    cold_celsius: float = COLD_CELSIUS
 
 
 class TankSize(NamedTuple):
@@ -46,7 +48,7 @@ class TankSize(NamedTuple):
 
     @property
     def wh_per_k(self) -> float:
-        return _WH_PER_K[self.volume]
+        return WH_PER_KELVIN[self.volume]
 
     @property
     def text(self) -> str:
@@ -71,8 +73,8 @@ def tank_of(table: pd.DataFrame, said: Volume | None) -> TankSize:
     if spread > 20:
         together = sum(float(((x - x.mean()) * (y - y.mean())).sum()) for x, y in groups)
         slope = -together / spread
-        volume = min(_WH_PER_K, key=lambda size: abs(_WH_PER_K[size] - slope))
-        if abs(_WH_PER_K[volume] / slope - 1) < 0.1:
+        volume = min(WH_PER_KELVIN, key=lambda size: abs(WH_PER_KELVIN[size] - slope))
+        if abs(WH_PER_KELVIN[volume] / slope - 1) < 0.1:
             return TankSize(volume, "counted")
     return TankSize(Volume.GALLONS_65, "assumed")
 
@@ -82,21 +84,28 @@ def _rows_by_setpoint(table: pd.DataFrame, usable: pd.Series) -> Iterable[pd.Ind
     return [part.index for _, part in kept.groupby(["setpoint", "mode"], dropna=False)]
 
 
-def showers(table: pd.DataFrame, tank: TankSize, assume: Assumptions) -> pd.Series:
-    """Return the number of showers without further heating; NaN without sensor values.
+def showers(statuses: pd.DataFrame, tank: TankSize, assume: Assumptions) -> pd.DataFrame:
+    """Return the showers that each status allows without heating, and the ends of their range.
 
-    Assumes a linear temperature profile from the lower sensor at the bottom to the upper sensor at
-    the top; water that is warm enough is mixed with mains water to shower temperature.
+    Columns ``showers``, ``showers_least`` and ``showers_most``, and ``few`` where so little water is
+    left that the range alone is worth saying; NaN without sensor values. Needs the columns of
+    ``intervals.add_intervals``.
     """
-    coldest, warmest = (table[["upper", "lower"]].agg(edge, axis=1) for edge in ("min", "max"))
-    # Sensors that agree within a hundredth mean a tank of uniform temperature.
-    spread = (warmest - coldest).clip(lower=0.01)
-    part = ((warmest - SHOWER_CELSIUS) / spread).clip(0, 1)
-    mean = (coldest.clip(lower=SHOWER_CELSIUS) + warmest) / 2
-    litres = tank.litres * part * (mean - assume.cold_celsius)
-    known = table["upper"].notna() & table["lower"].notna()
-    each = assume.shower_litres * (SHOWER_CELSIUS - assume.cold_celsius)
-    return (litres / each).where(known)
+    element_at = statuses["ms"].where(statuses["element"]).ffill()
+    ran = statuses["ms"] - element_at <= _ELEMENT_EFFECT_MS
+    cases = pd.DataFrame({"upper": statuses["upper"], "lower": statuses["lower"], "ran": ran})
+    found: dict[tuple[float, float, bool], tuple[float, float, float]] = {}
+    # Sensors have steps of 0.1 K: a year has far fewer cases than statuses.
+    for upper, lower, element_ran in cases.dropna().drop_duplicates().itertuples(index=False):
+        water = usable_water(
+            upper, lower, volume=tank.volume, cold=assume.cold_celsius, element_ran=element_ran
+        )
+        found[upper, lower, element_ran] = water.estimate, water.least, water.most
+    nothing = (math.nan, math.nan, math.nan)
+    litres = [found.get(case, nothing) for case in cases.itertuples(index=False, name=None)]
+    columns = ["showers", "showers_least", "showers_most"]
+    water = pd.DataFrame(litres, index=statuses.index, columns=columns)
+    return (water / assume.shower_litres).assign(few=water["showers"] < UsableWater.FEW)
 
 
 class Cop(NamedTuple):
@@ -118,12 +127,15 @@ class _Run(NamedTuple):
 
 
 def cop_of(statuses: pd.DataFrame, found: Sequence[Recovery], tank: TankSize) -> Cop:
-    """Estimate the COP from recoveries of the heat pump alone in which nothing was drawn.
+    """Estimate the COP from recoveries of the heat pump alone, without their first half hour.
 
-    Heat stored is the change of the sensors' mean times the tank's heat capacity, plus the
-    loss of the jacket. An unseen draw makes the estimate too low, never too high.
+    Nothing was drawn later. Heat stored is the change of the sensors' mean times the tank's heat
+    capacity, plus the loss of the jacket. An unseen draw makes the estimate too low, never too high.
     """
-    runs = [_run(statuses, each, tank) for each in found if _quiet(statuses, each)]
+    parts_of_runs = [
+        _settled(statuses, each) for each in found if each.whole and not each.element_wh
+    ]
+    runs = [_run(part, tank) for part in parts_of_runs if _quiet(part)]
     electric = sum(run.electric for run in runs)
     if not runs or electric < 500:
         return Cop(None, None, len(runs), _reason(statuses, found))
@@ -141,18 +153,22 @@ def cop_of(statuses: pd.DataFrame, found: Sequence[Recovery], tank: TankSize) ->
         value,
         value * margin,
         len(runs),
-        f"from {len(runs)} of {len(found)} recoveries: whole, heat pump alone, no draw seen; tank "
-        f"of {tank.wh_per_k:.0f} Wh/K at the mean of its two sensors, {_JACKET} W/K lost to the "
+        f"from {len(runs)} of {len(found)} recoveries: whole, heat pump alone, no draw seen "
+        f"after the first half hour, which is left out; tank of {tank.wh_per_k:.0f} Wh/K at the mean of its two sensors, {_JACKET} W/K lost to the "
         "air. A short draw between readings makes it look lower than it is",
     )
 
 
-def _quiet(statuses: pd.DataFrame, run: Recovery) -> bool:
+def _settled(statuses: pd.DataFrame, run: Recovery) -> pd.DataFrame:
+    """Return the statuses of a recovery after its first half hour."""
     part = statuses.iloc[run.first : run.last + 1]
+    return part[part["ms"] >= part["ms"].iloc[0] + _START_MS]
+
+
+def _quiet(part: pd.DataFrame) -> bool:
     sensors = part[["upper", "lower"]]
     return bool(
-        run.whole
-        and not run.element_wh
+        len(part) > 1
         and part["dhw_use"].notna().all()
         and not (part["dhw_use"] == Flag.ACTIVE).any()
         and sensors.notna().all(axis=None)
@@ -161,18 +177,18 @@ def _quiet(statuses: pd.DataFrame, run: Recovery) -> bool:
     )
 
 
-def _run(statuses: pd.DataFrame, run: Recovery, tank: TankSize) -> _Run:
-    part = statuses.iloc[run.first : run.last + 1]
+def _run(part: pd.DataFrame, tank: TankSize) -> _Run:
     mean = part[["upper", "lower"]].mean(axis=1)
     air = part["ambient"].median()
     warmer = float(mean.mean() - (20.0 if np.isnan(air) else air))
-    electric = run.heat_pump_wh
+    hours = float(part["ms"].iloc[-1] - part["ms"].iloc[0]) / 3.6e6
+    electric = float((part["heat_pump_watts"] * part["length"]).iloc[:-1].sum()) / 3.6e6
     stored = tank.wh_per_k * float(mean.iloc[-1] - mean.iloc[0])
     # Each sensor jitters by 0.2 K; start and end lie anywhere within an interval.
     interval_hours = float(part["usual"].iloc[0]) / 3.6e6
-    timing = stored * interval_hours / math.sqrt(6) / run.hours if run.hours else stored
+    timing = stored * interval_hours / math.sqrt(6) / hours
     blur = math.hypot(tank.wh_per_k * 0.2, timing)
-    return _Run(stored, max(0.0, _JACKET * warmer * run.hours), electric, blur)
+    return _Run(stored, max(0.0, _JACKET * warmer * hours), electric, blur)
 
 
 def _reason(statuses: pd.DataFrame, found: Sequence[Recovery]) -> str:

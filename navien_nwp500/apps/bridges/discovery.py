@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any, Callable, Iterator, Mapping, NamedTuple
 
 from ..._util.version import __version__
+from ...analysis.hot_water import usable_water_of
 from ...protocol.account import LastError
 from ...protocol.commands import DHW_MODE, POWER_OFF, TEMPERATURE
 from ...protocol.energy import EnergyTotal
@@ -92,6 +93,9 @@ ENTITIES: Mapping[str, EntityDescription] = {
     "dhw_charge_per": EntityDescription("Charge", {"icon": "mdi:water-percent"}),
     "available_energy_capacity": EntityDescription("Missing heat"),
     "usable_energy_wh": EntityDescription("Usable heat"),
+    "usable_water": EntityDescription("Usable hot water", {"icon": "mdi:shower-head"}),
+    "usable_water_least": EntityDescription("Usable hot water, least"),
+    "usable_water_most": EntityDescription("Usable hot water, most"),
     "current_inst_power": EntityDescription("Power"),
     "ambient_temperature": EntityDescription("Intake air temperature"),
     "activity": EntityDescription("Activity", {"icon": "mdi:heat-pump"}),
@@ -127,6 +131,14 @@ ENTITIES: Mapping[str, EntityDescription] = {
     "heard": EntityDescription("Last heard", {"device_class": "timestamp"}, diagnostic=True),
 }
 
+_WATER = _traits("L", "volume_storage")
+
+
+def _usable_water(status: DeviceStatus, part: str) -> int | None:
+    water = usable_water_of(status)
+    return None if water is None else water.to_json()[part]
+
+
 #: Entities computed from a whole status: platform, traits and the value.
 DERIVED: Mapping[str, tuple[str, Traits, Callable[[DeviceStatus], Any]]] = {
     "activity": (
@@ -138,6 +150,10 @@ DERIVED: Mapping[str, tuple[str, Traits, Callable[[DeviceStatus], Any]]] = {
     "error_text": ("sensor", {}, lambda status: status.error_text or "none"),
     "error_advice": ("sensor", {}, lambda status: status.error_advice or "none"),
     "usable_energy_wh": ("sensor", TRAITS[EnergyCount], lambda status: status.usable_energy_wh),
+    # Litres at 40 degC; "usable_water" is unknown below 100, where its range alone is worth saying.
+    "usable_water": ("sensor", _WATER, lambda status: _usable_water(status, "litres")),
+    "usable_water_least": ("sensor", _WATER, lambda status: _usable_water(status, "least")),
+    "usable_water_most": ("sensor", _WATER, lambda status: _usable_water(status, "most")),
     "air_filter_remaining_hours": (
         "sensor",
         TRAITS[Hours],

@@ -21,6 +21,7 @@ from prometheus_client.core import (
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
+from ...analysis.hot_water import usable_water_of
 from ...protocol.energy import EnergyTotal
 from ...protocol.fields import field_specs
 from ...protocol.status import Activity, DeviceStatus
@@ -156,7 +157,8 @@ class HeaterCollector(Collector):
 
 
 def _derived(statuses: Mapping[str, DeviceStatus]) -> Iterator[Metric]:
-    """Yield what is calculated from a whole status: air filter, and the active error in words."""
+    """Yield what is calculated from a whole status: usable water, air filter, error in words."""
+    yield from _usable_water(statuses)
     hours = GaugeMetricFamily(
         "navien_air_filter_remaining_seconds",
         "Fan time until the air filter must be cleaned.",
@@ -169,6 +171,23 @@ def _derived(statuses: Mapping[str, DeviceStatus]) -> Iterator[Metric]:
         if status.error_text is not None and status.error_advice is not None:
             info.add_metric([mac], {"error": status.error_text, "advice": status.error_advice})
     yield from (hours, info)
+
+
+def _usable_water(statuses: Mapping[str, DeviceStatus]) -> Iterator[Metric]:
+    """Yield the hot water of each tank; no estimate below 100 litres, only its range."""
+    waters = {mac: usable_water_of(status) for mac, status in statuses.items()}
+    for suffix, part, meaning in (
+        ("", "litres", "Water of 40 degC that the tank gives without heating; none below 0.1."),
+        ("_least", "least", "Lower end of the range of the usable water."),
+        ("_most", "most", "Upper end of the range of the usable water."),
+    ):
+        name = f"navien_usable_water{suffix}_cubic_meters"
+        family = GaugeMetricFamily(name, meaning, labels=_LABELS)
+        for mac, water in waters.items():
+            litres = None if water is None else water.to_json()[part]
+            if litres is not None:
+                family.add_metric([mac], litres / 1000)
+        yield family
 
 
 def _known(value: Any) -> bool:

@@ -6,6 +6,7 @@ import json
 import textwrap
 from typing import Any, Mapping
 
+from ...analysis.hot_water import SHOWER_CELSIUS, usable_water_of
 from ...device import NaviLinkDevice
 from ...protocol.account import LastError
 from ...protocol.features import DeviceFeatures
@@ -57,8 +58,18 @@ def status_json(status: DeviceStatus) -> dict[str, Any]:
     meaning["air_filter_remaining_hours"] = status.air_filter_remaining_hours
     meaning["energy_to_setpoint_wh"] = status.energy_to_setpoint_wh
     meaning["usable_energy_wh"] = status.usable_energy_wh
+    water = usable_water_of(status)
+    meaning["usable_water"] = None if water is None else water.to_json()
     meaning["device_connected"] = status.device_connected
     return {"status": encode_fields(status), "reading": meaning}
+
+
+def usable_text(status: DeviceStatus) -> str:
+    """Write the hot water that the tank gives without heating."""
+    water = usable_water_of(status)
+    if water is None:
+        return "-"
+    return f"{water.text} of shower water at {SHOWER_CELSIUS:.0f} °C"
 
 
 def display_unit(values: DeviceStatus | DeviceFeatures) -> str:

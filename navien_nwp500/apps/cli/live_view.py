@@ -14,7 +14,7 @@ from rich.text import Text
 from ...history.alerts import Alert
 from ...models import Health, HealthState
 from ...protocol.status import Activity, DeviceStatus
-from .formatting import degrees
+from .formatting import degrees, usable_text
 from .output import plain
 
 MAX_WIDTH = 110
@@ -121,6 +121,7 @@ class LiveView:
             ("now", activity_text),
             ("on", ", ".join(status.heat_sources) or "nothing"),
             ("hot water", "in use" if status.dhw_use.active else "not in use"),
+            ("usable", usable_text(status)),
             ("needed", "-" if needed is None else f"{needed / 1000:.1f} kWh to reach the setpoint"),
             ("air", degrees(status.ambient_temperature, status, self._unit)),
             ("Wi-Fi", status.wifi_rssi.text),

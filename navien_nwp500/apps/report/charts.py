@@ -66,7 +66,7 @@ def charts(report: Report) -> list[Chart]:
         Chart("profile", "An average day", _profile, 2.6),
         Chart("course", "Tank, charge and power", _course, 6.4),
     ]
-    if report.statuses["showers"].notna().any():
+    if report.statuses["showers_most"].notna().any():
         found.insert(3, Chart("showers", "Showers in the tank", _showers, 2.8))
     if report.prices is not None:
         found.insert(1, Chart("cost", "Cost", _cost, 2.6))
@@ -235,12 +235,14 @@ def _showers(figure: Any, report: Report) -> None:
     axes = figure.subplots()
     days = report.days
     noon = _when(days["local"] + DAY_MS // 2)
-    axes.bar(noon, days["lowest_showers"], 0.8, label="fewest of the day", **_look("other"))
-    size = 5 if len(days) < 100 else 2
-    for hour, role in (("06", "lower"), ("18", "upper")):
-        axes.plot(
-            noon, days[f"showers_{hour}"], "o", ms=size, color=COLOURS[role], label=f"at {hour}:00"
-        )
+    least, most = days["lowest_showers_least"], days["lowest_showers_most"]
+    axes.bar(noon, most - least, 0.8, least, label="fewest of the day", **_look("other"))
+    width = 2.5 if len(days) < 100 else 1
+    for hour, role, shift in (("06", "lower", -1), ("18", "upper", 1)):
+        when = _when(days["local"] + DAY_MS // 2 + shift * DAY_MS // 8)
+        least, most = days[f"showers_{hour}_least"], days[f"showers_{hour}_most"]
+        label = f"at {hour}:00"
+        axes.vlines(when, least, most, color=COLOURS[role], lw=width, label=label)
     axes.set(ylabel="showers", ylim=(0, None))
     axes.grid(axis="x", visible=False)
     _legend(axes, 3)

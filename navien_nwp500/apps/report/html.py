@@ -77,7 +77,7 @@ _ABOUT = {
     "Blank: nothing seen.",
     "profile": "Mean power at each hour of the day, over all days.",
     "showers": "Showers in the tank without heating: the fewest of each day, and those at 06:00 "
-    "and 18:00.",
+    "and 18:00, each from the least to the most that is likely.",
     "course": "Temperatures of the tank with the setpoint, the charge with its limit of 20 %, and "
     "the power. Lines break, on grey, where nothing was seen.",
 }

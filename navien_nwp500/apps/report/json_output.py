@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 
 from ..._util.files import display_path
+from ...analysis.hot_water import SHOWER_CELSIUS
 from ...analysis.summary import Report
-from ...analysis.thermal import SHOWER_CELSIUS
 from ...protocol.types import DHWMode
 
 #: Columns of hours and days: name here, name in the sums, divisor, decimal places.
@@ -36,8 +36,14 @@ _COLUMNS: tuple[tuple[str, str, float, int], ...] = (
     ("setpoint_celsius", "setpoint", 1, 1),
     ("usable_wh", "usable_wh", 1, 0),
     ("fewest_showers", "lowest_showers", 1, 1),
+    ("fewest_showers_least", "lowest_showers_least", 1, 1),
+    ("fewest_showers_most", "lowest_showers_most", 1, 1),
     ("showers_at_06", "showers_06", 1, 1),
+    ("showers_at_06_least", "showers_06_least", 1, 1),
+    ("showers_at_06_most", "showers_06_most", 1, 1),
     ("showers_at_18", "showers_18", 1, 1),
+    ("showers_at_18_least", "showers_18_least", 1, 1),
+    ("showers_at_18_most", "showers_18_most", 1, 1),
     ("recoveries", "recoveries", 1, 0),
     ("longest_recovery_hours", "longest_recovery_h", 1, 2),
     ("changes", "changes", 1, 0),

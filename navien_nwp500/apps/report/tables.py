@@ -6,9 +6,9 @@ import math
 from datetime import datetime, timedelta, timezone
 from typing import Any, Callable, Iterator, NamedTuple, Sequence
 
+from ...analysis.hot_water import SHOWER_CELSIUS
 from ...analysis.intervals import DAY_MS, HOUR_MS
 from ...analysis.summary import Report
-from ...analysis.thermal import SHOWER_CELSIUS
 from ...protocol.types import DHWMode
 
 #: Number of days with hourly tables on the page; all hours are in the JSON.
@@ -69,9 +69,9 @@ def facts(report: Report) -> list[KeyFigure]:
             f"{_hours(total['low_charge_ms'])} h below 20 %",
         ),
     ]
-    if not math.isnan(total["lowest_showers"]):
+    if not math.isnan(total["lowest_showers_most"]):
         note = f"fewest in the tank, of {report.assume.shower_litres:.0f} litres"
-        found.append(KeyFigure("Showers", f"{total['lowest_showers']:.1f}", note))
+        found.append(KeyFigure("Showers", _showers("lowest_showers")(total), note))
     if report.prices is not None:
         even = _money(total["even_low"], total["even_high"])
         note = f"the same energy spread evenly over each day: {even}"
@@ -102,8 +102,9 @@ def notes(report: Report) -> Iterator[str]:
     )
     yield (
         f"Showers: {report.assume.shower_litres:.0f} litres each at {SHOWER_CELSIUS:.0f} °C, mains "
-        f"at {report.assume.cold_celsius:.0f} °C, a tank of {report.tank.text} that grows evenly "
-        "warmer from its lower to its upper sensor, and no heating meanwhile."
+        f"at {report.assume.cold_celsius:.0f} °C, a tank of {report.tank.text}, and no heating "
+        "meanwhile. The outlet turns cold when the mean of both sensors is 38 °C, between 36 and 41; "
+        "this gives the range, and from less than 100 litres the range alone is shown."
     )
     cop = report.cop
     yield f"COP: {cop.text}." if cop.value else f"This recording cannot carry a COP: {cop.text}."
@@ -253,6 +254,19 @@ def _number(name: str, form: str, divisor: float = 1) -> Callable[[Any], str]:
     return lambda row: _or(row[name] / divisor, form)
 
 
+def _showers(name: str) -> Callable[[Any], str]:
+    """Return the cell of a number of showers: "4.2 (3.1 to 4.8)", or its range alone."""
+
+    def cell(row: Any) -> str:
+        least, most = row[f"{name}_least"], row[f"{name}_most"]
+        if math.isnan(most):
+            return NOTHING
+        scope = f"{least:.1f} to {most:.1f}"
+        return scope if math.isnan(row[name]) else f"{row[name]:.1f} ({scope})"
+
+    return cell
+
+
 _ENERGY: dict[str, Callable[[Any], str]] = {
     "heat pump, kWh": _number("heat_pump_wh", ".2f", 1000),
     "element, kWh": _number("element_wh", ".2f", 1000),
@@ -271,9 +285,9 @@ _DAY_COLUMNS: dict[str, Callable[[Any], str]] = {
     "longest recovery, h": _number("longest_recovery_h", ".1f"),
     "lowest charge, %": _number("lowest_charge", ".0f"),
     "h below": _number("low_charge_ms", ".1f", HOUR_MS),
-    "fewest showers": _number("lowest_showers", ".1f"),
-    "at 06:00": _number("showers_06", ".1f"),
-    "at 18:00": _number("showers_18", ".1f"),
+    "fewest showers": _showers("lowest_showers"),
+    "at 06:00": _showers("showers_06"),
+    "at 18:00": _showers("showers_18"),
     "changes": _number("changes", ".0f"),
     "alerts": _number("alerts", ".0f"),
 }
@@ -289,7 +303,7 @@ _HOUR_COLUMNS: dict[str, Callable[[Any], str]] = {
     "lower, °C": _number("lower", ".1f"),
     "air, °C": _number("ambient", ".1f"),
     "usable, kWh": _number("usable_wh", ".2f", 1000),
-    "showers": _number("lowest_showers", ".1f"),
+    "showers": _showers("lowest_showers"),
     "setpoint, °C": _number("setpoint", ".1f"),
     "mode": lambda row: NOTHING if math.isnan(row["mode"]) else DHWMode(int(row["mode"])).text,
 }

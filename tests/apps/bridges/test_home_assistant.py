@@ -10,7 +10,7 @@ import subprocess
 import sys
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, AsyncIterator, Callable
 
@@ -37,7 +37,7 @@ from navien_nwp500.protocol.error_codes import ERRORS
 from navien_nwp500.protocol.fields import field_specs
 from navien_nwp500.protocol.status import DeviceStatus
 from navien_nwp500.protocol.types import Flag, TouStatus
-from navien_nwp500.simulator import Simulator
+from navien_nwp500.simulator import Heater, Simulator
 from navien_nwp500.simulator.faults import (
     CutConnections,
     RefuseRequests,
@@ -275,12 +275,27 @@ async def test_an_unplugged_heater_becomes_unavailable_and_comes_back(
         await home.until(lambda one: one.available)
 
 
+@pytest.mark.parametrize(
+    ("upper", "lower", "water"),
+    # 253 (189 to 289) and 62 (10 to 93) litres by PROTOCOL 14.8, in steps of 10.
+    [(60.6, 60.6, (250, 190, 290)), (46.0, 38.0, (None, 10, 90))],
+)
+def test_usable_water_has_a_range_and_below_100_litres_no_estimate(
+    upper: float, lower: float, water: tuple[int | None, int, int]
+) -> None:
+    now = datetime(2026, 1, 1, tzinfo=timezone.utc)
+    heater = Heater(now=now, draws=None, upper_celsius=upper, lower_celsius=lower)
+    values = state(heater.status(), None, None)
+    assert tuple(values[f"usable_water{part}"] for part in ("", "_least", "_most")) == water
+
+
 async def test_the_last_error_is_shown_while_the_heater_is_offline(
     sim: Simulator, broker: AnyBroker
 ) -> None:
     async with home_assistant(broker) as home, bridging(sim, broker, answer_timeout=SHORT_TIMEOUT):
         await home.until(lambda one: one.available and one.shown("last_error") == "None")
         assert 500 < int(home.display.shown("air_filter_remaining_hours")) <= 604
+        assert home.display.shown("usable_water_most") != "None"
         sim.set_error(480, 1)
         await home.until(lambda one: one.shown("last_error") == "E480 upper tank sensor")
         display = await home.until(lambda one: "limit" in one.shown("error_text"))

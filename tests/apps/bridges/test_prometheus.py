@@ -133,6 +133,10 @@ async def test_the_last_error_is_exported_while_the_heater_is_offline(sim: Simul
         found = await until(url, "navien_up", FIRST, 1)
         # The fan runs meanwhile, in fast time.
         assert 500 < found["navien_air_filter_remaining_seconds", FIRST] / 3600 <= 604
+        least, most = (
+            found[f"navien_usable_water_{edge}_cubic_meters", FIRST] for edge in ("least", "most")
+        )
+        assert 0 <= least < most < 0.35
         assert ("navien_last_error_code", FIRST) not in found  # the cloud reports none
         assert ("navien_error_info", FIRST) not in found
         sim.set_error(799)

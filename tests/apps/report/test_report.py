@@ -25,10 +25,13 @@ from navien_nwp500.apps.report.html import page
 from navien_nwp500.apps.report.json_output import document
 from navien_nwp500.apps.report.tables import notes
 from navien_nwp500.exceptions import ConfigurationError, ValueOutOfRangeError
+from navien_nwp500.history.csv import CsvRecorder
 from navien_nwp500.history.csv_format import FIXED_COLUMNS
 from navien_nwp500.history.recordings import load
 from navien_nwp500.protocol.calendar import EVERY_DAY, EVERY_MONTH
 from navien_nwp500.protocol.tou import TOUPeriod
+from navien_nwp500.protocol.types import DHWMode
+from navien_nwp500.simulator import Heater
 
 OLD = ",".join(FIXED_COLUMNS)
 NEW = OLD + ",dhw_use,comp_use,dhw_temperature_setting,dhw_operation_setting,error_code"
@@ -361,12 +364,56 @@ def test_a_tariff_prices_each_minute(recorded: Recorded) -> None:
 
 
 def test_showers_by_hand_and_no_cop_without_draws(recorded: Recorded) -> None:
-    warm = "80,0,110,0,60.0,60.0"
+    warm = "80,0,110,0,60.6,60.6"
     found = summed(recorded(*every("2026-01-05T05:55:00+00:00", warm, warm)))
-    # 246 litres at 60, mains 15: 246 * 45 / 25 litres at 40, of 60 a shower.
-    assert found["days"][0]["showers_at_06"] == round(246 * 45 / 25 / 60, 1)
-    assert found["days"][0]["showers_at_18"] is None
+    # 253 litres, 189 to 289 (PROTOCOL 14.8), of 60 a shower.
+    day = found["days"][0]
+    assert (day["showers_at_06"], day["fewest_showers"]) == (4.2, 4.2)
+    assert (day["showers_at_06_least"], day["showers_at_06_most"]) == (3.2, 4.8)
+    assert day["showers_at_18"] is None and day["showers_at_18_most"] is None
     assert found["cop"]["value"] is None and "draws" in found["cop"]["text"]
+
+
+def test_the_cop_of_a_recovery_that_a_draw_started(tmp_path: Path) -> None:
+    """The draw ends within the first half hour, in which the lower sensor also dips."""
+    start = datetime(2026, 1, 5, tzinfo=timezone.utc)
+    heater = Heater(now=start, draws=None, mode=DHWMode.HEAT_PUMP, lower_celsius=45.0)
+    heater.advance(60)
+    heater.draw(40, 6)
+    path = tmp_path / "tank.csv"
+    with CsvRecorder(path) as recorder:
+        for _ in range(6 * 12):
+            recorder.write(heater.status(), heater.now)
+            heater.advance(300)
+    report = summarize(load([path]))
+    lowest = report.statuses["lower"].idxmin()
+    assert report.statuses["heat_pump"].idxmax() < lowest, "it dips after the start"
+    cop = report.cop
+    assert cop.runs == 1 and cop.value is not None and cop.margin is not None
+    assert abs(cop.value - 2.84) < cop.margin  # with air of 18.3 to 23.9 (PROTOCOL 14.2)
+
+
+def test_showers_of_little_water_are_a_range_alone(recorded: Recorded) -> None:
+    warm, cool = "80,0,110,0,60.6,60.6", "20,0,110,0,46.0,38.0"
+    path = recorded(*every("2026-01-05T05:55:00+00:00", warm, cool, warm))
+    # Mean 42: 281 x 4 + 19 x 1.163 x 31 = 1809 Wh are 62 L; least 281 / 29.075 = 10 L; most
+    # 281 x 6 + 28 x 1.163 x 31 = 2695 Wh, 93 L.
+    total = summed(path)["total"]
+    assert total["fewest_showers"] is None
+    assert (total["fewest_showers_least"], total["fewest_showers_most"]) == (0.2, 1.5)
+    text = page(summarize(load([path])))
+    assert "<td>0.2 to 1.5</td>" in text
+
+
+def test_an_element_of_the_last_two_hours_makes_the_upper_sensor_count_less(
+    recorded: Recorded,
+) -> None:
+    element, after = "10,64,100,5000,55.0,50.0", "50,0,110,0,55.0,50.0"
+    cells = (element, *[after] * 13)
+    statuses = summarize(load([recorded(*every("2026-01-05T05:00:00+00:00", *cells))])).statuses
+    litres = [round(60 * showers) for showers in statuses["showers"]]
+    # Mean 0.28 x 55 + 0.72 x 50 = 51.4, and 52.5 later: 281 x 13.4 and 14.5 Wh, + 19 L x 40 K.
+    assert litres == [160] * 13 + [171]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from ....device import NaviLinkDevice
 from ....protocol.status import DeviceStatus
 from ....protocol.types import Temperature
 from ..context import open_device, wait_response
-from ..formatting import degrees, error_json, facts_table, print_json, status_json
+from ..formatting import degrees, error_json, facts_table, print_json, status_json, usable_text
 from ..options import READ_OPTIONS, UNIT
 from ..output import print_result
 from ..runner import run_async
@@ -49,7 +49,8 @@ def _table(device: NaviLinkDevice, status: DeviceStatus, unit: str | None) -> st
         "activity": f"{status.activity.value}, {status.current_inst_power} W ({sources} on)",
         "hot water": "in use" if status.dhw_use.active else "not in use",
         "needed": f"{_watt_hours(status.energy_to_setpoint_wh)} to reach the setpoint",
-        "usable": _watt_hours(status.usable_energy_wh),
+        "usable": usable_text(status),
+        "stored": f"{_watt_hours(status.usable_energy_wh)} above the lowest setpoint",
         "Wi-Fi": status.wifi_rssi.text,
         "air filter": _air_filter(status.air_filter_remaining_hours),
         "error": status.error_text or "none",

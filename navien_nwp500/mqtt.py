@@ -12,7 +12,7 @@ from typing import Any, AsyncGenerator, Awaitable, Callable, Mapping, Union
 
 from ._connection.connection import Subscriber
 from ._connection.pool import ConnectionPool
-from ._util.aio import LatestValue, Notifier, wait_at_most
+from ._util.aio import LatestValue, Notifier, cancel_and_wait, wait_at_most
 from ._util.numbers import DAY, is_seconds, shown
 from .exceptions import (
     CommunicationError,
@@ -40,11 +40,15 @@ class HealthTracker:
 
     def __init__(self) -> None:
         self.state = HealthState.IDLE
-        #: Unanswered polls since the latest status; a new connection does not reset it.
+        #: Unanswered polls since the latest answer. Neither a new connection nor a pushed status
+        #: resets it: they do not show that answers arrive.
         self.missed = 0
         self._since = _now()
         self._last_status: datetime | None = None
         self._reported_offline = False
+        #: True when a status came from a heater that was taken to be offline; polled once, at once.
+        self.recheck = False
+        self._rechecked = False
         self._watchers: set[LatestValue[HealthState]] = set()
 
     def health(self, reconnects: int, bad_messages: int) -> Health:
@@ -73,10 +77,18 @@ class HealthTracker:
         self.change(HealthState.OFFLINE)
         return first_report
 
-    def on_status(self) -> bool:
-        """Enter ONLINE; returns True when the heater had been reported offline."""
-        was_offline, self._reported_offline = self._reported_offline, False
+    def on_status(self) -> None:
+        """Record a status, whoever requested it; enter ONLINE unless polls stay unanswered."""
         self._last_status = _now()
+        if not self.missed:
+            self.change(HealthState.ONLINE)
+        elif self.state is HealthState.OFFLINE and not self._rechecked:
+            self.recheck = self._rechecked = True
+
+    def on_answer(self) -> bool:
+        """Enter ONLINE after an answer; returns True when the heater had been reported offline."""
+        was_offline, self._reported_offline = self._reported_offline, False
+        self.recheck = self._rechecked = False
         self.missed = 0
         self.change(HealthState.ONLINE)
         return was_offline
@@ -179,7 +191,7 @@ class NaviLinkMQTT:
         Raises RequestTimeoutError without a response, CommunicationError when the connection drops.
         """
         await self._ensure_connected()
-        return await self._connection.request(self.address, command, body)
+        return await self._request(command, body)
 
     async def get_status(self) -> DeviceStatus:
         """Request the status. Raises as ``request``, and ProtocolError."""
@@ -258,8 +270,7 @@ class NaviLinkMQTT:
         if status is None:
             return
         self.last_status = status
-        if self._tracker.on_status():
-            _LOGGER.warning("%s answers again.", self.address)
+        self._tracker.on_status()
         for queue in self._watchers:
             queue.put(status)
 
@@ -280,20 +291,36 @@ class NaviLinkMQTT:
         # same time; the offset is kept across outages. The second poll comes before a full interval.
         next_poll = time.monotonic() + random.uniform(0, interval)
         self._watchers.add(queue)
+        poll: asyncio.Task[int] | None = None
         try:
             while not queue.closed:
-                await self._poll()
+                self._tracker.recheck = False
+                poll = asyncio.get_running_loop().create_task(self._poll(), name="navilink-poll")
+                poll.add_done_callback(lambda _: queue.wake())
+                # An unanswered poll takes long; pushed statuses are yielded meanwhile.
+                while not queue.closed and not poll.done():
+                    status = await queue.get()
+                    if status is not None:
+                        yield status
+                if queue.closed:
+                    return
+                outages = poll.result()
                 late = time.monotonic() - next_poll
                 if late >= 0:
                     next_poll += interval * (late // interval + 1)
-                outages = self._outages
-                while not queue.closed and outages == self._outages:
+                while not (queue.closed or self._tracker.recheck or outages != self._outages):
                     status = await queue.get(next_poll - time.monotonic())
-                    if status is None:
+                    if status is not None:
+                        yield status
+                    elif time.monotonic() >= next_poll:
                         break
-                    yield status
         finally:
             self._watchers.discard(queue)
+            if poll is not None:
+                await cancel_and_wait(poll)
+                if not poll.cancelled():
+                    poll.exception()  # retrieved, also when the watch ended before
+                poll = None  # what ended it refers to the connection
 
     async def _ensure_connected(self) -> None:
         self._attach()
@@ -308,17 +335,26 @@ class NaviLinkMQTT:
             if self._tracker.state is HealthState.IDLE:
                 self._tracker.change(HealthState.CONNECTING)
 
-    async def _poll(self) -> None:
-        """Poll once; the status arrives as a message. During an outage wait for its end."""
+    async def _request(self, command: Command, body: Mapping[str, Any] | None = None) -> Message:
+        message = await self._connection.request(self.address, command, body)
+        if self._tracker.on_answer():
+            _LOGGER.warning("%s answers again.", self.address)
+        return message
+
+    async def _poll(self) -> int:
+        """Poll once; the status arrives as a message. During an outage wait for its end.
+
+        Returns the number of outages until then.
+        """
         while True:
             await self._connection.wait_connected()
             try:
-                await self._connection.request(self.address, STATUS)
-                return
+                await self._request(STATUS)
+                return self._outages
             except RequestTimeoutError as error:
                 _LOGGER.debug("%s", error)
                 if not await self._escalate_recovery():
-                    return
+                    return self._outages
             except CommunicationError as error:
                 _LOGGER.debug("%s: poll ended with the connection: %s", self.address, error)
                 # Lets the connection notice the drop before the next request.

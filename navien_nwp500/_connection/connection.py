@@ -51,7 +51,7 @@ class Subscriber:
     """A heater, and the functions that receive what happens on its connection."""
 
     address: Address
-    #: Called with each response and push of the heater.
+    #: Called with each response and push of the heater, unless a newer status is known.
     on_message: Callable[[Message], None]
     #: Called when the connection has dropped; a reconnect has begun.
     on_lost: Callable[[], None]
@@ -354,19 +354,19 @@ class Connection:
 
     def _dispatch(self, frame: Frame) -> None:
         try:
-            message = self._requests.handle(frame)
+            received = self._requests.handle(frame)
         except ProtocolError as error:
             self.bad_messages += 1
             _LOGGER.debug("message not understood: %s", error)
             return
-        if message is None:
+        if received is None:
             return
         self._on_restored()  # a message may arrive before all subscriptions are accepted
-        mac = message.mac_address or ""
+        mac = received.message.mac_address or ""
         self._received_at[mac] = time.monotonic()
         subscriber = self._subscribers.get(mac)
-        if subscriber is not None:
-            subscriber.on_message(message)
+        if subscriber is not None and not received.outdated:
+            subscriber.on_message(received.message)
 
 
 def _raise_end(runner: asyncio.Task[None]) -> None:

@@ -37,6 +37,8 @@ BURST = 40
 RATE = 50.0
 #: Number of messages within which a duplicate is recognised.
 RECENT = 8
+#: Digits of a session id that is a time, from 2001 to 2286; a push has one digit (PROTOCOL 4.3).
+TIME_DIGITS = 13
 
 
 class RateLimiter:
@@ -53,6 +55,13 @@ class RateLimiter:
         wait = self._last - now - BURST / RATE
         if wait > 0:
             await asyncio.sleep(wait)
+
+
+class Received(NamedTuple):
+    """A message, and whether its status is older than one that came before."""
+
+    message: Message
+    outdated: bool
 
 
 class RequestKey(NamedTuple):
@@ -78,14 +87,19 @@ class PendingRequest:
         self.packed: Message | None = None
         self.response: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
 
-    def resolve(self, message: Message) -> None:
-        """Complete the request; keep the packed form of its response. Refusals have another topic."""
+    def resolve(self, message: Message) -> bool:
+        """Complete the request; keep the packed form of its response. Refusals have another topic.
+
+        Returns True when the message completes it.
+        """
         if self.response.done():
-            return
+            return False
         if self.topic in (None, message.topic) or message.fail_code is not None:
             self.response.set_result(message)
-        elif message.topic == self.packed_topic:
+            return True
+        if message.topic == self.packed_topic:
             self.packed = message
+        return False
 
 
 class PendingRequests:
@@ -111,14 +125,14 @@ class PendingRequests:
         if request.response.done() and not request.response.cancelled():
             request.response.exception()  # retrieved, also when publishing failed before
 
-    def resolve(self, message: Message) -> None:
-        """Complete the request that a message responds to, if there is one."""
+    def resolve(self, message: Message) -> bool:
+        """Complete the request that a message responds to; returns False when there is none."""
         client_id, session_id = message.client_id, message.session_id
         if message.binary_code is not None:
             client_id, session_id = "", str(message.binary_code)
         key = RequestKey(message.mac_address or "", client_id, session_id)
-        for request in self._waiting.get(key, ()):
-            request.resolve(message)
+        # A list: all requests are completed, not only the first.
+        return any([request.resolve(message) for request in self._waiting.get(key, ())])
 
     def fail(self, error: CommunicationError) -> None:
         """Fail all pending requests."""
@@ -131,19 +145,55 @@ class PendingRequests:
 class DuplicateFilter:
     """Recognise messages that QoS 1 delivered twice (PROTOCOL 3.7).
 
-    Session ids and counters tell different messages apart.
+    Session ids and counters tell different messages apart. A message without either, such as a binary
+    frame, is none: two responses of an idle heater are equal.
     """
 
     def __init__(self) -> None:
         self._recent: deque[int] = deque(maxlen=RECENT)
 
-    def is_duplicate(self, frame: Frame) -> bool:
-        """Return True when the frame was seen recently, and remember it."""
+    def is_duplicate(self, frame: Frame, message: Message) -> bool:
+        """Return True when the frame of a message was seen recently, and remember it."""
+        if not message.session_id:
+            return False
         mark = hash((frame.topic, frame.payload))
         if mark in self._recent:
             return True
         self._recent.append(mark)
         return False
+
+
+class StatusOrder:
+    """Order of the statuses of one heater: none may replace one that is newer.
+
+    The session id of a response is the time of its request, in milliseconds of its client's clock; a
+    push has no time (PROTOCOL 4.3), and is as new as its arrival.
+    """
+
+    def __init__(self) -> None:
+        # Time of the newest request of ours that was answered, and of the latest arrival.
+        self._answered = self._received = 0
+
+    def is_outdated(self, message: Message, expected: bool) -> bool:
+        """Return True for a status older than a known one, and remember it otherwise.
+
+        The response to a request of ours (``expected``) is outdated after one to a later request.
+        Another, to a request that nobody waits for any more or of another client, is outdated after
+        any status that arrived since its request.
+        """
+        requested = _request_time(message)
+        if requested is not None and requested < (self._answered if expected else self._received):
+            return True
+        # Ids run ahead of a clock that was set back.
+        self._received = max(int(time.time() * 1000), expected and requested or 0)
+        if expected and requested is not None:
+            self._answered = requested
+        return False
+
+
+def _request_time(message: Message) -> int | None:
+    text = message.session_id
+    return int(text) if text.isascii() and text.isdigit() and len(text) == TIME_DIGITS else None
 
 
 class RequestResponse:
@@ -153,6 +203,7 @@ class RequestResponse:
         self._config = config
         self.pending = PendingRequests()
         self._duplicates = DuplicateFilter()
+        self._orders: dict[str, StatusOrder] = {}
         self._limiter = RateLimiter()
         self.last_session_id = 0
 
@@ -190,16 +241,19 @@ class RequestResponse:
         finally:
             self.pending.remove(request)
 
-    def handle(self, frame: Frame) -> Message | None:
+    def handle(self, frame: Frame) -> Received | None:
         """Parse a frame and complete the request it responds to.
 
         Returns None for a request and for a duplicate. Raises ProtocolError.
         """
         message = parse_message(frame.topic, frame.payload)
-        if message is None or self._duplicates.is_duplicate(frame):
+        if message is None or self._duplicates.is_duplicate(frame, message):
             return None
-        self.pending.resolve(message)
-        return message
+        expected = self.pending.resolve(message)
+        if "status" not in message.body:
+            return Received(message, outdated=False)
+        order = self._orders.setdefault(message.mac_address or "", StatusOrder())
+        return Received(message, order.is_outdated(message, expected))
 
     def fail(self, reason: BaseException) -> None:
         """Fail all pending requests because the connection has ended."""

@@ -123,9 +123,12 @@ async def test_failed_requests_raise_at_once_and_removed_ones_leave_nothing() ->
 def test_a_duplicate_is_recognised_among_recent_messages() -> None:
     duplicates = DuplicateFilter()
     frames = [Frame("cmd/52/x/res", str(number).encode()) for number in range(RECENT + 1)]
-    assert [duplicates.is_duplicate(frame) for frame in (frames[0], frames[0])] == [False, True]
-    assert not any(duplicates.is_duplicate(frame) for frame in frames[1:])
-    assert not duplicates.is_duplicate(frames[0])
+    assert [duplicates.is_duplicate(frame, message()) for frame in (frames[0], frames[0])] == [
+        False,
+        True,
+    ]
+    assert not any(duplicates.is_duplicate(frame, message()) for frame in frames[1:])
+    assert not duplicates.is_duplicate(frames[0], message())
 
 
 async def test_a_response_that_came_before_the_drop_counts() -> None:

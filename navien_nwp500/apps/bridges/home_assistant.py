@@ -169,7 +169,7 @@ class HeaterPublisher:
         self._permissions = permissions
         self._fields: set[str] = set()
         self._published_discovery = ""
-        #: Newest payload by command; it replaces one that was not executed yet.
+        #: Payload by command, in the order given; see ``add_command``.
         self._commands: dict[str, str] = {}
         self._command_added: LatestValue[bool] = LatestValue()
 
@@ -183,7 +183,14 @@ class HeaterPublisher:
         self._follower.updates.put(True)
 
     def add_command(self, name: str, payload: str) -> None:
-        """Queue a command; it is executed as soon as the one before is done."""
+        """Queue a command in place of those that it makes pointless.
+
+        It is executed as soon as those before are done, so that the heater ends as if all had been.
+        """
+        if name == "mode" and MODES.get(payload) is DHWMode.POWER_OFF:
+            name, payload = "power", "OFF"
+        for replaced in REPLACES[name]:
+            self._commands.pop(replaced, None)
         self._commands[name] = payload
         self._command_added.put(True)
 
@@ -229,18 +236,34 @@ class HeaterPublisher:
         return self._permissions.record(rule, refusal, effect)
 
     async def _execute_commands(self) -> None:
-        while True:
-            await self._command_added.get()
-            while self._commands:
-                name = next(iter(self._commands))
-                await self._execute(name, self._commands.pop(name))
-                # Publish the actual state again, whether or not the command succeeded.
-                self._follower.updates.put(True)
+        """Execute commands until cancelled; those that are then lost are logged."""
+        heater = self._follower.heater
+        try:
+            while True:
+                await self._command_added.get()
+                while self._commands:
+                    name = next(iter(self._commands))
+                    await self._execute(name, self._commands.pop(name))
+                    # Publish the actual state again, whether or not the command succeeded.
+                    self._follower.updates.put(True)
+        finally:
+            for name, payload in self._commands.items():
+                _LOGGER.warning(
+                    "%s: %s %r was not executed: the bridge was disconnected from its broker, or ends",
+                    *(heater.name, name, payload[:40]),
+                )
 
     async def _execute(self, name: str, payload: str) -> None:
         heater = self._follower.heater
         try:
             status = await COMMANDS[name](heater, payload)
+        except asyncio.CancelledError:
+            _LOGGER.warning(
+                "%s: %s %r was not confirmed: the bridge was disconnected from its broker, or ends; it "
+                "may still take effect",
+                *(heater.name, name, payload[:40]),
+            )
+            raise
         except NaviLinkError as error:
             _LOGGER.warning("%s: %s %r failed: %s", heater.name, name, payload[:40], error)
             return
@@ -276,6 +299,13 @@ COMMANDS: Mapping[str, Callable[[NaviLinkDevice, str], Awaitable[DeviceStatus]]]
     "temperature": _set_temperature,
     "mode": _set_mode,
     "power": _set_power,
+}
+#: Waiting commands that a new one makes pointless. A mode also switches the heater on. "power" leaves a
+#: mode that was given before it in place: the heater returns to it when it is switched on.
+REPLACES: Mapping[str, Sequence[str]] = {
+    "temperature": ("temperature",),
+    "mode": ("mode", "power"),
+    "power": ("power",),
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import signal
 import ssl
 import subprocess
@@ -12,13 +13,15 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, AsyncIterator, Callable
+from types import SimpleNamespace
+from typing import Any, AsyncIterator, Callable, Iterable
 
 import aiomqtt
 import pytest
 import trustme
+from hypothesis import given, strategies as st
 
-from navien_nwp500 import DHWMode, NaviLinkClient
+from navien_nwp500 import DeviceStatus, DHWMode, NaviLinkClient, NaviLinkDevice
 from navien_nwp500._util.aio import cancel_and_wait
 from navien_nwp500.apps.bridges.discovery import (
     ENTITIES,
@@ -29,13 +32,17 @@ from navien_nwp500.apps.bridges.discovery import (
     state,
 )
 from navien_nwp500.apps.bridges.follower import Follower
-from navien_nwp500.apps.bridges.home_assistant import Broker, MqttBridge
+from navien_nwp500.apps.bridges.home_assistant import (
+    COMMANDS,
+    Broker,
+    HeaterPublisher,
+    MqttBridge,
+)
 from navien_nwp500.apps.cli.commands.bridge import load_password
 from navien_nwp500.exceptions import ConfigurationError, InvalidCredentialsError
 from navien_nwp500.protocol.energy import EnergyTotal
 from navien_nwp500.protocol.error_codes import ERRORS
 from navien_nwp500.protocol.fields import field_specs
-from navien_nwp500.protocol.status import DeviceStatus
 from navien_nwp500.protocol.types import Flag, TouStatus
 from navien_nwp500.simulator import Heater, Simulator
 from navien_nwp500.simulator.faults import (
@@ -237,6 +244,120 @@ async def test_of_waiting_commands_only_the_newest_is_executed(
         await home.until_water_heater("temperature", "61.0")
         states = [json.loads(text) for topic, text in home.received if topic == STATE]
         assert len({one["dhw_temperature_setting"] for one in states}) < 15
+
+
+@asynccontextmanager
+async def during_a_command(
+    home: HomeAssistant, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[asyncio.Event]:
+    """Yield while a command is being executed; it ends when the event is set."""
+    started, release = asyncio.Event(), asyncio.Event()
+    set_temperature = COMMANDS["temperature"]
+
+    async def wait(heater: NaviLinkDevice, payload: str) -> DeviceStatus:
+        started.set()
+        await release.wait()
+        return await set_temperature(heater, payload)
+
+    monkeypatch.setitem(COMMANDS, "temperature", wait)  # type: ignore[arg-type]
+    await home.publish(f"navien_nwp500/{MAC}/temperature/set", "50")
+    await within_limit(started.wait())
+    yield release
+
+
+async def request_and_wait(home: HomeAssistant, *wishes: tuple[str, str]) -> None:
+    """Publish commands; return when the bridge has received them."""
+    for name, payload in wishes:
+        await home.publish(f"navien_nwp500/{MAC}/{name}/set", payload)
+    before = len(home.received)
+    # The bridge receives in order, and publishes discovery again at this one.
+    await home.publish("homeassistant/status", "online")
+    await wait_until(lambda: CONFIG in [topic for topic, _ in home.received[before:]])
+
+
+@pytest.mark.parametrize(
+    ("wishes", "shown"),
+    [
+        ([("mode", "eco"), ("power", "OFF"), ("mode", "high_demand")], "high_demand"),
+        ([("power", "OFF"), ("mode", "electric"), ("power", "OFF")], "off"),
+        ([("mode", "off"), ("mode", "electric"), ("power", "ON")], "electric"),
+    ],
+)
+async def test_the_last_of_the_commands_that_waited_decides(
+    sim: Simulator,
+    broker: AnyBroker,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    wishes: list[tuple[str, str]],
+    shown: str,
+) -> None:
+    caplog.set_level(logging.INFO, "navien_nwp500")
+    async with home_assistant(broker) as home, bridging(sim, broker):
+        await home.until(lambda one: one.available)
+        async with during_a_command(home, monkeypatch) as release:
+            await request_and_wait(home, *wishes)
+            release.set()
+            # Executed after all others.
+            await home.publish(f"navien_nwp500/{MAC}/temperature/set", "45")
+            await home.until_water_heater("temperature", "45.0")
+            await home.until_water_heater("mode", shown)
+            executed = [
+                one.getMessage() for one in caplog.records if "NWP500: " in one.getMessage()
+            ]
+            assert ": temperature 45" in executed[-1]
+
+
+def final_state(commands: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return what a heater ends with after these commands, one after another."""
+    found = {"mode": "heat_pump", "power": "ON", "temperature": "40"}
+    for name, payload in commands:
+        if (name, payload) == ("mode", "off"):
+            found["power"] = "OFF"
+        elif name == "mode":
+            found.update(mode=payload, power="ON")
+        else:
+            found[name] = payload
+    return {key: value for key, value in found.items() if key != "mode" or found["power"] == "ON"}
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.tuples(st.just("mode"), st.sampled_from(sorted(MODES))),
+            st.tuples(st.just("power"), st.sampled_from(["ON", "OFF"])),
+            st.tuples(st.just("temperature"), st.sampled_from(["45", "50", "55"])),
+        )
+    )
+)
+def test_waiting_commands_lead_to_the_same_as_all_of_them(wishes: list[tuple[str, str]]) -> None:
+    follower: Any = SimpleNamespace(heater=SimpleNamespace(mac_address=MAC))
+    none: Any = None
+    publisher = HeaterPublisher(none, follower, "root", "homeassistant", True, none)
+    for name, payload in wishes:
+        publisher.add_command(name, payload)
+    waiting = list(publisher._commands.items())
+    assert final_state(waiting) == final_state(wishes)
+    assert len(waiting) <= len(COMMANDS)
+
+
+async def test_commands_lost_with_the_broker_are_logged(
+    sim: Simulator,
+    broker: AnyBroker,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with bridging(sim, broker):
+        async with home_assistant(broker) as home:
+            await home.until(lambda one: one.available)
+            async with during_a_command(home, monkeypatch):
+                await request_and_wait(home, ("mode", "electric"), ("power", "OFF"))
+        await broker.stop()
+        await wait_until(lambda: count_log(caplog, "was not executed") == 2)
+        assert count_log(caplog, "temperature '50' was not confirmed") == 1
+        await broker.start()
+        async with home_assistant(broker) as home:
+            await home.until(lambda one: one.available)
+            assert sim.units[0].heater.status().dhw_operation_setting == MODES["eco"]
 
 
 async def test_a_read_only_client_offers_no_command_topics(

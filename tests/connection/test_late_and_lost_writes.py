@@ -68,7 +68,7 @@ each_list = pytest.mark.parametrize("write", LIST_WRITES.values(), ids=LIST_WRIT
 @asynccontextmanager
 async def pumped_heater(**settings: Any) -> AsyncIterator[tuple[Simulator, NaviLinkDevice]]:
     """Return a heater with a recirculation pump, whose features are known already."""
-    async with Simulator(speed=600, recirculation=True, control_interval=0) as sim:
+    async with Simulator(speed=600, frozen=True, recirculation=True, control_interval=0) as sim:
         async with NaviLinkClient(fast_config(sim, **settings)) as client:
             device = (await client.get_devices())[0]
             await device.get_features()

@@ -8,6 +8,8 @@ import os
 import tempfile
 from pathlib import Path
 
+from .text import clean_text
+
 
 def decode_text(content: bytes, errors: str = "strict") -> str:
     """Decode UTF-8, or UTF-16 as Windows programs write it, without the byte order mark.
@@ -19,8 +21,8 @@ def decode_text(content: bytes, errors: str = "strict") -> str:
 
 
 def display_path(path: str | os.PathLike[str]) -> str:
-    """Return a path for people: bytes of its name that are not UTF-8 are replaced."""
-    return os.fsencode(path).decode("utf-8", "replace")
+    """Return a path for people: bytes that are not UTF-8 and control characters are replaced."""
+    return clean_text(os.fsencode(path).decode("utf-8", "replace"))
 
 
 def write_atomically(path: Path, content: bytes, *, private: bool = False) -> None:

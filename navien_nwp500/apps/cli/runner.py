@@ -14,6 +14,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, Callable, Coroutine, NoReturn
 
+from ..._util.files import display_path
 from ..._util.text import clean_text
 from ...config import NaviLinkConfig
 from ...exceptions import (
@@ -90,7 +91,9 @@ def describe_os_error(error: OSError) -> str:
     # The errno of an SSLError is a number of the TLS library.
     advice = None if isinstance(error, ssl.SSLError) else _ADVICE.get(error.errno or 0)
     reason = f"{error.strerror or error}{f'; {advice}' if advice else ''}"
-    return f"{error.filename}: {reason}" if error.filename is not None else reason
+    if isinstance(error.filename, (str, bytes, os.PathLike)):
+        return f"{display_path(os.fsdecode(error.filename))}: {reason}"
+    return reason
 
 
 def _describe_fault(error: Exception) -> str:

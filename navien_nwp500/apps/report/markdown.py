@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Iterator, Sequence
 
+from ..._util.text import clean_text
 from ...analysis.summary import Report
 from .tables import ReportTable, facts, notes, tables, title
 
@@ -23,7 +25,7 @@ def _lines(report: Report) -> Iterator[str]:
             yield from _table(table)
     yield from ("", "## Notes", "")
     for note in notes(report):
-        yield f"- {_plain(note)}"
+        yield _entry(note)
 
 
 def _table(table: ReportTable) -> Iterator[str]:
@@ -39,7 +41,10 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def _plain(text: str) -> str:
-    """Escape text so that it cannot end a cell or start a tag: file names come from outside."""
-    for sign in "\\|<>*_`[":
-        text = text.replace(sign, f"\\{sign}")
-    return text.replace("\n", " ")
+    """Escape text so that no cell, tag, link or emphasis begins in it: file names come from outside."""
+    return re.sub(r"[\\|<>*_`\[\]~&#]", r"\\\g<0>", clean_text(text))
+
+
+def _entry(text: str) -> str:
+    """Return a list entry; its text cannot begin another list or a heading."""
+    return "- " + re.sub(r"^(\d*)([-+=.)])", r"\1\\\2", _plain(text))

@@ -11,6 +11,7 @@ from ...._util.aio import run_until_first
 from ...._util.extras import missing_extra
 from ...._util.files import decode_text, display_path
 from ...._util.network_errors import is_host
+from ...._util.text import clean_text
 from ....config import read_environment
 from ....exceptions import ConfigurationError
 from ..context import CommandContext, open_context, select_devices
@@ -85,8 +86,10 @@ async def mqtt(
     except ModuleNotFoundError as error:
         raise _missing_extra(error) from error
     for name in (topic, discovery):
-        if not name.strip("/") or set(name) & set("+#"):
-            raise ConfigurationError(f"{name!r} is not a topic prefix; it may not contain + or #")
+        if not name.strip("/") or set(name) & set("+#") or name != clean_text(name):
+            raise ConfigurationError(
+                f"{name!r} is not a topic prefix; it may not contain +, # or control characters"
+            )
     target = Broker.parse(broker, load_password(password_file), ca_file)
     async with open_context(**account) as context:
         followers = await _followers(context, interval, device)

@@ -16,6 +16,7 @@ from click.testing import CliRunner
 from navien_nwp500.apps.cli.app import navien_nwp500
 from navien_nwp500.apps.cli.commands import install_service
 from navien_nwp500.apps.cli.commands.install_service import SERVICES
+from navien_nwp500.apps.cli.zone import machine_zone
 
 #: Options that a service cannot do without.
 REQUIRED = {"monitor": (), "bridge-mqtt": ("--broker", "mqtt://a"), "bridge-prometheus": ()}
@@ -196,13 +197,41 @@ def test_a_container_runs_unprivileged_with_a_read_only_file_system(service: str
     text = printed("--container", service, *REQUIRED[service])
     lines = [line for line in text.splitlines() if not line.startswith("#")]
     assert [line.split()[0] for line in lines] == [
-        *("FROM", "RUN", "&&", "USER", "WORKDIR", "ENTRYPOINT")
+        *("FROM", "ENV", "RUN", "&&", "USER", "WORKDIR", "ENTRYPOINT")
     ]
     assert "USER 10001:10001" in lines and "bridges" in text or service == "monitor"
     entry = json.loads(lines[-1].partition(" ")[2])
     assert entry[0] == "navien-nwp500" and tuple(entry[1:]) >= SERVICES[service].command
     for flag in ("--read-only", "--cap-drop all", "no-new-privileges", "--memory", "--env-file"):
         assert flag in text
+
+
+@pytest.mark.parametrize(
+    ("named", "zone"),
+    [("Europe/Berlin", "Europe/Berlin"), ("UTC", "UTC"), ("nowhere/else", "UTC")],
+)
+def test_a_service_has_the_time_zone_of_this_machine(
+    monkeypatch: pytest.MonkeyPatch, named: str, zone: str
+) -> None:
+    monkeypatch.setenv("TZ", named)
+    assert settings(printed("monitor"))["Environment"] == f"TZ={zone}"
+    assert f"\nENV TZ={zone}\n" in printed("--container", "monitor")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no /etc/localtime")
+@pytest.mark.parametrize(
+    ("target", "zone"),
+    [("/usr/share/zoneinfo/Europe/Berlin", "Europe/Berlin"), ("/x/zoneinfo/Etc/UTC", None)],
+)
+def test_the_zone_of_the_machine_is_that_of_its_system(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, target: str, zone: str | None
+) -> None:
+    monkeypatch.delenv("TZ", raising=False)
+    monkeypatch.setattr("navien_nwp500.apps.cli.zone._LOCALTIME", tmp_path / "localtime")
+    assert machine_zone() is None
+    (tmp_path / "localtime").symlink_to(target)
+    found = machine_zone()
+    assert (None if found is None else found.key) == zone
 
 
 def test_no_password_is_printed_and_a_line_break_is_rejected(

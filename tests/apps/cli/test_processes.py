@@ -11,19 +11,22 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Callable
+from typing import Any, Callable
 
 import pytest
 from rich.console import Console
 
 from navien_nwp500 import NaviLinkConfig
+from navien_nwp500.apps.cli.commands.monitor import _record
 from navien_nwp500.apps.cli.context import open_context
 from navien_nwp500.apps.cli.live_view import LiveView
 from navien_nwp500.history.alerts import Alert
+from navien_nwp500.history.csv import BufferedCsvRecorder, CsvRecorder
 from navien_nwp500.models import Health, HealthState
-from navien_nwp500.simulator import Simulator
+from navien_nwp500.simulator import Heater, Simulator
 from support.cli import LIMIT, environment, run, start
 from support.programs import start_program
 
@@ -166,6 +169,67 @@ async def test_monitor_appends_to_its_csv(sim: Simulator, tmp_path: Path) -> Non
         code, _, _ = await run(tmp_path, *arguments, **sim.environment)
         assert code == 0
     assert len((tmp_path / "tank.csv").read_text().splitlines()) == 5
+
+
+async def test_a_recording_that_is_emptied_or_renamed_goes_on(
+    sim: Simulator, tmp_path: Path
+) -> None:
+    """``: > tank.csv``, then logrotate, while the monitor runs."""
+    path = tmp_path / "tank.csv"
+    options = ("--interval", "0.05", "--csv", path.name, "--zone", "America/Los_Angeles")
+    process = await start(tmp_path, "monitor", *options, **sim.environment)
+    assert process.stdout is not None
+
+    async def record_more() -> None:
+        before = path.stat().st_size if path.exists() else 0
+        while not path.exists() or path.stat().st_size <= before:
+            assert process.stdout is not None
+            assert await asyncio.wait_for(process.stdout.readline(), LIMIT)
+
+    await record_more()
+    os.truncate(path, 0)
+    await record_more()
+    if os.name != "nt":  # Windows does not rename an open file
+        path.rename(tmp_path / "tank.csv.1")
+        await record_more()
+    process.send_signal(signal.SIGTERM)
+    _, err = await asyncio.wait_for(process.communicate(), LIMIT)
+    assert process.returncode == 0 and b"emptied or changed" in err and b"Traceback" not in err
+    mac = sim.units[0].record.mac_address
+    for each in tmp_path.glob("tank.csv*"):
+        with open(each, newline="") as file:
+            rows = list(csv.DictReader(file))
+        assert rows and {row["heater"] for row in rows} == {mac[-4:]}
+        assert {row["zone"] for row in rows} == {"America/Los_Angeles"}
+        assert all(None not in row.values() and None not in row for row in rows)
+
+
+async def test_a_status_is_written_once_when_monitor_is_stopped_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SIGTERM on a slow disk."""
+    writing, finished = threading.Event(), threading.Event()
+    write = CsvRecorder.write
+
+    def slow(self: CsvRecorder, *row: Any) -> None:
+        writing.set()
+        assert finished.wait(LIMIT)
+        write(self, *row)
+
+    monkeypatch.setattr(CsvRecorder, "write", slow)
+    loop = asyncio.get_running_loop()
+    status = Heater(now=datetime(2026, 1, 5, tzinfo=timezone.utc), seed=1).status()
+    when = datetime(2026, 1, 5, tzinfo=timezone.utc)
+    with BufferedCsvRecorder(tmp_path / "tank.csv") as recorder:
+        task = loop.create_task(_record(recorder, status, when))
+        assert await loop.run_in_executor(None, writing.wait, LIMIT)
+        task.cancel()
+        await asyncio.sleep(0)
+        assert not task.done()  # it ends when the status is written
+        finished.set()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(asyncio.shield(task), LIMIT)
+    assert len((tmp_path / "tank.csv").read_text().splitlines()) == 2
 
 
 async def test_simulate_serves_other_processes_until_it_is_stopped(tmp_path: Path) -> None:

@@ -142,6 +142,7 @@ def test_a_command_prints_its_snapshot(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("TZ", "America/New_York")
     monkeypatch.chdir(recorded)
     code, out, err = invoke(COMMANDS[name])
     parts = [f"$ navien-nwp500 {COMMANDS[name]}", out]

@@ -19,6 +19,7 @@ import click
 
 from ...._util.version import __version__
 from ..output import print_result
+from ..zone import machine_zone
 
 
 @dataclass(frozen=True)
@@ -75,12 +76,14 @@ UNIT = """\
 # Write the account to ~/.config/navien-nwp500.env, readable only by you (chmod 600):
 #   NAVILINK_EMAIL=...
 #   NAVILINK_PASSWORD=...{variables}
+# TZ must be the time zone of the heater: days and prices are counted in it.
 [Unit]
 Description={description}
 StartLimitIntervalSec=0
 
 [Service]
 ExecStart={command}
+Environment=TZ={zone}
 EnvironmentFile=%E/navien-nwp500.env
 StateDirectory=navien-nwp500
 CacheDirectory=navien-nwp500
@@ -119,7 +122,9 @@ CONTAINER = """\
 # Write the account to navien-nwp500.env, readable only by you (chmod 600), without quotes:
 #   NAVILINK_EMAIL=...
 #   NAVILINK_PASSWORD=...{variables}
+# TZ must be the time zone of the heater: days and prices are counted in it.
 FROM python:3.13-slim
+ENV TZ={zone}
 RUN pip install --no-cache-dir 'navien-nwp500[{extras}]=={version}' \\
  && install --directory --owner=10001 --group=10001 /data
 USER 10001:10001
@@ -221,6 +226,7 @@ def _unit(name: str, service: Service, options: tuple[str, ...]) -> str:
         unit=name,
         description=service.description,
         variables=service.variables,
+        zone=_zone(),
         command=" ".join([_quote(command[0], "%"), *(_quote(word, "%$") for word in command[1:])]),
     )
 
@@ -238,9 +244,16 @@ def _containerfile(name: str, service: Service, options: tuple[str, ...]) -> str
         extras=service.extras,
         version=__version__,
         variables=service.variables,
+        zone=_zone(),
         run=" ".join(podman),
         command=json.dumps(command),
     )
+
+
+def _zone() -> str:
+    """Return the time zone of this machine, which is usually near the heater."""
+    zone = machine_zone()
+    return "UTC" if zone is None else zone.key
 
 
 def _quote(text: str, doubled: str) -> str:

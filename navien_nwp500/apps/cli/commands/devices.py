@@ -28,6 +28,8 @@ _LOGGER = logger("navien_nwp500.cli")
 async def devices_command(as_json: bool, **account: Any) -> None:
     """List the devices of the account; only the NWP500 is supported.
 
+    Devices of other types are named; with --json their "supported" is false.
+
     Example: navien-nwp500 devices
     """
     async with open_context(**account) as context:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import encodings.aliases
 import io
 import re
@@ -18,9 +19,12 @@ from navien_nwp500.apps.cli import output
 from navien_nwp500.apps.cli.live_view import LiveView
 from navien_nwp500.apps.cli.output import PLAIN, OutputError, plain, prepare_streams, print_result
 from navien_nwp500.history.alerts import Alert
+from navien_nwp500.history.csv import CsvRecorder
 from navien_nwp500.models import Health, HealthState
-from navien_nwp500.simulator import Heater
+from navien_nwp500.simulator import Heater, Simulator
 from support.background_simulator import START
+from support.cli import LIMIT, environment, fork_server
+from support.forked_cli import AVAILABLE
 from util.test_text import ANY_TEXT
 
 PACKAGE = Path(output.__file__).parents[2]
@@ -145,6 +149,41 @@ def test_the_live_view_is_aligned_on_any_encoding(encoding: str) -> None:
     assert len(lines) > 15 and {len(line) for line in lines} == {80}
     text = "\n".join(lines)
     assert re.search(r"K(ü|u)che \?", text) and ("█" in text or "#" in text)
+
+
+@pytest.mark.skipif(not AVAILABLE, reason="needs fork")
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+async def test_commands_print_plain_text_where_the_encoding_lacks_a_sign(
+    encoding: str, sim: Simulator, tmp_path: Path
+) -> None:
+    heater = Heater(now=START, seed=7)
+    with CsvRecorder(tmp_path / "tank.csv") as recorder:
+        for _ in range(100):
+            heater.advance(900)
+            recorder.write(heater.status(), heater.now)
+    loop = asyncio.get_running_loop()
+    signs = {
+        "status": r"\d (°|\\xb0)?F",
+        "energy month": "#",
+        "monitor --count 1": r"\d (°|\\xb0)?F",
+        "doctor": "^ok configuration",
+        "report tank.csv --markdown": r"upper, (°|\\xb0)?C|\+-|--",
+    }
+    for command, sign in signs.items():
+        code, out, err = await loop.run_in_executor(
+            None,
+            lambda: fork_server().run(
+                tmp_path,
+                tuple(command.split()),
+                None,
+                environment(**sim.environment),
+                int(LIMIT),
+                {"encoding": encoding},
+            ),
+        )
+        assert code == 0, err
+        assert re.search(sign, out, re.M) and "?" not in out
+        assert (encoding == "ascii") <= out.isascii()
 
 
 class Unwritable(io.TextIOWrapper):

@@ -98,7 +98,7 @@ def _one_of(*allowed: str) -> Callable[[Any], str]:
 
 def _url(scheme: str) -> Callable[[Any], str]:
     def check(value: Any) -> str:
-        from ._util.network_errors import is_host  # loads ssl, which decoding does not need
+        from ._util.hosts import is_host  # loads ssl, which decoding does not need
 
         try:
             parts = urlsplit(value.strip()) if isinstance(value, str) else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Mapping
 from urllib.parse import urlsplit
 
+from .._util.hosts import address_text
 from .._util.network_errors import (
     CLOSED,
     NO_DNS,
@@ -15,7 +16,6 @@ from .._util.network_errors import (
     REFUSED,
     UNKNOWN_NAME,
     UNREACHABLE,
-    address_text,
     causes,
     explain_error,
 )

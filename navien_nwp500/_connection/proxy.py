@@ -12,7 +12,7 @@ import socket
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
-from .._util.network_errors import address_text, is_host, is_loopback
+from .._util.hosts import address_text, is_host, is_loopback
 from ..exceptions import ConfigurationError
 
 #: End of a response's headers.

@@ -29,7 +29,7 @@ from navien_nwp500 import (
 )
 from navien_nwp500._connection.failures import explain_failure
 from navien_nwp500._connection.rest_client import tls_context
-from navien_nwp500._util.network_errors import is_host
+from navien_nwp500._util.hosts import is_host
 from navien_nwp500.simulator import Simulator
 from support.cli import environment
 from support.programs import start_program

@@ -15,7 +15,8 @@ from urllib.parse import unquote, urlsplit
 import aiomqtt
 from aiomqtt import MqttError
 
-from ..._util.network_errors import NO_TLS, address_text, explain_error, is_host
+from ..._util.hosts import address_text, is_host
+from ..._util.network_errors import NO_TLS, explain_error
 from ...exceptions import ConfigurationError
 from ...protocol.redaction import library_logger, logger
 

@@ -39,6 +39,16 @@ class Group(click.Group):
         return super().resolve_command(ctx, args)
 
 
+class Number(click.FloatRange):
+    """A range of numbers without NaN, which click accepts in any range."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if number != number:
+            self.fail("nan is not a number.", param, ctx)
+        return number
+
+
 INPUT_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 OUTPUT_FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -62,7 +72,7 @@ UNIT = click.option(
 INTERVAL = click.option(
     "--interval",
     metavar="SECONDS",
-    type=click.FloatRange(min=0, min_open=True, max=86400),
+    type=Number(min=0, min_open=True, max=86400),
     help="Seconds between polls, in the heater's time.  [default: 300]",
 )
 COUNT = click.option(
@@ -75,7 +85,7 @@ def speed(default: float) -> Decorator:
     return click.option(
         "--speed",
         metavar="FACTOR",
-        type=click.FloatRange(min=0, min_open=True, max=86400),
+        type=Number(min=0, min_open=True, max=86400),
         default=default,
         show_default=True,
         help="Simulation speed: 60 simulates one minute per second.",

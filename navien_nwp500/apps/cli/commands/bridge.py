@@ -10,7 +10,7 @@ import click
 from ...._util.aio import run_until_first
 from ...._util.extras import missing_extra
 from ...._util.files import decode_text, display_path
-from ...._util.network_errors import is_host
+from ...._util.hosts import is_host
 from ...._util.text import clean_text
 from ....config import read_environment
 from ....exceptions import ConfigurationError

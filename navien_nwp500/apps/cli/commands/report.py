@@ -14,7 +14,7 @@ from ...._util.extras import missing_extra
 from ...._util.files import display_path, write_atomically
 from ....exceptions import ConfigurationError, ValueOutOfRangeError
 from ....protocol.types import Volume
-from ..options import INPUT_FILE, JSON, OUTPUT_FILE
+from ..options import INPUT_FILE, JSON, OUTPUT_FILE, Number
 from ..output import plain, print_note, print_result
 from ..plan_files import read_plan
 from ..runner import run_async
@@ -52,7 +52,7 @@ _VOLUMES = {volume.name.rpartition("_")[2]: volume for volume in Volume}
 @click.option(
     "--shower",
     metavar="LITRES",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Number(min=0, min_open=True),
     default=60.0,
     show_default=True,
     help="Litres of water at 40 degrees Celsius per shower.",
@@ -60,7 +60,7 @@ _VOLUMES = {volume.name.rpartition("_")[2]: volume for volume in Volume}
 @click.option(
     "--cold",
     metavar="CELSIUS",
-    type=click.FloatRange(0, 35),
+    type=Number(0, 35),
     default=15.0,
     show_default=True,
     help="Temperature of the cold water, in degrees Celsius.",

@@ -10,7 +10,7 @@ import click
 from ...._util.files import write_atomically
 from ....protocol.capture import read_capture
 from ..context import import_simulator
-from ..options import INPUT_FILE, OUTPUT_FILE, speed as speed_option
+from ..options import INPUT_FILE, OUTPUT_FILE, Number, speed as speed_option
 from ..output import print_note, print_result
 from ..runner import log_to_stderr, run_async
 
@@ -36,7 +36,7 @@ from ..runner import log_to_stderr, run_async
 @click.option(
     "--latency",
     metavar="MS",
-    type=click.FloatRange(0, 10_000),
+    type=Number(0, 10_000),
     default=0,
     show_default=True,
     help="Network delay in milliseconds, in each direction.",

@@ -115,6 +115,12 @@ def saved_files() -> list[Path]:
     return sessions if folder is None else [folder / _ACCOUNT, *sessions]
 
 
+def lock_files() -> list[Path]:
+    """Return the empty files with which processes that share a session take turns."""
+    folder = cache_folder()
+    return [] if folder is None else sorted(folder.glob("session-*.json.lock"))
+
+
 def cache_folder() -> Path | None:
     """Return the user's cache folder of this program; None when it is unknown."""
     return _known_folder(user_cache_path)

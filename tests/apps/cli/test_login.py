@@ -32,6 +32,11 @@ def typed(sim: Simulator) -> str:
 
 
 def saved_files() -> list[Path]:
+    """Return all saved files with content; a lock has none."""
+    return [path for path in all_files() if path.suffix != ".lock" or path.stat().st_size]
+
+
+def all_files() -> list[Path]:
     folders = (
         user_config_path("navien-nwp500", appauthor=False),
         user_cache_path("navien-nwp500", appauthor=False),
@@ -103,7 +108,7 @@ async def test_without_an_account_the_error_suggests_login(tmp_path: Path) -> No
 async def test_logout_removes_everything(sim: Simulator, tmp_path: Path) -> None:
     await login(sim, tmp_path)
     assert await run(tmp_path, "logout", **cloud_of(sim)) == (0, "Signed out.\n", "")
-    assert saved_files() == []
+    assert all_files() == []
     assert await run(tmp_path, "logout") == (0, "No account was saved.\n", "")
     assert (await run(tmp_path, "status", **cloud_of(sim)))[0] == 2
 

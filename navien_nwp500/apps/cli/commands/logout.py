@@ -7,7 +7,7 @@ import click
 from ....exceptions import NaviLinkError
 from ..output import print_result
 from ..runner import describe_os_error, run_async
-from ..saved_account import delete_saved_password, saved_files
+from ..saved_account import delete_saved_password, lock_files, saved_files
 
 
 @click.command("logout")
@@ -20,7 +20,7 @@ async def logout_command() -> None:
     password_left = delete_saved_password()
     problems = [] if password_left is None else [password_left]
     files = [path for path in saved_files() if path.exists()]
-    for path in files:
+    for path in (*files, *lock_files()):
         try:
             path.unlink(missing_ok=True)
         except OSError as error:

@@ -40,6 +40,7 @@ class BackgroundSimulator:
 
     def __exit__(self, *_: object) -> None:
         self._run(self.sim.__aexit__(None, None, None))
+        self._run(_end_remaining_tasks())
         self._run(self._loop.shutdown_default_executor())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(60)
@@ -74,6 +75,17 @@ class BackgroundSimulator:
             self.sim.units[heater].heater.write_reservations(program)
 
         self._run(write())
+
+
+async def _end_remaining_tasks() -> None:
+    """Cancel what asyncio still does by itself, as ``asyncio.run`` does at its end.
+
+    That is a TLS handshake which a command left when it ended early.
+    """
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def exit_code(program: Callable[[], object]) -> int:

@@ -44,10 +44,12 @@ def printed(*arguments: str) -> str:
 
 
 def rejected(*arguments: str) -> str:
-    """Run a command that must be rejected as wrong usage; return its last line."""
+    """Run a command that must be rejected as wrong usage; return the error in one line."""
     result = CliRunner().invoke(navien_nwp500, ["install-service", *arguments])
-    assert (result.exit_code, result.stdout) == (2, ""), result.output
-    return " ".join(result.stderr.partition("Error: ")[2].split())
+    # Older versions of click mix stderr into stdout.
+    usage, _, error = result.output.partition("Error: ")
+    assert result.exit_code == 2 and usage.startswith("Usage: "), result.output
+    return " ".join(error.split())
 
 
 def split_command(line: str) -> list[str]:

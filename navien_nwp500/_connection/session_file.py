@@ -117,49 +117,44 @@ class SessionFile:
         """Keep other processes, and other clients of this one, from renewing at the same time.
 
         The lock is advisory and on an empty file of its own, because each write replaces the session
-        file. The system releases it when a process ends. Where it cannot be taken (a folder that is
-        read-only, a process that stands still), renewing goes on without it after a warning.
+        file; it exists while it is held. The system releases it when a process ends. Where it cannot
+        be taken (a folder that is read-only, a process that stands still), renewing goes on without it
+        after a warning.
         """
-        descriptor: int | None = None
+        descriptor = await self._lock()
         try:
-            descriptor = await self._lock()
             yield
         finally:
             if descriptor is not None:
+                # Before it is released: a file that another process holds must not be removed.
+                with contextlib.suppress(OSError):  # Windows keeps a file that is open
+                    os.unlink(self._lock_path)
                 os.close(descriptor)
 
     async def _lock(self) -> int | None:
-        path = self.lock_path(self._path)
-        try:
-            descriptor = await _in_thread(lambda: _open_lock(path))
-        except OSError as error:
-            self._warn_once(
-                f"the saved session is renewed without the lock {path}: {error.strerror}"
-            )
-            return None
-        try:
-            loop = asyncio.get_running_loop()
-            end = loop.time() + LOCK_TIMEOUT
-            while loop.time() < end:
-                try:
-                    _try_lock(descriptor)
-                    return descriptor
-                except OSError:  # another process has it, or the file system has no locks
-                    await asyncio.sleep(LOCK_INTERVAL)
-        except BaseException:
-            os.close(descriptor)
-            raise
-        os.close(descriptor)
+        loop = asyncio.get_running_loop()
+        end = loop.time() + LOCK_TIMEOUT
+        while loop.time() < end:
+            try:
+                descriptor = await _in_thread(lambda: _open_locked(self._lock_path))
+            except OSError as error:
+                self._warn_once(
+                    f"the saved session is renewed without the lock {self._lock_path}: "
+                    f"{error.strerror}"
+                )
+                return None
+            if descriptor is not None:
+                return descriptor
+            await asyncio.sleep(LOCK_INTERVAL)
         self._warn_once(
-            f"another process has held {path} for {LOCK_TIMEOUT:g} s: the saved session is renewed "
-            "without it"
+            f"another process has held {self._lock_path} for {LOCK_TIMEOUT:g} s: the saved session "
+            "is renewed without it"
         )
         return None
 
-    @staticmethod
-    def lock_path(path: Path) -> Path:
-        """Return the path of the file that is locked for a session file."""
-        return path.with_name(f"{path.name}.lock")
+    @property
+    def _lock_path(self) -> Path:
+        return self._path.with_name(f"{self._path.name}.lock")
 
     def _warn_once(self, text: str) -> None:
         if text not in self._logged:
@@ -172,9 +167,21 @@ def _reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
-def _open_lock(path: Path) -> int:
+def _open_locked(path: Path) -> int | None:
+    """Open and lock a file; None while another process holds it, or has just removed it."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    with contextlib.ExitStack() as opened:
+        opened.callback(os.close, descriptor)
+        try:
+            _try_lock(descriptor)
+            held = os.path.samestat(os.fstat(descriptor), os.stat(path))
+        except (BlockingIOError, PermissionError, FileNotFoundError):
+            return None
+        if not held:
+            return None
+        opened.pop_all()
+    return descriptor
 
 
 async def _in_thread(call: Callable[[], T]) -> T:

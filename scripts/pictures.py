@@ -34,8 +34,8 @@ FOLDER = Path(__file__).parents[1] / "docs" / "pictures"
 START = datetime(2026, 1, 12, tzinfo=timezone(timedelta(hours=-5)))
 POLL = 300
 DAY = 86400 // POLL
-#: Polls until half past eleven of the second day, while the heater recovers from the morning.
-MORNING = DAY + 23 * DAY // 48
+#: Polls until half past nine of the second day, while the heater recovers from the morning.
+MORNING = DAY + 19 * DAY // 48
 WIDTH = 84
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 #: Size of the browser window in pixels.

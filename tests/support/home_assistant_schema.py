@@ -36,6 +36,7 @@ SENSOR_CLASSES: Mapping[str | None, tuple[set[str | None], set[str]]] = {
     "energy_storage": ({"J", "kJ", "Wh", "kWh", "MWh"}, {"measurement"}),
     "duration": ({"d", "h", "min", "s", "ms"}, {"measurement", "total", "total_increasing"}),
     "water": ({"CCF", "ft³", "m³", "gal", "L"}, {"total", "total_increasing"}),
+    "volume_storage": ({"m³", "ft³", "CCF", "gal", "L", "mL"}, {"measurement"}),
     "volume_flow_rate": ({"m³/h", "ft³/min", "L/min", "gal/min", "mL/s"}, {"measurement"}),
     "signal_strength": ({"dB", "dBm"}, {"measurement"}),
     "timestamp": ({None}, set()),

@@ -69,7 +69,7 @@ def usable_text(status: DeviceStatus) -> str:
     water = usable_water_of(status)
     if water is None:
         return "-"
-    return f"{water.text} of shower water at {SHOWER_CELSIUS:.0f} °C"
+    return f"{water.text} at {SHOWER_CELSIUS:.0f} °C"
 
 
 def display_unit(values: DeviceStatus | DeviceFeatures) -> str:

@@ -11,10 +11,11 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from ...analysis.hot_water import usable_water_of
 from ...history.alerts import Alert
 from ...models import Health, HealthState
 from ...protocol.status import Activity, DeviceStatus
-from .formatting import degrees, usable_text
+from .formatting import degrees
 from .output import plain
 
 MAX_WIDTH = 110
@@ -113,7 +114,7 @@ class LiveView:
         activity_text = Text(f"{activity.value}", style=_COLOURS.get(activity, ""))
         activity_text.append(f"  {status.current_inst_power} W", style="bold")
         mode = status.dhw_operation_setting
-        needed = status.energy_to_setpoint_wh
+        needed, water = status.energy_to_setpoint_wh, usable_water_of(status)
         for label, value in (
             ("water", degrees(status.dhw_temperature, status, self._unit)),
             ("setpoint", degrees(status.dhw_temperature_setting, status, self._unit)),
@@ -121,8 +122,8 @@ class LiveView:
             ("now", activity_text),
             ("on", ", ".join(status.heat_sources) or "nothing"),
             ("hot water", "in use" if status.dhw_use.active else "not in use"),
-            ("usable", usable_text(status)),
-            ("needed", "-" if needed is None else f"{needed / 1000:.1f} kWh to reach the setpoint"),
+            ("usable", "-" if water is None else f"{water.text}, 40 °C"),
+            ("needed", "-" if needed is None else f"{needed / 1000:.1f} kWh to setpoint"),
             ("air", degrees(status.ambient_temperature, status, self._unit)),
             ("Wi-Fi", status.wifi_rssi.text),
         ):

@@ -101,6 +101,24 @@ async def test_the_broker_behind_waits_longer_than_the_gateway(level: int) -> No
     assert mqtt_packets.read_connect(changed).keep_alive == 0x1234
 
 
+async def test_the_broker_behind_gets_the_longer_keep_alive(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[int] = []
+    read = mqtt_packets.read_connect
+
+    def record(packet: mqtt_packets.Packet) -> mqtt_packets.Connect:
+        found = read(packet)
+        seen.append(found.keep_alive)
+        return found
+
+    monkeypatch.setattr(mqtt_packets, "read_connect", record)
+    async with CloudServer([make_account()], broker=BUILT_IN) as cloud:
+        async with raw_clients(cloud) as connect:
+            await opened(connect, "short", 4, 1)
+    assert seen == [1, 120]  # the gateway's, then the broker's: four times 30 s
+
+
 # CONNACK
 
 

@@ -55,8 +55,9 @@ class RedirectedError(CommunicationError):
 class RestClient:
     """Client of the REST service.
 
-    ``session`` is an aiohttp session to use; the caller closes it. Without it a session is opened
-    by the first call and closed by ``close()``.
+    ``session`` is an aiohttp session to use; the caller closes it. Its own certificates are used
+    unless ``ca_file`` is set. Without it a session is opened by the first call and closed by
+    ``close()``.
     """
 
     def __init__(
@@ -69,6 +70,8 @@ class RestClient:
         self._own_session: aiohttp.ClientSession | None = None
         self._closed = False
         self._proxy: Proxy | None = None
+        #: TLS of the calls; True is that of the session.
+        self._tls: ssl.SSLContext | bool = True
         self._prepared = False
         self._process = OwnProcess()
         #: Seconds the clock of the cloud is ahead of the local clock; None before the first call.
@@ -98,7 +101,7 @@ class RestClient:
             headers["authorization"] = token  # the token alone, without "Bearer" (PROTOCOL 1.1)
         url = self._base_url + path
         timeout = aiohttp.ClientTimeout(total=self._timeout)
-        proxy = self._proxy
+        proxy, tls = self._proxy, self._tls
         capture.log_call(capture.OUT, method, path, query if body is None else body)
         try:
             async with session.request(
@@ -108,6 +111,7 @@ class RestClient:
                 params=query,
                 headers=headers,
                 timeout=timeout,
+                ssl=tls,
                 allow_redirects=False,
                 auto_decompress=False,  # aiohttp inflates without a limit
                 proxy=None if proxy is None else f"http://{proxy.address}",
@@ -151,6 +155,8 @@ class RestClient:
             loop = asyncio.get_running_loop()
             if not self._prepared:
                 self._proxy = await loop.run_in_executor(None, find_proxy, self._base_url)
+                if self._given_session is not None and self._ca_file is not None:
+                    self._tls = await loop.run_in_executor(None, tls_context, self._ca_file)
                 self._prepared = True
             if self._given_session is not None:
                 if self._given_session.closed:

@@ -28,7 +28,6 @@ from navien_nwp500 import (
     WebSocketError,
 )
 from navien_nwp500._connection.failures import explain_failure
-from navien_nwp500._connection.rest_client import tls_context
 from navien_nwp500._util.hosts import is_host
 from navien_nwp500.simulator import Simulator
 from support.cli import environment
@@ -159,18 +158,17 @@ def test_an_error_of_the_sdk_keeps_its_name(name: str, expected: str) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"no certificate", b"\xff" * 100, b"-----BEGIN"])
 @each_transport
-async def test_a_file_without_certificates_is_named_whoever_reads_it_first(
+async def test_a_file_without_certificates_is_named_by_the_transport_too(
     sim: Simulator, content: bytes, tmp_path: Path
 ) -> None:
-    """REST uses a session of the caller here, so that the transport reads the file first."""
+    """The file is damaged after the calls of REST, so that the transport is the first to see it."""
     file = tmp_path / "ca.pem"
-    file.write_bytes(content)
-    connector = aiohttp.TCPConnector(ssl=tls_context(sim.config.ca_file))
-    async with aiohttp.ClientSession(connector=connector) as session:
-        async with NaviLinkClient(replace(fast_config(sim), ca_file=file), session=session) as one:
-            device = (await one.get_devices(connect=False))[0]
-            with pytest.raises(ConfigurationError, match="ca.pem cannot be read: it contains no"):
-                await within_limit(device.get_status())
+    file.write_bytes(Path(str(sim.config.ca_file)).read_bytes())
+    async with NaviLinkClient(replace(fast_config(sim), ca_file=file)) as one:
+        device = (await one.get_devices(connect=False))[0]
+        file.write_bytes(content)
+        with pytest.raises(ConfigurationError, match="ca.pem cannot be read: it contains no"):
+            await within_limit(device.get_status())
 
 
 async def test_a_closed_session_of_the_caller_is_named(sim: Simulator) -> None:

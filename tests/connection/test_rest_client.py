@@ -140,6 +140,18 @@ async def test_a_session_of_the_caller_is_used_and_left_open(sim: Simulator) -> 
         assert not session.closed
 
 
+async def test_the_certificates_of_the_settings_apply_to_a_session_of_the_caller(
+    sim: Simulator,
+) -> None:
+    """Home Assistant's session trusts the certificates of the system alone."""
+    async with aiohttp.ClientSession() as session:
+        async with NaviLinkClient(sim.config, session=session) as client:
+            assert len(await client.get_devices()) == 1
+        async with NaviLinkClient(replace(sim.config, ca_file=None), session=session) as client:
+            with pytest.raises(CommunicationError, match="certificate"):
+                await client.get_devices()
+
+
 async def test_clients_share_the_tls_context_of_a_file(sim: Simulator, tmp_path: Path) -> None:
     loop = asyncio.get_running_loop()
     ca_file = tmp_path / "ca.pem"

@@ -41,7 +41,7 @@ _ADVICE = {
     errno.ENOSPC: "free some space, then try again",
     errno.EDQUOT: "free some space, then try again",
     errno.EFBIG: "the limit of file sizes is reached; free some space or raise it",
-    errno.ENOENT: "check the path",
+    errno.ENOENT: "check the path, and that its folder exists",
     errno.ENOTDIR: "check the path",
     errno.EADDRINUSE: "another program uses this address; choose another port",
     errno.EADDRNOTAVAIL: "this machine does not have this address; choose another",

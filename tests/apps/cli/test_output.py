@@ -18,6 +18,7 @@ from rich.console import Console
 from navien_nwp500.apps.cli import output
 from navien_nwp500.apps.cli.live_view import LiveView
 from navien_nwp500.apps.cli.output import PLAIN, OutputError, plain, prepare_streams, print_result
+from navien_nwp500.apps.cli.runner import describe_os_error, report_error
 from navien_nwp500.history.alerts import Alert
 from navien_nwp500.history.csv import CsvRecorder
 from navien_nwp500.models import Health, HealthState
@@ -210,6 +211,32 @@ def test_what_was_done_stays_done_when_it_cannot_be_printed(
     assert "this was done, but the output cannot be written" in capsys.readouterr().err
     monkeypatch.setattr("sys.stderr", Unwritable(error))
     print_result("49.0 °C", done=True)
+
+
+def test_a_fault_of_the_program_is_one_sentence_that_says_where(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(KeyError) as fault:
+        dict[str, str]()["no\nsuch"]
+    assert report_error(fault.value) == 1
+    err = capsys.readouterr().err
+    assert re.match(r"navien-nwp500: internal error at test_output.py, line \d+: KeyError: ", err)
+    assert len(err.splitlines()) == 1 and "NAVILINK_LOG_LEVEL=DEBUG" in err
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (
+            PermissionError(13, "Permission denied", "a\nb.csv"),
+            "a b.csv: Permission denied; choose",
+        ),
+        (OSError(28, "No space left on device"), "No space left on device; free some space"),
+        (OSError("no number"), "no number"),
+    ],
+)
+def test_an_error_of_the_system_is_a_sentence_with_advice(error: OSError, sentence: str) -> None:
+    assert describe_os_error(error).startswith(sentence)
 
 
 def test_closed_streams_are_replaced(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -126,10 +126,8 @@ class SessionFile:
             yield
         finally:
             if descriptor is not None:
-                # Before it is released: a file that another process holds must not be removed.
-                with contextlib.suppress(OSError):  # Windows keeps a file that is open
-                    os.unlink(self._lock_path)
-                os.close(descriptor)
+                # Shielded, because an executor drops a cancelled call that has not begun.
+                await asyncio.shield(_in_thread(lambda: _release(descriptor, self._lock_path)))
 
     async def _lock(self) -> int | None:
         loop = asyncio.get_running_loop()
@@ -182,6 +180,13 @@ def _open_locked(path: Path) -> int | None:
             return None
         opened.pop_all()
     return descriptor
+
+
+def _release(descriptor: int, path: Path) -> None:
+    # The file is removed before the lock ends: one that another process holds must stay.
+    with contextlib.suppress(OSError):  # Windows keeps a file that is open
+        os.unlink(path)
+    os.close(descriptor)
 
 
 async def _in_thread(call: Callable[[], T]) -> T:

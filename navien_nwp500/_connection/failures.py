@@ -32,7 +32,11 @@ _PROXY_REFUSED = (
     "HTTPS_PROXY, or does not allow this address"
 )
 #: The SDK does not tell a proxy that refuses from one that closes the connection.
-_PROXY_CLOSED = ("AWS_IO_SOCKET_CLOSED", "AWS_ERROR_HTTP_CONNECTION_CLOSED")
+_PROXY_CLOSED = (
+    "AWS_IO_SOCKET_CLOSED",
+    "AWS_ERROR_HTTP_CONNECTION_CLOSED",
+    "AWS_ERROR_MQTT_UNEXPECTED_HANGUP",
+)
 
 #: By the SDK's name of an error.
 _SDK: Mapping[str, str] = {

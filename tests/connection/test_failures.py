@@ -8,7 +8,7 @@ import socket
 import ssl
 import subprocess
 import sys
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, AsyncIterator, Callable
@@ -46,7 +46,8 @@ async def server(context: ssl.SSLContext | None, reset: bool = False) -> AsyncIt
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if not reset:
             writer.write(b"220 welcome\r\n")
-            await reader.read(1)
+            with suppress(OSError):
+                await reader.read()  # until the client ends: an earlier end could hide what was sent
         writer.transport.abort()
 
     running = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import socket
 import ssl
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, AsyncIterator, Callable
 
@@ -201,7 +201,8 @@ async def listening(context: ssl.SSLContext | None) -> AsyncIterator[int]:
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"220 welcome\r\n")
-        await reader.read(1)
+        with suppress(OSError):
+            await reader.read()  # until the client ends: an earlier end could hide what was sent
         writer.transport.abort()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)

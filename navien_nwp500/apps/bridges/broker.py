@@ -168,7 +168,6 @@ class BrokerClient(aiomqtt.Client):
         try:
             return await super().__aenter__()
         except MqttError:
-            self._client.on_disconnect = None
             self._client.disconnect()
             if self._tls is not None and self._tls.wrapped is not None:
                 self._tls.wrapped.close()
@@ -190,6 +189,10 @@ class BrokerClient(aiomqtt.Client):
             if getattr(code, "value", code) >= _REFUSED:
                 return str(code)
         return None
+
+    def _on_disconnect(self, *arguments: Any) -> None:
+        if not self._connected.cancelled():  # after a timeout of the connect aiomqtt would raise
+            super()._on_disconnect(*arguments)
 
     def _on_publish(
         self, client: Any, userdata: Any, mid: int, reason_code: Any, properties: Any = None

@@ -175,6 +175,10 @@ async def test_refused_subscriptions_are_told_and_no_commands_offered(
 # Addresses
 
 
+class EnoughError(Exception):
+    """Ends a bridge between two tries, when no connection is open."""
+
+
 async def first_warning(sim: Simulator, address: Broker, caplog: pytest.LogCaptureFixture) -> str:
     """Let a bridge try a broker several times; return the one message about it."""
     tries = 0
@@ -183,13 +187,16 @@ async def first_warning(sim: Simulator, address: Broker, caplog: pytest.LogCaptu
     def count_tries(*arguments: Any) -> Any:
         nonlocal tries
         tries += 1
+        if tries > 3:
+            raise EnoughError
         return connect(*arguments)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(broker_module.Broker, "client", count_tries)
         patch.setattr(broker_module, "TIMEOUT", 0.3)
-        async with bridging(sim, address):
-            await wait_until(lambda: tries >= 4)
+        async with bridging(sim, address) as task:
+            with pytest.raises(EnoughError):
+                await within_limit(asyncio.shield(task))
     assert not [one for one in caplog.records if one.levelno >= logging.ERROR]
     (text,) = (one for one in caplog.messages if "trying again" in one)
     return text

@@ -118,6 +118,8 @@ def notes(report: Report) -> Iterator[str]:
 def data_notes(report: Report) -> Iterator[str]:
     """Return notes about these recordings: their time zone, and what was left out."""
     yield _zone_note(report)
+    if report.recording.heater is None:
+        yield "The recording does not name its heater: rows of two heaters would count as one."
     for source in report.recording.sources:
         if source.torn:
             yield f"{source.name}: its last line was torn and is left out."

@@ -183,14 +183,19 @@ def test_a_reading_holds_no_longer_than_two_hours(recorded: Recorded) -> None:
     found = summed(recorded(*days))
     assert found["total"]["coverage_percent"] == found["total"]["energy_wh"] == 0
     assert len(found["gaps"]) == 1
+    hours = every("2026-01-05T00:00:00+00:00", *[PUMP] * 12, minutes=60)
+    late = [("2026-01-05T13:30:00+00:00", PUMP), ("2026-01-05T14:30:00+00:00", REST)]
+    found = summed(recorded(*hours, *late))
+    assert [gap["end"][11:16] for gap in found["gaps"]] == ["13:30"]
+    assert found["total"]["heat_pump_wh"] == 480 * 12
     single = summed(recorded(days[0]))["total"]
     assert (single["coverage_percent"], single["energy_wh"]) == (0, 0)
 
 
 @pytest.mark.parametrize("reverse", [False, True])
 def test_a_changed_interval_is_no_gap(recorded: Recorded, reverse: bool) -> None:
-    """A day at 5 minutes and a day at an hour, in both orders."""
-    steps = [5] * 288 + [60] * 24
+    """Eleven hours at 5 minutes and 37 at an hour, in both orders."""
+    steps = [5] * 132 + [60] * 37
     when, lines = datetime(2026, 1, 5, tzinfo=timezone.utc), []
     for step in reversed(steps) if reverse else steps:
         lines.append((when.isoformat(), PUMP))
@@ -328,7 +333,8 @@ def test_a_file_in_another_order_is_whole(recorded: Recorded) -> None:
     """Sorted by a spreadsheet, or with an older file after a newer one."""
     lines = every("2026-01-05T00:00:00+00:00", *[PUMP] * 300)
     later = every("2026-01-15T00:00:00+00:00", *[PUMP] * 300)
-    for order in ([*lines[::-1]], [*later, *lines], sorted(lines, key=lambda row: row[0][-14:])):
+    by_minute = sorted(lines, key=lambda row: row[0][14:])
+    for order in (lines[::-1], lines[99::-1], [*later, *lines], by_minute):
         found = summed(recorded(*order))
         assert found["total"]["readings"] == len(order)
         assert not any(source["impossible_times"] for source in found["files"])

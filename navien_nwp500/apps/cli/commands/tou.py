@@ -15,7 +15,7 @@ from ....exceptions import PlanCopyError
 from ....protocol.commands import TOU_OFF, TOU_ON
 from ....protocol.status import DeviceStatus
 from ....protocol.tou import TOUInfo, TOUPeriod, check_tou, compare_tou, peak_windows
-from ....protocol.types import TouOverride
+from ....protocol.types import TouOverride, TouStatus
 from ..context import CommandContext, open_device, wait_response
 from ..formatting import print_json
 from ..options import INPUT_FILE, READ_OPTIONS, WRITE_OPTIONS, Group
@@ -68,7 +68,10 @@ async def show(as_json: bool, **account: Any) -> None:
             return
         name = ", ".join(part for part in (info.name, info.utility) if part) or "no name"
         lines = [f"Plan in the cloud: {name}", *_table(info.periods), ""]
-        lines += [describe_time_of_use(status), _today(info, today)]
+        lines += [
+            describe_time_of_use(status),
+            _today(info, today, status.tou_status != TouStatus.OFF),
+        ]
         lines += _comparison(written, info, status, context.now())
         print_result("\n".join(lines))
 
@@ -263,13 +266,14 @@ def _money(price: Decimal) -> str:
     return f"{whole}.{rest.rstrip('0').ljust(2, '0')}"
 
 
-def _today(info: TOUInfo, today: datetime.date) -> str:
+def _today(info: TOUInfo, today: datetime.date, followed: bool) -> str:
     windows = peak_windows(info.periods, today)
     date = f"{today:%A} {today.day} {today:%B}"
     if not windows:
         return f"Today, {date}, this plan has no most expensive hours."
     spans = ", ".join(f"{window.start:%H:%M} to {window.end:%H:%M}" for window in windows)
-    return f"Today, {date}, the heater reduces heating: {spans}."
+    reduces = "reduces" if followed else "would reduce"
+    return f"Today, {date}, the heater {reduces} heating: {spans}."
 
 
 def _plan_json(info: TOUInfo, today: datetime.date) -> dict[str, Any]:

@@ -234,6 +234,7 @@ SETTINGS = (
 _INTERVALS = (
     "command_interval",
     "refusal_pause",
+    "status_max_age",
     "control_recheck_delay",
     "list_recheck_interval",
 )
@@ -279,6 +280,10 @@ class NaviLinkConfig:
     #: Time in seconds without commands to a heater that has rejected one as too soon, because it
     #: rejects those that follow, too (PROTOCOL 4.4).
     refusal_pause: float = 30.0
+    #: Age in seconds up to which a status may show that a command changes something; then the command
+    #: is sent without requesting the status first. That a setting already has the wanted value is
+    #: always requested. 0 always requests it.
+    status_max_age: float = 30.0
     #: Time in seconds after which a command that was acknowledged, but does not show in the
     #: response, is looked for once more (PROTOCOL 9.9).
     control_recheck_delay: float = 10.0

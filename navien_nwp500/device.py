@@ -39,7 +39,7 @@ from .auth import NaviLinkAuth
 from .config import NaviLinkConfig, ReconnectConfig
 from .exceptions import NaviLinkError, PlanCopyError, RequestTimeoutError, ValueOutOfRangeError
 from .models import Health
-from .mqtt import NaviLinkMQTT
+from .mqtt import NaviLinkMQTT, PollInterval
 from .protocol import commands
 from .protocol.account import DeviceInfo, FirmwareInfo, LastError
 from .protocol.commands import Command
@@ -255,8 +255,11 @@ class NaviLinkDevice:
         warn_of_unreadable(key, unreadable)
         return [entry for entry in entries if any(entry.values())]
 
-    def watch(self, interval: float | None = None) -> AsyncGenerator[DeviceStatus, None]:
+    def watch(self, interval: PollInterval | None = None) -> AsyncGenerator[DeviceStatus, None]:
         """Yield each status: polled every ``interval`` seconds (default: configured), and pushed.
+
+        ``interval`` may be a function, as in ``NaviLinkMQTT.watch``: ``lambda status: 10 if status
+        and status.comp_use.active else 60``.
 
         ::
 

@@ -8,7 +8,7 @@ import random
 import time
 from datetime import datetime, timezone
 from functools import partial
-from typing import Any, AsyncGenerator, Awaitable, Callable, Mapping, Union
+from typing import Any, AsyncGenerator, Awaitable, Callable, Mapping, Optional, Union
 
 from ._connection.connection import Subscriber
 from ._connection.pool import ConnectionPool
@@ -33,6 +33,9 @@ __all__ = ["NaviLinkMQTT"]
 _LOGGER = logger("navien_nwp500.device")
 
 StatusCallback = Callable[[DeviceStatus], Union[Awaitable[None], None]]
+#: Seconds between polls, or a function that returns how long the latest status needs no poll; its
+#: argument is None before the first.
+PollInterval = Union[float, Callable[[Optional[DeviceStatus]], float]]
 
 
 class HealthTracker:
@@ -117,6 +120,46 @@ def _now() -> datetime:
     return datetime.now(timezone.utc)
 
 
+class RegularPolls:
+    """Times of polls at a fixed interval.
+
+    Each watch polls at a random offset, so that a thousand started together do not poll at the same
+    time; the offset is kept across outages. The second poll comes before a full interval.
+    """
+
+    def __init__(self, interval: float) -> None:
+        self._interval = interval
+        self.due = time.monotonic() + random.uniform(0, interval)
+
+    def on_poll(self) -> None:
+        """Set the time of the next poll, after one."""
+        late = time.monotonic() - self.due
+        if late >= 0:
+            self.due += self._interval * (late // self._interval + 1)
+
+
+class AdaptivePolls:
+    """Times of polls that a function of the latest status tells."""
+
+    def __init__(
+        self, heater: NaviLinkMQTT, interval: Callable[[DeviceStatus | None], float]
+    ) -> None:
+        self._heater = heater
+        self._interval = interval
+        self._polled = float("-inf")
+
+    @property
+    def due(self) -> float:
+        """Time of the next poll, from the latest status or from an unanswered poll after it."""
+        seconds = self._interval(self._heater.last_status)
+        _check_interval("interval", seconds)
+        return max(self._polled, time.monotonic() - self._heater.last_status_age) + seconds
+
+    def on_poll(self) -> None:
+        """Count from now, after a poll."""
+        self._polled = time.monotonic()
+
+
 class NaviLinkMQTT:
     """MQTT access to one heater: requests, watchers, callback and health.
 
@@ -129,6 +172,7 @@ class NaviLinkMQTT:
         self._connection = pool.first
         self.address = address
         self.last_status: DeviceStatus | None = None
+        self._status_time = float("-inf")
         self._tracker = HealthTracker()
         self._outages = 0
         self._dropped = Notifier()
@@ -149,6 +193,11 @@ class NaviLinkMQTT:
     def connected(self) -> bool:
         """True while the shared connection is up."""
         return self._connection.connected
+
+    @property
+    def last_status_age(self) -> float:
+        """Seconds since ``last_status`` arrived; infinite before the first."""
+        return time.monotonic() - self._status_time
 
     @property
     def pushes_refused(self) -> bool:
@@ -221,15 +270,20 @@ class NaviLinkMQTT:
                 return
         raise WebSocketError(f"{self.address}: the connection was lost meanwhile; {outcome}")
 
-    def watch(self, interval: float) -> AsyncGenerator[DeviceStatus, None]:
+    def watch(self, interval: PollInterval) -> AsyncGenerator[DeviceStatus, None]:
         """Yield each status: responses to a poll every ``interval`` seconds, and pushes.
+
+        ``interval`` may be a function of the latest status (None before the first) that returns the
+        seconds until the next poll. They count from that status, whoever requested it, so that what
+        a push has told is not polled again.
 
         Never ends by itself. A slow consumer gets the latest status, never a backlog. During an
         outage nothing is yielded, then a fresh status. Raises the error that ends the connection
         for good, and at once ValueOutOfRangeError for an interval that is no time above 0, of at
         most a day.
         """
-        _check_interval("interval", interval)
+        if not callable(interval):
+            _check_interval("interval", interval)
         return self._watch(interval, LatestValue())
 
     def set_status_callback(self, callback: StatusCallback | None) -> None:
@@ -269,7 +323,7 @@ class NaviLinkMQTT:
             return
         if status is None:
             return
-        self.last_status = status
+        self.last_status, self._status_time = status, time.monotonic()
         self._tracker.on_status()
         for queue in self._watchers:
             queue.put(status)
@@ -283,13 +337,11 @@ class NaviLinkMQTT:
             queue.wake()
 
     async def _watch(
-        self, interval: float, queue: LatestValue[DeviceStatus]
+        self, interval: PollInterval, queue: LatestValue[DeviceStatus]
     ) -> AsyncGenerator[DeviceStatus, None]:
         self._attach()
         await self._connection.wait_connected()
-        # Each watch polls at a random offset, so that a thousand started together do not poll at the
-        # same time; the offset is kept across outages. The second poll comes before a full interval.
-        next_poll = time.monotonic() + random.uniform(0, interval)
+        polls = AdaptivePolls(self, interval) if callable(interval) else RegularPolls(interval)
         self._watchers.add(queue)
         poll: asyncio.Task[int] | None = None
         try:
@@ -305,14 +357,12 @@ class NaviLinkMQTT:
                 if queue.closed:
                     return
                 outages = poll.result()
-                late = time.monotonic() - next_poll
-                if late >= 0:
-                    next_poll += interval * (late // interval + 1)
+                polls.on_poll()
                 while not (queue.closed or self._tracker.recheck or outages != self._outages):
-                    status = await queue.get(next_poll - time.monotonic())
+                    status = await queue.get(polls.due - time.monotonic())
                     if status is not None:
                         yield status
-                    elif time.monotonic() >= next_poll:
+                    elif time.monotonic() >= polls.due:
                         break
         finally:
             self._watchers.discard(queue)

@@ -28,8 +28,9 @@ All commands that a heater understands, generated from `navien_nwp500/protocol/c
 `python scripts/tables.py`.
 
 Every control on `ctrl` makes the heater check its demand again and can start the compressor or an
-element; writing a list (`ctrl/…`) starts no heating. So a setting that already has the wanted value is not sent (unless `force=True`), a command is never
-repeated, and `NaviLinkConfig.command_interval` seconds pass between commands, because the heater
+element; writing a list (`ctrl/…`) starts no heating. So a setting that already has the wanted value, by a status requested for it, is not sent (unless
+`force=True`); that a command changes something may be known from a status of at most
+`NaviLinkConfig.status_max_age` seconds ago, and is then not requested. A command is never repeated, and `NaviLinkConfig.command_interval` seconds pass between commands, because the heater
 rejects commands that follow too fast; after such a rejection none is sent for
 `NaviLinkConfig.refusal_pause` seconds. `dry_run=True` sends nothing and returns the request;
 `NAVILINK_READ_ONLY=1` rejects every write.

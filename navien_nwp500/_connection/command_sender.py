@@ -1,8 +1,8 @@
 """Send commands to one heater and confirm them.
 
 Every control makes the heater re-evaluate its demand and may start the compressor (PROTOCOL 9.12);
-the write of a list does not (PROTOCOL 8.3). So a setting that already has the wanted value is not
-sent, nothing is sent twice, commands are spaced, and a command succeeds only if the heater's response,
+the write of a list does not (PROTOCOL 8.3). So a setting that already has the wanted value, by a status
+requested for it, is not sent, nothing is sent twice, commands are spaced, and a command succeeds only if the heater's response,
 or a second look at its status, confirms the new state. After a refusal as too soon, commands are held
 back for a while (PROTOCOL 4.4).
 """
@@ -49,6 +49,10 @@ class HeaterConnection(Protocol):
     @property
     def last_status(self) -> DeviceStatus | None:
         """Latest status of the heater."""
+
+    @property
+    def last_status_age(self) -> float:
+        """Seconds since it arrived; infinite before the first."""
 
     async def request(self, command: Command, body: Mapping[str, Any] | None = None) -> Message:
         """Send a command and return the response."""
@@ -101,14 +105,25 @@ class CommandSender:
         await self.check(command, **values)
         body = command.body(values)
         async with self._execute_lock:
-            before = await self.status()
-            if command.expects and not force and command.confirmed_by(before, values):
-                return before
-            if dry_run:
-                return replace(before, would_send={"command": command.code, **body})
+            recent = self._recent_status()
+            if dry_run or recent is None or _is_done(command, values, recent, force):
+                before = await self.status()
+                if _is_done(command, values, before, force):
+                    return before
+                if dry_run:
+                    return replace(before, would_send={"command": command.code, **body})
             message = await self.send(command, body)
             with after_write(command.name):
                 return await self._confirm(command, values, message)
+
+    def _recent_status(self) -> DeviceStatus | None:
+        """Return a status that need not be requested again to see that a command changes something.
+
+        Should somebody else have set the value meanwhile, it is written again, which starts nothing
+        (PROTOCOL 9.12).
+        """
+        recent = self._connection.last_status_age <= self._config.status_max_age
+        return self._connection.last_status if recent else None
 
     async def check(self, command: Command, **values: int) -> None:
         """Check capabilities and limits of this heater.
@@ -269,6 +284,13 @@ class CommandSender:
                 f"{self._device.name} acknowledged {command.name} without showing it, and then sent no "
                 "status; the command may still take effect. Check its status before you send it again"
             ) from error
+
+
+def _is_done(
+    command: Command, values: Mapping[str, int], status: DeviceStatus, force: bool
+) -> bool:
+    """Return True when a status already shows what the command sets, unless it is forced."""
+    return bool(command.expects) and not force and command.confirmed_by(status, values)
 
 
 def _confirmed(

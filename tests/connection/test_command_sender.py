@@ -47,7 +47,7 @@ from navien_nwp500.protocol.messages import (
 )
 from navien_nwp500.protocol.schedules import RecirculationEntry, ReservationMode
 from navien_nwp500.protocol.tou import TOUPeriod
-from navien_nwp500.protocol.types import Percent, RecircMode
+from navien_nwp500.protocol.types import HalfCelsius, Percent, RecircMode
 from navien_nwp500.simulator import Heater, Simulator
 from navien_nwp500.simulator.faults import ChangeFields
 from support.control_tools import QUICK, heater, record_writes
@@ -132,6 +132,32 @@ async def test_recirculation_on_a_heater_with_a_pump() -> None:
         program = await device.set_recirculation_schedule([entry])
         assert program.enabled and len(program.entries) == 1
         assert (await device.get_recirculation_schedule()).entries == program.entries
+
+
+@pytest.mark.parametrize(("max_age", "requested"), [(LIMIT * 10, 1), (0.0, 2)])
+async def test_a_status_of_seconds_ago_is_not_requested_again_before_a_change(
+    max_age: float, requested: int
+) -> None:
+    async with Simulator(speed=600) as sim:
+        config = replace(sim.config, **QUICK, command_interval=0.0, status_max_age=max_age)
+        async with NaviLinkClient(config) as client, record_writes(sim, "st") as statuses:
+            device = (await client.get_devices())[0]
+            await device.get_status()
+            changed = await device.set_temperature(celsius=50)
+            assert changed.dhw_temperature_setting == 100
+        assert len(statuses) == requested
+
+
+async def test_that_nothing_is_to_be_changed_is_always_requested() -> None:
+    async with Simulator(speed=600) as sim:
+        config = replace(sim.config, **QUICK, command_interval=0.0, status_max_age=LIMIT * 10)
+        async with NaviLinkClient(config) as client:
+            device = (await client.get_devices())[0]
+            assert (await device.get_status()).dhw_temperature_setting == 121
+            sim.units[0].heater.set_setpoint(HalfCelsius(100))  # at the panel, unnoticed
+            changed = await device.set_temperature(celsius=60.5)
+            assert changed.dhw_temperature_setting == 121
+            assert sim.units[0].heater.status().dhw_temperature_setting == 121
 
 
 MIXING = Command(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import time
+from types import SimpleNamespace
 from typing import Any, AsyncIterator
 
 import pytest
@@ -16,8 +18,11 @@ from navien_nwp500 import (
     NaviLinkDevice,
     ProtocolError,
     RequestTimeoutError,
+    ValueOutOfRangeError,
 )
 from navien_nwp500.models import HealthState
+from navien_nwp500.mqtt import AdaptivePolls
+from navien_nwp500.protocol.types import HalfCelsius
 from navien_nwp500.simulator import Simulator
 from navien_nwp500.simulator.faults import (
     GARBAGE,
@@ -29,7 +34,9 @@ from navien_nwp500.simulator.faults import (
     HeaterOffline,
     InjectMessage,
 )
+from support.control_tools import record_writes
 from support.reliability_tools import (
+    LIMIT,
     SHORT_TIMEOUT,
     count_log,
     fast_config,
@@ -270,3 +277,40 @@ async def test_a_slow_callback_delays_no_watcher_and_gets_the_latest_status(
         assert called[1] in (newest, device.last_status)
     await mqtt.stop_monitoring()
     await within_limit(monitoring)
+
+
+# Polls whose interval depends on the status
+
+
+async def test_the_interval_may_follow_the_latest_status_and_a_push_is_not_polled_again(
+    sim: Simulator, device: NaviLinkDevice
+) -> None:
+    def interval(status: DeviceStatus | None) -> float:
+        changed = status is not None and status.dhw_temperature_setting == 100
+        return 0.01 if changed else 3600
+
+    async with record_writes(sim, "st") as polls:
+        statuses = device.watch(interval)
+        try:
+            await within_limit(statuses.__anext__())
+            wifi = sim.units[0].wifi
+            wifi._push(wifi.heater.status(0))
+            await within_limit(statuses.__anext__())
+            assert len(polls) <= 1
+            wifi.heater.set_setpoint(HalfCelsius(100))
+            wifi._push(wifi.heater.status(0))
+            while len(polls) < 4:  # responses to the polls that this push made due
+                await within_limit(statuses.__anext__())
+        finally:
+            await statuses.aclose()
+
+
+def test_polls_count_from_the_latest_status_and_from_an_unanswered_poll() -> None:
+    heater: Any = SimpleNamespace(last_status=None, last_status_age=2000.0)
+    polls = AdaptivePolls(heater, lambda status: 10_000)
+    start = time.monotonic()
+    assert polls.due - start == pytest.approx(8000, abs=LIMIT)
+    polls.on_poll()
+    assert polls.due - start == pytest.approx(10_000, abs=LIMIT)
+    with pytest.raises(ValueOutOfRangeError, match="interval"):
+        AdaptivePolls(heater, lambda status: 0).due

@@ -27,8 +27,11 @@ async def heater(
 
 
 @asynccontextmanager
-async def record_writes(sim: Simulator) -> AsyncIterator[list[tuple[str, bytes]]]:
-    """Record every control message that a client sends to the heater."""
+async def record_writes(
+    sim: Simulator, suffix: str = "ctrl/#"
+) -> AsyncIterator[list[tuple[str, bytes]]]:
+    """Record every control message, or other request, that a client sends to the heater."""
+    marker = f"cmd/52/marker/{suffix.replace('#', 'end')}"
     sent: list[tuple[str, bytes]] = []
 
     async def listen(tap: aiomqtt.Client) -> None:
@@ -37,13 +40,13 @@ async def record_writes(sim: Simulator) -> AsyncIterator[list[tuple[str, bytes]]
             sent.append((str(message.topic), message.payload))
 
     async with aiomqtt.Client("127.0.0.1", sim._cloud.broker_port) as tap:
-        await tap.subscribe("cmd/52/+/ctrl/#")
+        await tap.subscribe(f"cmd/52/+/{suffix}")
         task = asyncio.get_running_loop().create_task(listen(tap))
         try:
             yield sent
             # Messages sent before this marker arrive before it.
-            await tap.publish("cmd/52/marker/ctrl/end", b"")
-            while not sent or sent[-1][0] != "cmd/52/marker/ctrl/end":
+            await tap.publish(marker, b"")
+            while not sent or sent[-1][0] != marker:
                 await asyncio.sleep(0)
             sent.pop()
         finally:

@@ -167,7 +167,7 @@ class BrokerClient(aiomqtt.Client):
     async def __aenter__(self) -> BrokerClient:
         try:
             return await super().__aenter__()
-        except MqttError:
+        except (MqttError, asyncio.CancelledError):
             self._client.disconnect()
             if self._tls is not None and self._tls.wrapped is not None:
                 self._tls.wrapped.close()

@@ -69,18 +69,21 @@ class MqttBridge:
         await run_until_first(self._serve_with_retries(), *(one.run() for one in self._followers))
 
     async def _serve_with_retries(self) -> None:
-        tries, logged = 0, ""
+        tries = 0
+        logged: set[str] = set()
         while True:
             self._connected = False
             try:
                 await self._serve()
             except MqttError as error:
-                tries = 1 if self._connected else tries + 1
+                if self._connected:
+                    tries, logged = 0, set()
+                tries += 1
                 reason = self._broker.explain(error, connected=self._connected)
                 if not self._connected and self._version.change_after(error):
                     continue
-                if tries == 1 or reason != logged:
-                    logged = reason
+                if reason not in logged:
+                    logged.add(reason)
                     _LOGGER.warning("broker %s: %s; trying again", self._broker.address, reason)
             await asyncio.sleep(self._reconnect.delay(tries))
 

@@ -477,13 +477,15 @@ async def test_after_a_broker_restart_everything_is_published_again(
         async with home_assistant(broker) as home:
             await home.until(lambda one: one.available)
         await broker.stop()
-        await wait_until(lambda: count_log(caplog, "trying again") == 1)
+        await wait_until(lambda: count_log(caplog, "trying again") > 0)
         await broker.start()
         async with home_assistant(broker) as home:
             # The broker keeps nothing over a restart, so all messages are new.
             display = await home.until(lambda one: one.available)
             assert display.rejected() == [] and not task.done()
-        assert count_log(caplog, "trying again") == 1
+        # A lost connection and one that is refused have reasons of their own, each logged once.
+        reasons = [one for one in caplog.messages if "trying again" in one]
+        assert sorted(set(reasons)) == sorted(reasons)
 
 
 @on_each_broker

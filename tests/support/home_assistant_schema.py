@@ -2,8 +2,9 @@
 
 Sources: ``homeassistant/components/mqtt/schemas.py`` (``DEVICE_DISCOVERY_SCHEMA``),
 ``.../mqtt/water_heater.py`` (its schema), ``.../sensor/const.py`` (``DEVICE_CLASS_UNITS``,
-``DEVICE_CLASS_STATE_CLASSES``), ``.../binary_sensor/__init__.py`` of home-assistant/core, and the
-pages "MQTT", "MQTT sensor", "MQTT binary sensor" and "MQTT water heater" of home-assistant.io.
+``DEVICE_CLASS_STATE_CLASSES``), ``.../binary_sensor/__init__.py`` of home-assistant/core, the
+schemas in ``.../mqtt/{number,select,switch,button,text}.py``, and the pages "MQTT", "MQTT sensor",
+"MQTT binary sensor" and "MQTT water heater" of home-assistant.io.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ DEVICE = {
 ORIGIN = {"name", "sw_version", "support_url"}
 COMMON = {
     *("platform", "unique_id", "name", "enabled_by_default", "entity_category", "icon"),
-    *("state_topic", "value_template"),
+    *("state_topic", "value_template", "json_attributes_topic", "json_attributes_template"),
     # A component's own options replace those of the message.
     *("availability", "availability_mode"),
 }
@@ -56,6 +57,19 @@ WATER_HEATER = (COMMON - {"state_topic"}) | {
     *("temperature_state_template", "temperature_unit", "min_temp", "max_temp", "initial"),
     "retain",
 }
+#: Entities that send: their keys beside the common ones and ``command_topic``.
+SENDING: Mapping[str, set[str]] = {
+    "switch": {"payload_on", "payload_off", "device_class", "optimistic"},
+    "number": {"min", "max", "step", "mode", "device_class", "unit_of_measurement", "optimistic"},
+    "select": {"options", "optimistic"},
+    "button": {"payload_press", "device_class"},
+    "text": {"min", "max", "mode", "pattern", "optimistic"},
+}
+NUMBER_CLASSES = {
+    None: {None},
+    "temperature": {"°C", "°F", "K"},
+    "duration": {"d", "h", "min", "s"},
+}
 MODES = {"off", "eco", "electric", "gas", "heat_pump", "high_demand", "performance"}
 _TEMPLATE = re.compile(r"\{\{ value_json\['(\w+)'\] \}\}")
 
@@ -73,22 +87,34 @@ def violations(message: Mapping[str, Any]) -> list[str]:
         found.append("availability_mode")
     if any(set(one) != {"topic"} for one in message["availability"]):
         found.append("availability")
-    identities = [entity.get("unique_id") for entity in message["components"].values()]
+    if urls := {message["device"].get("configuration_url"), message["origin"].get("support_url")}:
+        found += [f"url {url}" for url in urls if url and not re.match("https?://[^/]", url)]
+    for kind, value in message["device"].get("connections", []):
+        if kind != "mac" or not re.fullmatch("([0-9a-f]{2}:){5}[0-9a-f]{2}", value):
+            found.append(f"connection {kind} {value}")
+    identities = [entity.get("unique_id") for entity in components(message).values()]
     if None in identities or len(set(identities)) != len(identities):
         found.append("each component needs its own unique_id")
-    for key, entity in message["components"].items():
+    for key, entity in components(message).items():
         found += [f"{key}: {text}" for text in _entity(entity)]
     return found
 
 
+def components(message: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the entities of a message. One with nothing but its platform removes an entity."""
+    return {key: one for key, one in message["components"].items() if set(one) != {"platform"}}
+
+
 def _entity(entity: Mapping[str, Any]) -> list[str]:
     check = {"sensor": _sensor, "binary_sensor": _binary_sensor, "water_heater": _water_heater}
+    check.update(dict.fromkeys(SENDING, _sending))
     platform = entity.get("platform")
     if platform not in check:
         return [f"platform {platform}"]
     found = check[platform](entity)
-    if entity.get("entity_category") not in {None, "diagnostic"}:
-        found.append("a sensor may be diagnostic only")
+    allowed = "config" if platform in SENDING else "diagnostic"
+    if entity.get("entity_category") not in {None, allowed}:
+        found.append(f"a {platform} may be {allowed} only")
     if entity["name"] is not None and not entity["name"].strip():
         found.append("no name")
     return found
@@ -104,6 +130,8 @@ def _sensor(entity: Mapping[str, Any]) -> list[str]:
             found.append(f"unit {unit} with class {device_class}")
         if state_class is not None and state_class not in state_classes:
             found.append(f"state class {state_class} with class {device_class}")
+    if {"unknown", "none", "unavailable"} & {one.lower() for one in entity.get("options", [])}:
+        found.append("an option that Home Assistant reserves")
     if ("options" in entity) != (device_class == "enum"):
         found.append("options belong to enum")
     if state_class not in {None, "measurement", "total", "total_increasing"}:
@@ -115,6 +143,27 @@ def _binary_sensor(entity: Mapping[str, Any]) -> list[str]:
     found = [f"unknown {key}" for key in entity.keys() - BINARY_SENSOR]
     if entity.get("device_class") not in BINARY_CLASSES:
         found.append(f"class {entity['device_class']}")
+    return found
+
+
+def _sending(entity: Mapping[str, Any]) -> list[str]:
+    """Check an entity that sends."""
+    platform = entity["platform"]
+    allowed = COMMON | SENDING[platform] | {"command_topic", "command_template"}
+    found = [f"unknown {key}" for key in entity.keys() - allowed]
+    if not entity.get("command_topic"):
+        found.append("no command topic")
+    if platform == "number":
+        if entity.get("unit_of_measurement") not in NUMBER_CLASSES[entity.get("device_class")]:
+            found.append("unit")
+        if not entity["min"] < entity["max"] or entity["step"] < 0.001:
+            found.append("limits")
+    if platform == "select":
+        options = entity["options"]
+        if len(set(options)) != len(options) or "none" in {one.lower() for one in options}:
+            found.append(f"options {options}")
+    if platform == "text" and not 0 <= entity.get("min", 0) <= entity.get("max", 255) <= 255:
+        found.append("length")
     return found
 
 
@@ -151,7 +200,7 @@ class Display:
 
     def shown(self, key: str, template: str = "value_template") -> str:
         """Return the state of an entity as its template renders it; ``None`` means unknown."""
-        entity = self._message["components"][key]
+        entity = components(self._message)[key]
         match = _TEMPLATE.fullmatch(entity[template])
         assert match is not None
         values = json.loads(self._retained[entity.get("state_topic", self._message["state_topic"])])
@@ -161,20 +210,29 @@ class Display:
     def rejected(self) -> list[str]:
         """Return the entities whose value Home Assistant would reject or could not plot."""
         found = []
-        for key, entity in self._message["components"].items():
+        for key, entity in components(self._message).items():
             if entity["platform"] == "water_heater":
                 if self.shown(key, "mode_state_template") not in {*entity["modes"], "None"}:
                     found.append(key)
+                continue
+            if entity["platform"] == "button":
                 continue
             shown = self.shown(key)
             if shown == "None":
                 continue
             if len(shown) > 255:  # the longest state
                 found.append(key)
-            if entity["platform"] == "binary_sensor" and shown not in {"ON", "OFF"}:
+            if entity["platform"] in {"binary_sensor", "switch"} and shown not in {"ON", "OFF"}:
                 found.append(key)
             if "options" in entity and shown not in entity["options"]:
                 found.append(key)
             if "unit_of_measurement" in entity or "state_class" in entity:
                 float(shown)
+            if (
+                entity["platform"] == "number"
+                and not entity["min"] <= float(shown) <= entity["max"]
+            ):
+                found.append(key)
+            if entity["platform"] == "text" and not re.match(entity.get("pattern", ""), shown):
+                found.append(key)
         return found

@@ -9,19 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Awaitable, Callable, Mapping, Sequence
+from typing import Sequence
 
 from ..._util.aio import LatestValue, run_until_first
 from ...config import ReconnectConfig
-from ...device import NaviLinkDevice
-from ...exceptions import NaviLinkError, ValueOutOfRangeError
+from ...exceptions import NaviLinkError
 from ...protocol.features import DeviceFeatures
-from ...protocol.fields import field_specs
 from ...protocol.redaction import logger
 from ...protocol.status import DeviceStatus
-from ...protocol.types import DHWMode, Flag
 from .broker import Broker, BrokerClient, MqttError, Permissions, VersionChoice
-from .discovery import ENERGY_FIELDS, MODES, Topics, cloud_state, discovery, state
+from .controls import COMMANDS, REPLACES, ControlledHeater, plain_command
+from .discovery import DeviceDetails, Topics, discovery, sent_fields
+from .entities import cloud_state, shows_fahrenheit, state
 from .follower import Follower
 
 _LOGGER = logger("navien_nwp500.bridges")
@@ -50,6 +49,7 @@ class MqttBridge:
         prefix: str = "homeassistant",
         control: bool = True,
         reconnect: ReconnectConfig = ReconnectConfig(max_retries=None),
+        details: DeviceDetails = DeviceDetails(),
     ) -> None:
         self._broker = broker
         self._followers = followers
@@ -57,6 +57,9 @@ class MqttBridge:
         self._prefix = prefix
         self._control = control
         self._reconnect = reconnect
+        self._details = details
+        #: They outlive a connection to the broker.
+        self._targets = [ControlledHeater(one.heater) for one in followers]
         self._connected = False
         self._version = VersionChoice()
         self._permissions = Permissions(broker)
@@ -125,8 +128,12 @@ class MqttBridge:
     async def _start(self, client: BrokerClient) -> None:
         control = await self._subscribe(client)
         publishers = [
-            HeaterPublisher(client, one, self._root, self._prefix, control, self._permissions)
-            for one in self._followers
+            HeaterPublisher(
+                *(client, one, self._root, self._prefix, control, self._permissions),
+                target=target,
+                details=self._details,
+            )
+            for one, target in zip(self._followers, self._targets)
         ]
         topic = Topics(self._root, "").bridge
         refusal = await client.try_publish(topic, ONLINE)
@@ -162,6 +169,9 @@ class HeaterPublisher:
         prefix: str,
         control: bool,
         permissions: Permissions,
+        *,
+        target: ControlledHeater,
+        details: DeviceDetails = DeviceDetails(),
     ) -> None:
         self.topics = Topics(root, follower.heater.mac_address)
         self._client = client
@@ -170,6 +180,8 @@ class HeaterPublisher:
         self._discovery_topic = f"{prefix}/device/navien_nwp500_{self.topics.mac}/config"
         self._control = control
         self._permissions = permissions
+        self._target = target
+        self._details = details
         self._fields: set[str] = set()
         self._published_discovery = ""
         #: Payload by command, in the order given; see ``add_command``.
@@ -190,8 +202,7 @@ class HeaterPublisher:
 
         It is executed as soon as those before are done, so that the heater ends as if all had been.
         """
-        if name == "mode" and MODES.get(payload) is DHWMode.POWER_OFF:
-            name, payload = "power", "OFF"
+        name, payload = plain_command(name, payload)
         for replaced in REPLACES[name]:
             self._commands.pop(replaced, None)
         self._commands[name] = payload
@@ -204,10 +215,16 @@ class HeaterPublisher:
             if status is not None and follower.features is not None:
                 await self._publish_discovery(status, follower.features)
                 received = follower.heater.health.last_status
-                values = json.dumps(state(status, follower.energy, received))
+                self._target.observe(status)
+                shown = {
+                    **state(status, follower.energy, received),
+                    **self._target.values(status),
+                }
+                values = json.dumps(shown)
                 effect = "Home Assistant gets no values"
                 await self._publish(self.topics.state, values, effect)
-            values = json.dumps(cloud_state(follower.heater.info.error))
+            heater = follower.heater
+            values = json.dumps(cloud_state(heater.info.error, heater.health))
             effect = "Home Assistant does not learn the last error"
             await self._publish(self.topics.cloud, values, effect)
             effect = "Home Assistant does not learn whether the heater responds"
@@ -217,12 +234,14 @@ class HeaterPublisher:
 
     async def _publish_discovery(self, status: DeviceStatus, features: DeviceFeatures) -> None:
         """Publish the discovery message if it has changed."""
-        specs = field_specs(DeviceStatus)
-        self._fields |= {spec.name for spec in specs if getattr(status, spec.name) is not None}
-        if features.energy_usage_use == Flag.ACTIVE:
-            self._fields |= set(ENERGY_FIELDS)
+        self._fields |= sent_fields(status, features)
         name = self._follower.heater.name
-        message = discovery(name, self.topics, features, self._fields, control=self._control)
+        message = discovery(
+            *(name, self.topics, features, self._fields),
+            control=self._control,
+            fahrenheit=shows_fahrenheit(status),
+            details=self._details,
+        )
         text = json.dumps(message, ensure_ascii=False)
         if text == self._published_discovery:
             return
@@ -259,7 +278,7 @@ class HeaterPublisher:
     async def _execute(self, name: str, payload: str) -> None:
         heater = self._follower.heater
         try:
-            status = await COMMANDS[name](heater, payload)
+            status = await COMMANDS[name](self._target, payload)
         except asyncio.CancelledError:
             _LOGGER.warning(
                 "%s: %s %r was not confirmed: the bridge was disconnected from its broker, or ends; it "
@@ -272,44 +291,6 @@ class HeaterPublisher:
             return
         held = " once the time-of-use window is over" if status.held_mode is not None else ""
         _LOGGER.info("%s: %s %s%s", heater.name, name, payload, held)
-
-
-async def _set_temperature(heater: NaviLinkDevice, payload: str) -> DeviceStatus:
-    try:
-        celsius = float(payload)
-    except ValueError as error:
-        raise ValueOutOfRangeError("the value must be a number of degrees Celsius") from error
-    return await heater.set_temperature(celsius=celsius)
-
-
-async def _set_mode(heater: NaviLinkDevice, payload: str) -> DeviceStatus:
-    mode = MODES.get(payload)
-    if mode is None:
-        raise ValueOutOfRangeError(f"the value must be one of {', '.join(MODES)}")
-    if mode is DHWMode.POWER_OFF:
-        return await heater.turn_off()
-    return await heater.set_dhw_mode(mode)
-
-
-async def _set_power(heater: NaviLinkDevice, payload: str) -> DeviceStatus:
-    if payload not in ("ON", "OFF"):
-        raise ValueOutOfRangeError("the value must be ON or OFF")
-    return await (heater.turn_on() if payload == "ON" else heater.turn_off())
-
-
-#: Commands of Home Assistant by the name in their topic.
-COMMANDS: Mapping[str, Callable[[NaviLinkDevice, str], Awaitable[DeviceStatus]]] = {
-    "temperature": _set_temperature,
-    "mode": _set_mode,
-    "power": _set_power,
-}
-#: Waiting commands that a new one makes pointless. A mode also switches the heater on. "power" leaves a
-#: mode that was given before it in place: the heater returns to it when it is switched on.
-REPLACES: Mapping[str, Sequence[str]] = {
-    "temperature": ("temperature",),
-    "mode": ("mode", "power"),
-    "power": ("power",),
-}
 
 
 async def _publish_offline(client: BrokerClient, topics: Sequence[str]) -> None:

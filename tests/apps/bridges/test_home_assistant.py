@@ -21,29 +21,14 @@ import pytest
 import trustme
 from hypothesis import given, strategies as st
 
-from navien_nwp500 import DeviceStatus, DHWMode, NaviLinkClient, NaviLinkDevice
-from navien_nwp500._util.aio import cancel_and_wait
-from navien_nwp500.apps.bridges.discovery import (
-    ENTITIES,
-    MODES,
-    Topics,
-    cloud_state,
-    discovery,
-    state,
-)
-from navien_nwp500.apps.bridges.follower import Follower
-from navien_nwp500.apps.bridges.home_assistant import (
-    COMMANDS,
-    Broker,
-    HeaterPublisher,
-    MqttBridge,
-)
+from navien_nwp500 import DeviceStatus
+from navien_nwp500.apps.bridges.controls import COMMANDS, ControlledHeater
+from navien_nwp500.apps.bridges.entities import MODES, state
+from navien_nwp500.apps.bridges.home_assistant import Broker, HeaterPublisher
 from navien_nwp500.apps.cli.commands.bridge import load_password
 from navien_nwp500.exceptions import ConfigurationError, InvalidCredentialsError
-from navien_nwp500.protocol.energy import EnergyTotal
 from navien_nwp500.protocol.error_codes import ERRORS
-from navien_nwp500.protocol.fields import field_specs
-from navien_nwp500.protocol.types import Flag, TouStatus
+from navien_nwp500.protocol.types import Flag, TemperatureType, TouStatus
 from navien_nwp500.simulator import Heater, Simulator
 from navien_nwp500.simulator.faults import (
     CutConnections,
@@ -52,21 +37,24 @@ from navien_nwp500.simulator.faults import (
     RevokeCredentials,
 )
 from support.cli import LIMIT, run, start
-from support.home_assistant_schema import Display, violations
+from support.home_assistant import (
+    AVAILABILITY,
+    BRIDGE,
+    CONFIG,
+    MAC,
+    STATE,
+    HomeAssistant,
+    bridging,
+    home_assistant,
+)
+from support.home_assistant_schema import violations
 from support.mqtt_brokers import BUILT_IN, MOSQUITTO, AnyBroker, BuiltIn, Mosquitto, keep_root
 from support.reliability_tools import (
-    FAST_RECONNECT,
     SHORT_TIMEOUT,
     count_log,
-    fast_config,
     wait_until,
     within_limit,
 )
-
-MAC = "0123456789ab"
-STATE, AVAILABILITY = f"navien_nwp500/{MAC}/state", f"navien_nwp500/{MAC}/availability"
-BRIDGE = "navien_nwp500/bridge/availability"
-CONFIG = f"homeassistant/device/navien_nwp500_{MAC}/config"
 
 #: For retained messages, wills and restarts, where brokers differ.
 on_each_broker = pytest.mark.parametrize("broker", [BUILT_IN, MOSQUITTO], indirect=True)
@@ -87,79 +75,11 @@ async def broker(
         await found.stop()
 
 
-class HomeAssistant:
-    """Subscriber of all topics, which can also publish."""
-
-    def __init__(self, client: aiomqtt.Client) -> None:
-        self.retained: dict[str, str] = {}
-        self.received: list[tuple[str, str]] = []
-        self._client = client
-        self._task = asyncio.ensure_future(self._listen())
-
-    async def stop(self) -> None:
-        await cancel_and_wait(self._task)
-
-    async def publish(self, topic: str, text: str, retain: bool = False) -> None:
-        await self._client.publish(topic, text, qos=1, retain=retain)
-
-    async def until(self, condition: Callable[[Display], bool]) -> Display:
-        """Wait until the condition holds for the display."""
-        await wait_until(lambda: CONFIG in self.retained and STATE in self.retained)
-        await wait_until(lambda: condition(self.display))
-        return self.display
-
-    async def until_water_heater(self, attribute: str, value: str) -> None:
-        """Wait until the water heater shows a value of temperature or mode."""
-        template = f"{attribute}_state_template"
-        await self.until(lambda display: display.shown("water_heater", template) == value)
-
-    @property
-    def display(self) -> Display:
-        return Display(json.loads(self.retained[CONFIG]), self.retained)
-
-    async def _listen(self) -> None:
-        async for message in self._client.messages:
-            assert isinstance(message.payload, bytes)
-            topic, text = str(message.topic), message.payload.decode()
-            self.retained[topic] = text
-            self.received.append((topic, text))
-
-
-@asynccontextmanager
-async def home_assistant(broker: AnyBroker) -> AsyncIterator[HomeAssistant]:
-    async with aiomqtt.Client("127.0.0.1", broker.port) as client:
-        await client.subscribe("#", qos=1)
-        found = HomeAssistant(client)
-        try:
-            yield found
-        finally:
-            await found.stop()
-
-
-@asynccontextmanager
-async def bridging(
-    sim: Simulator,
-    broker: AnyBroker,
-    interval: float = 0.2,
-    answer_timeout: float = LIMIT,
-    **settings: Any,
-) -> AsyncIterator[asyncio.Task[None]]:
-    config = fast_config(sim, answer_timeout=answer_timeout, **settings)
-    options: Any = {"answer_timeout": answer_timeout, "energy_interval": 0.5}
-    async with NaviLinkClient(config) as client:
-        followers = [
-            Follower(heater, interval, reconnect=FAST_RECONNECT, **options)
-            for heater in await client.get_devices()
-        ]
-        address, control = Broker("127.0.0.1", broker.port), not config.read_only
-        bridge = MqttBridge(address, followers, control=control, reconnect=FAST_RECONNECT)
-        task = asyncio.ensure_future(bridge.run())
-        try:
-            yield task
-        finally:
-            await cancel_and_wait(task)
-            if not task.cancelled():
-                task.exception()
+@pytest.fixture
+def sim(sim: Simulator) -> Simulator:
+    """Set the heater to Celsius; ``test_home_assistant_entities`` has the tests in Fahrenheit."""
+    sim.units[0].heater.set_status_fields({"temperature_type": TemperatureType.CELSIUS})
+    return sim
 
 
 @on_each_broker
@@ -173,8 +93,8 @@ async def test_discovery_message_and_values_are_valid_for_home_assistant(
         assert display.shown("water_heater", "temperature_state_template") == "60.5"
         assert display.shown("water_heater", "mode_state_template") == "eco"
         total = sim.units[0].heater.energy_total
-        assert float(display.shown("heat_pump_wh")) >= 1_266_000
-        assert float(display.shown("total_wh")) <= total.heat_pump_wh + total.element_wh + 1
+        assert float(display.shown("heat_pump_wh")) >= 1266
+        assert float(display.shown("total_wh")) * 1000 <= total.heat_pump_wh + total.element_wh + 1
         assert display.shown("problem") == "OFF" and display.shown("error_text") == "none"
 
 
@@ -254,12 +174,12 @@ async def during_a_command(
     started, release = asyncio.Event(), asyncio.Event()
     set_temperature = COMMANDS["temperature"]
 
-    async def wait(heater: NaviLinkDevice, payload: str) -> DeviceStatus:
+    async def wait(target: ControlledHeater, payload: str) -> DeviceStatus:
         started.set()
         await release.wait()
-        return await set_temperature(heater, payload)
+        return await set_temperature(target, payload)
 
-    monkeypatch.setitem(COMMANDS, "temperature", wait)  # type: ignore[arg-type]
+    monkeypatch.setitem(COMMANDS, "temperature", wait)
     await home.publish(f"navien_nwp500/{MAC}/temperature/set", "50")
     await within_limit(started.wait())
     yield release
@@ -332,7 +252,7 @@ def final_state(commands: Iterable[tuple[str, str]]) -> dict[str, str]:
 def test_waiting_commands_lead_to_the_same_as_all_of_them(wishes: list[tuple[str, str]]) -> None:
     follower: Any = SimpleNamespace(heater=SimpleNamespace(mac_address=MAC))
     none: Any = None
-    publisher = HeaterPublisher(none, follower, "root", "homeassistant", True, none)
+    publisher = HeaterPublisher(*(none, follower, "root", "homeassistant", True, none), target=none)
     for name, payload in wishes:
         publisher.add_command(name, payload)
     waiting = list(publisher._commands.items())
@@ -358,16 +278,6 @@ async def test_commands_lost_with_the_broker_are_logged(
         async with home_assistant(broker) as home:
             await home.until(lambda one: one.available)
             assert sim.units[0].heater.status().dhw_operation_setting == MODES["eco"]
-
-
-async def test_a_read_only_client_offers_no_command_topics(
-    sim: Simulator, broker: AnyBroker
-) -> None:
-    async with home_assistant(broker) as home, bridging(sim, broker, read_only=True):
-        await home.until(lambda one: one.available)
-        message = json.loads(home.retained[CONFIG])
-        assert violations(message) == []
-        assert not [key for key in message["components"]["water_heater"] if "command" in key]
 
 
 async def test_everything_is_published_again_when_home_assistant_starts(
@@ -601,45 +511,16 @@ async def test_a_password_in_the_broker_url_is_rejected_and_not_printed(tmp_path
     assert "planted-77" not in repr(Broker("h", 1, password="planted-77"))
 
 
-async def test_every_field_is_an_entity_and_every_description_is_used(sim: Simulator) -> None:
-    features = sim.units[0].heater.features
-    status = sim.units[0].heater.status()
-    fields = {spec.name for spec in field_specs(DeviceStatus)}
-    fields |= {spec.name for spec in field_specs(EnergyTotal)} | {"total_wh"}
-    message = discovery("H", Topics("r", MAC), features, fields, control=True)
-    entities = message["components"]
-    assert violations(message) == []
-    assert fields <= set(entities) and set(ENTITIES) <= set(entities)
-    values = {**state(status, None, None), **cloud_state(None)}
-    assert set(values) >= set(entities) - {"water_heater"}
-    for key, entity in entities.items():
-        shown = key in ENTITIES or key == "water_heater"
-        assert entity.get("enabled_by_default", True) is shown
-        assert shown or entity["entity_category"] == "diagnostic"
-        assert not shown or len(entity["name"] or "") <= 24
-
-
-async def test_only_lifetime_counters_have_the_device_class_energy(sim: Simulator) -> None:
-    features = sim.units[0].heater.features
-    fields = {spec.name for spec in field_specs(DeviceStatus)} | {"heat_pump_wh", "element_wh"}
-    entities = discovery("H", Topics("r", MAC), features, fields, control=True)["components"]
-    meters = {key for key, one in entities.items() if one.get("device_class") == "energy"}
-    assert meters == {"heat_pump_wh", "element_wh"}
-    assert all(entities[key]["state_class"] == "total_increasing" for key in meters)
-
-
 async def test_unknown_values_are_none(sim: Simulator) -> None:
     status = replace(
         sim.units[0].heater.status(),
         tou_status=TouStatus(9),
         dhw_use=Flag.UNKNOWN,
         ambient_temperature=None,
-        dhw_operation_setting=DHWMode.VACATION,
     )
     found = state(status, None, None)
     assert found["tou_status"] is found["dhw_use"] is found["ambient_temperature"] is None
-    assert found["heat_pump_wh"] is found["heard"] is found["water_heater_mode"] is None
-    assert found["dhw_operation_setting"] == "vacation"
+    assert found["heat_pump_kwh"] is found["heard"] is None
 
 
 async def test_the_password_is_read_from_the_env_file_too(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +62,12 @@ def bridge_command() -> None:
     show_default=True,
     help="Home Assistant's discovery prefix.",
 )
+@click.option(
+    "--configuration-url",
+    metavar="URL",
+    help="Link on the heater's page in Home Assistant, such as that of a dashboard.",
+)
+@click.option("--area", metavar="TEXT", help="Area that Home Assistant suggests for the heater.")
 @run_async
 async def mqtt(
     interval: float | None,
@@ -70,18 +77,21 @@ async def mqtt(
     ca_file: Path | None,
     topic: str,
     discovery: str,
+    configuration_url: str | None,
+    area: str | None,
     **account: Any,
 ) -> None:
     """Publish to Home Assistant, through any MQTT broker.
 
-    Each heater becomes a device with sensors and a water heater that you can control. With
-    NAVILINK_READ_ONLY=1 it cannot be controlled.
+    Each heater becomes a device with sensors, a water heater and the other settings that you can
+    control. With NAVILINK_READ_ONLY=1 there are sensors alone.
 
     \b
     Example: navien-nwp500 bridge mqtt
                --broker mqtt://navien@homeassistant.local
     """
     try:
+        from ...bridges.discovery import DeviceDetails
         from ...bridges.home_assistant import Broker, MqttBridge
     except ModuleNotFoundError as error:
         raise _missing_extra(error) from error
@@ -90,11 +100,19 @@ async def mqtt(
             raise ConfigurationError(
                 f"{name!r} is not a topic prefix; it may not contain +, # or control characters"
             )
+    if configuration_url and not re.match(r"https?://[^\s/]", configuration_url):
+        raise ConfigurationError(
+            f"--configuration-url is {configuration_url!r}; it must begin with http:// or https:// "
+            "and a host"
+        )
+    details = DeviceDetails(configuration_url, area)
     target = Broker.parse(broker, load_password(password_file), ca_file)
     async with open_context(**account) as context:
         followers = await _followers(context, interval, device)
         control = not context.client.config.read_only
-        await MqttBridge(target, followers, root=topic, prefix=discovery, control=control).run()
+        await MqttBridge(
+            target, followers, root=topic, prefix=discovery, control=control, details=details
+        ).run()
 
 
 @bridge_command.command()

@@ -1,0 +1,568 @@
+"""Entities that control a heater in Home Assistant, one table: what each shows and sends.
+
+A command of ``protocol.commands`` gets its entity by one row of ``CONTROLS``. A heater has the
+entity if it has the capabilities of the row's commands. Each row has a topic ``<mac>/<key>/set``;
+the water heater uses those of ``temperature``, ``mode`` and ``power``.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, Awaitable, Callable, Mapping, Sequence
+
+from ...device import NaviLinkDevice
+from ...exceptions import ValueOutOfRangeError
+from ...protocol import commands
+from ...protocol.commands import Command
+from ...protocol.features import DeviceFeatures
+from ...protocol.status import DeviceStatus
+from ...protocol.types import DHWMode, Flag, HalfCelsius, Quantity, RecircMode, TouStatus
+from .entities import (
+    MODES,
+    Traits,
+    known_words,
+    on_off,
+    setpoint_limits,
+    shown_degrees,
+    shows_fahrenheit,
+    words,
+)
+
+#: Days of a vacation or between disinfections, until the heater or a person tells others. The
+#: latter is the heater's own first value (PROTOCOL 8.9).
+DEFAULT_DAYS = 7
+ON, OFF, PRESS = "ON", "OFF", "PRESS"
+_DEGREES = re.compile(r"([-+]?\d+(?:\.\d+)?) *(?:°? *([CF]))?")
+_DATE = r"\d{4}-\d{2}-\d{2}"
+
+
+@dataclass
+class ControlledHeater:
+    """A heater, and what its status does not show of the commands before.
+
+    It is remembered while the bridge runs.
+    """
+
+    heater: NaviLinkDevice
+    #: Mode to which the end of a vacation returns.
+    mode_before: DHWMode = DHWMode.ENERGY_SAVER
+    vacation_end: date | None = None
+    #: Days between disinfections, given while they are off: the heater takes them when switched on.
+    disinfection_days: int | None = None
+    #: Latest state that the heater accepted of each switch that its status does not show.
+    accepted: dict[str, str] = field(default_factory=dict)
+
+    def observe(self, status: DeviceStatus) -> None:
+        """Take from a status what a later command needs."""
+        mode = status.dhw_operation_setting
+        if mode in _SELECTABLE:
+            self.mode_before = DHWMode(mode)
+        if mode != DHWMode.VACATION:
+            self.vacation_end = None
+
+    def values(self, status: DeviceStatus) -> dict[str, Any]:
+        """Return the values of all controls, by their keys; None means unknown."""
+        return {one.key: one.value(self, status) for one in CONTROLS if one.value is not None}
+
+    def status(self) -> DeviceStatus:
+        """Return the latest status. Raises ValueOutOfRangeError before the first."""
+        status = self.heater.last_status
+        if status is None:
+            raise ValueOutOfRangeError("no status was received yet; try again later")
+        return status
+
+    @property
+    def on_vacation(self) -> bool:
+        """True if the latest status shows a vacation."""
+        return self.status().dhw_operation_setting == DHWMode.VACATION
+
+
+Send = Callable[[ControlledHeater, str], Awaitable[DeviceStatus]]
+Value = Callable[[ControlledHeater, DeviceStatus], Any]
+
+
+@dataclass(frozen=True)
+class Control:
+    """Control entity: its name, what it shows, and what it sends for a payload."""
+
+    key: str
+    platform: str
+    name: str
+    #: Commands that it sends; the heater must have the capabilities of all.
+    commands: Sequence[Command]
+    send: Send
+    #: Value by the status, None for a button, which has none.
+    value: Value | None = None
+    #: Status field that it shows: without control, that field's own entity is enabled instead.
+    shows: str | None = None
+    traits: Traits = field(default_factory=dict)
+    #: Further traits, by the features and whether the heater is set to Fahrenheit.
+    limits: Callable[[DeviceFeatures, bool], Traits] | None = None
+    #: Waiting commands, besides its own, that one of this makes pointless.
+    replaces: Sequence[str] = ()
+    #: A setting that a person rarely changes.
+    configuration: bool = True
+    enabled: bool = True
+
+    def available(self, features: DeviceFeatures) -> bool:
+        """Return True if the heater has the capabilities of all commands."""
+        return all(
+            capability.available(features)
+            for command in self.commands
+            for capability in command.capabilities
+        )
+
+    def entity(self, features: DeviceFeatures, fahrenheit: bool) -> dict[str, Any]:
+        """Return its component of the discovery message, without identity and topic."""
+        entity: dict[str, Any] = {"platform": self.platform, "name": self.name, **self.traits}
+        if self.value is not None:
+            entity["value_template"] = f"{{{{ value_json['{self.key}'] }}}}"
+        if self.limits is not None:
+            entity.update(self.limits(features, fahrenheit))
+        if self.configuration:
+            entity["entity_category"] = "config"
+        if not self.enabled:
+            entity["enabled_by_default"] = False
+        return entity
+
+
+# What is sent for a payload.
+
+
+def _switch(on: Command, off: Command) -> Send:
+    """Return what sends one of two commands without parameters."""
+
+    async def send(target: ControlledHeater, payload: str) -> DeviceStatus:
+        return await target.heater.control(on if _is_on(payload) else off)
+
+    return send
+
+
+def _unseen_switch(key: str, on: Command, off: Command) -> Mapping[str, Any]:
+    """Return what a switch sends and shows if no status field shows its state."""
+
+    async def send(target: ControlledHeater, payload: str) -> DeviceStatus:
+        status = await target.heater.control(on if _is_on(payload) else off)
+        target.accepted[key] = payload
+        return status
+
+    return {
+        "commands": (on, off),
+        "send": send,
+        "value": lambda target, status: target.accepted.get(key),
+    }
+
+
+def _button(command: Command) -> Mapping[str, Any]:
+    """Return what a button sends."""
+
+    async def send(target: ControlledHeater, payload: str) -> DeviceStatus:
+        if payload != PRESS:
+            raise ValueOutOfRangeError(f"the value must be {PRESS}")
+        return await target.heater.control(command, force=True)
+
+    return {"commands": (command,), "send": send}
+
+
+def _number(command: Command) -> Mapping[str, Any]:
+    """Return what a number of a command with one parameter sends and allows."""
+    (parameter,) = command.parameters
+
+    async def send(target: ControlledHeater, payload: str) -> DeviceStatus:
+        values: dict[str, Any] = {parameter.name: _whole(payload)}
+        return await target.heater.control(command, **values)
+
+    return {"commands": (command,), "send": send, "limits": _number_limits(command)}
+
+
+def _number_limits(command: Command) -> Callable[[DeviceFeatures, bool], Traits]:
+    (parameter,) = command.parameters
+
+    def limits(features: DeviceFeatures, fahrenheit: bool) -> Traits:
+        low, high = parameter.limits(features)
+        assert issubclass(parameter.codec, Quantity)
+        unit = {"unit_of_measurement": parameter.codec.unit, "device_class": "duration"}
+        low = min((low, *parameter.also_allowed))
+        return {"min": low, "max": high, "step": parameter.step, "mode": "box", **unit}
+
+    return limits
+
+
+async def _set_temperature(target: ControlledHeater, payload: str) -> DeviceStatus:
+    found = _DEGREES.fullmatch(payload.strip())
+    if found is None:
+        raise ValueOutOfRangeError(
+            "the value must be a number of degrees Celsius, or one with its unit as in 125 °F"
+        )
+    degrees, unit = float(found[1]), found[2]
+    if unit == "F":
+        return await target.heater.set_temperature(fahrenheit=degrees)
+    return await target.heater.set_temperature(celsius=degrees)
+
+
+def _temperature_limits(features: DeviceFeatures, fahrenheit: bool) -> Traits:
+    (parameter,) = commands.TEMPERATURE.parameters
+    low, high = (HalfCelsius(one) for one in parameter.limits(features))
+    first, last = setpoint_limits(low, high, fahrenheit)
+    unit = "°F" if fahrenheit else "°C"
+    return {
+        "min": first,
+        "max": last,
+        "step": 1 if fahrenheit else 0.5,
+        "unit_of_measurement": unit,
+        "command_template": degrees_template(fahrenheit),
+    }
+
+
+def degrees_template(fahrenheit: bool) -> str:
+    """Return the template with which Home Assistant sends a temperature and its unit."""
+    return "{{ value }} °F" if fahrenheit else "{{ value }} °C"
+
+
+async def _set_mode(target: ControlledHeater, payload: str) -> DeviceStatus:
+    mode = _mode_of(payload)
+    if mode is None:
+        allowed = [*MODES, *(words(one) for one in _SHOWN_MODES)]
+        raise ValueOutOfRangeError(f"the value must be one of {', '.join(allowed)}")
+    if mode is DHWMode.POWER_OFF:
+        return await target.heater.turn_off()
+    if mode is DHWMode.VACATION:
+        return await _set_vacation(target, ON)
+    return await target.heater.set_dhw_mode(mode)
+
+
+def _mode_of(payload: str) -> DHWMode | None:
+    by_word = {words(one): one for one in _SHOWN_MODES}
+    return MODES.get(payload, by_word.get(payload))
+
+
+def available_modes(features: DeviceFeatures) -> list[DHWMode]:
+    """Return the modes that heat which a heater offers."""
+    return [
+        DHWMode(value)
+        for value, capability in commands.DHW_MODE.value_capabilities
+        if capability.available(features)
+    ]
+
+
+def _mode_options(features: DeviceFeatures, fahrenheit: bool) -> Traits:
+    modes = available_modes(features)
+    if _has(commands.VACATION, features):
+        modes.append(DHWMode.VACATION)
+    # Off is shown as a state, even if the heater does not offer it as a choice.
+    return {"options": [words(mode) for mode in (*modes, DHWMode.POWER_OFF)]}
+
+
+def _has(command: Command, features: DeviceFeatures) -> bool:
+    return all(capability.available(features) for capability in command.capabilities)
+
+
+async def _set_power(target: ControlledHeater, payload: str) -> DeviceStatus:
+    if not _is_on(payload):
+        return await target.heater.turn_off()
+    if target.on_vacation:  # it counts as on already
+        return await _set_vacation(target, OFF)
+    return await target.heater.turn_on()
+
+
+async def _set_vacation(target: ControlledHeater, payload: str) -> DeviceStatus:
+    status = target.status()
+    if _is_on(payload):
+        return await target.heater.start_vacation(days=_vacation_days(target, status))
+    if not target.on_vacation:
+        return status
+    return await target.heater.set_dhw_mode(target.mode_before)
+
+
+def _vacation_days(_: ControlledHeater, status: DeviceStatus) -> int:
+    return int(status.vacation_day_setting or DEFAULT_DAYS)
+
+
+async def _set_vacation_days(target: ControlledHeater, payload: str) -> DeviceStatus:
+    days = _whole(payload)
+    if target.on_vacation:
+        # The count alone would leave the running vacation as it is (PROTOCOL 8.8).
+        return await target.heater.start_vacation(days=days, force=True)
+    return await target.heater.set_vacation_days(days=days)
+
+
+async def _set_vacation_until(target: ControlledHeater, payload: str) -> DeviceStatus:
+    if not payload:
+        return await _set_vacation(target, OFF)
+    try:
+        until = date.fromisoformat(payload) if re.fullmatch(_DATE, payload) else None
+    except ValueError:
+        until = None
+    if until is None:
+        raise ValueOutOfRangeError("the value must be a date such as 2026-12-24, or empty")
+    # A vacation of as many days that began earlier ends earlier, so it is always sent.
+    status = await target.heater.start_vacation(days=(until - date.today()).days, force=True)
+    target.vacation_end = until
+    return status
+
+
+def _vacation_until(target: ControlledHeater, _: DeviceStatus) -> str:
+    return "" if target.vacation_end is None else target.vacation_end.isoformat()
+
+
+async def _set_anti_legionella(target: ControlledHeater, payload: str) -> DeviceStatus:
+    days = _disinfection_days(target, target.status()) if _is_on(payload) else None
+    return await target.heater.set_anti_legionella(days=days)
+
+
+async def _set_disinfection_days(target: ControlledHeater, payload: str) -> DeviceStatus:
+    status, days = target.status(), _whole(payload)
+    if status.anti_legionella_use == Flag.ACTIVE:
+        return await target.heater.set_anti_legionella(days=days)
+    (parameter,) = commands.ANTI_LEGIONELLA_ON.parameters
+    if not int(parameter.lowest) <= days <= int(parameter.highest):
+        raise ValueOutOfRangeError(f"days may be {parameter.lowest} to {parameter.highest}")
+    target.disinfection_days = days
+    return status
+
+
+def _disinfection_days(target: ControlledHeater, status: DeviceStatus) -> int:
+    if status.anti_legionella_use == Flag.ACTIVE and status.anti_legionella_period:
+        return int(status.anti_legionella_period)
+    return target.disinfection_days or int(status.anti_legionella_period or DEFAULT_DAYS)
+
+
+async def _set_recirculation(target: ControlledHeater, payload: str) -> DeviceStatus:
+    modes = {words(one): one for one in _RECIRCULATION}
+    if payload not in modes:
+        raise ValueOutOfRangeError(f"the value must be one of {', '.join(modes)}")
+    return await target.heater.set_recirculation_mode(modes[payload])
+
+
+async def _set_reservations(target: ControlledHeater, payload: str) -> DeviceStatus:
+    on = _is_on(payload)
+    if on and not (await target.heater.get_reservations()).reservations:
+        raise ValueOutOfRangeError("there are no reservations to switch on; add one first")
+    await target.heater.enable_reservations(on)
+    return await target.heater.get_status()
+
+
+def _is_on(payload: str) -> bool:
+    if payload not in (ON, OFF):
+        raise ValueOutOfRangeError(f"the value must be {ON} or {OFF}")
+    return payload == ON
+
+
+def _whole(payload: str) -> int:
+    if not re.fullmatch(r"\d{1,9}(\.0+)?", payload):
+        raise ValueOutOfRangeError("the value must be a whole number")
+    return int(float(payload))
+
+
+def _flag(flag: Flag | None) -> str | None:
+    return on_off(flag.active) if flag in (Flag.READY, Flag.ACTIVE) else None
+
+
+_SELECTABLE = tuple(DHWMode(value) for value, _ in commands.DHW_MODE.value_capabilities)
+_SHOWN_MODES = (*_SELECTABLE, DHWMode.VACATION, DHWMode.POWER_OFF)
+_RECIRCULATION = tuple(one for one in RecircMode if one is not RecircMode.UNKNOWN)
+_VACATION = ("vacation", "vacation_until")
+
+#: The control entities. Give a new command a row here.
+CONTROLS: Sequence[Control] = (
+    Control(
+        key="temperature",
+        platform="number",
+        name="Setpoint",
+        commands=(commands.TEMPERATURE,),
+        send=_set_temperature,
+        value=lambda _, status: shown_degrees(
+            status.dhw_temperature_setting, shows_fahrenheit(status)
+        ),
+        shows="dhw_temperature_setting",
+        traits={"device_class": "temperature", "mode": "box"},
+        limits=_temperature_limits,
+        configuration=False,
+    ),
+    Control(
+        key="mode",
+        platform="select",
+        name="Mode",
+        commands=(commands.DHW_MODE,),
+        send=_set_mode,
+        value=lambda _, status: _shown_mode(status.dhw_operation_setting),
+        shows="dhw_operation_setting",
+        traits={"icon": "mdi:water-boiler"},
+        limits=_mode_options,
+        # A mode also switches the heater on, and ends a vacation.
+        replaces=("power", *_VACATION),
+        configuration=False,
+    ),
+    Control(
+        key="power",
+        platform="switch",
+        name="Power switch",
+        commands=(commands.POWER_ON, commands.POWER_OFF),
+        send=_set_power,
+        value=lambda _, status: _not_off(status.dhw_operation_setting),
+        traits={"icon": "mdi:power"},
+        # A mode that waits stays: the heater returns to it when it is switched on.
+        configuration=False,
+    ),
+    Control(
+        key="vacation",
+        platform="switch",
+        name="Vacation",
+        commands=(commands.VACATION, commands.DHW_MODE),
+        send=_set_vacation,
+        value=lambda _, status: on_off(status.dhw_operation_setting == DHWMode.VACATION),
+        traits={"icon": "mdi:palm-tree"},
+        replaces=_VACATION,
+        configuration=False,
+    ),
+    Control(
+        key="vacation_days",
+        platform="number",
+        name="Vacation days",
+        commands=(commands.VACATION_DAYS, commands.VACATION),
+        send=_set_vacation_days,
+        value=_vacation_days,
+        shows="vacation_day_setting",
+        limits=_number_limits(commands.VACATION_DAYS),
+        traits={"icon": "mdi:calendar-range"},
+    ),
+    Control(
+        key="vacation_until",
+        platform="text",
+        name="Vacation until",
+        commands=(commands.VACATION, commands.DHW_MODE),
+        send=_set_vacation_until,
+        value=_vacation_until,
+        traits={"icon": "mdi:calendar-end", "pattern": f"^({_DATE})?$", "max": 10},
+        replaces=_VACATION,
+    ),
+    Control(
+        key="tou",
+        platform="switch",
+        name="Time of use",
+        commands=(commands.TOU_ON, commands.TOU_OFF),
+        send=_switch(commands.TOU_ON, commands.TOU_OFF),
+        value=lambda _, status: (
+            None if status.tou_status is None else on_off(status.tou_status != TouStatus.OFF)
+        ),
+        traits={"icon": "mdi:clock-outline"},
+    ),
+    Control(
+        key="reservations",
+        platform="switch",
+        name="Reservations",
+        commands=(commands.WRITE_RESERVATIONS,),
+        send=_set_reservations,
+        value=lambda _, status: _flag(status.program_reservation_use),
+        shows="program_reservation_use",
+        traits={"icon": "mdi:calendar-clock"},
+    ),
+    Control(
+        key="anti_legionella",
+        platform="switch",
+        name="Anti-legionella",
+        commands=(commands.ANTI_LEGIONELLA_ON, commands.ANTI_LEGIONELLA_OFF),
+        send=_set_anti_legionella,
+        value=lambda _, status: _flag(status.anti_legionella_use),
+        shows="anti_legionella_use",
+        traits={"icon": "mdi:bacteria-outline"},
+    ),
+    Control(
+        key="anti_legionella_days",
+        platform="number",
+        name="Anti-legionella period",
+        commands=(commands.ANTI_LEGIONELLA_ON,),
+        send=_set_disinfection_days,
+        value=_disinfection_days,
+        shows="anti_legionella_period",
+        limits=_number_limits(commands.ANTI_LEGIONELLA_ON),
+        traits={"icon": "mdi:calendar-refresh"},
+    ),
+    Control(
+        key="demand_response",
+        platform="switch",
+        name="Demand response",
+        traits={"icon": "mdi:transmission-tower"},
+        **_unseen_switch(
+            "demand_response", commands.DEMAND_RESPONSE_ON, commands.DEMAND_RESPONSE_OFF
+        ),
+    ),
+    Control(
+        key="intelligent",
+        platform="switch",
+        name="Intelligent operation",
+        enabled=False,
+        **_unseen_switch("intelligent", commands.INTELLIGENT_ON, commands.INTELLIGENT_OFF),
+    ),
+    Control(
+        key="recirculation_mode",
+        platform="select",
+        name="Recirculation mode",
+        commands=(commands.RECIRC_MODE,),
+        send=_set_recirculation,
+        value=lambda _, status: known_words(status.recirc_operation_mode),
+        shows="recirc_operation_mode",
+        traits={"icon": "mdi:pump", "options": [words(one) for one in _RECIRCULATION]},
+    ),
+    Control(
+        key="hot_button",
+        platform="button",
+        name="Hot button",
+        traits={"icon": "mdi:gesture-tap-button"},
+        configuration=False,
+        **_button(commands.RECIRC_HOT_BUTTON),
+    ),
+    Control(
+        key="air_filter_reset",
+        platform="button",
+        name="Air filter cleaned",
+        traits={"icon": "mdi:air-filter"},
+        **_button(commands.AIR_FILTER_RESET),
+    ),
+    Control(
+        key="air_filter_life",
+        platform="number",
+        name="Air filter reminder",
+        value=lambda _, status: status.air_filter_alarm_period,
+        shows="air_filter_alarm_period",
+        traits={"icon": "mdi:air-filter"},
+        **_number(commands.AIR_FILTER_LIFE),
+    ),
+    Control(
+        key="water_program",
+        platform="button",
+        name="Follow reservations",
+        enabled=False,
+        **_button(commands.WATER_PROGRAM),
+    ),
+    Control(
+        key="condenser_reset",
+        platform="button",
+        name="Condenser fault reset",
+        enabled=False,
+        **_button(commands.RESET_CONDENSER_FAULT),
+    ),
+)
+
+#: What is sent for the payload of a topic, by the name in the topic.
+COMMANDS: dict[str, Send] = {one.key: one.send for one in CONTROLS}
+#: Waiting commands that a new one makes pointless.
+REPLACES: Mapping[str, Sequence[str]] = {one.key: (one.key, *one.replaces) for one in CONTROLS}
+
+
+def plain_command(name: str, payload: str) -> tuple[str, str]:
+    """Return a command in the form that others replace: a mode that is none becomes its switch."""
+    mode = _mode_of(payload) if name == "mode" else None
+    if mode is DHWMode.POWER_OFF:
+        return "power", OFF
+    return ("vacation", ON) if mode is DHWMode.VACATION else (name, payload)
+
+
+def _shown_mode(mode: DHWMode | None) -> str | None:
+    return known_words(mode) if mode in _SHOWN_MODES else None
+
+
+def _not_off(mode: DHWMode | None) -> str | None:
+    return None if mode is None else on_off(mode != DHWMode.POWER_OFF)

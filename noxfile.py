@@ -186,6 +186,17 @@ def brokers(session: nox.Session) -> None:
 
 
 @nox.session(python=PYTHONS[-1:])
+def integration(session: nox.Session) -> None:
+    """Test the example integration in the newest Home Assistant that this Python can install."""
+    session.install("pytest-homeassistant-custom-component>=0.13.200")
+    # Installed singly: Home Assistant before 2025.7 keeps aiohttp below the version we require,
+    # which matters for months of use, not for this test.
+    session.install("awsiotsdk>=1.21", "python-dotenv>=1.0", "trustme>=1.2", "aiomqtt>=2.4,<3")
+    session.install("--no-deps", "--editable", ".")
+    session.run("python", "-m", "pytest", "-q", "examples/embedding/tests/test_home_assistant.py")
+
+
+@nox.session(python=PYTHONS[-1:])
 def platforms(session: nox.Session) -> None:
     """Check with pip, for every platform and Python, that the wheel installs without a compiler."""
     (built,) = Path("dist").resolve().glob("*.whl")

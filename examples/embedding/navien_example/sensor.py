@@ -3,38 +3,41 @@
 from __future__ import annotations
 
 from homeassistant.components.sensor import SensorEntity
-from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.device_registry import CONNECTION_NETWORK_MAC, DeviceInfo
 from homeassistant.helpers.entity_platform import AddEntitiesCallback
-from homeassistant.helpers.update_coordinator import CoordinatorEntity, DataUpdateCoordinator
+from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
-from navien_nwp500 import NaviLinkDevice
+from navien_nwp500 import DeviceFeatures, NaviLinkDevice
 
-from .feed import available
+from .account import DOMAIN
+from .coordinator import NavienConfigEntry, NavienCoordinator
 from .values import SENSORS, Sensor
 
+PARALLEL_UPDATES = 0  # an update sends nothing
 
-class HeaterSensor(CoordinatorEntity, SensorEntity):
+
+class HeaterSensor(CoordinatorEntity[NavienCoordinator], SensorEntity):
     """One value of one heater; the coordinator triggers its update."""
 
     _attr_has_entity_name = True
+    _attr_state_class = "measurement"
 
     def __init__(
-        self, coordinator: DataUpdateCoordinator, device: NaviLinkDevice, sensor: Sensor
+        self, coordinator: NavienCoordinator, device: NaviLinkDevice, sensor: Sensor
     ) -> None:
         super().__init__(coordinator)
         self._device, self._sensor = device, sensor
-        self._attr_unique_id = f"{device.mac_address}-{sensor.name}"
-        self._attr_name, self._attr_state_class = sensor.name, "measurement"
+        self._attr_unique_id = f"{device.mac_address}-{sensor.key}"
+        self._attr_translation_key = sensor.key
         self._attr_native_unit_of_measurement = sensor.unit
         self._attr_device_class = sensor.device_class
-        connection = (CONNECTION_NETWORK_MAC, device.mac_address)
-        self._attr_device_info = DeviceInfo(connections={connection}, name=device.name)
+        features = coordinator.feed.features[device.mac_address]
+        self._attr_device_info = device_info(device, features)
 
     @property
     def available(self) -> bool:
-        return available(self._device)
+        return super().available and self.coordinator.feed.available(self._device)
 
     @property
     def native_value(self) -> float | None:
@@ -42,11 +45,31 @@ class HeaterSensor(CoordinatorEntity, SensorEntity):
         return None if status is None else self._sensor.value(status)
 
 
-async def async_setup_entry(
-    hass: HomeAssistant, entry: ConfigEntry, async_add_entities: AddEntitiesCallback
-) -> None:
-    """Add the sensors of every heater of the account."""
-    coordinator, devices = entry.runtime_data
-    async_add_entities(
-        HeaterSensor(coordinator, one, sensor) for one in devices for sensor in SENSORS
+def device_info(device: NaviLinkDevice, features: DeviceFeatures) -> DeviceInfo:
+    """Return how Home Assistant shows a heater; the MAC address joins it with the router's device."""
+    firmware = features.controller_sw_version
+    return DeviceInfo(
+        identifiers={(DOMAIN, device.mac_address)},
+        connections={(CONNECTION_NETWORK_MAC, device.mac_address)},
+        name=device.name,
+        manufacturer="Navien",
+        model="NWP500",
+        serial_number=features.controller_serial_number,
+        sw_version=None if firmware is None else firmware.text,
     )
+
+
+async def async_setup_entry(
+    hass: HomeAssistant, entry: NavienConfigEntry, async_add_entities: AddEntitiesCallback
+) -> None:
+    """Add the sensors of each heater once it has answered, also of one that is offline at first."""
+    coordinator, added = entry.runtime_data, set[str]()
+
+    def add_new() -> None:
+        feed = coordinator.feed
+        new = [one for one in feed.devices if one.mac_address in feed.features.keys() - added]
+        added.update(one.mac_address for one in new)
+        async_add_entities(HeaterSensor(coordinator, one, key) for one in new for key in SENSORS)
+
+    entry.async_on_unload(coordinator.async_add_listener(add_new))
+    add_new()

@@ -3,50 +3,81 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
 from datetime import datetime, timezone
 
 import pytest
-from feed import HeaterFeed, available
+from feed import HeaterFeed
 from values import SENSORS
 
-from navien_nwp500.simulator.faults import CutConnections
+from navien_nwp500 import InvalidCredentialsError
+from navien_nwp500.simulator.faults import CutConnections, RestFault, RevokeCredentials
 
 NOON = datetime(2024, 3, 1, 12, tzinfo=timezone.utc)
 
 
-async def until(condition, updated: asyncio.Event) -> None:
-    while not condition():
-        updated.clear()
-        await updated.wait()
+class Following:
+    """A feed with the means to wait for a change of it."""
+
+    def __init__(self, feed: HeaterFeed) -> None:
+        self.feed, self.ends, self._updated = feed, [], asyncio.Event()
+        feed.on_update, feed.on_end = self._updated.set, self._on_end
+
+    def _on_end(self, error) -> None:
+        self.ends.append(error)
+        self._updated.set()
+
+    async def until(self, condition) -> None:
+        while not condition(self.feed):
+            self._updated.clear()
+            await self._updated.wait()
+
+
+@asynccontextmanager
+async def following(client, interval: float = 0.2):
+    feed = HeaterFeed(client, interval)
+    one = Following(feed)
+    async with feed:
+        await one.until(lambda feed: len(feed.features) == len(feed.devices))
+        await one.until(lambda feed: all(map(feed.available, feed.devices)))
+        yield one
+    assert not any(task.get_name().startswith("feed") for task in asyncio.all_tasks())
 
 
 @pytest.mark.navilink(heaters=2)
 async def test_every_heater_is_updated_and_has_values(navilink_client) -> None:
-    updated = asyncio.Event()
-    async with HeaterFeed(navilink_client, lambda _: updated.set(), interval=0.2) as feed:
-        await until(lambda: all(map(available, feed.devices)), updated)
-        shown = [[sensor.value(one.last_status) for sensor in SENSORS] for one in feed.devices]
+    async with following(navilink_client) as one:
+        devices = one.feed.devices
+        shown = [[sensor.value(one.last_status) for sensor in SENSORS] for one in devices]
     assert len(shown) == 2 and all(isinstance(value, (int, float)) for value in sum(shown, []))
 
 
 async def test_the_feed_continues_after_a_lost_connection(navilink_cloud, navilink_client) -> None:
-    updated = asyncio.Event()
-    async with HeaterFeed(navilink_client, lambda _: updated.set(), interval=0.2) as feed:
-        device = feed.devices[0]
-        await until(lambda: available(device), updated)
+    async with following(navilink_client) as one:
         navilink_cloud.faults.inject(CutConnections())
-        await until(lambda: device.health.reconnects == 1, updated)
-        assert available(device)
+        await one.until(lambda feed: feed.devices[0].health.reconnects == 1)
+        assert one.feed.available(one.feed.devices[0])
+
+
+async def test_a_password_refused_while_running_ends_the_feed(
+    navilink_cloud, navilink_client
+) -> None:
+    async with following(navilink_client) as one:
+        navilink_cloud.faults.rest["/user/sign-in"] = RestFault.error(401, "Invalid credentials")
+        navilink_cloud.faults.inject(RevokeCredentials(access_tokens=True, refresh_tokens=True))
+        navilink_cloud.faults.inject(CutConnections())
+        await one.until(lambda feed: feed.error is not None)
+        assert isinstance(one.feed.error, InvalidCredentialsError)
+        assert one.ends == [one.feed.error] and not one.feed.available(one.feed.devices[0])
 
 
 @pytest.mark.navilink(frozen=True, start=NOON, draws=None)
 async def test_a_long_shower_lowers_the_charge(
     navilink_cloud, navilink_heater, navilink_client
 ) -> None:
-    updated = asyncio.Event()
-    async with HeaterFeed(navilink_client, lambda _: updated.set(), interval=0.1) as feed:
-        await until(lambda: available(feed.devices[0]), updated)
-        before = feed.devices[0].last_status.dhw_charge_percent
+    async with following(navilink_client, interval=0.1) as one:
+        device = one.feed.devices[0]
+        before = device.last_status.dhw_charge_percent
         navilink_heater.draw(litres=120, minutes=10)
         await navilink_cloud.advance(minutes=10)
-        await until(lambda: feed.devices[0].last_status.dhw_charge_percent < before - 20, updated)
+        await one.until(lambda _: device.last_status.dhw_charge_percent < before - 20)

@@ -185,6 +185,11 @@ class Display:
         self._message = message
         self._retained = retained
 
+    def component(self, key: str) -> Mapping[str, Any]:
+        """Return what the message says of an entity."""
+        found: Mapping[str, Any] = self._message["components"][key]
+        return found
+
     @property
     def available(self) -> bool:
         """Return True if all availability topics of the message say online."""

@@ -7,20 +7,28 @@ the water heater uses those of ``temperature``, ``mode`` and ``power``.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
-from datetime import date
 from typing import Any, Awaitable, Callable, Mapping, Sequence
 
-from ...device import NaviLinkDevice
 from ...exceptions import ValueOutOfRangeError
 from ...protocol import commands
 from ...protocol.commands import Command
 from ...protocol.features import DeviceFeatures
 from ...protocol.status import DeviceStatus
-from ...protocol.types import DHWMode, Flag, HalfCelsius, Quantity, RecircMode, TouStatus
+from ...protocol.types import DHWMode, Flag, HalfCelsius, Quantity, TouStatus
+from .controlled_heater import (
+    DATE,
+    OFF,
+    ON,
+    PRESS,
+    RECIRCULATION_MODES,
+    SHOWN_MODES,
+    ControlledHeater,
+    is_on,
+    mode_of,
+    whole_number,
+)
 from .entities import (
-    MODES,
     Traits,
     known_words,
     on_off,
@@ -29,55 +37,6 @@ from .entities import (
     shows_fahrenheit,
     words,
 )
-
-#: Days of a vacation or between disinfections, until the heater or a person tells others. The
-#: latter is the heater's own first value (PROTOCOL 8.9).
-DEFAULT_DAYS = 7
-ON, OFF, PRESS = "ON", "OFF", "PRESS"
-_DEGREES = re.compile(r"([-+]?\d+(?:\.\d+)?) *(?:°? *([CF]))?")
-_DATE = r"\d{4}-\d{2}-\d{2}"
-
-
-@dataclass
-class ControlledHeater:
-    """A heater, and what its status does not show of the commands before.
-
-    It is remembered while the bridge runs.
-    """
-
-    heater: NaviLinkDevice
-    #: Mode to which the end of a vacation returns.
-    mode_before: DHWMode = DHWMode.ENERGY_SAVER
-    vacation_end: date | None = None
-    #: Days between disinfections, given while they are off: the heater takes them when switched on.
-    disinfection_days: int | None = None
-    #: Latest state that the heater accepted of each switch that its status does not show.
-    accepted: dict[str, str] = field(default_factory=dict)
-
-    def observe(self, status: DeviceStatus) -> None:
-        """Take from a status what a later command needs."""
-        mode = status.dhw_operation_setting
-        if mode in _SELECTABLE:
-            self.mode_before = DHWMode(mode)
-        if mode != DHWMode.VACATION:
-            self.vacation_end = None
-
-    def values(self, status: DeviceStatus) -> dict[str, Any]:
-        """Return the values of all controls, by their keys; None means unknown."""
-        return {one.key: one.value(self, status) for one in CONTROLS if one.value is not None}
-
-    def status(self) -> DeviceStatus:
-        """Return the latest status. Raises ValueOutOfRangeError before the first."""
-        status = self.heater.last_status
-        if status is None:
-            raise ValueOutOfRangeError("no status was received yet; try again later")
-        return status
-
-    @property
-    def on_vacation(self) -> bool:
-        """True if the latest status shows a vacation."""
-        return self.status().dhw_operation_setting == DHWMode.VACATION
-
 
 Send = Callable[[ControlledHeater, str], Awaitable[DeviceStatus]]
 Value = Callable[[ControlledHeater, DeviceStatus], Any]
@@ -135,7 +94,7 @@ def _switch(on: Command, off: Command) -> Send:
     """Return what sends one of two commands without parameters."""
 
     async def send(target: ControlledHeater, payload: str) -> DeviceStatus:
-        return await target.heater.control(on if _is_on(payload) else off)
+        return await target.heater.control(on if is_on(payload) else off)
 
     return send
 
@@ -144,7 +103,7 @@ def _unseen_switch(key: str, on: Command, off: Command) -> Mapping[str, Any]:
     """Return what a switch sends and shows if no status field shows its state."""
 
     async def send(target: ControlledHeater, payload: str) -> DeviceStatus:
-        status = await target.heater.control(on if _is_on(payload) else off)
+        status = await target.heater.control(on if is_on(payload) else off)
         target.accepted[key] = payload
         return status
 
@@ -171,7 +130,7 @@ def _number(command: Command) -> Mapping[str, Any]:
     (parameter,) = command.parameters
 
     async def send(target: ControlledHeater, payload: str) -> DeviceStatus:
-        values: dict[str, Any] = {parameter.name: _whole(payload)}
+        values: dict[str, Any] = {parameter.name: whole_number(payload)}
         return await target.heater.control(command, **values)
 
     return {"commands": (command,), "send": send, "limits": _number_limits(command)}
@@ -188,18 +147,6 @@ def _number_limits(command: Command) -> Callable[[DeviceFeatures, bool], Traits]
         return {"min": low, "max": high, "step": parameter.step, "mode": "box", **unit}
 
     return limits
-
-
-async def _set_temperature(target: ControlledHeater, payload: str) -> DeviceStatus:
-    found = _DEGREES.fullmatch(payload.strip())
-    if found is None:
-        raise ValueOutOfRangeError(
-            "the value must be a number of degrees Celsius, or one with its unit as in 125 °F"
-        )
-    degrees, unit = float(found[1]), found[2]
-    if unit == "F":
-        return await target.heater.set_temperature(fahrenheit=degrees)
-    return await target.heater.set_temperature(celsius=degrees)
 
 
 def _temperature_limits(features: DeviceFeatures, fahrenheit: bool) -> Traits:
@@ -219,23 +166,6 @@ def _temperature_limits(features: DeviceFeatures, fahrenheit: bool) -> Traits:
 def degrees_template(fahrenheit: bool) -> str:
     """Return the template with which Home Assistant sends a temperature and its unit."""
     return "{{ value }} °F" if fahrenheit else "{{ value }} °C"
-
-
-async def _set_mode(target: ControlledHeater, payload: str) -> DeviceStatus:
-    mode = _mode_of(payload)
-    if mode is None:
-        allowed = [*MODES, *(words(one) for one in _SHOWN_MODES)]
-        raise ValueOutOfRangeError(f"the value must be one of {', '.join(allowed)}")
-    if mode is DHWMode.POWER_OFF:
-        return await target.heater.turn_off()
-    if mode is DHWMode.VACATION:
-        return await _set_vacation(target, ON)
-    return await target.heater.set_dhw_mode(mode)
-
-
-def _mode_of(payload: str) -> DHWMode | None:
-    by_word = {words(one): one for one in _SHOWN_MODES}
-    return MODES.get(payload, by_word.get(payload))
 
 
 def available_modes(features: DeviceFeatures) -> list[DHWMode]:
@@ -259,110 +189,11 @@ def _has(command: Command, features: DeviceFeatures) -> bool:
     return all(capability.available(features) for capability in command.capabilities)
 
 
-async def _set_power(target: ControlledHeater, payload: str) -> DeviceStatus:
-    if not _is_on(payload):
-        return await target.heater.turn_off()
-    if target.on_vacation:  # it counts as on already
-        return await _set_vacation(target, OFF)
-    return await target.heater.turn_on()
-
-
-async def _set_vacation(target: ControlledHeater, payload: str) -> DeviceStatus:
-    status = target.status()
-    if _is_on(payload):
-        return await target.heater.start_vacation(days=_vacation_days(target, status))
-    if not target.on_vacation:
-        return status
-    return await target.heater.set_dhw_mode(target.mode_before)
-
-
-def _vacation_days(_: ControlledHeater, status: DeviceStatus) -> int:
-    return int(status.vacation_day_setting or DEFAULT_DAYS)
-
-
-async def _set_vacation_days(target: ControlledHeater, payload: str) -> DeviceStatus:
-    days = _whole(payload)
-    if target.on_vacation:
-        # The count alone would leave the running vacation as it is (PROTOCOL 8.8).
-        return await target.heater.start_vacation(days=days, force=True)
-    return await target.heater.set_vacation_days(days=days)
-
-
-async def _set_vacation_until(target: ControlledHeater, payload: str) -> DeviceStatus:
-    if not payload:
-        return await _set_vacation(target, OFF)
-    try:
-        until = date.fromisoformat(payload) if re.fullmatch(_DATE, payload) else None
-    except ValueError:
-        until = None
-    if until is None:
-        raise ValueOutOfRangeError("the value must be a date such as 2026-12-24, or empty")
-    # A vacation of as many days that began earlier ends earlier, so it is always sent.
-    status = await target.heater.start_vacation(days=(until - date.today()).days, force=True)
-    target.vacation_end = until
-    return status
-
-
-def _vacation_until(target: ControlledHeater, _: DeviceStatus) -> str:
-    return "" if target.vacation_end is None else target.vacation_end.isoformat()
-
-
-async def _set_anti_legionella(target: ControlledHeater, payload: str) -> DeviceStatus:
-    days = _disinfection_days(target, target.status()) if _is_on(payload) else None
-    return await target.heater.set_anti_legionella(days=days)
-
-
-async def _set_disinfection_days(target: ControlledHeater, payload: str) -> DeviceStatus:
-    status, days = target.status(), _whole(payload)
-    if status.anti_legionella_use == Flag.ACTIVE:
-        return await target.heater.set_anti_legionella(days=days)
-    (parameter,) = commands.ANTI_LEGIONELLA_ON.parameters
-    if not int(parameter.lowest) <= days <= int(parameter.highest):
-        raise ValueOutOfRangeError(f"days may be {parameter.lowest} to {parameter.highest}")
-    target.disinfection_days = days
-    return status
-
-
-def _disinfection_days(target: ControlledHeater, status: DeviceStatus) -> int:
-    if status.anti_legionella_use == Flag.ACTIVE and status.anti_legionella_period:
-        return int(status.anti_legionella_period)
-    return target.disinfection_days or int(status.anti_legionella_period or DEFAULT_DAYS)
-
-
-async def _set_recirculation(target: ControlledHeater, payload: str) -> DeviceStatus:
-    modes = {words(one): one for one in _RECIRCULATION}
-    if payload not in modes:
-        raise ValueOutOfRangeError(f"the value must be one of {', '.join(modes)}")
-    return await target.heater.set_recirculation_mode(modes[payload])
-
-
-async def _set_reservations(target: ControlledHeater, payload: str) -> DeviceStatus:
-    on = _is_on(payload)
-    if on and not (await target.heater.get_reservations()).reservations:
-        raise ValueOutOfRangeError("there are no reservations to switch on; add one first")
-    await target.heater.enable_reservations(on)
-    return await target.heater.get_status()
-
-
-def _is_on(payload: str) -> bool:
-    if payload not in (ON, OFF):
-        raise ValueOutOfRangeError(f"the value must be {ON} or {OFF}")
-    return payload == ON
-
-
-def _whole(payload: str) -> int:
-    if not re.fullmatch(r"\d{1,9}(\.0+)?", payload):
-        raise ValueOutOfRangeError("the value must be a whole number")
-    return int(float(payload))
-
-
 def _flag(flag: Flag | None) -> str | None:
     return on_off(flag.active) if flag in (Flag.READY, Flag.ACTIVE) else None
 
 
-_SELECTABLE = tuple(DHWMode(value) for value, _ in commands.DHW_MODE.value_capabilities)
-_SHOWN_MODES = (*_SELECTABLE, DHWMode.VACATION, DHWMode.POWER_OFF)
-_RECIRCULATION = tuple(one for one in RecircMode if one is not RecircMode.UNKNOWN)
+_RECIRCULATION = [words(one) for one in RECIRCULATION_MODES]
 _VACATION = ("vacation", "vacation_until")
 
 #: The control entities. Give a new command a row here.
@@ -372,7 +203,7 @@ CONTROLS: Sequence[Control] = (
         platform="number",
         name="Setpoint",
         commands=(commands.TEMPERATURE,),
-        send=_set_temperature,
+        send=ControlledHeater.set_temperature,
         value=lambda _, status: shown_degrees(
             status.dhw_temperature_setting, shows_fahrenheit(status)
         ),
@@ -386,7 +217,7 @@ CONTROLS: Sequence[Control] = (
         platform="select",
         name="Mode",
         commands=(commands.DHW_MODE,),
-        send=_set_mode,
+        send=ControlledHeater.set_mode,
         value=lambda _, status: _shown_mode(status.dhw_operation_setting),
         shows="dhw_operation_setting",
         traits={"icon": "mdi:water-boiler"},
@@ -400,7 +231,7 @@ CONTROLS: Sequence[Control] = (
         platform="switch",
         name="Power switch",
         commands=(commands.POWER_ON, commands.POWER_OFF),
-        send=_set_power,
+        send=ControlledHeater.set_power,
         value=lambda _, status: _not_off(status.dhw_operation_setting),
         traits={"icon": "mdi:power"},
         # A mode that waits stays: the heater returns to it when it is switched on.
@@ -411,7 +242,7 @@ CONTROLS: Sequence[Control] = (
         platform="switch",
         name="Vacation",
         commands=(commands.VACATION, commands.DHW_MODE),
-        send=_set_vacation,
+        send=ControlledHeater.set_vacation,
         value=lambda _, status: on_off(status.dhw_operation_setting == DHWMode.VACATION),
         traits={"icon": "mdi:palm-tree"},
         replaces=_VACATION,
@@ -422,8 +253,8 @@ CONTROLS: Sequence[Control] = (
         platform="number",
         name="Vacation days",
         commands=(commands.VACATION_DAYS, commands.VACATION),
-        send=_set_vacation_days,
-        value=_vacation_days,
+        send=ControlledHeater.set_vacation_days,
+        value=ControlledHeater.vacation_days,
         shows="vacation_day_setting",
         limits=_number_limits(commands.VACATION_DAYS),
         traits={"icon": "mdi:calendar-range"},
@@ -433,9 +264,9 @@ CONTROLS: Sequence[Control] = (
         platform="text",
         name="Vacation until",
         commands=(commands.VACATION, commands.DHW_MODE),
-        send=_set_vacation_until,
-        value=_vacation_until,
-        traits={"icon": "mdi:calendar-end", "pattern": f"^({_DATE})?$", "max": 10},
+        send=ControlledHeater.set_vacation_until,
+        value=lambda target, _: target.vacation_until,
+        traits={"icon": "mdi:calendar-end", "pattern": f"^({DATE})?$", "max": 10},
         replaces=_VACATION,
     ),
     Control(
@@ -454,7 +285,7 @@ CONTROLS: Sequence[Control] = (
         platform="switch",
         name="Reservations",
         commands=(commands.WRITE_RESERVATIONS,),
-        send=_set_reservations,
+        send=ControlledHeater.set_reservations,
         value=lambda _, status: _flag(status.program_reservation_use),
         shows="program_reservation_use",
         traits={"icon": "mdi:calendar-clock"},
@@ -464,7 +295,7 @@ CONTROLS: Sequence[Control] = (
         platform="switch",
         name="Anti-legionella",
         commands=(commands.ANTI_LEGIONELLA_ON, commands.ANTI_LEGIONELLA_OFF),
-        send=_set_anti_legionella,
+        send=ControlledHeater.set_anti_legionella,
         value=lambda _, status: _flag(status.anti_legionella_use),
         shows="anti_legionella_use",
         traits={"icon": "mdi:bacteria-outline"},
@@ -474,8 +305,8 @@ CONTROLS: Sequence[Control] = (
         platform="number",
         name="Anti-legionella period",
         commands=(commands.ANTI_LEGIONELLA_ON,),
-        send=_set_disinfection_days,
-        value=_disinfection_days,
+        send=ControlledHeater.set_disinfection_days,
+        value=ControlledHeater.disinfection_days,
         shows="anti_legionella_period",
         limits=_number_limits(commands.ANTI_LEGIONELLA_ON),
         traits={"icon": "mdi:calendar-refresh"},
@@ -501,10 +332,10 @@ CONTROLS: Sequence[Control] = (
         platform="select",
         name="Recirculation mode",
         commands=(commands.RECIRC_MODE,),
-        send=_set_recirculation,
+        send=ControlledHeater.set_recirculation,
         value=lambda _, status: known_words(status.recirc_operation_mode),
         shows="recirc_operation_mode",
-        traits={"icon": "mdi:pump", "options": [words(one) for one in _RECIRCULATION]},
+        traits={"icon": "mdi:pump", "options": _RECIRCULATION},
     ),
     Control(
         key="hot_button",
@@ -552,16 +383,21 @@ COMMANDS: dict[str, Send] = {one.key: one.send for one in CONTROLS}
 REPLACES: Mapping[str, Sequence[str]] = {one.key: (one.key, *one.replaces) for one in CONTROLS}
 
 
+def control_values(target: ControlledHeater, status: DeviceStatus) -> dict[str, Any]:
+    """Return the values of all controls, by their keys; None means unknown."""
+    return {one.key: one.value(target, status) for one in CONTROLS if one.value is not None}
+
+
 def plain_command(name: str, payload: str) -> tuple[str, str]:
     """Return a command in the form that others replace: a mode that is none becomes its switch."""
-    mode = _mode_of(payload) if name == "mode" else None
+    mode = mode_of(payload) if name == "mode" else None
     if mode is DHWMode.POWER_OFF:
         return "power", OFF
     return ("vacation", ON) if mode is DHWMode.VACATION else (name, payload)
 
 
 def _shown_mode(mode: DHWMode | None) -> str | None:
-    return known_words(mode) if mode in _SHOWN_MODES else None
+    return known_words(mode) if mode in SHOWN_MODES else None
 
 
 def _not_off(mode: DHWMode | None) -> str | None:

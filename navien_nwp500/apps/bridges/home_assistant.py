@@ -18,7 +18,8 @@ from ...protocol.features import DeviceFeatures
 from ...protocol.redaction import logger
 from ...protocol.status import DeviceStatus
 from .broker import Broker, BrokerClient, MqttError, Permissions, VersionChoice
-from .controls import COMMANDS, REPLACES, ControlledHeater, plain_command
+from .controlled_heater import ControlledHeater
+from .controls import COMMANDS, REPLACES, control_values, plain_command
 from .discovery import DeviceDetails, Topics, discovery, sent_fields
 from .entities import cloud_state, shows_fahrenheit, state
 from .follower import Follower
@@ -59,7 +60,7 @@ class MqttBridge:
         self._reconnect = reconnect
         self._details = details
         #: They outlive a connection to the broker.
-        self._targets = [ControlledHeater(one.heater) for one in followers]
+        self._targets = [ControlledHeater(one) for one in followers]
         self._connected = False
         self._version = VersionChoice()
         self._permissions = Permissions(broker)
@@ -218,7 +219,7 @@ class HeaterPublisher:
                 self._target.observe(status)
                 shown = {
                     **state(status, follower.energy, received),
-                    **self._target.values(status),
+                    **control_values(self._target, status),
                 }
                 values = json.dumps(shown)
                 effect = "Home Assistant gets no values"

@@ -22,7 +22,8 @@ import trustme
 from hypothesis import given, strategies as st
 
 from navien_nwp500 import DeviceStatus
-from navien_nwp500.apps.bridges.controls import COMMANDS, ControlledHeater
+from navien_nwp500.apps.bridges.controlled_heater import ControlledHeater
+from navien_nwp500.apps.bridges.controls import COMMANDS
 from navien_nwp500.apps.bridges.entities import MODES, state
 from navien_nwp500.apps.bridges.home_assistant import Broker, HeaterPublisher
 from navien_nwp500.apps.cli.commands.bridge import load_password

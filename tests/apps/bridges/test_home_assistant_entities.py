@@ -7,12 +7,14 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from email.message import Message
 from importlib import metadata
+from types import SimpleNamespace
 from typing import Any, AsyncIterator
 
 import pytest
 
 from navien_nwp500 import DeviceStatus, DHWMode
-from navien_nwp500.apps.bridges.controls import COMMANDS, CONTROLS, ControlledHeater
+from navien_nwp500.apps.bridges.controlled_heater import ControlledHeater
+from navien_nwp500.apps.bridges.controls import COMMANDS, CONTROLS, control_values
 from navien_nwp500.apps.bridges.discovery import DeviceDetails, Topics, discovery, sent_fields
 from navien_nwp500.apps.bridges.entities import (
     DERIVED,
@@ -41,7 +43,7 @@ TOPICS = Topics("r", MAC)
 HEALTH = Health(HealthState.ONLINE, NOW, NOW, 0, 0, 0)
 #: Every field a heater can send.
 FIELDS = {spec.name for spec in field_specs(DeviceStatus)} | set(ENERGY_FIELDS)
-NO_HEATER: Any = None
+NO_FOLLOWER: Any = SimpleNamespace(heater=None)
 
 
 @pytest.fixture
@@ -74,9 +76,9 @@ def enabled(features: DeviceFeatures, **options: Any) -> dict[str, dict[str, Any
 
 
 def values(status: DeviceStatus) -> dict[str, Any]:
-    target = ControlledHeater(NO_HEATER)
+    target = ControlledHeater(NO_FOLLOWER)
     target.observe(status)
-    return {**state(status, EnergyTotal(1000, 2000, 3, 4), NOW), **target.values(status)}
+    return {**state(status, EnergyTotal(1000, 2000, 3, 4), NOW), **control_values(target, status)}
 
 
 def display(heater: Heater, status: DeviceStatus, **options: Any) -> Display:

@@ -240,7 +240,9 @@ class NaviLinkMQTT:
         Raises RequestTimeoutError without a response, CommunicationError when the connection drops.
         """
         await self._ensure_connected()
-        return await self._request(command, body)
+        message = await self._connection.request(self.address, command, body)
+        self._note_answer()
+        return message
 
     async def get_status(self) -> DeviceStatus:
         """Request the status. Raises as ``request``, and ProtocolError."""
@@ -385,11 +387,9 @@ class NaviLinkMQTT:
             if self._tracker.state is HealthState.IDLE:
                 self._tracker.change(HealthState.CONNECTING)
 
-    async def _request(self, command: Command, body: Mapping[str, Any] | None = None) -> Message:
-        message = await self._connection.request(self.address, command, body)
+    def _note_answer(self) -> None:
         if self._tracker.on_answer():
             _LOGGER.warning("%s answers again.", self.address)
-        return message
 
     async def _poll(self) -> int:
         """Poll once; the status arrives as a message. During an outage wait for its end.
@@ -399,7 +399,8 @@ class NaviLinkMQTT:
         while True:
             await self._connection.wait_connected()
             try:
-                await self._request(STATUS)
+                await self._connection.request(self.address, STATUS)
+                self._note_answer()
                 return self._outages
             except RequestTimeoutError as error:
                 _LOGGER.debug("%s", error)

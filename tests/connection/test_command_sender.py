@@ -511,7 +511,7 @@ async def test_every_failed_command_is_a_typed_error(
     reaction: str, expected: type[Exception]
 ) -> None:
     fast = ReconnectConfig(initial_delay=0.02, max_delay=0.05)
-    timeout = 1.0 if reaction == "none" else LIMIT
+    timeout = 0.3 if reaction == "none" else LIMIT
     options: dict[str, Any] = {"reconnect": fast, "refusal_pause": 0.0}
     async with scripted_heater(reaction, answer_timeout=timeout, **options) as (other, device):
         await device.get_status()

@@ -490,6 +490,14 @@ def texts(value: Quantity | None) -> Any:
     return None if value is None else value.text
 
 
+NEWER_PARTS = (
+    ".data[].error",
+    ".data[].descaling",
+    ".data[].deviceInfo.modelTypeCode",
+    ".data[].deviceInfo.installerId",
+)
+
+
 @pytest.mark.parametrize(
     "name",
     ["sign_in", "refresh", "device_list", "device_info", "firmware_info", "tou", "push_token"],
@@ -498,7 +506,9 @@ def test_every_captured_response_has_the_documented_keys(name: str) -> None:
     exchange = captures.rest_exchange(name)
     base, path = exchange["path"][:9], exchange["path"][9:]
     assert (base, exchange["status"]) == ("/api/v2.1", 200)
-    assert key_paths(exchange["response"]) == response_keys(path)
+    # Parts of the list are newer than the recording (PROTOCOL 1.7).
+    newer = {path for path in response_keys(path) if path.startswith(NEWER_PARTS)}
+    assert key_paths(exchange["response"]) == response_keys(path) - newer
 
 
 # The cloud's time-of-use plan

@@ -15,7 +15,7 @@ PUSHES, RESPONSES = "cmd/+/+/#", "cmd/+/+/+/+/res/#"
 
 @dataclass
 class RefuseSubscriptions(PacketFault):
-    """Answer subscriptions to a topic filter with a reason code, in the broker's place.
+    """Answer subscriptions to a topic filter with the reason ``code``, in the broker's place.
 
     ``exactly`` is the filter as the client writes it, with its heater's topic as ``+``; None for all.
     """

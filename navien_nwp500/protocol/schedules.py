@@ -205,6 +205,21 @@ class ReservationProgram:
     reservations: tuple[Reservation, ...]
     unreadable: tuple[str, ...] = ()
 
+    def next_after(self, now: datetime.datetime) -> tuple[datetime.datetime, Reservation] | None:
+        """Return when the next reservation is due after a time of the heater's clock, and which.
+
+        None when the reservations are switched off, or none of them is enabled.
+        """
+        found = []
+        for reservation in self.reservations if self.enabled else ():
+            for days in range(8) if reservation.enabled else ():
+                date = now.date() + datetime.timedelta(days)
+                due = datetime.datetime.combine(date, reservation.time)
+                if due > now and Weekday.of(date) in reservation.days:
+                    found.append((due, reservation))
+                    break
+        return min(found, key=lambda one: one[0], default=None)
+
 
 def decode_reservations(body: Body, *, partly: bool = False) -> ReservationProgram:
     """Decode the ``response`` of a read or write, with the list as objects or as hex text.

@@ -84,7 +84,11 @@ async def bridging(
     **settings: Any,
 ) -> AsyncIterator[asyncio.Task[None]]:
     config = fast_config(sim, answer_timeout=answer_timeout, **settings)
-    options: Any = {"answer_timeout": answer_timeout, "energy_interval": 0.5}
+    options: Any = {
+        "answer_timeout": answer_timeout,
+        "energy_interval": 0.5,
+        "with_schedules": True,
+    }
     async with NaviLinkClient(config) as client:
         followers = [
             Follower(heater, interval, reconnect=FAST_RECONNECT, **options)

@@ -63,6 +63,7 @@ SENDING: Mapping[str, set[str]] = {
     "number": {"min", "max", "step", "mode", "device_class", "unit_of_measurement", "optimistic"},
     "select": {"options", "optimistic"},
     "button": {"payload_press", "device_class"},
+    "notify": set(),
     "text": {"min", "max", "mode", "pattern", "optimistic"},
 }
 NUMBER_CLASSES = {
@@ -72,6 +73,7 @@ NUMBER_CLASSES = {
 }
 MODES = {"off", "eco", "electric", "gas", "heat_pump", "high_demand", "performance"}
 _TEMPLATE = re.compile(r"\{\{ value_json\['(\w+)'\] \}\}")
+_ATTRIBUTES = re.compile(r"\{\{ value_json\['(\w+)'\] \| tojson \}\}")
 
 
 def violations(message: Mapping[str, Any]) -> list[str]:
@@ -212,6 +214,15 @@ class Display:
         # Home Assistant renders a missing key as empty and warns at each message.
         return str(values[match[1]])
 
+    def attributes(self, key: str) -> dict[str, Any]:
+        """Return the attributes of an entity; Home Assistant rejects all but JSON objects."""
+        entity = components(self._message)[key]
+        match = _ATTRIBUTES.fullmatch(entity["json_attributes_template"])
+        assert match is not None
+        found = json.loads(self._retained[entity["json_attributes_topic"]])[match[1]]
+        assert isinstance(found, dict)
+        return found
+
     def rejected(self) -> list[str]:
         """Return the entities whose value Home Assistant would reject or could not plot."""
         found = []
@@ -220,7 +231,7 @@ class Display:
                 if self.shown(key, "mode_state_template") not in {*entity["modes"], "None"}:
                     found.append(key)
                 continue
-            if entity["platform"] == "button":
+            if entity["platform"] in {"button", "notify"}:
                 continue
             shown = self.shown(key)
             if shown == "None":

@@ -15,8 +15,9 @@ from ...exceptions import ValueOutOfRangeError
 from ...protocol import commands
 from ...protocol.status import DeviceStatus
 from ...protocol.types import DHWMode, Flag, RecircMode
-from .entities import MODES, words
+from .entities import MODES, shows_fahrenheit, words
 from .follower import Follower
+from .schedules import parse_plan, parse_reservations
 
 #: Days of a vacation or between disinfections, until the heater or a person tells others. The
 #: latter is the heater's own first value (PROTOCOL 8.9).
@@ -185,7 +186,24 @@ class ControlledHeater:
         on = is_on(payload)
         if on and not (await self.heater.get_reservations()).reservations:
             raise ValueOutOfRangeError("there are no reservations to switch on; add one first")
-        await self.heater.enable_reservations(on)
+        written = await self.heater.enable_reservations(on)
+        self.follower.on_schedules_written(reservations=written)
+        return await self.heater.get_status()
+
+    async def write_reservations(self, payload: str) -> DeviceStatus:
+        """Replace all reservations by those of a JSON text; an empty list clears them."""
+        enabled, wanted = parse_reservations(payload, shows_fahrenheit(self._status()))
+        written = await self.heater.set_reservations(wanted, enabled=enabled)
+        self.follower.on_schedules_written(reservations=written)
+        return await self.heater.get_status()
+
+    async def write_plan(self, payload: str) -> DeviceStatus:
+        """Replace the time-of-use plan by that of a JSON text, in the heater and in the cloud."""
+        plan = parse_plan(payload)
+        await self.heater.set_tou_plan(
+            plan.periods, name=plan.name, utility=plan.utility, enabled=plan.enabled
+        )
+        self.follower.on_schedules_written(plan=await self.heater.get_tou_info())
         return await self.heater.get_status()
 
 

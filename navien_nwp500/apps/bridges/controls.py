@@ -8,6 +8,7 @@ the water heater uses those of ``temperature``, ``mode`` and ``power``.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Awaitable, Callable, Mapping, Sequence
 
 from ...exceptions import ValueOutOfRangeError
@@ -37,6 +38,7 @@ from .entities import (
     shows_fahrenheit,
     words,
 )
+from .schedules import schedule_values
 
 Send = Callable[[ControlledHeater, str], Awaitable[DeviceStatus]]
 Value = Callable[[ControlledHeater, DeviceStatus], Any]
@@ -291,6 +293,22 @@ CONTROLS: Sequence[Control] = (
         traits={"icon": "mdi:calendar-clock"},
     ),
     Control(
+        key="reservation_list",
+        platform="notify",
+        name="Write reservations",
+        commands=(commands.WRITE_RESERVATIONS,),
+        send=ControlledHeater.write_reservations,
+        traits={"icon": "mdi:calendar-edit"},
+    ),
+    Control(
+        key="tou_periods",
+        platform="notify",
+        name="Write time-of-use plan",
+        commands=(commands.WRITE_TOU,),
+        send=ControlledHeater.write_plan,
+        traits={"icon": "mdi:clock-edit-outline"},
+    ),
+    Control(
         key="anti_legionella",
         platform="switch",
         name="Anti-legionella",
@@ -384,8 +402,11 @@ REPLACES: Mapping[str, Sequence[str]] = {one.key: (one.key, *one.replaces) for o
 
 
 def control_values(target: ControlledHeater, status: DeviceStatus) -> dict[str, Any]:
-    """Return the values of all controls, by their keys; None means unknown."""
-    return {one.key: one.value(target, status) for one in CONTROLS if one.value is not None}
+    """Return the values of all controls and schedules, by their keys; None means unknown."""
+    values = {one.key: one.value(target, status) for one in CONTROLS if one.value is not None}
+    follower, unit = target.follower, shows_fahrenheit(status)
+    schedules = follower.reservations, follower.tou_plan
+    return {**values, **schedule_values(*schedules, unit, datetime.now())}
 
 
 def plain_command(name: str, payload: str) -> tuple[str, str]:

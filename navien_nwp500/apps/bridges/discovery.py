@@ -26,6 +26,7 @@ from .entities import (
     ENTITIES,
     MODE_NAMES,
     NO_SENSOR_AT_ZERO,
+    SCHEDULE_ENTITIES,
     TRAITS,
     EntityDescription,
     Traits,
@@ -33,6 +34,7 @@ from .entities import (
     option_names,
     setpoint_limits,
 )
+from .schedules import attributes_key
 
 
 class DeviceDetails(NamedTuple):
@@ -105,6 +107,8 @@ def discovery(
     offered = [one for one in CONTROLS if one.available(features)]
     hidden = {one.shows for one in CONTROLS if control or one not in offered}
     components = dict(_value_entities(fields, hidden))
+    if features.program_reservation_use == Flag.ACTIVE:
+        components.update((key, _schedule(key, topics)) for key in SCHEDULE_ENTITIES)
     for key, traits in CLOUD_ENTITIES.items():
         own = {"state_topic": topics.cloud, "availability": [{"topic": topics.bridge}]}
         components[key] = {**_entity(key, "sensor", traits), **own}
@@ -175,6 +179,12 @@ def _value_entities(
         if key in fields:
             yield key, _entity(key, "sensor", COUNTERS[key[key.rindex("_") :]])
     yield "heard", _entity("heard", "sensor", {})
+
+
+def _schedule(key: str, topics: Topics) -> dict[str, Any]:
+    template = f"{{{{ value_json['{attributes_key(key)}'] | tojson }}}}"
+    attributes = {"json_attributes_topic": topics.state, "json_attributes_template": template}
+    return {**_entity(key, "sensor", {}), **attributes}
 
 
 def _platform(codec: type[Any]) -> tuple[str, Traits]:

@@ -115,6 +115,10 @@ ENTITIES: Mapping[str, EntityDescription] = {
     "activity": EntityDescription("Activity", _icon("heat-pump")),
     "dhw_operation_setting": EntityDescription("Mode", _icon("water-boiler")),
     "tou_status": EntityDescription("Time-of-use period", _icon("clock-outline")),
+    "tou_plan": EntityDescription("Time-of-use plan", _icon("cash-clock"), diagnostic=True),
+    "next_reservation": EntityDescription(
+        "Next reservation", {"device_class": "timestamp", **_icon("calendar-clock")}
+    ),
     "comp_use": EntityDescription("Compressor", _RUNNING),
     "heat_upper_use": EntityDescription("Upper element", _RUNNING),
     "heat_lower_use": EntityDescription("Lower element", _RUNNING),
@@ -226,6 +230,8 @@ CLOUD_ENTITIES: Mapping[str, Traits] = {
     "reconnects": {},
     "bad_messages": {},
 }
+#: Entities of the schedules, which have the schedule as attributes.
+SCHEDULE_ENTITIES = ("next_reservation", "tou_plan")
 #: Fields in which 0 means that the sensor is not fitted (PROTOCOL 6.2).
 NO_SENSOR_AT_ZERO = {"outside_temperature", "current_inlet_temperature", "dhw_temperature2"}
 

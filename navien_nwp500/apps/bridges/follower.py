@@ -18,7 +18,9 @@ from ...models import HealthState
 from ...protocol.energy import EnergyTotal
 from ...protocol.features import DeviceFeatures
 from ...protocol.redaction import logger
+from ...protocol.schedules import ReservationProgram
 from ...protocol.status import DeviceStatus
+from ...protocol.tou import TOUInfo
 from ...protocol.types import Flag
 
 _LOGGER = logger("navien_nwp500.bridges")
@@ -27,13 +29,16 @@ _LOGGER = logger("navien_nwp500.bridges")
 MAX_FAILED_POLLS = 3
 #: Seconds between requests for the lifetime energy: it changes slowly, and each is one more message.
 ENERGY_INTERVAL = 900.0
+#: The same for the schedules, unless the status shows that one was switched on or off.
+SCHEDULES_INTERVAL = 3600.0
 
 
 class Follower:
     """Follower of one heater while ``run`` runs.
 
     ``updates`` gets a value when a status arrived or health, features or energy changed; it has one
-    reader. ``features`` and ``energy`` are None until the heater has sent them.
+    reader. ``features`` and ``energy`` are None until the heater has sent them; so are
+    ``reservations`` and ``tou_plan``, which are requested only ``with_schedules``.
     """
 
     def __init__(
@@ -43,12 +48,15 @@ class Follower:
         *,
         answer_timeout: float = 15.0,
         energy_interval: float = ENERGY_INTERVAL,
+        with_schedules: bool = False,
         reconnect: ReconnectConfig = ReconnectConfig(max_retries=None),
     ) -> None:
         self.heater = heater
         self.updates: LatestValue[bool] = LatestValue()
         self.features: DeviceFeatures | None = None
         self.energy: EnergyTotal | None = None
+        self.reservations: ReservationProgram | None = None
+        self.tou_plan: TOUInfo | None = None
         #: Seconds a status stays valid: the polls that may fail, with their timeouts.
         self.max_age = MAX_FAILED_POLLS * (interval + answer_timeout)
         self._interval = interval
@@ -56,6 +64,9 @@ class Follower:
         self._reconnect = reconnect
         self._status_time = float("-inf")
         self._energy_due = float("-inf")
+        self._with_schedules = with_schedules
+        self._schedules_due = float("-inf")
+        self._schedules_on: tuple[bool, bool] | None = None
         self._error_code = 0
 
     @property
@@ -65,6 +76,14 @@ class Follower:
         if offline or time.monotonic() - self._status_time > self.max_age:
             return None
         return self.heater.last_status
+
+    def on_schedules_written(
+        self, *, reservations: ReservationProgram | None = None, plan: TOUInfo | None = None
+    ) -> None:
+        """Take schedules as they were written; both are requested again at the next status."""
+        self.reservations = reservations or self.reservations
+        self.tou_plan = plan or self.tou_plan
+        self._schedules_due = float("-inf")
 
     async def run(self) -> None:
         """Follow until cancelled. Raises AuthenticationError and ConfigurationError."""
@@ -92,6 +111,7 @@ class Follower:
                     await self._request_last_error()
                 self._error_code = int(status.error_code)
                 await self._request_due(status)
+                await self._request_schedules(status)
         finally:
             await statuses.aclose()
 
@@ -128,3 +148,26 @@ class Follower:
                 self.updates.put(True)
         except (CommunicationError, DeviceError) as error:
             _LOGGER.debug("%s: features or energy not received: %s", self.heater.name, error)
+
+    async def _request_schedules(self, status: DeviceStatus) -> None:
+        """Request reservations and time-of-use plan when due, or switched on or off.
+
+        A failure leaves those known before until they are due again.
+        """
+        features = self.features
+        if not self._with_schedules or features is None:
+            return
+        if features.program_reservation_use != Flag.ACTIVE:
+            return
+        switched = status.program_reservation_use == Flag.ACTIVE, bool(status.tou_status)
+        if switched == self._schedules_on and time.monotonic() < self._schedules_due:
+            return
+        self._schedules_on = switched
+        self._schedules_due = time.monotonic() + SCHEDULES_INTERVAL
+        try:
+            self.reservations = await self.heater.get_reservations()
+            self.updates.put(True)
+            self.tou_plan = await self.heater.get_tou_info()
+            self.updates.put(True)
+        except (CommunicationError, DeviceError) as error:
+            _LOGGER.debug("%s: schedules not received: %s", self.heater.name, error)

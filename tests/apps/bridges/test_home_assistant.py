@@ -285,7 +285,7 @@ async def test_everything_is_published_again_when_home_assistant_starts(
     sim: Simulator, broker: AnyBroker
 ) -> None:
     async with home_assistant(broker) as home, bridging(sim, broker, interval=60):
-        await home.until(lambda one: one.available and one.shown("total_wh") != "None")
+        await home.until(lambda one: one.available and one.shown("tou_plan") != "None")
         for text, expected in (("offline", False), ("online", True)):
             before = len(home.received)
             await home.publish("homeassistant/status", text)

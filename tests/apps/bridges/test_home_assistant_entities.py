@@ -43,7 +43,7 @@ TOPICS = Topics("r", MAC)
 HEALTH = Health(HealthState.ONLINE, NOW, NOW, 0, 0, 0)
 #: Every field a heater can send.
 FIELDS = {spec.name for spec in field_specs(DeviceStatus)} | set(ENERGY_FIELDS)
-NO_FOLLOWER: Any = SimpleNamespace(heater=None)
+NO_FOLLOWER: Any = SimpleNamespace(heater=None, reservations=None, tou_plan=None)
 
 
 @pytest.fixture

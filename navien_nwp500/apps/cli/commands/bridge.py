@@ -108,7 +108,7 @@ async def mqtt(
     details = DeviceDetails(configuration_url, area)
     target = Broker.parse(broker, load_password(password_file), ca_file)
     async with open_context(**account) as context:
-        followers = await _followers(context, interval, device)
+        followers = await _followers(context, interval, device, with_schedules=True)
         control = not context.client.config.read_only
         await MqttBridge(
             target, followers, root=topic, prefix=discovery, control=control, details=details
@@ -145,14 +145,22 @@ async def prometheus(
 
 
 async def _followers(
-    context: CommandContext, interval: float | None, device: str | None
+    context: CommandContext,
+    interval: float | None,
+    device: str | None,
+    *,
+    with_schedules: bool = False,
 ) -> list[Follower]:
     from ...bridges.follower import Follower
 
     config = context.client.config
     seconds = context.real_seconds(interval or config.polling_interval)
     return [
-        Follower(heater, seconds, answer_timeout=config.answer_timeout)
+        Follower(
+            *(heater, seconds),
+            answer_timeout=config.answer_timeout,
+            with_schedules=with_schedules,
+        )
         for heater in await select_devices(context.client, device)
     ]
 

@@ -17,7 +17,7 @@ from ...protocol.status import DeviceStatus
 from ...protocol.types import DHWMode, Flag, RecircMode
 from .entities import MODES, shows_fahrenheit, words
 from .follower import Follower
-from .schedules import parse_plan, parse_reservations
+from .schedule_json import parse_plan, parse_reservations
 
 #: Days of a vacation or between disinfections, until the heater or a person tells others. The
 #: latter is the heater's own first value (PROTOCOL 8.9).

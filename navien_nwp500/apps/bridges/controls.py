@@ -38,7 +38,7 @@ from .entities import (
     shows_fahrenheit,
     words,
 )
-from .schedules import schedule_values
+from .schedule_json import schedule_values
 
 Send = Callable[[ControlledHeater, str], Awaitable[DeviceStatus]]
 Value = Callable[[ControlledHeater, DeviceStatus], Any]

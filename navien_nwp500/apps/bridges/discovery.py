@@ -34,7 +34,7 @@ from .entities import (
     option_names,
     setpoint_limits,
 )
-from .schedules import attributes_key
+from .schedule_json import attributes_key
 
 
 class DeviceDetails(NamedTuple):

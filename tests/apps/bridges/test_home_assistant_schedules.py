@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from navien_nwp500.apps.bridges.schedules import (
+from navien_nwp500.apps.bridges.schedule_json import (
     parse_plan,
     parse_reservations,
     schedule_values,

@@ -4,6 +4,7 @@
 
     NaviLinkError
     ├── ConfigurationError          fix the settings and start again
+    ├── HistoryError                the history database is away, full or damaged
     ├── AuthenticationError         ask the user to sign in
     │   ├── InvalidCredentialsError     the cloud rejected e-mail or password
     │   └── TokenExpiredError           the session ended and could not be renewed
@@ -37,6 +38,10 @@ class NaviLinkError(Exception):
 
 class ConfigurationError(NaviLinkError):
     """Missing or invalid setting."""
+
+
+class HistoryError(NaviLinkError):
+    """The history database cannot be reached, read or written."""
 
 
 class AuthenticationError(NaviLinkError):

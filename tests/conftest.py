@@ -112,7 +112,9 @@ def find_program() -> Callable[..., str]:
     """
 
     def found(*names: str) -> str:
-        path = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin"))
+        # Debian keeps the programs of the PostgreSQL server in a folder of each version.
+        servers = sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")))
+        path = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", *servers))
         for name in names:
             if program := shutil.which(name, path=path):
                 return program

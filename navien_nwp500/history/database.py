@@ -1,0 +1,287 @@
+"""Connection to the history database: SQLite file or PostgreSQL, transactions, migration, errors."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Iterator
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from .._util.extras import missing_extra
+from .._util.files import display_path
+from .._util.text import clean_text
+from ..exceptions import ConfigurationError, HistoryError
+from .schema import META, METADATA, SCHEMA_NUMBER
+
+#: Seconds a writer waits for another one.
+BUSY_SECONDS = 30
+#: Seconds after which a PostgreSQL server that does not answer is away.
+_CONNECT_SECONDS = 10
+_POSTGRES = {"postgresql", "postgres", "postgresql+psycopg"}
+#: Any number; the same for all programs that migrate this database.
+_MIGRATION_LOCK = 500_052
+
+
+class Database:
+    """Database of a history, opened with its tables up to date.
+
+    ``where`` is the path of an SQLite file, which is created if it does not exist, or the URL of a
+    PostgreSQL database. Threads may use it. Raises ConfigurationError if it is no such database or
+    one of a newer version, HistoryError if it cannot be reached or written.
+    """
+
+    def __init__(self, where: str | os.PathLike[str]) -> None:
+        self._url = parse_address(where)
+        self._engine: Any = None
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Database:
+        self.open()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    @property
+    def name(self) -> str:
+        """Return the path or URL, without password."""
+        if self.path is not None:
+            return display_path(self.path)
+        return clean_text(self._url.render_as_string(hide_password=True))
+
+    @property
+    def path(self) -> Path | None:
+        """Return the path of an SQLite file, None for PostgreSQL."""
+        return Path(self._url.database) if self._url.get_backend_name() == "sqlite" else None
+
+    def open(self) -> None:
+        """Connect, and create or migrate the tables."""
+        with self._lock:
+            if self._engine is not None:
+                return
+            if self.path is not None:
+                self._create_file(self.path)
+            engine = self._new_engine()
+            try:
+                with self._translated_errors(engine):
+                    self._prepare(engine)
+            except BaseException:
+                engine.dispose()
+                raise
+            self._engine = engine
+
+    def close(self) -> None:
+        """Close all connections."""
+        with self._lock:
+            if self._engine is not None:
+                self._engine.dispose()
+                self._engine = None
+
+    @contextmanager
+    def reading(self) -> Iterator[Any]:
+        """Yield a connection in a transaction that sees one state of the database."""
+        engine = self._opened_engine()
+        with self._translated_errors(engine), engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Any]:
+        """Yield a connection in a transaction; SQLite has one writer, for which others wait."""
+        engine = self._opened_engine().execution_options(writes=True)
+        with self._translated_errors(engine), engine.begin() as connection:
+            yield connection
+
+    def insert_new(self, connection: Any, table: Any, rows: list[dict[str, Any]]) -> int:
+        """Insert the rows whose key is not there yet, and return their number."""
+        if not rows:
+            return 0
+        dialect = postgresql if self.path is None else sqlite
+        statement = dialect.insert(table).on_conflict_do_nothing()
+        statement = statement.execution_options(preserve_rowcount=True)
+        return int(connection.execute(statement, rows).rowcount)
+
+    def size(self) -> int:
+        """Return the bytes that the database uses."""
+        if self.path is not None:
+            names = (self.path, Path(f"{self.path}-wal"))
+            return sum(name.stat().st_size for name in names if name.exists())
+        with self.reading() as connection:
+            size = sa.func.pg_database_size(sa.func.current_database())
+            return int(connection.execute(sa.select(size)).scalar_one())
+
+    def shrink(self) -> None:
+        """Give the space of deleted rows back to the file system; PostgreSQL does it by itself."""
+        if self.path is not None:
+            engine = self._opened_engine()
+            with self._translated_errors(engine), engine.connect() as connection:
+                pragma = connection.connection.driver_connection.execute
+                pragma("PRAGMA incremental_vacuum").fetchall()
+                pragma("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    def _opened_engine(self) -> Any:
+        if self._engine is None:
+            raise ConfigurationError(f"{self.name} is not open; call open() first")
+        return self._engine
+
+    @staticmethod
+    def _create_file(path: Path) -> None:
+        # It names heaters and times of hot water: for its owner alone.
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not path.exists():
+            os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+
+    def _new_engine(self) -> Any:
+        if self.path is not None:
+            options: dict[str, Any] = {"timeout": BUSY_SECONDS, "check_same_thread": False}
+        else:
+            # A cut connection is noticed within seconds, not after the hours that TCP takes.
+            options = {
+                "connect_timeout": _CONNECT_SECONDS,
+                "keepalives_idle": _CONNECT_SECONDS,
+                "keepalives_interval": 5,
+                "keepalives_count": 3,
+                "tcp_user_timeout": 2000 * _CONNECT_SECONDS,
+            }
+        try:
+            # A restarted server leaves dead connections in the pool; each is checked before use.
+            engine = sa.create_engine(
+                self._url, connect_args={**options, **self._url.query}, pool_pre_ping=True
+            )
+        except ModuleNotFoundError as error:
+            raise ConfigurationError(
+                missing_extra("a PostgreSQL database", error.name, "postgres")
+            ) from error
+        if self.path is not None:
+            sa.event.listen(engine, "connect", _set_up_sqlite)
+            sa.event.listen(engine, "begin", _begin_sqlite)
+        else:
+            sa.event.listen(engine, "connect", _set_up_postgres)
+        return engine
+
+    def _prepare(self, engine: Any) -> None:
+        with engine.begin() as connection:
+            if self._is_current(connection):
+                return
+        with engine.execution_options(writes=True).begin() as connection:
+            if self.path is None:
+                lock = sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)
+                connection.execute(sa.select(lock))
+            _migrate(connection)
+
+    def _is_current(self, connection: Any) -> bool:
+        """Return True if no table, column or row of ``meta`` is missing."""
+        found = _tables(connection)
+        if found and META.name not in found:
+            raise ConfigurationError(
+                f"{self.name} is a database of another program; name another one"
+            )
+        if META.name in found:
+            query = sa.select(META.c.value).where(META.c.key == "schema")
+            number = connection.execute(query).scalar_one_or_none()
+            if number is not None and int(number) > SCHEMA_NUMBER:
+                raise ConfigurationError(
+                    f"{self.name} was made by a newer version of this program; install that version"
+                )
+        return all(
+            table.name in found and set(table.columns.keys()) <= found[table.name]
+            for table in METADATA.sorted_tables
+        )
+
+    @contextmanager
+    def _translated_errors(self, engine: Any) -> Iterator[None]:
+        # What fails while a connection is set up comes from the driver itself.
+        errors = (sa.exc.DBAPIError, sa.exc.TimeoutError, engine.dialect.loaded_dbapi.Error)
+        try:
+            yield
+        except errors as error:
+            reason = _reason(error)
+            if "not a database" in reason:
+                raise ConfigurationError(
+                    f"{self.name} is not a database of this program; name another file"
+                ) from error
+            raise HistoryError(f"{self.name}: {reason}") from error
+
+
+def parse_address(where: str | os.PathLike[str]) -> Any:
+    """Return the URL of a path or URL. Raises ConfigurationError."""
+    text = os.fspath(where)
+    if not re.match(r"[a-z][a-z0-9+]*:", text) or os.path.exists(text):
+        return sa.URL.create("sqlite", database=text)
+    try:
+        url = sa.make_url(text)
+    except (sa.exc.ArgumentError, ValueError):
+        # The error has the text, and with it perhaps a password.
+        raise ConfigurationError(_EXAMPLES) from None
+    if url.drivername in _POSTGRES:
+        return url.set(drivername="postgresql+psycopg")
+    if url.drivername == "sqlite" and url.database:
+        return sa.URL.create("sqlite", database=url.database)
+    raise ConfigurationError(_EXAMPLES)
+
+
+_EXAMPLES = (
+    "the database must be a file, such as history.db, or a URL, such as "
+    "postgresql://user@host/heater"
+)
+
+
+def _set_up_sqlite(connection: Any, _record: Any) -> None:
+    # SQLAlchemy begins the transactions: sqlite3 would begin them late, and without a lock.
+    connection.isolation_level = None
+    for pragma in (
+        "auto_vacuum = INCREMENTAL",  # only in a new file; before WAL
+        "journal_mode = WAL",
+        "synchronous = FULL",
+        "foreign_keys = ON",
+    ):
+        connection.execute(f"PRAGMA {pragma}").fetchall()
+
+
+def _begin_sqlite(connection: Any) -> None:
+    writes = connection.get_execution_options().get("writes")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _set_up_postgres(connection: Any, _record: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET TIME ZONE 'UTC'")
+    connection.commit()
+
+
+def _tables(connection: Any) -> dict[str, set[str]]:
+    """Return the columns of each table."""
+    found = sa.inspect(connection).get_multi_columns()
+    return {name: {column["name"] for column in columns} for (_, name), columns in found.items()}
+
+
+def _migrate(connection: Any) -> None:
+    """Create missing tables and add missing columns, in one transaction."""
+    METADATA.create_all(connection)
+    found = _tables(connection)
+    missing = [
+        (table.name, column)
+        for table in METADATA.sorted_tables
+        for column in table.columns
+        if column.name not in found[table.name]
+    ]
+    if missing:
+        # Imported only now: it takes longer to load than to work.
+        from alembic.migration import MigrationContext
+        from alembic.operations import Operations
+
+        operations = Operations(MigrationContext.configure(connection))
+        for name, column in missing:
+            operations.add_column(name, sa.Column(column.name, column.type))
+    connection.execute(sa.delete(META).where(META.c.key == "schema"))
+    connection.execute(sa.insert(META).values(key="schema", value=str(SCHEMA_NUMBER)))
+
+
+def _reason(error: Exception) -> str:
+    """Return the driver's first sentence, without statement and values."""
+    cause = getattr(error, "orig", None) or error
+    return clean_text((str(cause).strip() or type(cause).__name__).splitlines()[0])

@@ -1,0 +1,159 @@
+"""Tables of the history database, for SQLite and PostgreSQL alike.
+
+``status`` has a column for each field of the status table, so that a new field is a new column. Times
+are milliseconds since 1970 in UTC in Python and in SQLite, ``TIMESTAMPTZ`` in PostgreSQL. Values are the
+integers that were sent.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from sqlalchemy import (
+    TIMESTAMP,
+    BigInteger,
+    Column,
+    Float,
+    ForeignKey,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.types import TypeDecorator
+
+from ..protocol.fields import FieldSpec, field_specs
+from ..protocol.status import DeviceStatus
+from ..protocol.types import Bits, Code, EnergyCount, ErrorCode, Hours, Litres
+
+#: Number of the layout. A database with a higher one was made by a newer version of this program. New
+#: tables and columns do not change it: an older program leaves them empty.
+SCHEMA_NUMBER = 1
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_MILLISECOND = timedelta(milliseconds=1)
+#: Types of fields that pass 32,767: counters, and codes such as 16777219.
+_WIDE = {Bits, Code, EnergyCount, ErrorCode, Hours, Litres}
+
+
+def to_datetime(ms: int) -> datetime:
+    """Return the time of milliseconds since 1970, in UTC."""
+    return _EPOCH + ms * _MILLISECOND
+
+
+def to_ms(when: datetime) -> int:
+    """Return the milliseconds since 1970 of a time with a time zone."""
+    return (when - _EPOCH) // _MILLISECOND
+
+
+class UtcTime(TypeDecorator):
+    """A time: milliseconds since 1970 in Python; ``TIMESTAMPTZ`` in PostgreSQL, else an integer."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Any) -> Any:
+        postgres = dialect.name == "postgresql"
+        return dialect.type_descriptor(TIMESTAMP(timezone=True) if postgres else BigInteger())
+
+    def process_bind_param(self, value: int | None, dialect: Any) -> Any:
+        if value is None or dialect.name != "postgresql":
+            return value
+        return to_datetime(value)
+
+    def process_result_value(self, value: Any, dialect: Any) -> int | None:
+        return to_ms(value) if isinstance(value, datetime) else value
+
+
+METADATA = MetaData()
+
+META = Table(
+    "meta",
+    METADATA,
+    Column("key", String(32), primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+HEATER = Table(
+    "heater",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    # Twelve digits, or the last four where only a recording is known.
+    Column("mac", String(12), nullable=False, unique=True),
+    Column("name", Text),
+    Column("zone", String(64)),  # IANA name; NULL while unknown
+)
+
+
+def _heater() -> Any:
+    return Column("heater_id", Integer, ForeignKey("heater.id"), nullable=False)
+
+
+def _field(spec: FieldSpec) -> Any:
+    return Column(spec.name, Integer if spec.codec in _WIDE else SmallInteger)
+
+
+STATUS = Table(
+    "status",
+    METADATA,
+    _heater(),
+    Column("time", UtcTime, nullable=False),
+    Column("source", SmallInteger, nullable=False),
+    *map(_field, field_specs(DeviceStatus)),
+    Column("extra", Text),  # JSON of what has no column, or does not fit into it
+    PrimaryKeyConstraint("heater_id", "time"),
+)
+
+#: Integrals over quarter hours, the unit that days in every time zone and tariffs consist of.
+QUARTER = Table(
+    "quarter",
+    METADATA,
+    _heater(),
+    Column("time", UtcTime, nullable=False),
+    Column("seconds_known", Float, nullable=False),
+    Column("wh", Float, nullable=False),
+    Column("watts_max", Integer),
+    Column("charge_min", SmallInteger),
+    Column("charge_max", SmallInteger),
+    Column("charge_avg", Float),
+    Column("upper_avg", Float),
+    Column("lower_avg", Float),
+    Column("ambient_avg", Float),
+    Column("setpoint", SmallInteger),
+    Column("compressor_s", Float, nullable=False),
+    Column("upper_s", Float, nullable=False),
+    Column("lower_s", Float, nullable=False),
+    Column("draw_s", Float, nullable=False),
+    PrimaryKeyConstraint("heater_id", "time"),
+    sqlite_with_rowid=False,
+)
+
+EVENT = Table(
+    "event",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    _heater(),
+    Column("time", UtcTime, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("ended", UtcTime),
+    Column("detail", Text, nullable=False),
+    UniqueConstraint("heater_id", "time", "kind", name="event_once"),
+)
+
+COMMAND = Table(
+    "command",
+    METADATA,
+    Column("id", String(36), primary_key=True),  # UUID: a request sent twice is one command
+    _heater(),
+    Column("asked", UtcTime, nullable=False),
+    Column("name", String(32), nullable=False),
+    Column("arguments", Text, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("outcome", Text),
+    Column("answered", UtcTime),
+)

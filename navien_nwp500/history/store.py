@@ -1,0 +1,351 @@
+"""Statuses, quarter hours, events and commands of the heaters in a history database."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum
+from typing import Any, Iterator, Mapping, NamedTuple, Sequence
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+
+from ..exceptions import ConfigurationError
+from ..protocol.fields import field_specs
+from ..protocol.status import DeviceStatus
+from .alerts import Alert
+from .database import Database
+from .quarters import FIELDS, QUARTER_MS, VALID_MS, Day, add_days, quarter_start, roll_up
+from .schema import EVENT, HEATER, QUARTER, STATUS, to_ms
+
+#: Rows that are read, or deleted in one transaction.
+SLICE = 5_000
+#: Clocks of programs that received the same message differ by less than this.
+_SAME_MESSAGE_MS = 1_000
+_SPECS = field_specs(DeviceStatus)
+_KEYS = {spec.key: spec.name for spec in _SPECS}
+_LIMITS = {
+    spec.name: 2**15 if isinstance(STATUS.c[spec.name].type, sa.SmallInteger) else 2**31
+    for spec in _SPECS
+}
+
+
+class ReadingSource(IntEnum):
+    """Origin of a stored status."""
+
+    LIVE = 1
+    CSV = 2
+    CAPTURE = 3
+
+
+class Reading(NamedTuple):
+    """One recorded status: time in ms since 1970, integers by field name, and what has no field."""
+
+    ms: int
+    values: Mapping[str, int | None]
+    extra: Mapping[str, Any] = {}
+
+    @classmethod
+    def of(cls, status: DeviceStatus, when: datetime) -> Reading:
+        """Return the reading of a status that was received at ``when``."""
+        values = {spec.name: getattr(status, spec.name) for spec in _SPECS}
+        numbers = {name: int(value) for name, value in values.items() if value is not None}
+        return cls(to_ms(when), numbers, status.extra)
+
+
+@dataclass(frozen=True)
+class Heater:
+    """A heater in the database. ``mac``: twelve digits, or the last four that a recording names."""
+
+    id: int
+    mac: str
+    name: str | None
+    zone: str | None
+
+    @property
+    def time_zone(self) -> ZoneInfo | None:
+        """Return the time zone; None if it is unknown to this machine."""
+        try:
+            return ZoneInfo(self.zone) if self.zone else None
+        except (ValueError, OSError, KeyError):  # ZoneInfoNotFoundError is a KeyError
+            return None
+
+
+class HistoryStore:
+    """The statuses of heaters in an open database."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    # Heaters
+
+    def heaters(self) -> list[Heater]:
+        """Return all heaters, in the order in which they came."""
+        with self.database.reading() as connection:
+            rows = connection.execute(sa.select(HEATER).order_by(HEATER.c.id)).all()
+        return [Heater(*row) for row in rows]
+
+    def find_heater(self, mac: str | None = None) -> Heater:
+        """Return the heater whose MAC address ends in these digits, or the only one.
+
+        Raises ConfigurationError if there is none, or more than one.
+        """
+        heaters = self.heaters()
+        digits = "" if mac is None else plain_digits(mac)
+        found = [one for one in heaters if _same_end(one.mac, digits)]
+        if len(found) == 1:
+            return found[0]
+        place, known = self.database.name, ", ".join(one.mac[-4:] for one in heaters)
+        if not heaters:
+            raise ConfigurationError(f"{place}: there is no heater in it yet")
+        if not found:
+            raise ConfigurationError(f"{place}: no heater {mac}; MAC addresses end in {known}")
+        raise ConfigurationError(
+            f"{place} has several heaters, whose MAC addresses end in {known}; select one, for "
+            f"example with --heater {found[0].mac[-4:]}"
+        )
+
+    def ensure_heater(
+        self, mac: str, *, name: str | None = None, zone: str | None = None
+    ) -> Heater:
+        """Return the heater of a MAC address, or of its last four digits; add it if it is new.
+
+        A name, a zone, and the whole address of a heater known by four digits are stored.
+        """
+        mac = plain_digits(mac)
+        with self.database.writing() as connection:
+            known = [Heater(*row) for row in connection.execute(sa.select(HEATER))]
+            found = [one for one in known if one.mac == mac] or [
+                one for one in known if _same_end(one.mac, mac) and len(one.mac) != len(mac)
+            ]
+            if len(found) > 1:
+                raise ConfigurationError(
+                    f"{self.database.name} has several heaters whose MAC addresses end in {mac}; "
+                    "name one with --heater and all its digits"
+                )
+            if not found:
+                row = {"mac": mac, "name": name, "zone": zone}
+                self.database.insert_new(connection, HEATER, [row])
+            else:
+                old = found[0]
+                row = {
+                    "mac": max(mac, old.mac, key=len),
+                    "name": name or old.name,
+                    "zone": zone or old.zone,
+                }
+                connection.execute(sa.update(HEATER).where(HEATER.c.id == old.id).values(row))
+            query = sa.select(HEATER).where(HEATER.c.mac == row["mac"])
+            return Heater(*connection.execute(query).one())
+
+    # Statuses
+
+    def add(self, heater: Heater, readings: Sequence[Reading], source: ReadingSource) -> int:
+        """Add readings and roll their quarter hours up; return the number of new ones.
+
+        A reading at the time of a stored one is ignored; so is one that another source has stored
+        with equal values within a second, because both are the same message.
+        """
+        if not readings:
+            return 0
+        with self.database.writing() as connection:
+            # One writer of a heater at a time, or two would replace the same quarter hour.
+            mine = sa.select(HEATER.c.id).where(HEATER.c.id == heater.id)
+            connection.execute(mine.with_for_update())
+            rows = [_row(heater.id, reading, source) for reading in readings]
+            if source is not ReadingSource.LIVE:
+                rows = self._without_stored(connection, heater.id, rows, source)
+            new = self.database.insert_new(connection, STATUS, rows)
+            if new:
+                times = [row["time"] for row in rows]
+                self._roll_up(connection, heater.id, min(times), max(times))
+        return new
+
+    def readings(
+        self,
+        heater: Heater,
+        fields: Sequence[str] = tuple(_LIMITS),
+        since: int | None = None,
+        until: int | None = None,
+    ) -> Iterator[Reading]:
+        """Yield the readings from ``since`` to before ``until``, in order of time."""
+        columns = [STATUS.c.time, STATUS.c.extra, *(STATUS.c[name] for name in fields)]
+        query = sa.select(*columns).where(STATUS.c.heater_id == heater.id)
+        if until is not None:
+            query = query.where(STATUS.c.time < until)
+        query = query.order_by(STATUS.c.time).limit(SLICE)
+        after = None if since is None else since - 1
+        while True:
+            # In slices, each in a transaction of its own: a slow reader blocks nobody.
+            part = query if after is None else query.where(STATUS.c.time > after)
+            with self.database.reading() as connection:
+                rows = connection.execute(part).all()
+            for time, extra, *values in rows:
+                yield _reading(time, extra, dict(zip(fields, values)))
+            if len(rows) < SLICE:
+                return
+            after = rows[-1][0]
+
+    def span(self, heater: Heater) -> tuple[int, int | None, int | None]:
+        """Return the number of statuses, and the times of the first and the last one in ms."""
+        time = STATUS.c.time
+        query = sa.select(sa.func.count(), sa.func.min(time), sa.func.max(time))
+        with self.database.reading() as connection:
+            count, first, last = connection.execute(
+                query.where(STATUS.c.heater_id == heater.id)
+            ).one()
+        return count, first, last
+
+    def prune(self, before: int) -> int:
+        """Delete the statuses before a time and return their number; quarter hours stay.
+
+        In slices, between which others can write.
+        """
+        key = sa.tuple_(STATUS.c.heater_id, STATUS.c.time)
+        old = sa.select(STATUS.c.heater_id, STATUS.c.time).where(STATUS.c.time < before)
+        deleted = 0
+        while True:
+            with self.database.writing() as connection:
+                statement = sa.delete(STATUS).where(key.in_(old.limit(SLICE)))
+                count = int(connection.execute(statement).rowcount)
+            deleted += count
+            if count < SLICE:
+                break
+        self.database.shrink()
+        return deleted
+
+    def _without_stored(
+        self, connection: Any, heater_id: int, rows: list[dict[str, Any]], source: ReadingSource
+    ) -> list[dict[str, Any]]:
+        """Leave out the rows that another source has stored at nearly the same time."""
+        times = [row["time"] for row in rows]
+        query = sa.select(STATUS).where(
+            STATUS.c.heater_id == heater_id,
+            STATUS.c.source != int(source),
+            STATUS.c.time.between(min(times) - _SAME_MESSAGE_MS, max(times) + _SAME_MESSAGE_MS),
+        )
+        stored: dict[int, list[dict[str, Any]]] = {}
+        for row in connection.execute(query).mappings():
+            stored.setdefault(row["time"] // _SAME_MESSAGE_MS, []).append(dict(row))
+        return [
+            row
+            for row in rows
+            if not any(
+                _same_message(row, other)
+                for step in (-1, 0, 1)
+                for other in stored.get(row["time"] // _SAME_MESSAGE_MS + step, ())
+            )
+        ]
+
+    # Quarter hours and days
+
+    def quarters(
+        self, heater: Heater, since: int | None = None, until: int | None = None
+    ) -> list[dict[str, Any]]:
+        """Return the rows of the table ``quarter`` that start in a time, in order."""
+        query = sa.select(QUARTER).where(QUARTER.c.heater_id == heater.id)
+        if since is not None:
+            query = query.where(QUARTER.c.time >= since)
+        if until is not None:
+            query = query.where(QUARTER.c.time < until)
+        with self.database.reading() as connection:
+            rows = connection.execute(query.order_by(QUARTER.c.time)).mappings().all()
+        return [dict(row) for row in rows]
+
+    def days(self, heater: Heater, since: int | None = None, until: int | None = None) -> list[Day]:
+        """Return the sums of each day in the heater's time zone."""
+        return add_days(self.quarters(heater, since, until), heater.time_zone)
+
+    def _roll_up(self, connection: Any, heater_id: int, first: int, last: int) -> None:
+        """Compute the quarter hours again that statuses from ``first`` to ``last`` change."""
+        time, mine = STATUS.c.time, STATUS.c.heater_id == heater_id
+        query = sa.select(sa.func.max(time)).where(mine, time < first)
+        before = connection.execute(query).scalar_one()
+        begin = quarter_start(first if before is None else before)
+        end = quarter_start(last + VALID_MS) + QUARTER_MS
+        columns = sa.select(time, *(STATUS.c[name] for name in FIELDS)).where(mine)
+        columns = columns.order_by(time)
+        within = columns.where(time >= begin - VALID_MS, time < end)
+        rows = connection.execute(within).all()
+        rows += connection.execute(columns.where(time >= end).limit(1)).all()
+        statuses = [(row[0], dict(zip(FIELDS, row[1:]))) for row in rows]
+        place = (QUARTER.c.heater_id == heater_id, QUARTER.c.time >= begin, QUARTER.c.time < end)
+        known = sa.select(QUARTER.c.time, QUARTER.c.seconds_known).where(*place)
+        stored = {row[0]: row[1] for row in connection.execute(known)}
+        # More is known in a stored quarter hour only if its statuses were deleted: it stays.
+        found = [
+            {"heater_id": heater_id, **row}
+            for row in roll_up(statuses)
+            if begin <= row["time"] < end and row["seconds_known"] >= stored.get(row["time"], 0)
+        ]
+        if found:
+            replaced = QUARTER.c.time.in_([row["time"] for row in found])
+            connection.execute(sa.delete(QUARTER).where(*place, replaced))
+            connection.execute(sa.insert(QUARTER), found)
+
+    # Events
+
+    def add_alert(self, heater: Heater, alert: Alert, ms: int) -> None:
+        """Add an alert that begins as an event, or enter the end of one."""
+        begun = sa.and_(
+            EVENT.c.heater_id == heater.id,
+            EVENT.c.kind == alert.kind,
+            EVENT.c.time < ms,
+            EVENT.c.ended.is_(None),
+        )
+        with self.database.writing() as connection:
+            if not alert.active or alert.kind == "error":  # another code ends the one before
+                connection.execute(sa.update(EVENT).where(begun).values(ended=ms))
+            if not alert.active:
+                return
+            row = {"heater_id": heater.id, "time": ms, "kind": alert.kind, "detail": alert.text}
+            self.database.insert_new(connection, EVENT, [row])
+
+    def events(self, heater: Heater) -> list[dict[str, Any]]:
+        """Return the events of a heater in order of time; ``ended`` is None while one lasts."""
+        query = sa.select(EVENT).where(EVENT.c.heater_id == heater.id).order_by(EVENT.c.time)
+        with self.database.reading() as connection:
+            return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def plain_digits(mac: str) -> str:
+    """Return a MAC address, or its last digits, as the database has it.
+
+    Raises ConfigurationError if it is neither.
+    """
+    digits = re.sub("[:-]", "", mac).lower()
+    if not re.fullmatch("[0-9a-f]{4,12}", digits):
+        raise ConfigurationError("heater must be a MAC address, or its last four digits or more")
+    return digits
+
+
+def _same_end(one: str, other: str) -> bool:
+    return one.endswith(other) or other.endswith(one)
+
+
+def _row(heater_id: int, reading: Reading, source: ReadingSource) -> dict[str, Any]:
+    """Return the row of a reading; a number that its column cannot hold goes to ``extra``."""
+    row: dict[str, Any] = {"heater_id": heater_id, "time": reading.ms, "source": int(source)}
+    extra = dict(reading.extra)
+    for spec in _SPECS:
+        value = reading.values.get(spec.name)
+        if value is not None and not -_LIMITS[spec.name] <= value < _LIMITS[spec.name]:
+            extra[spec.key], value = value, None
+        row[spec.name] = value
+    row["extra"] = json.dumps(extra, sort_keys=True, default=str) if extra else None
+    return row
+
+
+def _reading(time: int, extra: str | None, values: dict[str, int | None]) -> Reading:
+    unknown = {} if extra is None else json.loads(extra)
+    for key in [key for key in unknown if key in _KEYS and type(unknown[key]) is int]:
+        values[_KEYS[key]] = unknown.pop(key)
+    return Reading(time, values, unknown)
+
+
+def _same_message(row: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Return True if rows are less than a second apart and differ in no field that both have."""
+    return abs(row["time"] - other["time"]) < _SAME_MESSAGE_MS and all(
+        row[name] == other[name] or row[name] is None or other[name] is None for name in _LIMITS
+    )

@@ -56,7 +56,7 @@ class Reading(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Heater:
+class StoredHeater:
     """A heater in the database. ``mac``: twelve digits, or the last four that a recording names."""
 
     id: int
@@ -81,13 +81,13 @@ class HistoryStore:
 
     # Heaters
 
-    def heaters(self) -> list[Heater]:
+    def heaters(self) -> list[StoredHeater]:
         """Return all heaters, in the order in which they came."""
         with self.database.reading() as connection:
             rows = connection.execute(sa.select(HEATER).order_by(HEATER.c.id)).all()
-        return [Heater(*row) for row in rows]
+        return [StoredHeater(*row) for row in rows]
 
-    def find_heater(self, mac: str | None = None) -> Heater:
+    def find_heater(self, mac: str | None = None) -> StoredHeater:
         """Return the heater whose MAC address ends in these digits, or the only one.
 
         Raises ConfigurationError if there is none, or more than one.
@@ -109,14 +109,14 @@ class HistoryStore:
 
     def ensure_heater(
         self, mac: str, *, name: str | None = None, zone: str | None = None
-    ) -> Heater:
+    ) -> StoredHeater:
         """Return the heater of a MAC address, or of its last four digits; add it if it is new.
 
         A name, a zone, and the whole address of a heater known by four digits are stored.
         """
         mac = plain_digits(mac)
         with self.database.writing() as connection:
-            known = [Heater(*row) for row in connection.execute(sa.select(HEATER))]
+            known = [StoredHeater(*row) for row in connection.execute(sa.select(HEATER))]
             found = [one for one in known if one.mac == mac] or [
                 one for one in known if _same_end(one.mac, mac) and len(one.mac) != len(mac)
             ]
@@ -137,11 +137,11 @@ class HistoryStore:
                 }
                 connection.execute(sa.update(HEATER).where(HEATER.c.id == old.id).values(row))
             query = sa.select(HEATER).where(HEATER.c.mac == row["mac"])
-            return Heater(*connection.execute(query).one())
+            return StoredHeater(*connection.execute(query).one())
 
     # Statuses
 
-    def add(self, heater: Heater, readings: Sequence[Reading], source: ReadingSource) -> int:
+    def add(self, heater: StoredHeater, readings: Sequence[Reading], source: ReadingSource) -> int:
         """Add readings and roll their quarter hours up; return the number of new ones.
 
         A reading at the time of a stored one is ignored; so is one that another source has stored
@@ -164,7 +164,7 @@ class HistoryStore:
 
     def readings(
         self,
-        heater: Heater,
+        heater: StoredHeater,
         fields: Sequence[str] = tuple(_LIMITS),
         since: int | None = None,
         until: int | None = None,
@@ -187,7 +187,7 @@ class HistoryStore:
                 return
             after = rows[-1][0]
 
-    def span(self, heater: Heater) -> tuple[int, int | None, int | None]:
+    def span(self, heater: StoredHeater) -> tuple[int, int | None, int | None]:
         """Return the number of statuses, and the times of the first and the last one in ms."""
         time = STATUS.c.time
         query = sa.select(sa.func.count(), sa.func.min(time), sa.func.max(time))
@@ -241,7 +241,7 @@ class HistoryStore:
     # Quarter hours and days
 
     def quarters(
-        self, heater: Heater, since: int | None = None, until: int | None = None
+        self, heater: StoredHeater, since: int | None = None, until: int | None = None
     ) -> list[dict[str, Any]]:
         """Return the rows of the table ``quarter`` that start in a time, in order."""
         query = sa.select(QUARTER).where(QUARTER.c.heater_id == heater.id)
@@ -253,7 +253,9 @@ class HistoryStore:
             rows = connection.execute(query.order_by(QUARTER.c.time)).mappings().all()
         return [dict(row) for row in rows]
 
-    def days(self, heater: Heater, since: int | None = None, until: int | None = None) -> list[Day]:
+    def days(
+        self, heater: StoredHeater, since: int | None = None, until: int | None = None
+    ) -> list[Day]:
         """Return the sums of each day in the heater's time zone."""
         return add_days(self.quarters(heater, since, until), heater.time_zone)
 
@@ -286,7 +288,7 @@ class HistoryStore:
 
     # Events
 
-    def add_alert(self, heater: Heater, alert: Alert, ms: int) -> None:
+    def add_alert(self, heater: StoredHeater, alert: Alert, ms: int) -> None:
         """Add an alert that begins as an event, or enter the end of one."""
         begun = sa.and_(
             EVENT.c.heater_id == heater.id,
@@ -302,7 +304,7 @@ class HistoryStore:
             row = {"heater_id": heater.id, "time": ms, "kind": alert.kind, "detail": alert.text}
             self.database.insert_new(connection, EVENT, [row])
 
-    def events(self, heater: Heater) -> list[dict[str, Any]]:
+    def events(self, heater: StoredHeater) -> list[dict[str, Any]]:
         """Return the events of a heater in order of time; ``ended`` is None while one lasts."""
         query = sa.select(EVENT).where(EVENT.c.heater_id == heater.id).order_by(EVENT.c.time)
         with self.database.reading() as connection:

@@ -17,7 +17,7 @@ from navien_nwp500.exceptions import ConfigurationError, HistoryError
 from navien_nwp500.history import schema
 from navien_nwp500.history.alerts import Alert
 from navien_nwp500.history.database import Database, parse_address
-from navien_nwp500.history.store import Heater, HistoryStore, Reading, ReadingSource
+from navien_nwp500.history.store import HistoryStore, Reading, ReadingSource, StoredHeater
 from navien_nwp500.protocol.fields import decode_fields, encode_fields, field_specs
 from navien_nwp500.protocol.status import DeviceStatus
 from support.programs import running
@@ -46,7 +46,7 @@ def store(database: Database) -> HistoryStore:
 
 
 @pytest.fixture
-def heater(store: HistoryStore) -> Heater:
+def heater(store: HistoryStore) -> StoredHeater:
     return store.ensure_heater(MAC, name="Cellar", zone="Europe/Berlin")
 
 
@@ -61,7 +61,7 @@ def test_a_column_for_each_field_of_the_status_table() -> None:
 
 @pytest.mark.parametrize("body", [IDLE, HEATING, CORE], ids=["idle", "heating", "core"])
 def test_every_field_is_stored_as_sent(
-    store: HistoryStore, heater: Heater, body: dict[str, int]
+    store: HistoryStore, heater: StoredHeater, body: dict[str, int]
 ) -> None:
     status = decode_fields(DeviceStatus, body)
     assert store.add(heater, [Reading.of(status, WHEN)], ReadingSource.LIVE) == 1
@@ -72,7 +72,7 @@ def test_every_field_is_stored_as_sent(
 
 
 def test_numbers_and_texts_that_no_column_can_hold_are_kept(
-    store: HistoryStore, heater: Heater
+    store: HistoryStore, heater: StoredHeater
 ) -> None:
     odd = reading(wifiRssi=70_000, errorCode=2**40, newKey="a\0b\ud800", another=[1, None])
     store.add(heater, [odd], ReadingSource.LIVE)
@@ -81,7 +81,7 @@ def test_numbers_and_texts_that_no_column_can_hold_are_kept(
     assert (found.values["wifi_rssi"], found.values["error_code"]) == (70_000, 2**40)
 
 
-def test_readings_of_a_time_come_in_order(store: HistoryStore, heater: Heater) -> None:
+def test_readings_of_a_time_come_in_order(store: HistoryStore, heater: StoredHeater) -> None:
     store.add(heater, [reading(minute) for minute in (3, 1, 2, 0)], ReadingSource.CSV)
     found = store.readings(heater, ["error_code"], MS + MINUTE, MS + 3 * MINUTE)
     assert [each.ms - MS for each in found] == [MINUTE, 2 * MINUTE]
@@ -89,7 +89,7 @@ def test_readings_of_a_time_come_in_order(store: HistoryStore, heater: Heater) -
 
 
 def test_more_rows_than_a_slice_are_read(
-    store: HistoryStore, heater: Heater, monkeypatch: pytest.MonkeyPatch
+    store: HistoryStore, heater: StoredHeater, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("navien_nwp500.history.store.SLICE", 3)
     store.add(heater, [reading(minute) for minute in range(7)], ReadingSource.CSV)
@@ -100,7 +100,7 @@ def test_more_rows_than_a_slice_are_read(
 # Doubles
 
 
-def test_a_second_import_adds_nothing(store: HistoryStore, heater: Heater) -> None:
+def test_a_second_import_adds_nothing(store: HistoryStore, heater: StoredHeater) -> None:
     rows = [reading(minute, currentInstPower=60) for minute in range(10)]
     assert store.add(heater, rows, ReadingSource.CSV) == 10
     before = store.quarters(heater)
@@ -109,7 +109,7 @@ def test_a_second_import_adds_nothing(store: HistoryStore, heater: Heater) -> No
 
 
 def test_one_message_recorded_by_two_programs_is_stored_once(
-    store: HistoryStore, heater: Heater
+    store: HistoryStore, heater: StoredHeater
 ) -> None:
     store.add(heater, [reading(0), reading(1)], ReadingSource.LIVE)
     near = reading(0.01)  # 600 ms later
@@ -118,7 +118,7 @@ def test_one_message_recorded_by_two_programs_is_stored_once(
     assert [each.ms for each in store.readings(heater)] == [MS, MS + MINUTE, other.ms]
 
 
-def test_two_writers_lose_nothing(where: str, store: HistoryStore, heater: Heater) -> None:
+def test_two_writers_lose_nothing(where: str, store: HistoryStore, heater: StoredHeater) -> None:
     """One writes even minutes, the other odd ones, and both every fifth."""
 
     def write(first: int) -> None:
@@ -140,7 +140,7 @@ def test_two_writers_lose_nothing(where: str, store: HistoryStore, heater: Heate
 
 
 def test_quarters_are_the_same_in_any_order_of_the_statuses(
-    store: HistoryStore, heater: Heater
+    store: HistoryStore, heater: StoredHeater
 ) -> None:
     rows = [reading(4 * n, currentInstPower=400 + n) for n in range(12)]
     other = store.ensure_heater("0123456789ac")
@@ -155,7 +155,7 @@ def test_quarters_are_the_same_in_any_order_of_the_statuses(
     assert sum(row["wh"] for row in stored) == pytest.approx(sum(400 + n for n in range(11)) / 15)
 
 
-def test_days_are_those_of_the_heater(store: HistoryStore, heater: Heater) -> None:
+def test_days_are_those_of_the_heater(store: HistoryStore, heater: StoredHeater) -> None:
     start = schema.to_ms(datetime(2026, 3, 28, 22, tzinfo=timezone.utc))
     rows = [
         reading()._replace(ms=start + 5 * n * MINUTE, values={"current_inst_power": 120})
@@ -169,7 +169,9 @@ def test_days_are_those_of_the_heater(store: HistoryStore, heater: Heater) -> No
     ]
 
 
-def test_quarters_stay_when_their_statuses_are_deleted(store: HistoryStore, heater: Heater) -> None:
+def test_quarters_stay_when_their_statuses_are_deleted(
+    store: HistoryStore, heater: StoredHeater
+) -> None:
     store.add(
         heater, [reading(minute, currentInstPower=60) for minute in range(40)], ReadingSource.LIVE
     )
@@ -187,7 +189,7 @@ def test_quarters_stay_when_their_statuses_are_deleted(store: HistoryStore, heat
 def test_a_heater_known_by_four_digits_gets_its_address(store: HistoryStore) -> None:
     first = store.ensure_heater("89ab")
     whole = store.ensure_heater("01:23:45:67:89:AB", name="Cellar", zone="Europe/Berlin")
-    assert whole == Heater(first.id, MAC, "Cellar", "Europe/Berlin")
+    assert whole == StoredHeater(first.id, MAC, "Cellar", "Europe/Berlin")
     assert store.ensure_heater("89ab") == whole == store.find_heater()
     other = store.ensure_heater("1123456789ab")
     assert other.id != whole.id and len(store.heaters()) == 2
@@ -199,7 +201,7 @@ def test_a_heater_known_by_four_digits_gets_its_address(store: HistoryStore) -> 
         store.find_heater("5555")
 
 
-def test_an_event_has_its_end(store: HistoryStore, heater: Heater) -> None:
+def test_an_event_has_its_end(store: HistoryStore, heater: StoredHeater) -> None:
     for minute, alert in enumerate(
         [
             Alert("error", "error 799"),
@@ -220,7 +222,7 @@ def test_an_event_has_its_end(store: HistoryStore, heater: Heater) -> None:
 # Opening and migration
 
 
-def test_a_new_field_is_a_new_column(where: str, heater: Heater, store: HistoryStore) -> None:
+def test_a_new_field_is_a_new_column(where: str, heater: StoredHeater, store: HistoryStore) -> None:
     """A database of an older version lacks a column, and a table."""
     store.add(heater, [reading(0)], ReadingSource.LIVE)
     with store.database.writing() as connection:

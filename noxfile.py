@@ -197,6 +197,21 @@ def integration(session: nox.Session) -> None:
 
 
 @nox.session(python=PYTHONS[-1:])
+def home_assistant(session: nox.Session) -> None:
+    """Run the bridge in the newest Home Assistant that this Python can install, on loopback.
+
+    A word after ``--`` is the file of a picture of its page. Needs mosquitto.
+    """
+    session.install("homeassistant>=2024.12")
+    found = session.run("python", "tests/home_assistant/requirements.py", silent=True)
+    for package in str(found).split():
+        # Some have no wheel for a new Python; Home Assistant tells if it needs that one here.
+        session.install(package, success_codes=[0, 1])
+    program = [sys.executable, "tests/home_assistant", f"{session.bin}/hass", *session.posargs]
+    session.run(*program, external=True, env={"PYTHONPATH": str(Path.cwd())})
+
+
+@nox.session(python=PYTHONS[-1:])
 def platforms(session: nox.Session) -> None:
     """Check with pip, for every platform and Python, that the wheel installs without a compiler."""
     (built,) = Path("dist").resolve().glob("*.whl")

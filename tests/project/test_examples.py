@@ -197,6 +197,26 @@ def test_home_assistant_accepts_the_units() -> None:
         assert sensor.unit in units and "measurement" in states
 
 
+def test_the_blueprints_name_every_input_that_they_use() -> None:
+    """``nox -s home_assistant`` runs them; a name that is wrong is found here."""
+    yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
+
+    class Loader(yaml.SafeLoader):  # type: ignore[misc]
+        """Loader that collects the inputs."""
+
+    used: list[str] = []
+    Loader.add_constructor("!input", lambda loader, node: used.append(node.value))
+    paths = sorted((EXAMPLES / "home_assistant").glob("*.yaml"))
+    page = (EXAMPLES.parent / "docs" / "HOME_ASSISTANT.md").read_text("utf-8")
+    assert re.findall(r"`(\w+\.yaml)`", page) and len(paths) == 4
+    for path in paths:
+        used.clear()
+        found = yaml.load(path.read_text("utf-8"), Loader)
+        about = found["blueprint"]
+        assert set(used) == about["input"].keys() and f"`{path.name}`" in page
+        assert about["homeassistant"]["min_version"] == "2024.12.0" and found["actions"]
+
+
 def _defined(tree: ast.Module) -> set[str]:
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
     names = {node.name for node in tree.body if isinstance(node, kinds)}

@@ -1,0 +1,283 @@
+"""What is checked, one function each; the docstring is the line that is printed.
+
+A check raises AssertionError or TimeoutError. They run in this order and use what those before left.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+import signal
+from typing import Any, Awaitable, Callable
+
+from processes import Bench, until
+
+from client import HomeAssistant
+
+Check = Callable[[Bench, HomeAssistant], Awaitable[Any]]
+#: The check in this order.
+CHECKS: list[Check] = []
+
+HEATER = "water_heater.nwp500"
+#: Noise of Home Assistant itself, whoever sends discovery.
+NOISE = ("No device components to cleanup", "is logging too frequently")
+ENERGY = ("energy", "heat_pump_energy", "element_energy")
+
+
+def check(function: Check) -> Check:
+    CHECKS.append(function)
+    return function
+
+
+async def registered(home: HomeAssistant) -> list[dict[str, Any]]:
+    """Return our entities, also those that are disabled."""
+    found = await home.command("config/entity_registry/list")
+    return [one for one in found if one["platform"] == "mqtt"]
+
+
+@check
+async def discovery(bench: Bench, home: HomeAssistant) -> str:
+    """Home Assistant discovers the heater, and every enabled entity has a value."""
+    await bench.bridge.start()
+    await home.wait_state(HEATER, None)
+    await home.wait_state("sensor.nwp500_energy", None)
+    entities = await registered(home)
+    enabled = [one["entity_id"] for one in entities if one["disabled_by"] is None]
+    states = await home.states()
+    missing = [one for one in enabled if one not in states]
+    assert not missing, missing
+    unknown = [one for one in enabled if states[one]["state"] in ("unknown", "unavailable")]
+    # A button is unknown until it is pressed, an event until it happens, a time until there is one.
+    odd = [one for one in unknown if not re.match(r"button|event|sensor.*(_time|_end)$", one)]
+    return f"{len(entities)} entities, {len(enabled)} enabled; unknown: {', '.join(odd) or 'none'}"
+
+
+@check
+async def device(bench: Bench, home: HomeAssistant) -> str:
+    """The device page names maker, model and firmware."""
+    found = await home.command("config/device_registry/list")
+    (one,) = [one for one in found if one["manufacturer"] == "Navien"]
+    assert one["name"] == "NWP500" and one["sw_version"], one
+    shown = ("model", "model_id", "serial_number", "sw_version", "hw_version", "configuration_url")
+    return ", ".join(f"{name} {one[name]}" for name in shown if one.get(name))
+
+
+@check
+async def every_entity(bench: Bench, home: HomeAssistant) -> str:
+    """Home Assistant accepts all entities, too those that are disabled at first."""
+    disabled = [one for one in await registered(home) if one["disabled_by"] is not None]
+    for one in disabled:
+        words = {"entity_id": one["entity_id"], "disabled_by": None}
+        await home.command("config/entity_registry/update", **words)
+    entries = await home.command("config_entries/get", domain="mqtt")
+    await home.call("POST", f"/api/config/config_entries/entry/{entries[0]['entry_id']}/reload")
+
+    async def there() -> bool:
+        states = await home.states()
+        return all(one["entity_id"] in states for one in disabled)
+
+    await until("all entities have a state", there)
+    await home.wait_state(HEATER, None)
+    return f"{len(disabled)} more"
+
+
+@check
+async def control(bench: Bench, home: HomeAssistant) -> None:
+    """Temperature and mode are set, and shown."""
+    assert await home.act("water_heater.set_temperature", HEATER, temperature=55) == 200
+    await home.wait_state(HEATER, 55.0, "temperature")
+    for mode in ("heat_pump", "eco"):
+        assert await home.act("water_heater.set_operation_mode", HEATER, operation_mode=mode) == 200
+        await home.wait_state(HEATER, mode)
+
+
+@check
+async def refusal(bench: Bench, home: HomeAssistant) -> str:
+    """A refused temperature changes nothing, and Home Assistant shows the reason."""
+    refusals = "event.nwp500_command_refused"
+    before = await home.state(refusals)
+    status = await home.act("water_heater.set_temperature", HEATER, temperature=80)
+    if status == 200:
+
+        async def told() -> bool:
+            return bool((await home.state(refusals))["state"] != before["state"])
+
+        await until(f"{refusals} tells it", told)
+    state = await home.state(HEATER)
+    assert state["attributes"]["temperature"] == 55.0, state
+    event = await home.state(refusals)
+    return f"HTTP {status}; {event['attributes'].get('reason')}"
+
+
+@check
+async def broker_restart(bench: Bench, home: HomeAssistant) -> None:
+    """The broker restarts: unavailable, then back."""
+    await bench.mosquitto.stop()
+    await home.wait_state(HEATER, "unavailable")
+    await bench.start_mosquitto()
+    await home.wait_state(HEATER, "eco")
+
+
+@check
+async def bridge_restart(bench: Bench, home: HomeAssistant) -> None:
+    """The bridge is stopped, started, killed and started: unavailable, then back with new values."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        await bench.bridge.stop(number)
+        await home.wait_state(HEATER, "unavailable")
+        await bench.bridge.start()
+        await home.wait_state(HEATER, "eco")
+
+
+@check
+async def home_assistant_restart(bench: Bench, home: HomeAssistant) -> None:
+    """Home Assistant restarts: the heater is back with its values."""
+    assert await bench.hass.stop() == 0
+    await bench.hass.start()
+    await home.wait_running()
+    await home.keep_address()
+    await home.wait_state(HEATER, "eco")
+    await home.wait_state("sensor.nwp500_energy", None)
+
+
+@check
+async def blueprints(bench: Bench, home: HomeAssistant) -> str:
+    """Home Assistant accepts each blueprint."""
+    found = await home.command("blueprint/list", domain="automation")
+    ours = {path: one for path, one in found.items() if path.startswith("navien_nwp500/")}
+    assert len(ours) == 4, found
+    bad = {path: one["error"] for path, one in ours.items() if "error" in one}
+    assert not bad, bad
+    return ", ".join(sorted(path.partition("/")[2] for path in ours))
+
+
+async def automate(home: HomeAssistant, blueprint: str, **inputs: Any) -> None:
+    """Make an automation of a blueprint, as its form does."""
+    use = {"path": f"navien_nwp500/{blueprint}.yaml", "input": inputs}
+    body = {"alias": blueprint, "use_blueprint": use}
+    await home.call("POST", f"/api/config/automation/config/{blueprint}", body)
+    await home.wait_state(f"automation.{blueprint}", "on")
+
+
+@check
+async def solar_boost(bench: Bench, home: HomeAssistant) -> None:
+    """The blueprint solar_boost raises the setpoint and lowers it again."""
+    surplus = "input_number.surplus"
+    inputs = {"water_heater": HEATER, "surplus": surplus, "high": 800, "low": 0, "minutes": 0}
+    degrees = {"boost_temperature": 60, "normal_temperature": 50}
+    await automate(home, "solar_boost", **inputs, **degrees)
+    for watts, temperature in ((1500, 60.0), (-300, 50.0)):
+        await home.act("input_number.set_value", surplus, value=watts)
+        await home.wait_state(HEATER, temperature, "temperature")
+
+
+@check
+async def scheduled_setpoint(bench: Bench, home: HomeAssistant) -> None:
+    """The blueprint scheduled_setpoint follows a schedule."""
+    schedule = "input_boolean.schedule"
+    degrees = {"on_temperature": 58, "off_temperature": 48.5}
+    await automate(home, "scheduled_setpoint", water_heater=HEATER, schedule=schedule, **degrees)
+    for action, temperature in (("turn_on", 58.0), ("turn_off", 48.5)):
+        await home.act(f"input_boolean.{action}", schedule)
+        await home.wait_state(HEATER, temperature, "temperature")
+    await home.act("automation.turn_off", "automation.scheduled_setpoint")
+
+
+@check
+async def away_by_calendar(bench: Bench, home: HomeAssistant) -> None:
+    """The blueprint away_by_calendar starts a vacation of the length of an event, and ends it."""
+    calendar, switch, days = (
+        "calendar.trips",
+        "switch.nwp500_vacation",
+        "number.nwp500_vacation_days",
+    )
+    now = datetime.datetime.now(datetime.timezone.utc)
+    end = (now + datetime.timedelta(days=4, hours=12)).strftime("%Y-%m-%d %H:%M:%S")
+    await home.put_state(calendar, "off")
+    inputs = {"calendar": calendar, "vacation": switch, "days": days}
+    await automate(home, "away_by_calendar", word="trip", **inputs)
+    await home.put_state(calendar, "on", message="Trip to the sea", end_time=end)
+    await home.wait_state(switch, "on")
+    await home.wait_state(days, "5")
+    await home.put_state(calendar, "off", message="")
+    await home.wait_state(switch, "off")
+    await home.wait_state(HEATER, "eco")
+
+
+@check
+async def leak_alert(bench: Bench, home: HomeAssistant) -> None:
+    """The blueprint leak_alert tells of a leak once."""
+    leak = "binary_sensor.test_leak"
+    await home.put_state(leak, "off", friendly_name="Leak", device_class="moisture")
+    alert = {
+        "action": "persistent_notification.create",
+        "data": {"message": "{{ message }}", "notification_id": "leak"},
+    }
+    await automate(home, "leak_alert", leak=leak, alert=[alert])
+    await home.put_state(leak, "on", friendly_name="Leak", device_class="moisture")
+
+    async def told() -> bool:
+        found = await home.command("persistent_notification/get")
+        return any(one["message"].startswith("Leak: water.") for one in found)
+
+    await until("the notification", told)
+    await home.put_state(leak, "off", friendly_name="Leak", device_class="moisture")
+    await home.wait_state("automation.leak_alert", 0, "current")
+
+
+@check
+async def statistics(bench: Bench, home: HomeAssistant) -> str:
+    """The validators of statistics and of the energy dashboard find nothing."""
+    uses = [
+        {"stat_consumption": f"sensor.nwp500_{name}", "stat_rate": "sensor.nwp500_power"}
+        for name in ENERGY
+    ]
+    try:
+        await home.command("energy/save_prefs", device_consumption=uses)
+    except RuntimeError:  # before stat_rate was there
+        uses = [{"stat_consumption": one["stat_consumption"]} for one in uses]
+        await home.command("energy/save_prefs", device_consumption=uses)
+
+    async def compiled() -> bool:
+        found = await home.command("recorder/list_statistic_ids", statistic_type="sum")
+        return {f"sensor.nwp500_{name}" for name in ENERGY} <= {
+            one["statistic_id"] for one in found
+        }
+
+    # Home Assistant compiles them every five minutes.
+    await until("statistics are compiled", compiled, limit=400)
+    assert await home.command("recorder/validate_statistics") == {}
+    found = await home.command("energy/validate")
+    issues = [issue for kind in found.values() for one in kind for issue in (one or [])]
+    assert not issues, issues
+    return "recorder/validate_statistics {}, energy/validate without an issue"
+
+
+@check
+async def log(bench: Bench, home: HomeAssistant) -> str:
+    """Home Assistant's log has no warning or error about us."""
+    lines = (bench.config / "home-assistant.log").read_text("utf-8").splitlines()
+    old = bench.config / "home-assistant.log.1"
+    lines += old.read_text("utf-8").splitlines() if old.exists() else []
+    serious = [one for one in lines if re.search(r" (WARNING|ERROR|CRITICAL) \(", one)]
+    # Stopping the broker is ours, the warning about it is right.
+    ours = [
+        one
+        for one in serious
+        if re.search(r"mqtt|navien|nwp500|blueprint|automation", one, re.IGNORECASE)
+        and not any(noise in one for noise in (*NOISE, "[homeassistant.components.mqtt.client]"))
+    ]
+    assert not ours, "\n".join(ours)
+    return f"{len(serious)} lines at warning level or above"
+
+
+@check
+async def forget(bench: Bench, home: HomeAssistant) -> None:
+    """``bridge mqtt --forget`` removes the heater from Home Assistant."""
+    await bench.bridge.stop()
+    program = bench.bridge_with("--forget", name="forget")
+    assert await program.run() == 0, program.text()
+
+    async def gone() -> bool:
+        return not [one for one in await registered(home) if "nwp500" in one["entity_id"]]
+
+    await until("no entity is left", gone)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from email.message import Message
 from importlib import metadata
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, AsyncIterator
 
@@ -32,11 +33,22 @@ from navien_nwp500.protocol import commands
 from navien_nwp500.protocol.energy import EnergyTotal
 from navien_nwp500.protocol.features import DeviceFeatures
 from navien_nwp500.protocol.fields import field_specs
-from navien_nwp500.protocol.types import ErrorCode, Flag, HalfCelsius, Hours, Volume
+from navien_nwp500.protocol.types import (
+    DrEvent,
+    ErrorCode,
+    Flag,
+    HalfCelsius,
+    Hours,
+    RecircMode,
+    TouOverride,
+    Volume,
+)
 from navien_nwp500.simulator import Heater, Simulator
+from support.cli import run, start
 from support.home_assistant import CONFIG, MAC, bridging, home_assistant
 from support.home_assistant_schema import Display, components, violations
 from support.mqtt_brokers import BuiltIn
+from support.reliability_tools import within_limit
 
 NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
 TOPICS = Topics("r", MAC)
@@ -157,6 +169,15 @@ def test_codes_are_words_and_unknown_is_no_option(heater: Heater) -> None:
             assert option[0].isupper() and "_" not in option, key
     shown = display(heater, heater.status(), control=False)
     assert shown.shown("dhw_operation_setting") == "Energy saver"
+    unknown = replace(
+        heater.status(),
+        tou_override_status=TouOverride.UNKNOWN,
+        recirc_operation_mode=RecircMode.UNKNOWN,
+        dr_event_status=DrEvent(99),
+    )
+    assert display(heater, unknown).rejected() == []
+    assert values(unknown)["tou_override_status"] is values(unknown)["dr_event_status"] is None
+    assert values(unknown)["recirculation_mode"] is None
     negative = replace(
         heater.status(), current_inst_power=type(heater.status().current_inst_power)(-1)
     )
@@ -332,3 +353,27 @@ def test_modes_and_their_names_are_those_of_the_heater(heater: Heater) -> None:
     assert entities(few)["mode"]["options"] == ["Heat pump", "Energy saver", "High demand", "Off"]
     assert entities(few)["water_heater"]["modes"] == ["heat_pump", "eco", "high_demand", "off"]
     assert set(entities(heater.features)["water_heater"]["modes"]) == set(MODES)
+
+
+async def test_the_command_line_gives_link_area_and_schedules(
+    sim: Simulator, broker: BuiltIn, tmp_path: Path
+) -> None:
+    words = ("bridge", "mqtt", "--broker", f"mqtt://127.0.0.1:{broker.port}")
+    link = ("--configuration-url", "http://127.0.0.1:8080", "--area", "Utility room")
+    async with home_assistant(broker) as home:
+        process = await start(tmp_path, *words, *link, **sim.environment)
+        try:
+            await home.until(lambda one: one.available and one.shown("tou_plan") != "None")
+        finally:
+            process.terminate()
+            await within_limit(process.communicate())
+        device = json.loads(home.retained[CONFIG])["device"]
+        assert device["configuration_url"] == "http://127.0.0.1:8080"
+        assert device["suggested_area"] == "Utility room"
+
+
+@pytest.mark.parametrize("url", ["dashboard", "ftp://h", "https://"])
+async def test_a_link_that_home_assistant_would_reject_is_refused(url: str, tmp_path: Path) -> None:
+    words = ("bridge", "mqtt", "--simulate", "--broker", "mqtt://127.0.0.1")
+    code, out, err = await run(tmp_path, *words, "--configuration-url", url)
+    assert (code, out) == (2, "") and "http:// or https://" in err

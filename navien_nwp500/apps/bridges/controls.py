@@ -16,7 +16,7 @@ from ...protocol import commands
 from ...protocol.commands import Command
 from ...protocol.features import DeviceFeatures
 from ...protocol.status import DeviceStatus
-from ...protocol.types import DHWMode, Flag, HalfCelsius, Quantity, TouStatus
+from ...protocol.types import DhwControl, DHWMode, Flag, HalfCelsius, Quantity, TouStatus
 from .controlled_heater import (
     DATE,
     OFF,
@@ -159,10 +159,15 @@ def _temperature_limits(features: DeviceFeatures, fahrenheit: bool) -> Traits:
     return {
         "min": first,
         "max": last,
-        "step": 1 if fahrenheit else 0.5,
+        "step": 1 if fahrenheit or whole_degrees(features) else 0.5,
         "unit_of_measurement": unit,
         "command_template": degrees_template(fahrenheit),
     }
+
+
+def whole_degrees(features: DeviceFeatures) -> bool:
+    """Return True if the heater takes whole degrees Celsius alone."""
+    return features.dhw_temperature_setting_use == DhwControl.ONE_DEGREE
 
 
 def degrees_template(fahrenheit: bool) -> str:

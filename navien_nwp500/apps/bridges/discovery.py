@@ -16,8 +16,8 @@ from ...protocol import commands
 from ...protocol.features import DeviceFeatures
 from ...protocol.fields import field_specs
 from ...protocol.status import DeviceStatus
-from ...protocol.types import Choice, DhwControl, DHWMode, Flag, HalfCelsius
-from .controls import CONTROLS, available_modes, degrees_template
+from ...protocol.types import Choice, DHWMode, Flag, HalfCelsius
+from .controls import CONTROLS, available_modes, degrees_template, whole_degrees
 from .entities import (
     CLOUD_ENTITIES,
     COUNTERS,
@@ -235,9 +235,8 @@ def _water_heater(topics: Topics, features: DeviceFeatures, fahrenheit: bool) ->
     ):
         entity[f"{attribute}_topic"] = topics.state
         entity[f"{attribute}_template"] = f"{{{{ value_json['{key}'] }}}}"
-    whole_degrees = features.dhw_temperature_setting_use == DhwControl.ONE_DEGREE
     entity["temperature_unit"] = "F" if fahrenheit else "C"
-    entity["precision"] = 1.0 if whole_degrees or fahrenheit else 0.5
+    entity["precision"] = 1.0 if fahrenheit or whole_degrees(features) else 0.5
     (limits,) = commands.TEMPERATURE.parameters
     low, high = (HalfCelsius(one) for one in limits.limits(features))
     if high:

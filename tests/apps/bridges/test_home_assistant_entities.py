@@ -34,6 +34,7 @@ from navien_nwp500.protocol.energy import EnergyTotal
 from navien_nwp500.protocol.features import DeviceFeatures
 from navien_nwp500.protocol.fields import field_specs
 from navien_nwp500.protocol.types import (
+    DhwControl,
     DrEvent,
     ErrorCode,
     Flag,
@@ -225,6 +226,12 @@ def test_setpoints_are_in_the_unit_of_the_heater(heater: Heater, fahrenheit: boo
     assert (number["min"], number["max"]) == (water_heater["min_temp"], water_heater["max_temp"])
     for template in (number["command_template"], water_heater["temperature_command_template"]):
         assert template == f"{{{{ value }}}} °{unit}"
+
+
+def test_a_heater_of_whole_degrees_has_them_as_its_step(heater: Heater) -> None:
+    whole = replace(heater.features, dhw_temperature_setting_use=DhwControl.ONE_DEGREE)
+    found = entities(whole)
+    assert found["water_heater"]["precision"] == found["temperature"]["step"] == 1
 
 
 async def test_a_fahrenheit_that_is_set_comes_back(sim: Simulator, broker: BuiltIn) -> None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import re
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -30,8 +31,10 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "TROUBLESHOOTING.md"
 
 
 async def run(hass: str, picture: Path | None, folder: Path) -> int:
-    """Run all checks; return the number of those that failed."""
-    failed = 0
+    """Run all checks; return the number of those that failed. SIGTERM ends it like Ctrl-C."""
+    failed, task = 0, asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     async with Bench(hass, folder, access_rules()) as bench, aiohttp.ClientSession() as session:
         home = HomeAssistant(bench.url, session)
         await home.onboard()

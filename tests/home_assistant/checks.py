@@ -174,9 +174,9 @@ async def solar_boost(bench: Bench, home: HomeAssistant) -> None:
 async def scheduled_setpoint(bench: Bench, home: HomeAssistant) -> None:
     """The blueprint scheduled_setpoint follows a schedule."""
     schedule = "input_boolean.schedule"
-    degrees = {"on_temperature": 58, "off_temperature": 48.5}
+    degrees = {"on_temperature": 60, "off_temperature": 45}
     await automate(home, "scheduled_setpoint", water_heater=HEATER, schedule=schedule, **degrees)
-    for action, temperature in (("turn_on", 58.0), ("turn_off", 48.5)):
+    for action, temperature in (("turn_on", 60.0), ("turn_off", 45.0)):
         await home.act(f"input_boolean.{action}", schedule)
         await home.wait_state(HEATER, temperature, "temperature")
     await home.act("automation.turn_off", "automation.scheduled_setpoint")

@@ -11,6 +11,14 @@ from processes import PASSWORD, until
 State = dict[str, Any]
 
 
+class RefusedError(RuntimeError):
+    """Request that Home Assistant refuses, with its HTTP status and its text."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(f"HTTP {status} {text}")
+        self.status = status
+
+
 class HomeAssistant:
     """A Home Assistant that runs at ``url``; ``onboard`` makes its first user."""
 
@@ -21,14 +29,15 @@ class HomeAssistant:
         self._numbers = itertools.count(1)
 
     async def call(self, method: str, path: str, body: Any = None, **form: str) -> Any:
-        """Send a request and return the JSON; raises ClientResponseError when it is refused."""
+        """Send a request and return the JSON. Raises RefusedError."""
         token = self.tokens.get("access_token")
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         content: dict[str, Any] = {"data": form} if form else {"json": body}
         async with self._session.request(
             method, self.url + path, headers=headers, **content
         ) as response:
-            response.raise_for_status()
+            if response.status >= 400:
+                raise RefusedError(response.status, f"{path}: {await response.text()}")
             return await response.json()
 
     async def command(self, kind: str, **content: Any) -> Any:
@@ -49,7 +58,7 @@ class HomeAssistant:
     async def _answers(self) -> bool:
         try:
             await self.call("GET", "/api/onboarding")
-        except (aiohttp.ClientError, OSError):
+        except (aiohttp.ClientError, OSError, RefusedError):
             return False
         return True
 
@@ -81,8 +90,8 @@ class HomeAssistant:
     async def wait_running(self) -> None:
         async def running() -> bool:
             try:
-                return (await self.call("GET", "/api/config"))["state"] == "RUNNING"
-            except (aiohttp.ClientError, OSError):
+                return bool((await self.call("GET", "/api/config"))["state"] == "RUNNING")
+            except (aiohttp.ClientError, OSError, RefusedError):
                 return False
 
         await until("Home Assistant runs", running)
@@ -90,12 +99,15 @@ class HomeAssistant:
     async def add_mqtt(self, port: int) -> None:
         """Add the MQTT integration as a person does, by its form."""
         form = await self.call("POST", "/api/config/config_entries/flow", {"handler": "mqtt"})
-        answer = {
+        answer: dict[str, Any] = {
             "broker": "127.0.0.1",
             "port": port,
             "username": "homeassistant",
             "password": PASSWORD,
         }
+        if any(one["name"] == "other_settings" for one in form["data_schema"]):  # since 2026
+            other = {"set_client_cert": False, "set_ca_cert": "off", "transport": "tcp"}
+            answer["other_settings"] = other
         path = f"/api/config/config_entries/flow/{form['flow_id']}"
         done = await self.call("POST", path, answer)
         if done["type"] != "create_entry":
@@ -117,7 +129,7 @@ class HomeAssistant:
         path = "/api/services/" + action.replace(".", "/")
         try:
             await self.call("POST", path, {"entity_id": entity, **data})
-        except aiohttp.ClientResponseError as error:
+        except RefusedError as error:
             return error.status
         return 200
 
@@ -127,7 +139,7 @@ class HomeAssistant:
         async def has_it() -> bool:
             try:
                 state = await self.state(entity)
-            except (aiohttp.ClientError, OSError):
+            except (aiohttp.ClientError, OSError, RefusedError):
                 return False
             if attribute is not None:
                 return bool(state["attributes"].get(attribute) == wanted)

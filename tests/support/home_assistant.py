@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import asynccontextmanager
-from typing import Any, AsyncIterator, Callable
+from typing import Any, AsyncIterator, Callable, Collection
 
 import aiomqtt
 
 from navien_nwp500 import NaviLinkClient
 from navien_nwp500._util.aio import cancel_and_wait
+from navien_nwp500.apps.bridges.entities import MODE_NAMES, words
 from navien_nwp500.apps.bridges.follower import Follower
-from navien_nwp500.apps.bridges.home_assistant import Broker, MqttBridge
+from navien_nwp500.apps.bridges.home_assistant import Broker, MqttBridge, Presentation
 from navien_nwp500.simulator import Simulator
 
 from .cli import LIMIT
@@ -22,7 +23,7 @@ from .reliability_tools import FAST_RECONNECT, fast_config, wait_until
 
 MAC = "0123456789ab"
 STATE, AVAILABILITY = f"navien_nwp500/{MAC}/state", f"navien_nwp500/{MAC}/availability"
-BRIDGE = "navien_nwp500/bridge/availability"
+BRIDGE = "navien_nwp500/bridge/bridge/availability"
 CONFIG = f"homeassistant/device/navien_nwp500_{MAC}/config"
 
 
@@ -48,9 +49,24 @@ class HomeAssistant:
         return self.display
 
     async def until_water_heater(self, attribute: str, value: str) -> None:
-        """Wait until the water heater shows a value of temperature or mode."""
+        """Wait until the water heater shows a value of temperature or mode that the heater has."""
         template = f"{attribute}_state_template"
-        await self.until(lambda display: display.shown("water_heater", template) == value)
+
+        def confirmed(display: Display) -> bool:
+            if display.shown("water_heater", template) != value:
+                return False
+            if attribute == "mode":
+                names = {words(mode): name for mode, name in MODE_NAMES.items()}
+                return names[display.values["dhw_operation_setting"]] == value
+            celsius = display.values["dhw_temperature_setting"]
+            return float(value) in (celsius, round(celsius * 9 / 5 + 32))
+
+        await self.until(confirmed)
+
+    @property
+    def bridge_topic(self) -> str:
+        """Availability topic of the bridge that published the heater."""
+        return str(json.loads(self.retained[CONFIG])["availability"][0]["topic"])
 
     @property
     def display(self) -> Display:
@@ -81,6 +97,8 @@ async def bridging(
     broker: AnyBroker,
     interval: float = 0.2,
     answer_timeout: float = LIMIT,
+    presentation: Presentation = Presentation(),
+    account_macs: Collection[str] | None = None,
     **settings: Any,
 ) -> AsyncIterator[asyncio.Task[None]]:
     config = fast_config(sim, answer_timeout=answer_timeout, **settings)
@@ -95,7 +113,11 @@ async def bridging(
             for heater in await client.get_devices()
         ]
         address, control = Broker("127.0.0.1", broker.port), not config.read_only
-        bridge = MqttBridge(address, followers, control=control, reconnect=FAST_RECONNECT)
+        bridge = MqttBridge(
+            *(address, followers, presentation._replace(control=control)),
+            account_macs=account_macs,
+            reconnect=FAST_RECONNECT,
+        )
         task = asyncio.ensure_future(bridge.run())
         try:
             yield task

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import asynccontextmanager
 from typing import Any, AsyncIterator
 
@@ -10,6 +11,7 @@ from navien_nwp500.simulator import Heater, Simulator
 
 from .home_assistant import MAC, HomeAssistant, bridging, home_assistant
 from .mqtt_brokers import BuiltIn
+from .reliability_tools import wait_until
 
 
 class Installation:
@@ -31,9 +33,15 @@ class Installation:
             await self.home.until(lambda one: one.shown(key) == value)
 
     async def set(self, key: str, payload: str) -> None:
-        """Publish a value and wait until the control shows it."""
+        """Publish a value and wait until it is done, and the control shows it."""
+        before = len(self.home.received)
         await self.send(key, payload)
+        await wait_until(lambda: self._is_done(before))
         await self.shows(**{key: payload})
+
+    def _is_done(self, since: int) -> bool:
+        texts = [text for topic, text in self.home.received[since:] if topic.endswith("/command")]
+        return any(json.loads(text).get("result") == "done" for text in texts)
 
     @property
     def mode(self) -> DHWMode:

@@ -45,7 +45,7 @@ SENSOR_CLASSES: Mapping[str | None, tuple[set[str | None], set[str]]] = {
 }
 SENSOR = COMMON | {
     *("device_class", "state_class", "unit_of_measurement", "options", "expire_after"),
-    *("suggested_display_precision", "force_update"),
+    *("suggested_display_precision", "force_update", "json_attributes_topic"),
 }
 BINARY_CLASSES = {None, "running", "problem", "moisture", "heat", "cold", "power", "connectivity"}
 BINARY_SENSOR = COMMON | {"device_class", "payload_on", "payload_off", "expire_after", "off_delay"}
@@ -72,7 +72,8 @@ NUMBER_CLASSES = {
     "duration": {"d", "h", "min", "s"},
 }
 MODES = {"off", "eco", "electric", "gas", "heat_pump", "high_demand", "performance"}
-_TEMPLATE = re.compile(r"\{\{ value_json\['(\w+)'\] \}\}")
+_TEMPLATE = re.compile(r"\{\{ value_json(?:\['(\w+)'\]|\.get\('(\w+)', ''\)) \}\}")
+_KNOWN = re.compile(r"\{\{ 'online' if '(\w+)' in value_json else 'offline' \}\}")
 _ATTRIBUTES = re.compile(r"\{\{ value_json\['(\w+)'\] \| tojson \}\}")
 
 
@@ -108,7 +109,8 @@ def components(message: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def _entity(entity: Mapping[str, Any]) -> list[str]:
-    check = {"sensor": _sensor, "binary_sensor": _binary_sensor, "water_heater": _water_heater}
+    check = {"sensor": _sensor, "binary_sensor": _binary_sensor, "event": _event}
+    check["water_heater"] = _water_heater
     check.update(dict.fromkeys(SENDING, _sending))
     platform = entity.get("platform")
     if platform not in check:
@@ -146,6 +148,11 @@ def _binary_sensor(entity: Mapping[str, Any]) -> list[str]:
     if entity.get("device_class") not in BINARY_CLASSES:
         found.append(f"class {entity['device_class']}")
     return found
+
+
+def _event(entity: Mapping[str, Any]) -> list[str]:
+    found = [f"unknown {key}" for key in entity.keys() - (COMMON | {"event_types"})]
+    return found if entity.get("event_types") and entity.get("state_topic") else [*found, "event"]
 
 
 def _sending(entity: Mapping[str, Any]) -> list[str]:
@@ -202,8 +209,21 @@ class Display:
         return self._online({**self._message, **self._message["components"][key]})
 
     def _online(self, options: Mapping[str, Any]) -> bool:
-        topics = [one["topic"] for one in options["availability"]]
-        return all(self._retained.get(topic) == "online" for topic in topics)
+        return all(self._says_online(**one) for one in options["availability"])
+
+    def _says_online(self, topic: str, value_template: str | None = None) -> bool:
+        text = self._retained.get(topic)
+        if value_template is None:
+            return text == "online"
+        match = _KNOWN.fullmatch(value_template)
+        assert match is not None
+        return text is not None and match[1] in json.loads(text)
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """Return the values of the state topic."""
+        found: dict[str, Any] = json.loads(self._retained[self._message["state_topic"]])
+        return found
 
     def shown(self, key: str, template: str = "value_template") -> str:
         """Return the state of an entity as its template renders it; ``None`` means unknown."""
@@ -211,6 +231,8 @@ class Display:
         match = _TEMPLATE.fullmatch(entity[template])
         assert match is not None
         values = json.loads(self._retained[entity.get("state_topic", self._message["state_topic"])])
+        if match[2] is not None:  # nothing is shown before the first value
+            return str(values.get(match[2]))
         # Home Assistant renders a missing key as empty and warns at each message.
         return str(values[match[1]])
 
@@ -231,7 +253,7 @@ class Display:
                 if self.shown(key, "mode_state_template") not in {*entity["modes"], "None"}:
                     found.append(key)
                 continue
-            if entity["platform"] in {"button", "notify"}:
+            if entity["platform"] in {"button", "notify", "event"}:
                 continue
             shown = self.shown(key)
             if shown == "None":

@@ -20,7 +20,7 @@ from ..._util.network_errors import NO_TLS, explain_error
 from ...exceptions import ConfigurationError
 from ...protocol.redaction import library_logger, logger
 
-__all__ = ["Broker", "BrokerClient", "MqttError", "Permissions", "VersionChoice"]
+__all__ = ["Broker", "BrokerClient", "MqttError", "Permissions", "VersionChoice", "text_of"]
 
 _LOGGER = logger("navien_nwp500.bridges")
 _LIBRARY = library_logger("navien_nwp500.bridges.library")
@@ -90,8 +90,8 @@ class Broker:
         """Host and port."""
         return address_text(self.host, self.port)
 
-    def client(self, will_topic: str, will: str, version: VersionChoice) -> BrokerClient:
-        """Return a client, a context manager to be entered once.
+    def client(self, will: tuple[str, str] | None, version: VersionChoice) -> BrokerClient:
+        """Return a client, a context manager to be entered once; ``will`` is a topic and its text.
 
         Raises ConfigurationError for a file without certificates.
         """
@@ -101,7 +101,7 @@ class Broker:
             username=self.user,
             password=self.password,
             tls_context=self._tls_context() if self.tls else None,
-            will=aiomqtt.Will(will_topic, will, 1, True),
+            will=None if will is None else aiomqtt.Will(*will, 1, True),
             protocol=version.version,
             timeout=TIMEOUT,
             keepalive=30,
@@ -173,14 +173,14 @@ class BrokerClient(aiomqtt.Client):
                 self._tls.wrapped.close()
             raise
 
-    async def try_publish(self, topic: str, text: str) -> str | None:
-        """Publish a retained message with QoS 1; return the broker's reason when it refuses.
+    async def try_publish(self, topic: str, text: str, *, retain: bool = True) -> str | None:
+        """Publish a message with QoS 1; return the broker's reason when it refuses.
 
         Only MQTT 5 can refuse: a broker of MQTT 3.1.1 drops the message without a word.
         """
         async with self._publishing:  # one at a time, as an answer does not name its topic
             self._refusal = None
-            await self.publish(topic, text, qos=1, retain=True)
+            await self.publish(topic, text, qos=1, retain=retain)
             return self._refusal
 
     async def try_subscribe(self, topic_filter: str) -> str | None:
@@ -200,6 +200,12 @@ class BrokerClient(aiomqtt.Client):
         if reason_code.value >= _REFUSED:
             self._refusal = str(reason_code)
         super()._on_publish(client, userdata, mid, reason_code, properties)
+
+
+def text_of(message: aiomqtt.Message) -> str:
+    """Return the payload of a message as text."""
+    payload = message.payload
+    return payload.decode("utf-8", "replace") if isinstance(payload, bytes) else ""
 
 
 class Permissions:

@@ -24,7 +24,7 @@ from .schedule_json import parse_plan, parse_reservations
 DEFAULT_DAYS = 7
 ON, OFF, PRESS = "ON", "OFF", "PRESS"
 DATE = r"\d{4}-\d{2}-\d{2}"
-_DEGREES = re.compile(r"([-+]?\d+(?:\.\d+)?) *(?:°? *([CF]))?")
+DEGREES = re.compile(r"([-+]?\d+(?:\.\d+)?) *(?:°? *([CF]))?")
 
 SELECTABLE_MODES = tuple(DHWMode(value) for value, _ in commands.DHW_MODE.value_capabilities)
 SHOWN_MODES = (*SELECTABLE_MODES, DHWMode.VACATION, DHWMode.POWER_OFF)
@@ -86,7 +86,7 @@ class ControlledHeater:
 
     async def set_temperature(self, payload: str) -> DeviceStatus:
         """Set the setpoint: degrees Celsius, or a number with its unit."""
-        found = _DEGREES.fullmatch(payload.strip())
+        found = DEGREES.fullmatch(payload.strip())
         if found is None:
             raise ValueOutOfRangeError(
                 "the value must be a number of degrees Celsius, or one with its unit as in 125 °F"

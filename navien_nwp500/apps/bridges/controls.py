@@ -414,6 +414,10 @@ def control_values(target: ControlledHeater, status: DeviceStatus) -> dict[str, 
     return {**values, **schedule_values(*schedules, unit, datetime.now())}
 
 
+#: Name of each command for people.
+LABELS: Mapping[str, str] = {one.key: one.name for one in CONTROLS}
+
+
 def plain_command(name: str, payload: str) -> tuple[str, str]:
     """Return a command in the form that others replace: a mode that is none becomes its switch."""
     mode = mode_of(payload) if name == "mode" else None

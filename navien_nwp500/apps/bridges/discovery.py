@@ -50,11 +50,26 @@ class Topics:
 
     root: str
     mac: str
+    #: Name of the bridge, which no other has on the broker.
+    bridge_name: str = "bridge"
+    #: Prefix of Home Assistant's discovery.
+    prefix: str = "homeassistant"
+    simulated: bool = False
+
+    @property
+    def identity(self) -> str:
+        """Return the id of the device, which a simulated heater does not share with a real one."""
+        return f"navien_nwp500_{'simulated_' if self.simulated else ''}{self.mac}"
+
+    @property
+    def discovery(self) -> str:
+        """Return the topic of the discovery message."""
+        return f"{self.prefix}/device/{self.identity}/config"
 
     @property
     def bridge(self) -> str:
-        """Return the topic that says ``online`` while a bridge runs; its last will is ``offline``."""
-        return f"{self.root}/bridge/availability"
+        """Return the topic that says ``online`` while the bridge runs; its last will is ``offline``."""
+        return f"{self.root}/bridge/{self.bridge_name}/availability"
 
     @property
     def availability(self) -> str:
@@ -70,6 +85,21 @@ class Topics:
     def cloud(self) -> str:
         """Return the topic of what is known without the heater, one JSON object."""
         return f"{self.root}/{self.mac}/cloud"
+
+    @property
+    def last_command(self) -> str:
+        """Return the topic of what became of the last command, one JSON object."""
+        return f"{self.root}/{self.mac}/command"
+
+    @property
+    def refusal(self) -> str:
+        """Return the topic of each refused command, not retained, one JSON object."""
+        return f"{self.root}/{self.mac}/refusal"
+
+    @property
+    def retained(self) -> list[str]:
+        """Return the topics that the broker retains of this heater."""
+        return [self.discovery, self.state, self.availability, self.cloud, self.last_command]
 
     def command(self, name: str) -> str:
         """Return the topic of a command, by its key in ``controls.CONTROLS``."""
@@ -103,10 +133,12 @@ def discovery(
     ``fields`` are those of ``sent_fields``. Without ``control`` nothing can be changed: the values
     that a control would show are sensors. With ``fahrenheit`` setpoints are whole degrees of it.
     """
-    identity = f"navien_nwp500_{topics.mac}"
+    identity = topics.identity
     offered = [one for one in CONTROLS if one.available(features)]
     hidden = {one.shows for one in CONTROLS if control or one not in offered}
-    components = dict(_value_entities(fields, hidden))
+    components = {**dict(_value_entities(fields, hidden)), **_command_reports(topics)}
+    for key in components.keys() & set(ENERGY_FIELDS):
+        components[key].update(_when_known(json_key(key), topics))
     if features.program_reservation_use == Flag.ACTIVE:
         components.update((key, _schedule(key, topics)) for key in SCHEDULE_ENTITIES)
     for key, traits in CLOUD_ENTITIES.items():
@@ -123,7 +155,7 @@ def discovery(
         # Its platform alone removes an entity that was offered before.
         components.setdefault(key, {"platform": platform})
     return {
-        "device": _device(identity, name, topics.mac, features, details),
+        "device": _device(topics, name, features, details),
         "origin": {"name": "navien-nwp500", "sw_version": __version__, **_support()},
         "availability": [{"topic": topics.bridge}, {"topic": topics.availability}],
         "availability_mode": "all",
@@ -133,14 +165,39 @@ def discovery(
     }
 
 
+def _command_reports(topics: Topics) -> dict[str, dict[str, Any]]:
+    """Return the entities that say what became of commands, also while the heater is offline."""
+    own: Traits = {"availability": [{"topic": topics.bridge}]}
+    refused = _entity("command_refused", "event", {**own, "event_types": ["refused"]})
+    refused["state_topic"] = topics.refusal
+    del refused["value_template"]
+    last = _entity("last_command", "sensor", {**own, "json_attributes_topic": topics.last_command})
+    last["state_topic"] = topics.last_command
+    last["value_template"] = "{{ value_json['text'] }}"
+    return {"command_refused": refused, "last_command": last}
+
+
+def _when_known(key: str, topics: Topics) -> dict[str, Any]:
+    """Return the traits of a value that is available once it is in the state."""
+    known = f"{{{{ 'online' if '{key}' in value_json else 'offline' }}}}"
+    availability = [topics.bridge, topics.availability]
+    return {
+        "value_template": f"{{{{ value_json.get('{key}', '') }}}}",
+        "availability": [
+            *({"topic": topic} for topic in availability),
+            {"topic": topics.state, "value_template": known},
+        ],
+    }
+
+
 def _device(
-    identity: str, name: str, mac: str, features: DeviceFeatures, details: DeviceDetails
+    topics: Topics, name: str, features: DeviceFeatures, details: DeviceDetails
 ) -> dict[str, Any]:
-    pairs = zip(*[iter(mac)] * 2)
+    pairs = zip(*[iter(topics.mac)] * 2)
     device: dict[str, Any] = {
-        "identifiers": [identity],
+        "identifiers": [topics.identity],
         "connections": [["mac", ":".join("".join(pair) for pair in pairs)]],
-        "name": name,
+        "name": f"{name} (simulated)" if topics.simulated else name,
         "manufacturer": "Navien",
         "model": "NWP500",
     }

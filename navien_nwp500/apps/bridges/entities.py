@@ -148,6 +148,10 @@ ENTITIES: Mapping[str, EntityDescription] = {
     "reconnects": EntityDescription("Reconnections", _COUNT, diagnostic=True, enabled=False),
     "bad_messages": EntityDescription("Bad messages", _COUNT, diagnostic=True, enabled=False),
     # It changes with every status, so it would fill the log. Home Assistant knows ``last_reported``.
+    "command_refused": EntityDescription("Command refused", {"icon": "mdi:alert-octagon-outline"}),
+    "last_command": EntityDescription(
+        "Last command", {"icon": "mdi:message-arrow-right-outline"}, diagnostic=True
+    ),
     "heard": EntityDescription(
         "Last heard", {"device_class": "timestamp"}, diagnostic=True, enabled=False
     ),
@@ -316,11 +320,14 @@ def setpoint_limits(low: HalfCelsius, high: HalfCelsius, fahrenheit: bool) -> tu
 def state(
     status: DeviceStatus, energy: EnergyTotal | None, received: datetime | None
 ) -> dict[str, Any]:
-    """Return the values of all entities of a heater by JSON key; None means unknown."""
+    """Return the values of all entities of a heater by JSON key; None means unknown.
+
+    The lifetime counters are left out before the first answer to the request for them.
+    """
     values = {spec.name: _value(getattr(status, spec.name)) for spec in field_specs(DeviceStatus)}
     values.update((json_key(key), one.value(status)) for key, one in DERIVED.items())
-    for key in ENERGY_FIELDS:
-        value = getattr(energy, key, None)
+    for key in ENERGY_FIELDS if energy is not None else ():
+        value = getattr(energy, key)
         values[json_key(key)] = kilowatt_hours(value) if key.endswith("_wh") else value
     values["heard"] = None if received is None else received.isoformat(timespec="seconds")
     mode, fahrenheit = status.dhw_operation_setting, shows_fahrenheit(status)

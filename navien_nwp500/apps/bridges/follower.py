@@ -15,11 +15,12 @@ from ...config import ReconnectConfig
 from ...device import NaviLinkDevice
 from ...exceptions import CommunicationError, DeviceError
 from ...models import HealthState
+from ...protocol.commands import COMMANDS
 from ...protocol.energy import EnergyTotal
 from ...protocol.features import DeviceFeatures
 from ...protocol.redaction import logger
 from ...protocol.schedules import ReservationProgram
-from ...protocol.status import DeviceStatus
+from ...protocol.status import Activity, DeviceStatus
 from ...protocol.tou import TOUInfo
 from ...protocol.types import Flag
 
@@ -31,6 +32,15 @@ MAX_FAILED_POLLS = 3
 ENERGY_INTERVAL = 900.0
 #: The same for the schedules, unless the status shows that one was switched on or off.
 SCHEDULES_INTERVAL = 3600.0
+#: Seconds between polls of a heater whose changes are to be seen within 30 s: a response takes 2 to
+#: 4 s, and live clients poll every 30 s (PROTOCOL 9.9).
+IDLE_INTERVAL = 25.0
+#: Seconds between polls while it heats, and after a change; live clients poll as often (PROTOCOL 9.9).
+BUSY_INTERVAL = 10.0
+#: Polls after a change that come as often.
+POLLS_AFTER_CHANGE = 6
+#: Fields that commands set.
+_SETTINGS = sorted({one.field for command in COMMANDS for one in command.expects})
 
 
 class Follower:
@@ -38,7 +48,9 @@ class Follower:
 
     ``updates`` gets a value when a status arrived or health, features or energy changed; it has one
     reader. ``features`` and ``energy`` are None until the heater has sent them; so are
-    ``reservations`` and ``tou_plan``, which are requested only ``with_schedules``.
+    ``reservations`` and ``tou_plan``, which are requested only ``with_schedules``. Polls are
+    ``interval`` seconds after the latest status, whoever requested it; with ``busy_interval`` they come
+    so often while the heater heats, and for a while after a setting or its activity has changed.
     """
 
     def __init__(
@@ -46,6 +58,7 @@ class Follower:
         heater: NaviLinkDevice,
         interval: float,
         *,
+        busy_interval: float | None = None,
         answer_timeout: float = 15.0,
         energy_interval: float = ENERGY_INTERVAL,
         with_schedules: bool = False,
@@ -60,6 +73,9 @@ class Follower:
         #: Seconds a status stays valid: the polls that may fail, with their timeouts.
         self.max_age = MAX_FAILED_POLLS * (interval + answer_timeout)
         self._interval = interval
+        self._busy_interval = interval if busy_interval is None else min(interval, busy_interval)
+        self._shown: tuple[object, ...] = ()
+        self._busy_until = float("-inf")
         self._energy_interval = energy_interval
         self._reconnect = reconnect
         self._status_time = float("-inf")
@@ -102,10 +118,11 @@ class Follower:
                 await asyncio.sleep(self._reconnect.delay(tries))
 
     async def _watch(self) -> None:
-        statuses = self.heater.watch(self._interval)
+        statuses = self.heater.watch(self._seconds_to_poll)
         try:
             async for status in statuses:
                 self._status_time = time.monotonic()
+                self._observe(status)
                 self.updates.put(True)
                 if status.error_code not in (0, self._error_code):
                     await self._request_last_error()
@@ -114,6 +131,20 @@ class Follower:
                 await self._request_schedules(status)
         finally:
             await statuses.aclose()
+
+    def _observe(self, status: DeviceStatus) -> None:
+        """Shorten the interval for a while when a setting or the activity has changed."""
+        shown = (status.activity, *(getattr(status, field) for field in _SETTINGS))
+        if self._shown and shown != self._shown:
+            self._busy_until = self._status_time + POLLS_AFTER_CHANGE * self._busy_interval
+        self._shown = shown
+
+    def _seconds_to_poll(self, status: DeviceStatus | None) -> float:
+        """Return how long the latest status needs no poll."""
+        idle = status is None or status.activity in (Activity.STANDBY, Activity.UNKNOWN)
+        if idle and time.monotonic() >= self._busy_until:
+            return self._interval
+        return self._busy_interval
 
     async def _watch_health(self) -> None:
         changes = self.heater.watch_health()

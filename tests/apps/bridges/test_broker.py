@@ -134,7 +134,7 @@ async def test_each_topic_that_the_broker_denies_has_its_line(
     broker = Mosquitto(find_program(MOSQUITTO), tmp_path, *lines)
     await broker.start()
     expected = [
-        "topic write navien_nwp500/bridge/availability",
+        "topic write navien_nwp500/bridge/bridge/availability",
         "topic write navien_nwp500/+/availability",
         "topic write navien_nwp500/+/state",
         "topic write homeassistant/device/+/config",

@@ -22,10 +22,12 @@ import trustme
 from hypothesis import given, strategies as st
 
 from navien_nwp500 import DeviceStatus
+from navien_nwp500._util.aio import LatestValue
 from navien_nwp500.apps.bridges.controlled_heater import ControlledHeater
 from navien_nwp500.apps.bridges.controls import COMMANDS
 from navien_nwp500.apps.bridges.entities import MODES, state
-from navien_nwp500.apps.bridges.home_assistant import Broker, HeaterPublisher
+from navien_nwp500.apps.bridges.home_assistant import Broker, Presentation
+from navien_nwp500.apps.bridges.publisher import HeaterPublisher
 from navien_nwp500.apps.cli.commands.bridge import load_password
 from navien_nwp500.exceptions import ConfigurationError, InvalidCredentialsError
 from navien_nwp500.protocol.error_codes import ERRORS
@@ -251,9 +253,10 @@ def final_state(commands: Iterable[tuple[str, str]]) -> dict[str, str]:
     )
 )
 def test_waiting_commands_lead_to_the_same_as_all_of_them(wishes: list[tuple[str, str]]) -> None:
-    follower: Any = SimpleNamespace(heater=SimpleNamespace(mac_address=MAC))
+    heater = SimpleNamespace(mac_address=MAC)
+    target: Any = SimpleNamespace(heater=heater, follower=SimpleNamespace(updates=LatestValue()))
     none: Any = None
-    publisher = HeaterPublisher(*(none, follower, "root", "homeassistant", True, none), target=none)
+    publisher = HeaterPublisher(none, target, Presentation(), none)
     for name, payload in wishes:
         publisher.add_command(name, payload)
     waiting = list(publisher._commands.items())
@@ -437,7 +440,7 @@ async def test_offline_is_published_after_sigterm_and_sigkill(
         finally:
             process.send_signal(number)
             _, err = await within_limit(process.communicate())
-        await wait_until(lambda: home.retained[BRIDGE] == "offline")
+        await wait_until(lambda: home.retained[home.bridge_topic] == "offline")
         if number == signal.SIGTERM:
             assert process.returncode == 0 and b"Traceback" not in err
             assert home.retained[AVAILABILITY] == "offline"
@@ -482,7 +485,7 @@ async def test_tls_needs_a_trusted_certificate_and_reads_the_password_from_a_fil
         stranger.send_signal(signal.SIGTERM)
         await within_limit(stranger.communicate())
         async with subscriber as client:
-            await client.subscribe(BRIDGE, qos=1)
+            await client.subscribe("navien_nwp500/bridge/+/availability", qos=1)
             process = await start(tmp_path, *words, *secret, *trusted, **sim.environment)
             try:
                 message = await asyncio.wait_for(client.messages.__anext__(), LIMIT)
@@ -521,7 +524,7 @@ async def test_unknown_values_are_none(sim: Simulator) -> None:
     )
     found = state(status, None, None)
     assert found["tou_status"] is found["dhw_use"] is found["ambient_temperature"] is None
-    assert found["heat_pump_kwh"] is found["heard"] is None
+    assert "heat_pump_kwh" not in found and found["heard"] is None
 
 
 async def test_the_password_is_read_from_the_env_file_too(

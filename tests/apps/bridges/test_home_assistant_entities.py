@@ -98,6 +98,7 @@ def display(heater: Heater, status: DeviceStatus, **options: Any) -> Display:
     retained = {
         TOPICS.state: json.dumps(values(status)),
         TOPICS.cloud: json.dumps(cloud_state(None, HEALTH)),
+        TOPICS.last_command: json.dumps({"text": "none"}),
     }
     unit = shows_fahrenheit(status)
     return Display(message(heater.features, fahrenheit=unit, **options), retained)
@@ -325,7 +326,7 @@ def test_the_page_of_the_device_says_what_it_is(
 
 def test_without_control_there_are_sensors_in_place_of_controls(heater: Heater) -> None:
     found = enabled(heater.features, control=False)
-    assert {one["platform"] for one in found.values()} == {"sensor", "binary_sensor"}
+    assert {one["platform"] for one in found.values()} == {"sensor", "binary_sensor", "event"}
     assert not [key for one in found.values() for key in one if "command" in key]
     assert found["dhw_temperature_setting"]["name"] == "Setpoint"
     assert found["dhw_operation_setting"]["name"] == "Mode"

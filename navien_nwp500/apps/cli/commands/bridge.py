@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,9 +22,12 @@ from ..output import print_note
 from ..runner import run_async
 
 if TYPE_CHECKING:
+    from ...bridges.broker import Broker
     from ...bridges.follower import Follower
 
 PASSWORD = "MQTT_PASSWORD"
+#: Value of ``--forget`` without a MAC address.
+ALL = "all"
 
 _BRIDGE_OPTIONS = combine(ACCOUNT_OPTIONS, speed(60), INTERVAL, DEVICE)
 
@@ -68,6 +72,13 @@ def bridge_command() -> None:
     help="Link on the heater's page in Home Assistant, such as that of a dashboard.",
 )
 @click.option("--area", metavar="TEXT", help="Area that Home Assistant suggests for the heater.")
+@click.option(
+    "--forget",
+    is_flag=False,
+    flag_value=ALL,
+    metavar="[MAC]",
+    help="Clear what bridges have published of a heater, or of all, and end.",
+)
 @run_async
 async def mqtt(
     interval: float | None,
@@ -79,12 +90,17 @@ async def mqtt(
     discovery: str,
     configuration_url: str | None,
     area: str | None,
+    forget: str | None,
     **account: Any,
 ) -> None:
     """Publish to Home Assistant, through any MQTT broker.
 
     Each heater becomes a device with sensors, a water heater and the other settings that you can
-    control. With NAVILINK_READ_ONLY=1 there are sensors alone.
+    control. With NAVILINK_READ_ONLY=1 there are sensors alone. A change made elsewhere shows within
+    30 s: the heater is polled every 25 s by default, and every 10 s while it heats and after a change.
+
+    A heater that left the account is cleared at the next start. --forget needs no account. With
+    --simulate the device has a name and ids of its own, and is cleared at the end.
 
     \b
     Example: navien-nwp500 bridge mqtt
@@ -92,7 +108,7 @@ async def mqtt(
     """
     try:
         from ...bridges.discovery import DeviceDetails
-        from ...bridges.home_assistant import Broker, MqttBridge
+        from ...bridges.home_assistant import Broker, MqttBridge, Presentation
     except ModuleNotFoundError as error:
         raise _missing_extra(error) from error
     for name in (topic, discovery):
@@ -105,14 +121,45 @@ async def mqtt(
             f"--configuration-url is {configuration_url!r}; it must begin with http:// or https:// "
             "and a host"
         )
-    details = DeviceDetails(configuration_url, area)
     target = Broker.parse(broker, load_password(password_file), ca_file)
+    if forget is not None:
+        await _forget(target, topic, forget)
+        return
     async with open_context(**account) as context:
-        followers = await _followers(context, interval, device, with_schedules=True)
-        control = not context.client.config.read_only
-        await MqttBridge(
-            target, followers, root=topic, prefix=discovery, control=control, details=details
-        ).run()
+        followers = await _prompt_followers(context, interval, device)
+        macs = [one.heater.mac_address for one in followers]
+        name = hashlib.sha256(context.client.auth.user_id.casefold().encode()).hexdigest()[:8]
+        if device or context.client.config.device_mac:
+            # One heater of several: its bridge may run beside that of another.
+            macs = [one.mac_address for one in await context.client.get_devices(connect=False)]
+            name = f"{name}_{followers[0].heater.mac_address}"
+        presentation = Presentation(
+            root=topic,
+            prefix=discovery,
+            bridge=name,
+            control=not context.client.config.read_only,
+            simulated=context.simulated,
+            details=DeviceDetails(configuration_url, area),
+        )
+        await MqttBridge(target, followers, presentation, account_macs=macs).run()
+
+
+async def _forget(target: Broker, topic: str, forget: str) -> None:
+    from ...bridges.retained import forget as forget_heaters
+
+    mac = re.sub(r"[:\-.\s]", "", forget).lower()
+    if forget != ALL and not re.fullmatch("[0-9a-f]{12}", mac):
+        raise ConfigurationError(
+            f"--forget is {forget!r}; it must be the MAC address of a heater, or nothing for all"
+        )
+    heaters, topics = await forget_heaters(target, topic, None if forget == ALL else mac)
+    for heater in heaters:
+        print_note(f"cleared: {heater.name} ({heater.mac})")
+    print_note(
+        f"{len(topics)} topics cleared on broker {target.address}"
+        if topics
+        else f"broker {target.address} retains nothing of it"
+    )
 
 
 @bridge_command.command()
@@ -145,21 +192,41 @@ async def prometheus(
 
 
 async def _followers(
-    context: CommandContext,
-    interval: float | None,
-    device: str | None,
-    *,
-    with_schedules: bool = False,
+    context: CommandContext, interval: float | None, device: str | None
 ) -> list[Follower]:
     from ...bridges.follower import Follower
 
     config = context.client.config
     seconds = context.real_seconds(interval or config.polling_interval)
     return [
+        Follower(heater, seconds, answer_timeout=config.answer_timeout)
+        for heater in await select_devices(context.client, device)
+    ]
+
+
+async def _prompt_followers(
+    context: CommandContext, interval: float | None, device: str | None
+) -> list[Follower]:
+    """Return followers that poll more often while something happens.
+
+    A simulated heater is polled once a second at most, however fast its time goes.
+    """
+    from ...bridges.follower import BUSY_INTERVAL, ENERGY_INTERVAL, IDLE_INTERVAL, Follower
+
+    def real(seconds: float) -> float:
+        return max(context.real_seconds(seconds), 1.0)
+
+    config = context.client.config
+    configured = not context.simulated and read_environment().get("NAVILINK_POLLING_INTERVAL")
+    idle = real(config.polling_interval if configured else IDLE_INTERVAL)
+    return [
         Follower(
-            *(heater, seconds),
+            heater,
+            idle if interval is None else context.real_seconds(interval),
+            busy_interval=real(BUSY_INTERVAL),
             answer_timeout=config.answer_timeout,
-            with_schedules=with_schedules,
+            energy_interval=real(ENERGY_INTERVAL),
+            with_schedules=True,
         )
         for heater in await select_devices(context.client, device)
     ]

@@ -7,6 +7,7 @@ import json
 import logging
 import signal
 from dataclasses import replace
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, AsyncIterator
 
@@ -19,8 +20,9 @@ from navien_nwp500.apps.bridges.discovery import Topics
 from navien_nwp500.apps.bridges.follower import BUSY_INTERVAL, IDLE_INTERVAL, Follower
 from navien_nwp500.apps.bridges.home_assistant import Presentation
 from navien_nwp500.apps.bridges.retained import outdated_topics, published_heaters
+from navien_nwp500.protocol.status import Activity
 from navien_nwp500.protocol.types import HalfCelsius, TemperatureType
-from navien_nwp500.simulator import Simulator
+from navien_nwp500.simulator import Heater, Simulator
 from navien_nwp500.simulator.faults import DropMessages
 from support.cli import run, start
 from support.home_assistant import (
@@ -264,9 +266,11 @@ def test_a_change_made_elsewhere_shows_within_30_seconds() -> None:
 
 
 async def test_polls_come_more_often_after_a_change_and_while_heating(sim: Simulator) -> None:
+    now = datetime(2026, 1, 1, tzinfo=timezone.utc)
+    status = Heater(now=now, draws=None, upper_celsius=60.6, lower_celsius=60.6).status()
+    assert status.activity is Activity.STANDBY
     async with NaviLinkClient(fast_config(sim)) as client:
         follower = Follower((await client.get_devices())[0], 1000, busy_interval=100)
-        status = sim.units[0].heater.status()
         follower._status_time = asyncio.get_running_loop().time()
         follower._observe(status)
         assert follower._seconds_to_poll(None) == follower._seconds_to_poll(status) == 1000

@@ -32,6 +32,7 @@ from typing import Any, AsyncGenerator, Iterable, Mapping, Protocol, Sequence, T
 from ._connection.cloud_device import CloudDevice, warn_of_unreadable
 from ._connection.command_sender import CommandSender
 from ._connection.command_values import to_integer, to_mode, to_temperature
+from ._connection.poll_times import PollInterval
 from ._connection.pool import ConnectionPool
 from ._connection.schedule_writer import ScheduleWriter, without
 from ._util.text import comparable
@@ -39,7 +40,7 @@ from .auth import NaviLinkAuth
 from .config import NaviLinkConfig, ReconnectConfig
 from .exceptions import NaviLinkError, PlanCopyError, RequestTimeoutError, ValueOutOfRangeError
 from .models import Health
-from .mqtt import NaviLinkMQTT, PollInterval
+from .mqtt import NaviLinkMQTT
 from .protocol import commands
 from .protocol.account import DeviceInfo, FirmwareInfo, LastError
 from .protocol.commands import Command

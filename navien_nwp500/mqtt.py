@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import random
 import time
 from datetime import datetime, timezone
 from functools import partial
-from typing import Any, AsyncGenerator, Awaitable, Callable, Mapping, Optional, Union
+from typing import Any, AsyncGenerator, Awaitable, Callable, Mapping, Union
 
 from ._connection.connection import Subscriber
+from ._connection.poll_times import AdaptivePolls, PollInterval, RegularPolls, check_interval
 from ._connection.pool import ConnectionPool
 from ._util.aio import LatestValue, Notifier, cancel_and_wait, wait_at_most
-from ._util.numbers import DAY, is_seconds, shown
 from .exceptions import (
     CommunicationError,
     ProtocolError,
     RequestTimeoutError,
-    ValueOutOfRangeError,
     WebSocketError,
 )
 from .models import Health, HealthState
@@ -33,9 +31,6 @@ __all__ = ["NaviLinkMQTT"]
 _LOGGER = logger("navien_nwp500.device")
 
 StatusCallback = Callable[[DeviceStatus], Union[Awaitable[None], None]]
-#: Seconds between polls, or a function that returns how long the latest status needs no poll; its
-#: argument is None before the first.
-PollInterval = Union[float, Callable[[Optional[DeviceStatus]], float]]
 
 
 class HealthTracker:
@@ -109,60 +104,8 @@ class HealthTracker:
             self._watchers.discard(changes)
 
 
-def _check_interval(name: str, interval: Any) -> None:
-    if not is_seconds(interval):
-        raise ValueOutOfRangeError(
-            f"{name} is {shown(interval)}; it must be a number of seconds above 0, at most {DAY}"
-        )
-
-
 def _now() -> datetime:
     return datetime.now(timezone.utc)
-
-
-class RegularPolls:
-    """Times of polls at a fixed interval.
-
-    Each watch polls at a random offset, so that a thousand started together do not poll at the same
-    time; the offset is kept across outages. The second poll comes before a full interval.
-    """
-
-    def __init__(self, interval: float) -> None:
-        self._interval = interval
-        self.due = time.monotonic() + random.uniform(0, interval)
-
-    def on_poll(self) -> None:
-        """Set the time of the next poll, after one."""
-        late = time.monotonic() - self.due
-        if late >= 0:
-            self.due += self._interval * (late // self._interval + 1)
-
-
-class AdaptivePolls:
-    """Times of polls that a function of the latest status tells.
-
-    Each poll comes up to a tenth sooner, at random, so that many watches do not keep step.
-    """
-
-    def __init__(
-        self, heater: NaviLinkMQTT, interval: Callable[[DeviceStatus | None], float]
-    ) -> None:
-        self._heater = heater
-        self._interval = interval
-        self._polled = float("-inf")
-        self._share = random.uniform(0.9, 1)
-
-    @property
-    def due(self) -> float:
-        """Time of the next poll, from the latest status or from an unanswered poll after it."""
-        seconds = self._interval(self._heater.last_status)
-        _check_interval("interval", seconds)
-        since = max(self._polled, time.monotonic() - self._heater.last_status_age)
-        return since + seconds * self._share
-
-    def on_poll(self) -> None:
-        """Count from now, after a poll."""
-        self._polled, self._share = time.monotonic(), random.uniform(0.9, 1)
 
 
 class NaviLinkMQTT:
@@ -290,7 +233,7 @@ class NaviLinkMQTT:
         most a day.
         """
         if not callable(interval):
-            _check_interval("interval", interval)
+            check_interval("interval", interval)
         return self._watch(interval, LatestValue())
 
     def set_status_callback(self, callback: StatusCallback | None) -> None:
@@ -305,7 +248,7 @@ class NaviLinkMQTT:
 
         Runs until ``stop_monitoring()`` or cancellation. Raises as ``watch``.
         """
-        _check_interval("polling_interval", polling_interval)
+        check_interval("polling_interval", polling_interval)
         queue: LatestValue[DeviceStatus] = LatestValue()
         self._monitors.add(queue)
         statuses = self._watch(polling_interval, queue)

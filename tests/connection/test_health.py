@@ -20,8 +20,8 @@ from navien_nwp500 import (
     RequestTimeoutError,
     ValueOutOfRangeError,
 )
+from navien_nwp500._connection.poll_times import AdaptivePolls
 from navien_nwp500.models import HealthState
-from navien_nwp500.mqtt import AdaptivePolls
 from navien_nwp500.protocol.types import HalfCelsius
 from navien_nwp500.simulator import Simulator
 from navien_nwp500.simulator.faults import (

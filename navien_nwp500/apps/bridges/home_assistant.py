@@ -200,7 +200,7 @@ class MqttBridge:
         topics = outdated_topics(found, self._topics, self._account_macs)
         await clear(client, topics, self._permissions)
         if topics:
-            _LOGGER.info("cleared what an earlier bridge had published: %s", ", ".join(topics))
+            _LOGGER.info("cleared %d topics that an earlier bridge had left", len(topics))
         self._cleaned = True
 
 

@@ -132,7 +132,9 @@ async def clear(client: BrokerClient, topics: Iterable[str], permissions: Permis
     """Remove what the broker retains of some topics; Home Assistant removes what it made of it."""
     for topic in topics:
         refusal = await client.try_publish(topic, "")
-        permissions.record(f"topic write {topic}", refusal, "what it retains is not cleared")
+        levels = ("+" if _MAC.search(level) else level for level in topic.split("/"))
+        rule = f"topic write {'/'.join(levels)}"
+        permissions.record(rule, refusal, "what an earlier bridge has left there stays")
 
 
 class Cleaner:

@@ -89,9 +89,10 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(autouse=True)
 def empty_folders(monkeypatch: pytest.MonkeyPatch, elsewhere: Iterator[Path]) -> None:
-    """Start each test and its programs without saved sessions and accounts."""
+    """Start each test and its programs without saved sessions, accounts and histories."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(next(elsewhere)))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(next(elsewhere)))
+    monkeypatch.setenv("XDG_DATA_HOME", str(next(elsewhere)))
     # Containers often set it, users do not; with it a program that forgets to flush passes.
     monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
 

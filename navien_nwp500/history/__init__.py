@@ -1,4 +1,4 @@
-"""Recorded statuses: CSV files, alerts and summaries.
+"""Recorded statuses: CSV files, the history database, alerts and summaries.
 
 Imports ``protocol``, ``models``, ``config``, ``exceptions`` and ``_util``.
 """

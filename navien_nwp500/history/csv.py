@@ -6,15 +6,16 @@ import io
 import os
 import re
 import threading
-from collections import deque
 from datetime import datetime
 from pathlib import Path
 from typing import IO
 from zoneinfo import ZoneInfo
 
+from .._util.files import display_path
 from ..exceptions import ConfigurationError
 from ..protocol.redaction import logger
 from ..protocol.status import DeviceStatus
+from .buffer import CAPACITY, BufferedRecorder
 from .csv_format import (
     CELLS,
     COLUMNS,
@@ -72,6 +73,11 @@ class CsvRecorder:
 
     def __exit__(self, *error: object) -> None:
         self.close()
+
+    @property
+    def name(self) -> str:
+        """Return the path, for people."""
+        return display_path(self.path)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -248,69 +254,22 @@ class CsvRecorder:
         self._size = end + written
 
 
-class BufferedCsvRecorder:
-    """CsvRecorder that keeps statuses in memory while the file cannot be written.
-
-    The first opening raises. Later, while writing fails (disk full, read-only, file moved), at
-    most ``capacity`` statuses are kept, and the oldest are dropped first; they are written in order
-    once that is possible again. Both changes are logged once. Threads may write; each status is
-    written once.
-    """
+class BufferedCsvRecorder(BufferedRecorder):
+    """CsvRecorder that keeps statuses in memory while the file cannot be written."""
 
     def __init__(
         self,
         path: str | Path,
         *,
-        capacity: int = 10_000,
+        capacity: int = CAPACITY,
         heater: str | None = None,
         zone: ZoneInfo | None = None,
     ) -> None:
-        self._recorder = CsvRecorder(path, heater=heater, zone=zone)
-        self._waiting: deque[tuple[DeviceStatus, datetime]] = deque(maxlen=capacity)
-        # Held while statuses are written: a slow disk must not mix them with the last ones at exit.
-        self._lock = threading.Lock()
-        self._failing = False
-        #: Statuses that were dropped because ``capacity`` was reached.
-        self.dropped = 0
-
-    def __enter__(self) -> BufferedCsvRecorder:
-        self._recorder.open()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        with self._lock:
-            self._flush()
-            self._recorder.close()
-        if self._waiting:
-            _LOGGER.error("%s: %d statuses not written", self._recorder.path, len(self._waiting))
+        super().__init__(CsvRecorder(path, heater=heater, zone=zone), capacity)
 
     def write(self, status: DeviceStatus, when: datetime) -> None:
         """Append one status, or keep it in memory until that is possible."""
-        with self._lock:
-            if len(self._waiting) == self._waiting.maxlen:
-                self.dropped += 1
-            self._waiting.append((status, when))
-            self._flush()
-
-    def _flush(self) -> None:
-        count = len(self._waiting)
-        try:
-            self._recorder.open()
-            while self._waiting:
-                self._recorder.write(*self._waiting[0])
-                self._waiting.popleft()
-        except (OSError, ConfigurationError) as error:
-            # Opening again cuts off a line that a full disk left incomplete.
-            self._recorder.close()
-            if not self._failing:
-                _LOGGER.error("cannot write the recording, keeping statuses in memory: %s", error)
-            self._failing = True
-            return
-        if self._failing:
-            self._failing = False
-            _LOGGER.warning(
-                "the recording is written again: %d statuses, %d dropped", count, self.dropped
-            )
+        self.put(status, when)
 
 
 def heater_digits(mac_address: str) -> str:

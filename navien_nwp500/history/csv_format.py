@@ -11,6 +11,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from datetime import datetime
 from typing import Callable, Iterator, Mapping, NamedTuple, Sequence
 
 from ..protocol.fields import field_specs
@@ -70,6 +71,52 @@ COLUMNS: tuple[str, ...] = (TIMESTAMP, *CELLS, ZONE, HEATER)
 #: The columns with which each recording begins.
 FIXED_COLUMNS: tuple[str, ...] = (TIMESTAMP, *_FIRST_CELLS)
 _FIXED_HEADER = ",".join(FIXED_COLUMNS)
+
+
+#: The field of each column, and the number by which its cell was divided.
+FIELD_OF_COLUMN: Mapping[str, tuple[str, int]] = {
+    **{name: (name, 1) for name in CELLS},
+    "dhw_charge_percent": ("dhw_charge_per", 1),
+    "tank_upper_temp": ("tank_upper_temperature", 10),
+    "tank_lower_temp": ("tank_lower_temperature", 10),
+}
+TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)")
+
+
+def parse_time(text: str) -> datetime:
+    """Parse a timestamp of a recording. Raises ValueError."""
+    parts = TIME.fullmatch(text)
+    try:
+        if parts is None:
+            raise ValueError
+        # Python 3.9 reads neither Z nor fractions of any length.
+        fraction = f"{parts[2] or '.'}000000"[:7]
+        zone = "+00:00" if parts[3] == "Z" else parts[3]
+        return datetime.fromisoformat(f"{parts[1]}{fraction}{zone}")
+    except ValueError as error:
+        raise ValueError(not_a_time(text)) from error
+
+
+def not_a_time(text: str) -> str:
+    """Say that a text is not a timestamp."""
+    return f"{text!r} is not a time with a zone, such as 2026-03-01T06:30:00+01:00"
+
+
+def parse_values(columns: Sequence[str], cells: Sequence[str]) -> dict[str, int]:
+    """Return the integers of a row by field, as they were sent. Raises ValueError.
+
+    Empty cells, and columns without a field, are left out.
+    """
+    values = {}
+    for column, cell in zip(columns, cells):
+        if cell and column in FIELD_OF_COLUMN:
+            name, divided = FIELD_OF_COLUMN[column]
+            try:
+                number = float(cell.replace(",", ".")) if divided > 1 else float(cell)
+                values[name] = round(number * divided)
+            except (ValueError, OverflowError) as error:
+                raise ValueError(f"{column} is {cell!r}, not a number") from error
+    return values
 
 
 class FormatError(ValueError):

@@ -1,4 +1,4 @@
-"""Reader of recordings: CSV files of the monitor as one table, in order of time.
+"""Reader of recordings: CSV files of the monitor, or the history, as one table in order of time.
 
 Files may overlap, have gaps, lack columns of newer versions, be joined in one file, and end in an
 incomplete line; ``csv_format`` knows their forms. Rows with impossible times are left out. Any other
@@ -8,21 +8,32 @@ damage is an error that names file and line, so that no report is based on wrong
 from __future__ import annotations
 
 import io
-import re
-from bisect import bisect_right
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Iterable
+from typing import TYPE_CHECKING, Iterable
 from zoneinfo import ZoneInfo
 
-import numpy as np
 import pandas as pd
 
 from .._util.files import display_path
 from ..exceptions import ConfigurationError
 from ..protocol.fields import field_specs
 from ..protocol.status import DeviceStatus
-from .csv_format import HEATER, TIMESTAMP, ZONE, Block, FormatError, parse_recording
+from .clock_check import possible_times
+from .csv_format import (
+    FIELD_OF_COLUMN,
+    HEATER,
+    TIME,
+    TIMESTAMP,
+    ZONE,
+    Block,
+    FormatError,
+    not_a_time,
+    parse_recording,
+)
+
+if TYPE_CHECKING:
+    from .store import HistoryStore
 
 #: Columns read, by their name in the file, and their names in the table.
 _READ: dict[str, str] = {
@@ -49,12 +60,6 @@ _REQUIRED = {"dhw_charge_percent", "operation_mode", "current_inst_power"}
 #: Degrees Celsius or Wh of one count in the file; 1 for columns in the unit of the table.
 _SCALES = {one.name: getattr(one.codec(1), "physical", 1) for one in field_specs(DeviceStatus)}
 _TENTHS = {"tank_upper_temp", "tank_lower_temp"}
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)")
-#: 2020: no NWP500 is older, so an earlier time is that of a clock that was not yet set.
-_FIRST_POSSIBLE_MS = 1_577_836_800_000
-#: Rows of a file are in order of time, except that several recorders may write at once.
-_ORDER_TOLERANCE_MS = 60_000
-_DAY_MS = 86_400_000
 
 
 @dataclass(frozen=True)
@@ -130,6 +135,35 @@ def load(
     )
 
 
+def load_history(
+    store: HistoryStore, *, zone: ZoneInfo | None = None, heater: str | None = None
+) -> Recording:
+    """Read the statuses of one heater in the history database into a recording.
+
+    ``zone`` replaces its stored time zone; ``heater``, the last digits of a MAC address, selects it.
+    Raises ConfigurationError when there is no such heater or no reading, HistoryError.
+    """
+    found = store.find_heater(heater)
+    fields = [FIELD_OF_COLUMN[column] for column in _READ]
+    readings = store.readings(found, [name for name, _ in fields])
+    rows = [(one.ms, *(one.values[name] for name, _ in fields)) for one in readings]
+    cells = pd.DataFrame(rows, columns=["ms", *_READ])
+    cells = cells.dropna(subset=sorted(_REQUIRED)).reset_index(drop=True)
+    place = store.database.name
+    if not len(cells):
+        raise ConfigurationError(f"there is no reading in {place}")
+    table = pd.DataFrame({"ms": cells["ms"].astype("int64"), "offset": 0})
+    for (column, own), (_, divided) in zip(_READ.items(), fields):
+        table[own] = cells[column].astype(float) / divided * _SCALES.get(column, 1)
+    zone = zone or found.time_zone
+    if zone is not None:
+        table["offset"] = _offsets(table["ms"], zone)
+    key, digits = None if zone is None else zone.key, found.mac[-4:]
+    zones = () if found.zone is None else (found.zone,)
+    source = Source(Path(place), len(table), False, 0, zones, (digits,))
+    return Recording(table, (source,), 0, key, digits)
+
+
 def _of_one_heater(
     table: pd.DataFrame, names: str, wanted: str | None
 ) -> tuple[pd.DataFrame, str | None]:
@@ -173,7 +207,7 @@ def _read(path: Path) -> tuple[Source, pd.DataFrame]:
         tables = [_table(block) for block in content.blocks if block.rows]
     except FormatError as error:
         raise ConfigurationError(f"{display_path(path)}, {error}") from error
-    possible = [table[_possible(table["ms"].to_numpy())] for table in tables]
+    possible = [table[possible_times(table["ms"].tolist())] for table in tables]
     table = pd.concat(possible, ignore_index=True) if possible else pd.DataFrame()
     named = [
         tuple(cell for cell in dict.fromkeys(table[name]) if cell) if len(table) else ()
@@ -181,60 +215,6 @@ def _read(path: Path) -> tuple[Source, pd.DataFrame]:
     ]
     impossible = sum(map(len, tables)) - len(table)
     return Source(path, len(table), content.torn, impossible, *named), table
-
-
-def _possible(ms: np.ndarray) -> np.ndarray:
-    """Return False for the rows that a wrong clock recorded.
-
-    These are times before 2020, and those of less than a day that do not fit between the rows
-    around them, as after a jump of the clock. A file in no order at all stays whole, and so does one to
-    which another was added.
-    """
-    possible: np.ndarray = ms >= _FIRST_POSSIBLE_MS
-    rows = np.flatnonzero(possible)
-    wrong = [
-        run
-        for run in _out_of_order(ms[rows])
-        if abs(int(ms[rows[run[-1]]]) - int(ms[rows[run[0]]])) < _DAY_MS
-    ]
-    if 2 * sum(map(len, wrong)) < len(rows):
-        for run in wrong:
-            possible[rows[run]] = False
-    return possible
-
-
-def _out_of_order(ms: np.ndarray) -> list[list[int]]:
-    """Return runs of rows outside the longest sequence in order of time."""
-    if not (np.diff(ms) < -_ORDER_TOLERANCE_MS).any():
-        return []
-    kept = _longest_in_order(ms.tolist())
-    runs = []
-    for before, after in zip([-1, *kept], [*kept, len(ms)]):
-        # The first and the last rows have a limit on one side alone.
-        low = float("-inf") if before < 0 else int(ms[before]) - _ORDER_TOLERANCE_MS
-        high = float("inf") if after == len(ms) else int(ms[after]) + _ORDER_TOLERANCE_MS
-        run = [row for row in range(before + 1, after) if not low <= ms[row] <= high]
-        if run:
-            runs.append(run)
-    return runs
-
-
-def _longest_in_order(values: list[int]) -> list[int]:
-    """Return the indexes of the longest sequence that does not decrease."""
-    ends: list[int] = []  # of the best sequence of each length
-    last: list[int] = []
-    previous = []
-    for index, value in enumerate(values):
-        length = bisect_right(ends, value)
-        previous.append(last[length - 1] if length else -1)
-        ends[length : length + 1] = [value]
-        last[length : length + 1] = [index]
-    found = []
-    index = last[-1] if last else -1
-    while index >= 0:
-        found.append(index)
-        index = previous[index]
-    return found[::-1]
 
 
 def _table(block: Block) -> pd.DataFrame:
@@ -262,13 +242,13 @@ def _table(block: Block) -> pd.DataFrame:
 
 def _times(block: Block, text: pd.Series) -> pd.DataFrame:
     when = pd.to_datetime(
-        text.where(text.str.fullmatch(_TIME)), format="ISO8601", utc=True, errors="coerce"
+        text.where(text.str.fullmatch(TIME)), format="ISO8601", utc=True, errors="coerce"
     )
     if when.isna().any():
         row = int(when.isna().argmax())
         raise FormatError(
             block.numbers[row],
-            f"{text[row]!r} is not a time with a zone, such as 2026-03-01T06:30:00+01:00",
+            not_a_time(text[row]),
         )
     ms = when.astype("datetime64[ms, UTC]").astype("int64")
     zones = text.str.extract(r"(Z|[+-]\d\d:\d\d)$")[0]

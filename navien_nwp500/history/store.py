@@ -150,17 +150,17 @@ class HistoryStore:
         if not readings:
             return 0
         with self.database.writing() as connection:
-            # One writer of a heater at a time, or two would replace the same quarter hour.
-            mine = sa.select(HEATER.c.id).where(HEATER.c.id == heater.id)
-            connection.execute(mine.with_for_update())
-            rows = [_row(heater.id, reading, source) for reading in readings]
-            if source is not ReadingSource.LIVE:
-                rows = self._without_stored(connection, heater.id, rows, source)
-            new = self.database.insert_new(connection, STATUS, rows)
-            if new:
-                times = [row["time"] for row in rows]
-                self._roll_up(connection, heater.id, min(times), max(times))
-        return new
+            return self._add(connection, heater, readings, source)
+
+    def record(
+        self, heater: StoredHeater, ms: int, reading: Reading | None, alerts: Sequence[Alert]
+    ) -> None:
+        """Add a reading that has just come, if any, and the alerts at that time, or nothing."""
+        with self.database.writing() as connection:
+            if reading is not None:
+                self._add(connection, heater, [reading], ReadingSource.LIVE)
+            for alert in alerts:
+                self._add_alert(connection, heater, alert, ms)
 
     def readings(
         self,
@@ -214,6 +214,25 @@ class HistoryStore:
                 break
         self.database.shrink()
         return deleted
+
+    def _add(
+        self,
+        connection: Any,
+        heater: StoredHeater,
+        readings: Sequence[Reading],
+        source: ReadingSource,
+    ) -> int:
+        # One writer of a heater at a time, or two would replace the same quarter hour.
+        mine = sa.select(HEATER.c.id).where(HEATER.c.id == heater.id)
+        connection.execute(mine.with_for_update())
+        rows = [_row(heater.id, reading, source) for reading in readings]
+        if source is not ReadingSource.LIVE:
+            rows = self._without_stored(connection, heater.id, rows, source)
+        new = self.database.insert_new(connection, STATUS, rows)
+        if new:
+            times = [row["time"] for row in rows]
+            self._roll_up(connection, heater.id, min(times), max(times))
+        return new
 
     def _without_stored(
         self, connection: Any, heater_id: int, rows: list[dict[str, Any]], source: ReadingSource
@@ -288,7 +307,7 @@ class HistoryStore:
 
     # Events
 
-    def add_alert(self, heater: StoredHeater, alert: Alert, ms: int) -> None:
+    def _add_alert(self, connection: Any, heater: StoredHeater, alert: Alert, ms: int) -> None:
         """Add an alert that begins as an event, or enter the end of one."""
         begun = sa.and_(
             EVENT.c.heater_id == heater.id,
@@ -296,11 +315,9 @@ class HistoryStore:
             EVENT.c.time < ms,
             EVENT.c.ended.is_(None),
         )
-        with self.database.writing() as connection:
-            if not alert.active or alert.kind == "error":  # another code ends the one before
-                connection.execute(sa.update(EVENT).where(begun).values(ended=ms))
-            if not alert.active:
-                return
+        if not alert.active or alert.kind == "error":  # another code ends the one before
+            connection.execute(sa.update(EVENT).where(begun).values(ended=ms))
+        if alert.active:
             row = {"heater_id": heater.id, "time": ms, "kind": alert.kind, "detail": alert.text}
             self.database.insert_new(connection, EVENT, [row])
 

@@ -210,8 +210,8 @@ def test_an_event_has_its_end(store: HistoryStore, heater: StoredHeater) -> None
             Alert("charge", "charge is 30 % again", active=False),
         ]
     ):
-        store.add_alert(heater, alert, MS + minute)
-        store.add_alert(heater, alert, MS + minute)
+        store.record(heater, MS + minute, None, [alert])
+        store.record(heater, MS + minute, None, [alert])
     assert [(e["time"] - MS, e["detail"], e["ended"]) for e in store.events(heater)] == [
         (0, "error 799", MS + 2),
         (1, "charge is 10 %", MS + 3),

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Callable, Iterator
 
-from platformdirs import user_cache_path, user_config_path
+from platformdirs import user_cache_path, user_config_path, user_data_path
 
 from ..._util.extras import missing_extra
 from ..._util.files import write_atomically
@@ -124,6 +124,11 @@ def lock_files() -> list[Path]:
 def cache_folder() -> Path | None:
     """Return the user's cache folder of this program; None when it is unknown."""
     return _known_folder(user_cache_path)
+
+
+def data_folder() -> Path | None:
+    """Return the user's data folder of this program; None when it is unknown."""
+    return _known_folder(user_data_path)
 
 
 def _account_folder() -> Path | None:

@@ -22,6 +22,9 @@ import pytest
 from apps.cli.test_reservations import TWO
 from apps.cli.test_tou import PEAK_DAY, write_plan
 from navien_nwp500.history.csv import CsvRecorder
+from navien_nwp500.history.database import Database
+from navien_nwp500.history.importer import import_file
+from navien_nwp500.history.store import HistoryStore
 from navien_nwp500.simulator import Heater
 from navien_nwp500.simulator.faults import RestFault
 from support.background_simulator import START, BackgroundSimulator
@@ -41,9 +44,11 @@ REPLACED = {
 #: Commands that end with a signal, after so many seconds.
 UNTIL_SIGNAL = {"bridge mqtt", "bridge prometheus", "simulate"}
 SECONDS = 1.0
-WITHOUT_CLOUD = {"completion", "install-service", "logout", "report", "simulate"}
+HISTORY = {f"history {name}" for name in ("export", "import", "info", "prune")}
+WITHOUT_CLOUD = {"completion", "install-service", "logout", "report", "simulate", *HISTORY}
 WITHOUT_BROKER = {*WITHOUT_CLOUD, "devices", "login"}
-WRITES_FILE = {"capture", "monitor", "simulate"}
+WRITES_FILE = {"capture", "history export", "monitor", "simulate"}
+STORES = {"history import", "history prune"}
 PRINTS_NOTHING = {"bridge mqtt", "bridge prometheus", "capture"}
 GARBAGE = b"\x00\xff\x15garbage\r\n\r\n" * 20
 
@@ -91,7 +96,7 @@ def situations(commands: list[str], folders: Mapping[str, str], port: int) -> di
             folder=folders["read-only"],
         ),
         "stdout closed early, no working folder, no home": Situation(
-            {**done, **printed, **written, "login": {2}},
+            {**done, **printed, **written, **each(STORES, 0), "login": {2}},
             {141},
             {"stdout": "", "removed": True, "unknown_user": True},
             dict.fromkeys(["HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"], ""),
@@ -140,10 +145,12 @@ def inputs(tmp_path: Path) -> Path:
     folder = tmp_path / "inputs"
     folder.mkdir()
     heater = Heater(now=START, seed=7)
-    with CsvRecorder(folder / "tank.csv") as recorder:
+    with CsvRecorder(folder / "tank.csv", heater="0123456789ab") as recorder:
         for _ in range(100):
             heater.advance(900)
             recorder.write(heater.status(), heater.now)
+    with Database(folder / "history.db") as database:
+        import_file(HistoryStore(database), folder / "tank.csv")
     write_plan(folder, PEAK_DAY)
     return folder
 

@@ -221,7 +221,7 @@ async def test_a_status_is_written_once_when_monitor_is_stopped_meanwhile(
     status = Heater(now=datetime(2026, 1, 5, tzinfo=timezone.utc), seed=1).status()
     when = datetime(2026, 1, 5, tzinfo=timezone.utc)
     with BufferedCsvRecorder(tmp_path / "tank.csv") as recorder:
-        task = loop.create_task(_record(recorder, status, when))
+        task = loop.create_task(_record(recorder.write, status, when))
         assert await loop.run_in_executor(None, writing.wait, LIMIT)
         task.cancel()
         await asyncio.sleep(0)

@@ -23,6 +23,9 @@ from apps.cli.test_tou import PEAK_DAY, write_plan
 from navien_nwp500.apps.cli.live_view import LiveView
 from navien_nwp500.history.alerts import AlertWatch
 from navien_nwp500.history.csv import CsvRecorder
+from navien_nwp500.history.database import Database
+from navien_nwp500.history.importer import import_file
+from navien_nwp500.history.store import HistoryStore
 from navien_nwp500.simulator import Heater
 from navien_nwp500.simulator.clock import Clock
 from support.background_simulator import BackgroundSimulator, Invoke
@@ -43,6 +46,11 @@ COMMANDS = {
     "device-unknown": "status --device attic",
     "doctor": "doctor",
     "doctor-json": "doctor --json",
+    "history-export": "history export new.csv --database history.db",
+    "history-import": "history import days.csv --database new.db",
+    "history-info": "history info --database history.db",
+    "history-info-missing": "history info",
+    "history-prune": "history prune --keep-days 99999 --database history.db",
     "info": "info",
     "info-json": "info --json",
     "energy-day": "energy day 2025-12",
@@ -55,6 +63,7 @@ COMMANDS = {
     "monitor": "monitor --count 1",
     "monitor-json": "monitor --count 1 --json",
     "report": "report days.csv --tariff plan.json",
+    "report-database": "report --database history.db",
     "report-markdown": "report days.csv --markdown",
     "reservations-add": "reservations add --days mon-fri --at 06:30 --temperature 60C --dry-run",
     "reservations-list": "reservations list",
@@ -87,6 +96,8 @@ MASKS = (
     (r"(?<= )\d+\.\d s(?=  )", "N.N s"),
     (r"renewed in \d+ min", "renewed in NN min"),
     (r"\d+ s off", "N s off"),
+    (r"^size( +)[\d.]+ MB", r"size\1N MB"),
+    (r"\S+/navien-nwp500/history.db", "DATA/history.db"),
     (r"for \d+ more days", "for N more days"),
     (r"^ExecStart=\S+ -m", "ExecStart=PYTHON -m"),
     (r"^ExecStart=\S*navien-nwp500", "ExecStart=PYTHON -m navien_nwp500"),
@@ -131,6 +142,8 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for _ in range(2 * 24 * 4):
             heater.advance(900)
             recorder.write(heater.status(), heater.now)
+    with Database(folder / "history.db") as database:
+        import_file(HistoryStore(database), folder / "days.csv")
     write_plan(folder, PEAK_DAY)
     shutil.copy(SNAPSHOTS.parents[3] / "reference" / "reading.jsonl", folder)
     return folder

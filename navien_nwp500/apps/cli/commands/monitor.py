@@ -8,18 +8,18 @@ import sys
 from contextlib import ExitStack, asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, AsyncGenerator, AsyncIterator, Protocol
+from typing import TYPE_CHECKING, Any, AsyncGenerator, AsyncIterator, Callable, Protocol
 
 import click
 
 from ...._util.aio import cancel_and_wait
-from ...._util.files import display_path
 from ....device import NaviLinkDevice
 from ....exceptions import DeviceOfflineError
 from ....history.alerts import Alert, AlertWatch, Summary, longest_validity
 from ....history.csv import BufferedCsvRecorder, CsvRecorder
 from ....protocol.status import DeviceStatus
 from ..context import CommandContext, open_device
+from ..database_option import DATABASE, database_address, open_store
 from ..formatting import degrees, device_json, status_json
 from ..options import ACCOUNT_OPTIONS, COUNT, DEVICE, INTERVAL, JSON, OUTPUT_FILE, UNIT, speed
 from ..output import print_note, print_result
@@ -29,6 +29,7 @@ from ..zone import ZONE, machine_zone
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
+    from ....history.database_recorder import BufferedDatabaseRecorder
     from ..live_view import LiveView
 
 
@@ -47,6 +48,7 @@ class Output(Protocol):
 @INTERVAL
 @COUNT
 @click.option("--csv", "csv_file", type=OUTPUT_FILE, help="Append the statuses to a CSV file.")
+@DATABASE
 @ZONE
 @DEVICE
 @UNIT
@@ -56,6 +58,7 @@ async def monitor_command(
     interval: float | None,
     count: int | None,
     csv_file: Path | None,
+    database: str | None,
     zone: ZoneInfo | None,
     as_json: bool,
     unit: str | None,
@@ -64,33 +67,76 @@ async def monitor_command(
     """Watch the heater live, until Ctrl-C.
 
     Shows a live view on a terminal, one line per status in a pipe, and one JSON object per
-    status with --json. --csv continues a file that exists; --zone is written to it, by default
-    this machine's zone. Alerts: error code, charge below 20 %, power above 4000 W, heater
-    offline, change of operation mode.
+    status with --json. --csv continues a file that exists, --database a history, which has the
+    alerts too; --zone is written to both, by default this machine's zone. Alerts: error code,
+    charge below 20 %, power above 4000 W, heater offline, change of operation mode.
 
     Example: navien-nwp500 monitor --simulate --csv tank.csv
     """
+    address = None if database is None else database_address(database)
+    # First: an error should not come after hours of waiting.
+    _check_recordings(csv_file, address)
     with ExitStack() as files:
-        if csv_file is not None:
-            # First: an error should not come after hours of waiting.
-            with CsvRecorder(csv_file):
-                pass
         async with open_device(**account) as (context, heater):
-            recorder = None
-            if csv_file is not None:
-                recorder = files.enter_context(
-                    BufferedCsvRecorder(
-                        csv_file, heater=heater.mac_address, zone=zone or machine_zone()
-                    )
-                )
+            recordings = Recordings(files, heater, zone or machine_zone(), csv_file, address)
             seconds = interval or context.client.config.polling_interval
             summary = Summary(max_interval=longest_validity(timedelta(seconds=seconds)))
             try:
                 async with _open_output(heater, as_json, unit) as output:
-                    await _watch(context, heater, seconds, count, recorder, output, summary)
+                    await _watch(context, heater, seconds, count, recordings, output, summary)
             finally:
                 files.close()
-                _print_summary(summary, csv_file)
+                _print_summary(summary, recordings.names)
+
+
+def _check_recordings(csv_file: Path | None, address: str | None) -> None:
+    """Raise an error if a recording cannot be written."""
+    if csv_file is not None:
+        with CsvRecorder(csv_file):
+            pass
+    if address is not None:
+        with open_store(address, create=True):
+            pass
+
+
+class Recordings:
+    """The CSV file and the database of one heater, as far as they were asked for."""
+
+    def __init__(
+        self,
+        files: ExitStack,
+        heater: NaviLinkDevice,
+        zone: ZoneInfo | None,
+        csv_file: Path | None,
+        address: str | None,
+    ) -> None:
+        self._csv: BufferedCsvRecorder | None = None
+        self._database: BufferedDatabaseRecorder | None = None
+        mac = heater.mac_address
+        if csv_file is not None:
+            recorder = BufferedCsvRecorder(csv_file, heater=mac, zone=zone)
+            self._csv = files.enter_context(recorder)
+        if address is not None:
+            from ....history.database_recorder import BufferedDatabaseRecorder
+
+            history = BufferedDatabaseRecorder(address, heater=mac, label=heater.name, zone=zone)
+            self._database = files.enter_context(history)
+
+    @property
+    def names(self) -> list[str]:
+        """Return their paths and URLs, for people."""
+        return [one.name for one in (self._csv, self._database) if one is not None]
+
+    async def write(self, status: DeviceStatus | None, when: datetime, alerts: list[Alert]) -> None:
+        """Write what is there, in a thread."""
+        if self.names:
+            await _record(self._write, status, when, alerts)
+
+    def _write(self, status: DeviceStatus | None, when: datetime, alerts: list[Alert]) -> None:
+        if self._csv is not None and status is not None:
+            self._csv.write(status, when)
+        if self._database is not None and (status is not None or alerts):
+            self._database.write(status, when, alerts)
 
 
 async def _watch(
@@ -98,7 +144,7 @@ async def _watch(
     heater: NaviLinkDevice,
     seconds: float,
     count: int | None,
-    recorder: BufferedCsvRecorder | None,
+    recordings: Recordings,
     output: Output,
     summary: Summary,
 ) -> None:
@@ -113,12 +159,13 @@ async def _watch(
             if status is None:
                 if not summary.statuses:
                     await _raise_offline(heater)
-                output.show_alerts(when, alerts.no_response())
+                found = alerts.no_response()
+                await recordings.write(None, when, found)
+                output.show_alerts(when, found)
                 continue
             summary.add(status, when)
-            if recorder is not None:
-                await _record(recorder, status, when)
             found = alerts.check(status)
+            await recordings.write(status, when, found)
             summary.alerts += sum(alert.active for alert in found)
             output.show_status(status, when, found)
             if count is not None and summary.statuses >= count:
@@ -128,13 +175,13 @@ async def _watch(
         await watch.aclose()
 
 
-async def _record(recorder: BufferedCsvRecorder, status: DeviceStatus, when: datetime) -> None:
-    """Write a status in a thread. A cancellation is raised when the status is written."""
-    write = asyncio.get_running_loop().run_in_executor(None, recorder.write, status, when)
+async def _record(write: Callable[..., None], *entry: Any) -> None:
+    """Write an entry in a thread. A cancellation is raised when it is written."""
+    writing = asyncio.get_running_loop().run_in_executor(None, write, *entry)
     try:
-        await asyncio.shield(write)
+        await asyncio.shield(writing)
     except asyncio.CancelledError:
-        await asyncio.wait({write})
+        await asyncio.wait({writing})
         raise
 
 
@@ -239,7 +286,7 @@ class _TextOutput:
             print_result(f"{when:%m-%d %H:%M:%S}  ! {alert.text}")
 
 
-def _print_summary(summary: Summary, csv_file: Path | None) -> None:
+def _print_summary(summary: Summary, recordings: list[str]) -> None:
     """Print the totals to stderr."""
     if summary.first is None or summary.last is None:
         print_note("No status was received.")
@@ -261,8 +308,7 @@ def _print_summary(summary: Summary, csv_file: Path | None) -> None:
         f"power         highest {summary.highest_power} W",
         f"alerts        {summary.alerts}",
     ]
-    if csv_file is not None:
-        lines.append(f"recorded in   {display_path(csv_file)}")
+    lines += [f"recorded in   {name}" for name in recordings]
     print_note("\n".join(lines))
 
 

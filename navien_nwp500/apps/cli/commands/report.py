@@ -14,6 +14,7 @@ from ...._util.extras import missing_extra
 from ...._util.files import display_path, write_atomically
 from ....exceptions import ConfigurationError, ValueOutOfRangeError
 from ....protocol.types import Volume
+from ..database_option import DATABASE, database_files, open_store
 from ..options import INPUT_FILE, JSON, OUTPUT_FILE, Number
 from ..output import plain, print_note, print_result
 from ..plan_files import read_plan
@@ -30,9 +31,12 @@ _VOLUMES = {volume.name.rpartition("_")[2]: volume for volume in Volume}
 
 
 @click.command("report")
-@click.argument("recordings", nargs=-1, required=True, type=INPUT_FILE, metavar="FILE...")
+@click.argument("recordings", nargs=-1, type=INPUT_FILE, metavar="[FILE]...")
+@DATABASE
 @click.option(
-    "--html", type=OUTPUT_FILE, help="Name of the HTML page.  [default: as the first FILE]"
+    "--html",
+    type=OUTPUT_FILE,
+    help="Name of the HTML page.  [default: as the first FILE, or history.html]",
 )
 @click.option("--png", type=OUTPUT_FILE, help="Write all charts to one picture.")
 @JSON
@@ -68,6 +72,7 @@ _VOLUMES = {volume.name.rpartition("_")[2]: volume for volume in Volume}
 @run_async
 async def report_command(
     recordings: Sequence[Path],
+    database: str | None,
     html: Path | None,
     png: Path | None,
     as_json: bool,
@@ -82,17 +87,19 @@ async def report_command(
     """Summarize recordings of monitor --csv, with charts.
 
     Writes one HTML page that needs no network. With --json, --markdown or --png it writes the
-    page only if --html is given. Recordings may overlap and have gaps. Needs the extra
-    "analysis".
+    page only if --html is given. Recordings may overlap and have gaps. --database summarizes the
+    history of monitor --database instead. Needs the extra "analysis".
 
     Example: navien-nwp500 report tank.csv --tariff plan.json
     """
     if as_json and as_markdown:
         raise ConfigurationError("--json and --markdown both print to stdout: choose one")
+    if bool(recordings) == (database is not None):
+        raise ConfigurationError("name recordings, or --database, and not both")
     try:
         from ....analysis.summary import summarize
         from ....analysis.thermal import Assumptions
-        from ....history.recordings import load
+        from ....history.recordings import load, load_history
         from ...report.charts import png as draw_png
         from ...report.html import page
         from ...report.json_output import document
@@ -100,9 +107,13 @@ async def report_command(
     except ModuleNotFoundError as error:
         raise ConfigurationError(missing_extra("a report", error.name, "analysis")) from error
     if html is None and not (as_json or as_markdown or png):
-        html = recordings[0].with_suffix(".html")
-    _check_outputs([html, png], [*recordings, tariff])
-    recording = load(recordings, zone=zone, heater=heater)
+        html = recordings[0].with_suffix(".html") if recordings else Path("history.html")
+    _check_outputs([html, png], [*recordings, tariff, *database_files(database)])
+    if database is None:
+        recording = load(recordings, zone=zone, heater=heater)
+    else:
+        with open_store(database) as store:
+            recording = load_history(store, zone=zone, heater=heater)
     periods = None if tariff is None else read_plan(tariff).periods
     try:
         report = summarize(recording, Assumptions(_VOLUMES.get(tank or ""), shower, cold), periods)

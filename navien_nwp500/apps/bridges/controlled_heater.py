@@ -24,7 +24,7 @@ from .schedule_json import parse_plan, parse_reservations
 DEFAULT_DAYS = 7
 ON, OFF, PRESS = "ON", "OFF", "PRESS"
 DATE = r"\d{4}-\d{2}-\d{2}"
-DEGREES = re.compile(r"([-+]?\d+(?:\.\d+)?) *(?:°? *([CF]))?")
+DEGREES = re.compile(r"([-+]?\d{1,6}(?:\.\d+)?) *(?:°? *([CF]))?")
 
 SELECTABLE_MODES = tuple(DHWMode(value) for value, _ in commands.DHW_MODE.value_capabilities)
 SHOWN_MODES = (*SELECTABLE_MODES, DHWMode.VACATION, DHWMode.POWER_OFF)

@@ -185,7 +185,8 @@ class HeaterPublisher:
             await self._report(name, payload, "refused", str(error))
             return
         held = "once the time-of-use window is over" if status.held_mode is not None else ""
-        _LOGGER.info("%s: %s %s%s", heater.name, name, payload, f" {held}" if held else "")
+        shown = f"{clean_text(payload[:40])} {held}".rstrip()
+        _LOGGER.info("%s: %s %s", heater.name, name, shown)
         await self._report(name, payload, "done", held)
 
     async def _report(self, name: str, payload: str, result: str, reason: str = "") -> None:

@@ -49,7 +49,7 @@ from support.cli import run, start
 from support.home_assistant import CONFIG, MAC, bridging, home_assistant
 from support.home_assistant_schema import Display, components, violations
 from support.mqtt_brokers import BuiltIn
-from support.reliability_tools import within_limit
+from support.reliability_tools import wait_until, within_limit
 
 NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
 TOPICS = Topics("r", MAC)
@@ -243,7 +243,7 @@ async def test_a_fahrenheit_that_is_set_comes_back(sim: Simulator, broker: Built
         await home.publish(found["water_heater"]["temperature_command_topic"], "125.0 °F")
         await home.until_water_heater("temperature", "125")
         assert home.display.shown("temperature") == "125"
-        assert sim.units[0].heater.status().dhw_temperature_setting == 103
+        await wait_until(lambda: sim.units[0].heater.status().dhw_temperature_setting == 103)
         await home.publish(found["temperature"]["command_topic"], "50 °C")
         await home.until_water_heater("temperature", "122")
 

@@ -17,7 +17,7 @@ from ...._util.text import clean_text
 from ....config import read_environment
 from ....exceptions import ConfigurationError
 from ..context import CommandContext, open_context, select_devices
-from ..options import ACCOUNT_OPTIONS, DEVICE, INPUT_FILE, INTERVAL, Group, combine, speed
+from ..options import ACCOUNT_OPTIONS, DEVICE, INPUT_FILE, INTERVAL, Group, Number, combine, speed
 from ..output import print_note
 from ..runner import run_async
 
@@ -29,7 +29,13 @@ PASSWORD = "MQTT_PASSWORD"
 #: Value of ``--forget`` without a MAC address.
 ALL = "all"
 
-_BRIDGE_OPTIONS = combine(ACCOUNT_OPTIONS, speed(60), INTERVAL, DEVICE)
+_BRIDGE_OPTIONS = combine(ACCOUNT_OPTIONS, speed(60), DEVICE)
+_MQTT_INTERVAL = click.option(
+    "--interval",
+    metavar="SECONDS",
+    type=Number(min=0, min_open=True, max=86400),
+    help="Seconds between polls while nothing happens, in the heater's time.  [default: 25]",
+)
 
 
 @click.group("bridge", cls=Group)
@@ -45,6 +51,7 @@ def bridge_command() -> None:
 
 @bridge_command.command()
 @_BRIDGE_OPTIONS
+@_MQTT_INTERVAL
 @click.option(
     "--broker", required=True, metavar="URL", help="Broker URL, for example mqtts://user@host:8883."
 )
@@ -164,6 +171,7 @@ async def _forget(target: Broker, topic: str, forget: str) -> None:
 
 @bridge_command.command()
 @_BRIDGE_OPTIONS
+@INTERVAL
 @click.option(
     "--listen",
     default="127.0.0.1:9500",

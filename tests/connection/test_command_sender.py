@@ -149,7 +149,7 @@ async def test_a_status_of_seconds_ago_is_not_requested_again_before_a_change(
 
 
 async def test_that_nothing_is_to_be_changed_is_always_requested() -> None:
-    async with Simulator(speed=600) as sim:
+    async with Simulator(speed=600, pushes=False) as sim:
         config = replace(sim.config, **QUICK, command_interval=0.0, status_max_age=LIMIT * 10)
         async with NaviLinkClient(config) as client:
             device = (await client.get_devices())[0]

@@ -307,18 +307,22 @@ async def test_forget_clears_what_bridges_have_published(
         assert code == 0 and "retains nothing" in err
 
 
+@pytest.mark.parametrize(
+    ("root", "prefix"),
+    [("home/heater", "a/b"), ("home/heater", "homeassistant"), ("navien_nwp500", "a/b")],
+)
 async def test_a_changed_prefix_clears_what_was_under_the_old_one(
-    sim: Simulator, broker: BuiltIn
+    sim: Simulator, broker: BuiltIn, root: str, prefix: str
 ) -> None:
-    old = Presentation(root="home/heater", prefix="a/b", bridge="bridge")
-    topics = Topics("home/heater", MAC, "bridge", "a/b")
+    old, new = Topics(root, MAC, prefix=prefix), Topics("navien_nwp500", MAC)
     async with home_assistant(broker) as home:
-        async with bridging(sim, broker, presentation=old):
-            await wait_until(lambda: home.retained.get(topics.availability) == "online")
-        assert home.retained[topics.discovery]
+        async with bridging(sim, broker, presentation=Presentation(root=root, prefix=prefix)):
+            await wait_until(lambda: home.retained.get(old.availability) == "online")
+        unused = {*old.retained, old.bridge} - {*new.retained, new.bridge}
+        assert unused and all(home.retained[topic] for topic in unused)
         async with bridging(sim, broker):
             await home.until(lambda one: one.available)
-        assert [topic for topic in (*topics.retained, topics.bridge) if home.retained[topic]] == []
+        assert [topic for topic in unused if home.retained[topic]] == []
 
 
 async def test_a_heater_that_left_the_account_is_cleared_and_that_of_another_is_kept(

@@ -189,11 +189,18 @@ def brokers(session: nox.Session) -> None:
 def integration(session: nox.Session) -> None:
     """Test the example integration in the newest Home Assistant that this Python can install."""
     session.install("pytest-homeassistant-custom-component>=0.13.200")
-    # Installed singly: Home Assistant before 2025.7 keeps aiohttp below the version we require,
-    # which matters for months of use, not for this test.
+    _install_beside_home_assistant(session)
+    session.run("python", "-m", "pytest", "-q", "examples/embedding/tests/test_home_assistant.py")
+
+
+def _install_beside_home_assistant(session: nox.Session) -> None:
+    """Install the library and the simulator without changing aiohttp.
+
+    Home Assistant before 2025.7 keeps it below the version we require, which matters for months of
+    use, not for a test.
+    """
     session.install("awsiotsdk>=1.21", "python-dotenv>=1.0", "trustme>=1.2", "aiomqtt>=2.4,<3")
     session.install("--no-deps", "--editable", ".")
-    session.run("python", "-m", "pytest", "-q", "examples/embedding/tests/test_home_assistant.py")
 
 
 @nox.session(python=PYTHONS[-1:])
@@ -204,6 +211,7 @@ def home_assistant(session: nox.Session) -> None:
     """
     session.install("homeassistant>=2024.12")
     session.run("python", "tests/home_assistant/requirements.py")
+    _install_beside_home_assistant(session)
     program = [sys.executable, "tests/home_assistant", f"{session.bin}/hass", *session.posargs]
     session.run(*program, external=True, env={"PYTHONPATH": str(Path.cwd())})
 

@@ -20,7 +20,11 @@ CHECKS: list[Check] = []
 
 HEATER = "water_heater.nwp500"
 #: Noise of Home Assistant itself, whoever sends discovery.
-NOISE = ("No device components to cleanup", "is logging too frequently")
+NOISE = (
+    "We found a custom integration navien_example",
+    "No device components to cleanup",
+    "is logging too frequently",
+)
 ENERGY = ("energy", "heat_pump_energy", "element_energy")
 
 
@@ -222,6 +226,32 @@ async def leak_alert(bench: Bench, home: HomeAssistant) -> None:
     await until("the notification", told)
     await home.put_state(leak, "off", friendly_name="Leak", device_class="moisture")
     await home.wait_state("automation.leak_alert", 0, "current")
+
+
+@check
+async def integration(bench: Bench, home: HomeAssistant) -> str:
+    """The example integration is added by its form and shows the heater, beside the bridge."""
+    path = "/api/config/config_entries/flow"
+    form = await home.call("POST", path, {"handler": "navien_example"})
+    account = {
+        "email": bench.account["NAVILINK_EMAIL"],
+        "password": bench.account["NAVILINK_PASSWORD"],
+    }
+    done = await home.call("POST", f"{path}/{form['flow_id']}", account)
+    assert done["type"] == "create_entry", done
+
+    async def shown() -> dict[str, str]:
+        found = await home.command("config/entity_registry/list")
+        states = await home.states()
+        ids = [one["entity_id"] for one in found if one["platform"] == "navien_example"]
+        return {one: states[one]["state"] for one in ids if one in states}
+
+    async def all_shown() -> bool:
+        values = (await shown()).values()
+        return len(values) == 4 and not {"unknown", "unavailable"} & set(values)
+
+    await until("the sensors have values", all_shown)
+    return ", ".join(f"{name} {value}" for name, value in (await shown()).items())
 
 
 @check

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from typing import Any
 
 import aiohttp
@@ -84,7 +85,8 @@ class HomeAssistant:
         try:
             await self.command("http/config/promote")
         except RuntimeError as error:
-            if "unknown_command" not in str(error):
+            # Unknown to earlier releases, and not allowed when it was confirmed before.
+            if not re.search("unknown_command|not_allowed", str(error)):
                 raise
 
     async def wait_running(self) -> None:

@@ -76,7 +76,7 @@ class Program:
     def __init__(self, name: str, command: list[str], folder: Path, **env: str) -> None:
         self.log = folder / f"{name}.log"
         self._name, self._command, self._folder = name, command, folder
-        self._env = {**os.environ, "PYTHONUNBUFFERED": "1", **env}
+        self.env = {**os.environ, "PYTHONUNBUFFERED": "1", **env}
         self._process: subprocess.Popen[bytes] | None = None
 
     async def start(self) -> None:
@@ -84,7 +84,7 @@ class Program:
             self._process = subprocess.Popen(
                 self._command,
                 cwd=self._folder,
-                env=self._env,
+                env=self.env,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -125,6 +125,7 @@ class Bench:
         self.broker_port, self.web_port = free_port(), free_port()
         self.url = f"http://127.0.0.1:{self.web_port}"
         self.config = folder / "config"
+        self.account: dict[str, str] = {}
         self._access, self._env_file = access, folder / "simulator.env"
         self._command = [sys.executable, "-m", "navien_nwp500"]
         env = ["--env-file", str(self._env_file), "--heaters", str(heaters)]
@@ -140,17 +141,21 @@ class Bench:
         return Program(name, [*self._command, *words], self.folder, **env)
 
     def bridge_with(self, *words: str, name: str = "bridge") -> Program:
-        """Return a bridge with further options; it reads the account from the simulator's file."""
+        """Return a bridge with further options."""
         broker = ["--broker", f"mqtt://navien@127.0.0.1:{self.broker_port}"]
-        return self._program(name, "bridge", "mqtt", *broker, *words, MQTT_PASSWORD=PASSWORD)
+        env = {**self.account, "MQTT_PASSWORD": PASSWORD}
+        return self._program(name, "bridge", "mqtt", *broker, *words, **env)
 
     async def __aenter__(self) -> Bench:
         self._write_files()
         try:
             await self.simulator.start()
             await until("the simulator is ready", self._env_file.exists)
-            # The clients read .env in their folder.
-            shutil.copy(self._env_file, self.folder / ".env")
+            # The bridge and the example integration read the account from their environment.
+            lines = self._env_file.read_text("utf-8").splitlines()
+            self.account = dict(line.split("=", 1) for line in lines)
+            self.hass.env.update(self.account)
+            self.bridge.env.update(self.account)
             await self.start_mosquitto()
             await self.hass.start()
         except BaseException:
@@ -202,8 +207,13 @@ class Bench:
         (storage / "onboarding").write_text(json.dumps(ONBOARDING), "utf-8")
         blueprints = self.config / "blueprints" / "automation" / "navien_nwp500"
         blueprints.mkdir(parents=True)
-        for path in (Path(__file__).parents[2] / "examples" / "home_assistant").glob("*.yaml"):
+        examples = Path(__file__).parents[2] / "examples"
+        for path in (examples / "home_assistant").glob("*.yaml"):
             shutil.copy(path, blueprints)
+        integration = examples / "embedding" / "navien_example"
+        ignored = shutil.ignore_patterns("__pycache__")
+        target = self.config / "custom_components" / integration.name
+        shutil.copytree(integration, target, ignore=ignored)
 
 
 def _find(program: str) -> str:

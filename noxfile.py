@@ -1,7 +1,8 @@
 """Sessions of nox: all tests on every Python found, with the oldest packages, and the release.
 
 ``nox`` runs the tests, ``nox -s test-3.13`` on one Python, ``nox -s hostile`` in an unusual
-environment, ``nox -s brokers`` over each broker, ``nox -s build wheel`` builds and tries a release.
+environment, ``nox -s brokers`` over each broker, ``nox -s build wheel`` builds and tries a release,
+``nox -s integration home_assistant`` tests with Home Assistant.
 """
 
 from __future__ import annotations

@@ -70,6 +70,8 @@ def main() -> None:
     failed = 1
     try:
         failed = asyncio.run(run(str(Path(sys.argv[1]).absolute()), picture, folder))
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        print("stopped")
     finally:
         if failed:
             print(f"the logs are in {folder}")

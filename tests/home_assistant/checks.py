@@ -39,6 +39,22 @@ async def registered(home: HomeAssistant) -> list[dict[str, Any]]:
     return [one for one in found if one["platform"] == "mqtt"]
 
 
+async def done(home: HomeAssistant, payload: str) -> None:
+    """Wait until the heater has confirmed a command; the dial shows what was asked before that."""
+
+    async def confirmed() -> bool:
+        state = await home.state("sensor.nwp500_last_command")
+        return bool(state["state"].endswith(f" {payload}: done"))
+
+    await until(f"{payload} is done", confirmed)
+
+
+async def wait_setpoint(home: HomeAssistant, celsius: float) -> None:
+    """Wait until the heater has a setpoint; it is set to Fahrenheit, so the bridge sends that."""
+    await done(home, f"{celsius * 9 / 5 + 32:.1f} °F")
+    await home.wait_state(HEATER, celsius, "temperature")
+
+
 @check
 async def discovery(bench: Bench, home: HomeAssistant) -> str:
     """Home Assistant discovers the heater, and every enabled entity has a value."""
@@ -68,7 +84,7 @@ async def device(bench: Bench, home: HomeAssistant) -> str:
 
 @check
 async def every_entity(bench: Bench, home: HomeAssistant) -> str:
-    """Home Assistant accepts all entities, too those that are disabled at first."""
+    """Home Assistant accepts all entities, also those that are disabled at first."""
     disabled = [one for one in await registered(home) if one["disabled_by"] is not None]
     for one in disabled:
         words = {"entity_id": one["entity_id"], "disabled_by": None}
@@ -89,9 +105,10 @@ async def every_entity(bench: Bench, home: HomeAssistant) -> str:
 async def control(bench: Bench, home: HomeAssistant) -> None:
     """Temperature and mode are set, and shown."""
     assert await home.act("water_heater.set_temperature", HEATER, temperature=55) == 200
-    await home.wait_state(HEATER, 55.0, "temperature")
+    await wait_setpoint(home, 55.0)
     for mode in ("heat_pump", "eco"):
         assert await home.act("water_heater.set_operation_mode", HEATER, operation_mode=mode) == 200
+        await done(home, mode)
         await home.wait_state(HEATER, mode)
 
 
@@ -171,7 +188,7 @@ async def solar_boost(bench: Bench, home: HomeAssistant) -> None:
     await automate(home, "solar_boost", **inputs, **degrees)
     for watts, temperature in ((1500, 60.0), (-300, 50.0)):
         await home.act("input_number.set_value", surplus, value=watts)
-        await home.wait_state(HEATER, temperature, "temperature")
+        await wait_setpoint(home, temperature)
 
 
 @check
@@ -182,7 +199,7 @@ async def scheduled_setpoint(bench: Bench, home: HomeAssistant) -> None:
     await automate(home, "scheduled_setpoint", water_heater=HEATER, schedule=schedule, **degrees)
     for action, temperature in (("turn_on", 60.0), ("turn_off", 45.0)):
         await home.act(f"input_boolean.{action}", schedule)
-        await home.wait_state(HEATER, temperature, "temperature")
+        await wait_setpoint(home, temperature)
     await home.act("automation.turn_off", "automation.scheduled_setpoint")
 
 
@@ -200,9 +217,11 @@ async def away_by_calendar(bench: Bench, home: HomeAssistant) -> None:
     inputs = {"calendar": calendar, "vacation": switch, "days": days}
     await automate(home, "away_by_calendar", word="trip", **inputs)
     await home.put_state(calendar, "on", message="Trip to the sea", end_time=end)
+    await done(home, "ON")
     await home.wait_state(switch, "on")
     await home.wait_state(days, "5")
     await home.put_state(calendar, "off", message="")
+    await done(home, "OFF")
     await home.wait_state(switch, "off")
     await home.wait_state(HEATER, "eco")
 
@@ -267,18 +286,17 @@ async def statistics(bench: Bench, home: HomeAssistant) -> str:
         uses = [{"stat_consumption": one["stat_consumption"]} for one in uses]
         await home.command("energy/save_prefs", device_consumption=uses)
 
+    async def issues() -> list[str]:
+        found = await home.command("energy/validate")
+        return [issue["type"] for kind in found.values() for one in kind for issue in one or []]
+
     async def compiled() -> bool:
-        found = await home.command("recorder/list_statistic_ids", statistic_type="sum")
-        return {f"sensor.nwp500_{name}" for name in ENERGY} <= {
-            one["statistic_id"] for one in found
-        }
+        return "statistics_not_defined" not in await issues()
 
     # Home Assistant compiles them every five minutes.
     await until("statistics are compiled", compiled, limit=400)
     assert await home.command("recorder/validate_statistics") == {}
-    found = await home.command("energy/validate")
-    issues = [issue for kind in found.values() for one in kind for issue in (one or [])]
-    assert not issues, issues
+    assert await issues() == []
     return "recorder/validate_statistics {}, energy/validate without an issue"
 
 
@@ -302,7 +320,7 @@ async def log(bench: Bench, home: HomeAssistant) -> str:
 
 @check
 async def forget(bench: Bench, home: HomeAssistant) -> None:
-    """``bridge mqtt --forget`` removes the heater from Home Assistant."""
+    """The command bridge mqtt --forget removes the heater from Home Assistant."""
     await bench.bridge.stop()
     program = bench.bridge_with("--forget", name="forget")
     assert await program.run() == 0, program.text()

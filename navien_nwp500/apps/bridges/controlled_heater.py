@@ -7,9 +7,11 @@ the commands of ``NaviLinkDevice`` raise.
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Any
 
 from ...exceptions import ValueOutOfRangeError
 from ...protocol import commands
@@ -35,7 +37,7 @@ RECIRCULATION_MODES = tuple(one for one in RecircMode if one is not RecircMode.U
 class ControlledHeater:
     """A heater, and what its status does not show of the commands before.
 
-    It is remembered while the bridge runs.
+    It is part of the published state, from which the next run takes it.
     """
 
     follower: Follower
@@ -57,6 +59,29 @@ class ControlledHeater:
             self.mode_before = DHWMode(mode)
         if mode != DHWMode.VACATION:
             self.vacation_end = None
+
+    def remembered(self) -> dict[str, Any]:
+        """Return what no status shows, for ``restore``."""
+        end = self.vacation_end
+        return {
+            "mode_before": int(self.mode_before),
+            "vacation_end": None if end is None else end.isoformat(),
+            "stored_period": self.stored_period,
+            "accepted": self.accepted,
+        }
+
+    def restore(self, text: str) -> None:
+        """Take what the state that an earlier run published says; one that is damaged says nothing."""
+        try:
+            found = json.loads(text)["remembered"]
+            mode, period = DHWMode(found["mode_before"]), found["stored_period"]
+            end = found["vacation_end"] and date.fromisoformat(found["vacation_end"])
+            accepted = {str(key): str(value) for key, value in found["accepted"].items()}
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            return
+        self.mode_before = mode if mode in SELECTABLE_MODES else self.mode_before
+        self.stored_period = period if isinstance(period, int) else None
+        self.vacation_end, self.accepted = end, accepted
 
     def _status(self) -> DeviceStatus:
         status = self.heater.last_status

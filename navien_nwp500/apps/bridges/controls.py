@@ -407,11 +407,15 @@ REPLACES: Mapping[str, Sequence[str]] = {one.key: (one.key, *one.replaces) for o
 
 
 def control_values(target: ControlledHeater, status: DeviceStatus) -> dict[str, Any]:
-    """Return the values of all controls and schedules, by their keys; None means unknown."""
+    """Return the values of all controls and schedules, by their keys; None means unknown.
+
+    ``remembered`` is for the next run of the bridge.
+    """
     values = {one.key: one.value(target, status) for one in CONTROLS if one.value is not None}
     follower, unit = target.follower, shows_fahrenheit(status)
     schedules = follower.reservations, follower.tou_plan
-    return {**values, **schedule_values(*schedules, unit, datetime.now())}
+    shown = schedule_values(*schedules, unit, datetime.now())
+    return {**values, **shown, "remembered": target.remembered()}
 
 
 #: Name of each command for people.

@@ -193,10 +193,13 @@ class MqttBridge:
                     publisher.add_command(name, text)
 
     async def _clean_up(self, client: BrokerClient, reader: RetainedReader) -> None:
-        """Clear, once, what this account's bridges have left elsewhere on the broker."""
+        """Take, once, what the run before remembered, and clear what is left elsewhere."""
         if self._cleaned:
             return
-        found = published_heaters(await reader.read(*DISCOVERY_FILTERS))
+        retained = await reader.read(*DISCOVERY_FILTERS, *(one.state for one in self._topics))
+        for target, heater in zip(self._targets, self._topics):
+            target.restore(retained.get(heater.state, ""))
+        found = published_heaters(retained)
         topics = outdated_topics(found, self._topics, self._account_macs)
         await clear(client, topics, self._permissions)
         if topics:

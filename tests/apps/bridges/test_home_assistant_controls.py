@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from types import SimpleNamespace
+from typing import Any, AsyncIterator
 
 import pytest
 
 from navien_nwp500 import DHWMode
+from navien_nwp500.apps.bridges.controlled_heater import ControlledHeater
 from navien_nwp500.apps.bridges.controls import CONTROLS
 from navien_nwp500.protocol.types import RecircMode
-from support.home_assistant import MAC
-from support.home_assistant_controls import installation
+from navien_nwp500.simulator import Simulator
+from support.home_assistant import MAC, bridging, home_assistant
+from support.home_assistant_controls import Installation, installation
+from support.mqtt_brokers import BuiltIn
 from support.reliability_tools import count_log, wait_until
+
+
+@pytest.fixture
+async def broker() -> AsyncIterator[BuiltIn]:
+    found = BuiltIn()
+    await found.start()
+    yield found
+    await found.stop()
 
 
 async def test_a_vacation_is_a_switch_and_its_end_returns_to_the_mode_before() -> None:
@@ -41,6 +54,44 @@ async def test_a_vacation_lasts_until_a_date() -> None:
         await system.set("vacation_until", until.isoformat())
         await system.send("power", "ON")  # what the water heater sends to switch on
         await system.shows(vacation="OFF", vacation_until="", mode="Energy saver")
+
+
+async def test_a_bridge_that_is_started_again_remembers_what_no_status_shows(
+    broker: BuiltIn,
+) -> None:
+    async with Simulator(speed=600, recirculation=True) as sim, home_assistant(broker) as home:
+        system = Installation(home, sim.units[0].heater)
+        async with bridging(sim, broker):
+            await home.until(lambda one: one.available)
+            await system.set("mode", "Heat pump")
+            await system.set("demand_response", "ON")
+            await system.set("anti_legionella_days", "21")
+            until = (date.today() + timedelta(days=20)).isoformat()
+            await system.set("vacation_until", until)
+        await home.until(lambda one: not one.available)
+        async with bridging(sim, broker):
+            await home.until(lambda one: one.available)
+            await system.shows(
+                demand_response="ON", anti_legionella_days="21", vacation_until=until, vacation="ON"
+            )
+            await system.set("vacation", "OFF")
+            await system.shows(mode="Heat pump")
+            assert system.mode == DHWMode.HEAT_PUMP
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "[]", "{}", "[" * 100_000, '{"remembered": 1}', '{"remembered": {}}'),
+        '{"remembered": {"mode_before": "x", "stored_period": 1, "vacation_end": 5, "accepted": 3}}',
+        '{"remembered": {"mode_before": 1, "stored_period": 1, "vacation_end": 5, "accepted": {}}}',
+    ],
+)
+def test_what_an_earlier_run_left_damaged_says_nothing(text: str) -> None:
+    follower: Any = SimpleNamespace(heater=None)
+    target = ControlledHeater(follower)
+    target.restore(text)
+    assert target == ControlledHeater(follower)
 
 
 async def test_a_mode_is_chosen_by_its_name() -> None:

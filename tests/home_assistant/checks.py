@@ -25,7 +25,6 @@ NOISE = (
     "No device components to cleanup",
     "is logging too frequently",
 )
-ENERGY = ("energy", "heat_pump_energy", "element_energy")
 
 
 def check(function: Check) -> Check:
@@ -276,15 +275,17 @@ async def integration(bench: Bench, home: HomeAssistant) -> str:
 @check
 async def statistics(bench: Bench, home: HomeAssistant) -> str:
     """The validators of statistics and of the energy dashboard find nothing."""
-    uses = [
-        {"stat_consumption": f"sensor.nwp500_{name}", "stat_rate": "sensor.nwp500_power"}
-        for name in ENERGY
+    # As the document says: the whole with its power, and its two parts.
+    whole = {"stat_consumption": "sensor.nwp500_energy", "stat_rate": "sensor.nwp500_power"}
+    parts = [
+        {"stat_consumption": f"sensor.nwp500_{name}", "included_in_stat": "sensor.nwp500_energy"}
+        for name in ("heat_pump_energy", "element_energy")
     ]
     try:
-        await home.command("energy/save_prefs", device_consumption=uses)
-    except RuntimeError:  # before stat_rate was there
-        uses = [{"stat_consumption": one["stat_consumption"]} for one in uses]
-        await home.command("energy/save_prefs", device_consumption=uses)
+        await home.command("energy/save_prefs", device_consumption=[whole, *parts])
+    except RuntimeError:  # stat_rate is unknown to earlier releases
+        del whole["stat_rate"]
+        await home.command("energy/save_prefs", device_consumption=[whole, *parts])
 
     async def issues() -> list[str]:
         found = await home.command("energy/validate")

@@ -71,6 +71,17 @@ async def test_a_password_refused_while_running_ends_the_feed(
         assert one.ends == [one.feed.error] and not one.feed.available(one.feed.devices[0])
 
 
+async def test_a_mistake_in_the_program_ends_the_feed_and_is_logged(
+    navilink_client, caplog
+) -> None:
+    async with following(navilink_client) as one:
+        one.feed.on_update = lambda: 1 / 0
+        await one.until(lambda feed: feed.error is not None)
+        assert str(one.feed.error) == "unexpected ZeroDivisionError"
+        assert not one.feed.available(one.feed.devices[0])
+    assert "the feed ends" in caplog.text
+
+
 @pytest.mark.navilink(frozen=True, start=NOON, draws=None)
 async def test_a_long_shower_lowers_the_charge(
     navilink_cloud, navilink_heater, navilink_client

@@ -20,6 +20,8 @@ def environment(**variables: str) -> dict[str, str]:
     kept = {key: value for key, value in os.environ.items() if not key.startswith("NAVILINK_")}
     # The same exception as in pyproject.toml, for the same reason.
     warnings = "error,ignore:unclosed transport:ResourceWarning"
+    if sys.version_info < (3, 10):  # the last matplotlib for it uses names that pyparsing renamed
+        warnings += ",ignore::DeprecationWarning"
     return {**kept, "PYTHONIOENCODING": "utf-8", **variables, "PYTHONWARNINGS": warnings}
 
 

@@ -289,13 +289,16 @@ async def test_everything_is_published_again_when_home_assistant_starts(
 ) -> None:
     async with home_assistant(broker) as home, bridging(sim, broker, interval=60):
         await home.until(lambda one: one.available and one.shown("tou_plan") != "None")
-        for text, expected in (("offline", False), ("online", True)):
-            before = len(home.received)
-            await home.publish("homeassistant/status", text)
-            await home.publish(f"navien_nwp500/{MAC}/power/set", "again")
-            await wait_until(lambda: STATE in [topic for topic, _ in home.received[before:]])
-            topics = [topic for topic, _ in home.received[before:]]
-            assert (CONFIG in topics) is expected
+        before = len(home.received)
+        await home.publish("homeassistant/status", "offline")
+        await home.publish(f"navien_nwp500/{MAC}/power/set", "again")
+        # The bridge receives in order: it has seen the first when it refuses the second.
+        await wait_until(lambda: f"navien_nwp500/{MAC}/refusal" in home.retained)
+        assert CONFIG not in [topic for topic, _ in home.received[before:]]
+        before = len(home.received)
+        await home.publish("homeassistant/status", "online")
+        for topic in (CONFIG, STATE):
+            await wait_until(lambda: topic in [one for one, _ in home.received[before:]])
 
 
 async def test_an_unplugged_heater_becomes_unavailable_and_comes_back(

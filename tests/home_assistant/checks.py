@@ -276,16 +276,14 @@ async def integration(bench: Bench, home: HomeAssistant) -> str:
 async def statistics(bench: Bench, home: HomeAssistant) -> str:
     """The validators of statistics and of the energy dashboard find nothing."""
     # As the document says: the whole with its power, and its two parts.
-    whole = {"stat_consumption": "sensor.nwp500_energy", "stat_rate": "sensor.nwp500_power"}
+    whole = {"stat_consumption": "sensor.nwp500_energy"}
+    if (await home.call("GET", "/api/config"))["version"] >= "2026":  # it has the power as well
+        whole["stat_rate"] = "sensor.nwp500_power"
     parts = [
         {"stat_consumption": f"sensor.nwp500_{name}", "included_in_stat": "sensor.nwp500_energy"}
         for name in ("heat_pump_energy", "element_energy")
     ]
-    try:
-        await home.command("energy/save_prefs", device_consumption=[whole, *parts])
-    except RuntimeError:  # stat_rate is unknown to earlier releases
-        del whole["stat_rate"]
-        await home.command("energy/save_prefs", device_consumption=[whole, *parts])
+    await home.command("energy/save_prefs", device_consumption=[whole, *parts])
 
     async def issues() -> list[str]:
         found = await home.command("energy/validate")

@@ -17,6 +17,7 @@ from .._util.files import display_path
 from .._util.text import clean_text
 from ..exceptions import ConfigurationError, HistoryError
 from .schema import META, METADATA, SCHEMA_NUMBER
+from .views import create_views, view_names
 
 #: Seconds a writer waits for another one.
 BUSY_SECONDS = 30
@@ -174,7 +175,7 @@ class Database:
             _migrate(connection)
 
     def _is_current(self, connection: Any) -> bool:
-        """Return True if no table, column or row of ``meta`` is missing."""
+        """Return True if no table, column or view is missing."""
         found = _tables(connection)
         if found and META.name not in found:
             raise ConfigurationError(
@@ -187,7 +188,8 @@ class Database:
                 raise ConfigurationError(
                     f"{self.name} was made by a newer version of this program; install that version"
                 )
-        return all(
+        views = set(sa.inspect(connection).get_view_names())
+        return views >= set(view_names(connection.dialect.name)) and all(
             table.name in found and set(table.columns.keys()) <= found[table.name]
             for table in METADATA.sorted_tables
         )
@@ -260,7 +262,7 @@ def _tables(connection: Any) -> dict[str, set[str]]:
 
 
 def _migrate(connection: Any) -> None:
-    """Create missing tables and add missing columns, in one transaction."""
+    """Create missing tables and views and add missing columns, in one transaction."""
     METADATA.create_all(connection)
     found = _tables(connection)
     missing = [
@@ -277,6 +279,7 @@ def _migrate(connection: Any) -> None:
         operations = Operations(MigrationContext.configure(connection))
         for name, column in missing:
             operations.add_column(name, sa.Column(column.name, column.type))
+    create_views(connection)
     connection.execute(sa.delete(META).where(META.c.key == "schema"))
     connection.execute(sa.insert(META).values(key="schema", value=str(SCHEMA_NUMBER)))
 

@@ -18,6 +18,7 @@ from navien_nwp500.history import schema
 from navien_nwp500.history.alerts import Alert
 from navien_nwp500.history.database import Database, parse_address
 from navien_nwp500.history.store import HistoryStore, Reading, ReadingSource, StoredHeater
+from navien_nwp500.history.views import view_names
 from navien_nwp500.protocol.fields import decode_fields, encode_fields, field_specs
 from navien_nwp500.protocol.status import DeviceStatus
 from support.programs import running
@@ -223,9 +224,11 @@ def test_an_event_has_its_end(store: HistoryStore, heater: StoredHeater) -> None
 
 
 def test_a_new_field_is_a_new_column(where: str, heater: StoredHeater, store: HistoryStore) -> None:
-    """A database of an older version lacks a column, and a table."""
+    """A database of an older version lacks columns, a table and the views."""
     store.add(heater, [reading(0)], ReadingSource.LIVE)
     with store.database.writing() as connection:
+        for view in view_names(connection.dialect.name)[::-1]:
+            connection.execute(sa.text(f"DROP VIEW {view}"))
         connection.execute(sa.text("ALTER TABLE status DROP COLUMN recirc_error_status"))
         connection.execute(sa.text("ALTER TABLE quarter DROP COLUMN watts_max"))
         connection.execute(sa.text("DROP TABLE event"))
@@ -235,6 +238,9 @@ def test_a_new_field_is_a_new_column(where: str, heater: StoredHeater, store: Hi
         assert [each.values["recirc_error_status"] for each in new.readings(heater)] == [None, 0]
         assert new.events(heater) == []
         assert [row["watts_max"] for row in new.quarters(heater)] == [1]
+        with again.reading() as connection:
+            found = connection.execute(sa.text("SELECT recirc_error_status FROM v_status"))
+            assert found.scalars().all() == [None, 0]
 
 
 def test_a_database_of_a_newer_version_is_refused(where: str, database: Database) -> None:

@@ -131,8 +131,10 @@ def add_days(quarters: Iterable[Mapping[str, Any]], zone: ZoneInfo | None) -> li
     """
     found: dict[date, Day] = {}
     for quarter in quarters:
-        moment = datetime.fromtimestamp(quarter["time"] / 1000, zone or timezone.utc)
-        day = found.setdefault(moment.date(), Day(moment.date()))
+        local = datetime.fromtimestamp(quarter["time"] / 1000, zone or timezone.utc).date()
+        if local not in found:
+            found[local] = Day(local)
+        day = found[local]
         for name in _SUMS:
             setattr(day, name, getattr(day, name) + quarter[name])
     return [found[day] for day in sorted(found)]

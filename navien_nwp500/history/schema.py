@@ -51,24 +51,21 @@ def to_ms(when: datetime) -> int:
     return (when - _EPOCH) // _MILLISECOND
 
 
-class UtcTime(TypeDecorator):
-    """A time: milliseconds since 1970 in Python; ``TIMESTAMPTZ`` in PostgreSQL, else an integer."""
+class PostgresTime(TypeDecorator):
+    """A time: milliseconds since 1970 in Python, ``TIMESTAMPTZ`` in PostgreSQL."""
 
-    impl = BigInteger
+    impl = TIMESTAMP(timezone=True)
     cache_ok = True
 
-    def load_dialect_impl(self, dialect: Any) -> Any:
-        postgres = dialect.name == "postgresql"
-        return dialect.type_descriptor(TIMESTAMP(timezone=True) if postgres else BigInteger())
-
     def process_bind_param(self, value: int | None, dialect: Any) -> Any:
-        if value is None or dialect.name != "postgresql":
-            return value
-        return to_datetime(value)
+        return None if value is None else to_datetime(value)
 
     def process_result_value(self, value: Any, dialect: Any) -> int | None:
-        return to_ms(value) if isinstance(value, datetime) else value
+        return None if value is None else to_ms(value)
 
+
+#: The type of times; SQLite stores the milliseconds.
+UTC_TIME = BigInteger().with_variant(PostgresTime(), "postgresql")
 
 METADATA = MetaData()
 
@@ -102,7 +99,7 @@ STATUS = Table(
     "status",
     METADATA,
     _heater(),
-    Column("time", UtcTime, nullable=False),
+    Column("time", UTC_TIME, nullable=False),
     Column("source", SmallInteger, nullable=False),
     *map(_field, field_specs(DeviceStatus)),
     Column("extra", Text),  # JSON of what has no column, or does not fit into it
@@ -114,7 +111,7 @@ QUARTER = Table(
     "quarter",
     METADATA,
     _heater(),
-    Column("time", UtcTime, nullable=False),
+    Column("time", UTC_TIME, nullable=False),
     Column("seconds_known", Float, nullable=False),
     Column("wh", Float, nullable=False),
     Column("watts_max", Integer),
@@ -138,9 +135,9 @@ EVENT = Table(
     METADATA,
     Column("id", Integer, primary_key=True),
     _heater(),
-    Column("time", UtcTime, nullable=False),
+    Column("time", UTC_TIME, nullable=False),
     Column("kind", String(16), nullable=False),
-    Column("ended", UtcTime),
+    Column("ended", UTC_TIME),
     Column("detail", Text, nullable=False),
     UniqueConstraint("heater_id", "time", "kind", name="event_once"),
 )
@@ -150,10 +147,10 @@ COMMAND = Table(
     METADATA,
     Column("id", String(36), primary_key=True),  # UUID: a request sent twice is one command
     _heater(),
-    Column("asked", UtcTime, nullable=False),
+    Column("asked", UTC_TIME, nullable=False),
     Column("name", String(32), nullable=False),
     Column("arguments", Text, nullable=False),
     Column("who", Text, nullable=False),
     Column("outcome", Text),
-    Column("answered", UtcTime),
+    Column("answered", UTC_TIME),
 )

@@ -269,8 +269,9 @@ class HistoryStore:
         if until is not None:
             query = query.where(QUARTER.c.time < until)
         with self.database.reading() as connection:
-            rows = connection.execute(query.order_by(QUARTER.c.time)).mappings().all()
-        return [dict(row) for row in rows]
+            rows = connection.execute(query.order_by(QUARTER.c.time)).all()
+        names = QUARTER.columns.keys()
+        return [dict(zip(names, row)) for row in rows]
 
     def days(
         self, heater: StoredHeater, since: int | None = None, until: int | None = None

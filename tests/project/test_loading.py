@@ -11,7 +11,17 @@ import pytest
 import navien_nwp500
 from navien_nwp500.apps.cli.app import COMMANDS, navien_nwp500 as commands
 
-HEAVY = {"aiohttp", "awscrt", "awsiot", "asyncio", "ssl", "dotenv", "rich.console", "pandas"}
+HEAVY = {
+    "aiohttp",
+    "awscrt",
+    "awsiot",
+    "asyncio",
+    "ssl",
+    "dotenv",
+    "rich.console",
+    "pandas",
+    "sqlalchemy",
+}
 
 
 def loaded_by(code: str) -> set[str]:
@@ -32,6 +42,12 @@ def test_decoding_loads_no_event_loop() -> None:
 
 def test_the_client_loads_neither_http_nor_the_sdk_before_it_is_used() -> None:
     assert loaded_by("from navien_nwp500 import *") == {"asyncio", "ssl"}
+
+
+def test_recording_csv_loads_no_database() -> None:
+    assert "sqlalchemy" not in loaded_by(
+        "from navien_nwp500.apps.cli.commands import monitor, history"
+    )
 
 
 def test_help_loads_no_client() -> None:

@@ -89,6 +89,7 @@ def annotations_of(value: Any) -> Iterator[tuple[str, Any]]:
     alone calls the methods of faults.
     """
     if inspect.isclass(value):
+        seen: set[str] = set()
         for owner in value.__mro__:
             if not owner.__module__.startswith(PACKAGE):
                 continue
@@ -96,6 +97,9 @@ def annotations_of(value: Any) -> Iterator[tuple[str, Any]]:
                 if not name.startswith("_"):
                     yield f"{owner.__name__}.{name}", _resolved(text, owner.__module__)
             for name, member in vars(owner).items():
+                if name in seen:  # replaced by a class that inherits from this one
+                    continue
+                seen.add(name)
                 created = value.__name__ in {"NaviLinkDevice", "NaviLinkMQTT", "FaultInjector"}
                 if name != "__init__" and ".faults." in owner.__module__:
                     continue

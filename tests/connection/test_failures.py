@@ -33,6 +33,7 @@ from navien_nwp500.simulator import Simulator
 from support.cli import environment
 from support.programs import start_program
 from support.reliability_tools import fast_config, within_limit
+from support.stream_server import stream_server
 from support.transports import each_transport
 
 YEARS = datetime.timedelta(days=3650)
@@ -50,12 +51,8 @@ async def server(context: ssl.SSLContext | None, reset: bool = False) -> AsyncIt
                 await reader.read()  # until the client ends: an earlier end could hide what was sent
         writer.transport.abort()
 
-    running = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
-    try:
-        yield f"127.0.0.1:{running.sockets[0].getsockname()[1]}"
-    finally:
-        running.close()
-        await running.wait_closed()
+    async with stream_server(serve, context) as port:
+        yield f"127.0.0.1:{port}"
 
 
 def issued(authority: trustme.CA, name: str = "127.0.0.1", **dates: Any) -> ssl.SSLContext:

@@ -38,6 +38,7 @@ from navien_nwp500.simulator.faults import (
     RivalClient,
 )
 from support.control_tools import QUICK
+from support.stream_server import end_handshakes
 from support.transports import TRANSPORTS, TransportSimulator
 
 #: Seconds. A wait that takes longer fails the test; the SDK alone may need 15 s for a packet.
@@ -396,6 +397,7 @@ class FaultMachine(RuleBasedStateMachine):
             if hasattr(self, "sim"):
                 self.do(self.stop_all())
         finally:
+            self.loop.run_until_complete(end_handshakes())
             self.loop.run_until_complete(self.loop.shutdown_asyncgens())
             self.loop.run_until_complete(self.loop.shutdown_default_executor())
             self.loop.close()
@@ -417,7 +419,7 @@ class FaultMachine(RuleBasedStateMachine):
 
 TestFaultMachine = FaultMachine.TestCase
 TestFaultMachine.settings = settings(
-    max_examples=10,
+    max_examples=6,
     stateful_step_count=15,
     derandomize=True,
     deadline=None,

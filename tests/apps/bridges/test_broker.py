@@ -31,6 +31,7 @@ from support.reliability_tools import (
     wait_until,
     within_limit,
 )
+from support.stream_server import stream_server
 
 MAC = "0123456789ab"
 CONFIG = f"homeassistant/device/navien_nwp500_{MAC}/config"
@@ -212,12 +213,8 @@ async def listening(context: ssl.SSLContext | None) -> AsyncIterator[int]:
             await reader.read()  # until the client ends: an earlier end could hide what was sent
         writer.transport.abort()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        server.close()
-        await server.wait_closed()
+    async with stream_server(serve, context) as port:
+        yield port
 
 
 def tls_of(authority: trustme.CA, name: str = "127.0.0.1") -> ssl.SSLContext:
@@ -319,15 +316,9 @@ async def test_a_broker_without_mqtt_5_is_used_with_3_1_1(
         while data := await reader.read(4096):
             writer.write(data)
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    try:
-        async with Subscriber().running(built_in.port) as subscriber:
-            port = server.sockets[0].getsockname()[1]
-            async with bridging(sim, Broker("127.0.0.1", port)):
-                await wait_until(lambda: STATE in subscriber.received)
-    finally:
-        server.close()
-        await within_limit(server.wait_closed())
+    async with stream_server(serve) as port, Subscriber().running(built_in.port) as subscriber:
+        async with bridging(sim, Broker("127.0.0.1", port)):
+            await wait_until(lambda: STATE in subscriber.received)
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,7 @@ from navien_nwp500.simulator.faults import (
 )
 from support.cli import run
 from support.reliability_tools import LIMIT, SHORT_TIMEOUT, fast_config
+from support.stream_server import stream_server
 
 
 async def check(config: NaviLinkConfig, **options: Any) -> dict[str, Finding]:
@@ -235,21 +236,16 @@ async def test_the_check_ends_at_the_requested_step(sim: Simulator) -> None:
 @contextlib.asynccontextmanager
 async def tls_server(trust: ssl.SSLContext | None, silent: bool = False) -> AsyncIterator[int]:
     """Run a server that responds over TLS, without TLS, or never; yield its port."""
-    stopped = asyncio.Event()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if silent:
-            await stopped.wait()
+            await asyncio.Event().wait()
         else:
             writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
         writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=trust)
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        stopped.set()
-        server.close()
+    async with stream_server(serve, trust) as port:
+        yield port
 
 
 def certified(name: str, ca_file: Path, **dates: datetime) -> ssl.SSLContext:

@@ -1,4 +1,4 @@
-"""Why a connection failed, in words: errors of aiohttp, the AWS SDK, aiomqtt, TLS and DNS.
+"""Reasons of failed connections, in words: errors of aiohttp, the AWS SDK, aiomqtt, TLS and DNS.
 
 A foreign error is translated here alone. The sentence names the server, or the proxy that was used.
 """

@@ -256,7 +256,7 @@ def without(reservations: Sequence[Reservation], reservation: Reservation) -> li
 
 
 class _Content(NamedTuple):
-    """What a list says, without the order of its entries, which a heater does not keep (PROTOCOL 8.3)."""
+    """Content of a list, without the order of its entries, which a heater does not keep (PROTOCOL 8.3)."""
 
     enabled: bool
     entries: list[tuple[int, ...]]

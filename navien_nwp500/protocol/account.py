@@ -52,7 +52,7 @@ class LastError:
 
     @property
     def advice(self) -> str | None:
-        """What to do about the error (PROTOCOL 11.1); None as ``text``."""
+        """Advice on the error (PROTOCOL 11.1); None as ``text``."""
         return error_codes.advise_error(self.error_code or 0)
 
     @property
@@ -161,7 +161,7 @@ class DeviceInfo:
 
     @property
     def offline_text(self) -> str:
-        """What to tell when the heater is offline, with its last error if the cloud has one."""
+        """Sentence about an offline heater, with its last error if the cloud has one."""
         text = f"{self.name} is offline: it is not connected to the cloud. Check its power and its Wi-Fi"
         if self.error is None or self.error.summary is None:
             return text

@@ -100,7 +100,7 @@ class DHWStatus(PackedMessage):
 
     @property
     def error_advice(self) -> str | None:
-        """What to do about the active error, None when there is none (PROTOCOL 11.1)."""
+        """Advice on the active error, None when there is none (PROTOCOL 11.1)."""
         return error_codes.advise_error(self.error_code, self.sub_error_code)
 
 

@@ -351,12 +351,12 @@ class DeviceType(Choice):
 
     @property
     def meaning(self) -> str:
-        """What the device is: "a tankless unit or boiler"."""
+        """Name of the type: "a tankless unit or boiler"."""
         return _DEVICE_NAMES.get(int(self), "a device of an unknown kind")
 
     @property
     def description(self) -> str:
-        """What the device is, with its number: "a tankless unit or boiler, type 1"."""
+        """Name of the type with its number: "a tankless unit or boiler, type 1"."""
         return f"{self.meaning}, type {int(self)}"
 
 

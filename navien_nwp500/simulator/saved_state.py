@@ -44,7 +44,7 @@ _RECORD_FIELDS = ("device_name", "install_type", "tou_plan", "alarms", "maintena
 
 @dataclass(frozen=True)
 class SavedState:
-    """What a simulator keeps: address, certificates, password, tokens, clock and heaters.
+    """Saved parts of a simulator: address, certificates, password, tokens, clock and heaters.
 
     ``heaters`` are by MAC address: the cloud's record, and the heater's settings, tank and lifetime
     energy. What runs at the moment starts anew.

@@ -1,4 +1,4 @@
-"""What the cloud knows of a heater and of other devices, through the client."""
+"""Tests of the cloud's data of heaters and of other devices, through the client."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is checked, one function each; the docstring is the line that is printed.
+"""Checks, one function each; the docstring is the line that is printed.
 
 A check raises AssertionError or TimeoutError. They run in this order and use what those before left.
 """

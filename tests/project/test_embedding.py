@@ -1,4 +1,4 @@
-"""How the library behaves inside a program of somebody else."""
+"""Tests of the library inside a program of somebody else."""
 
 from __future__ import annotations
 

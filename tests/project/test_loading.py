@@ -1,4 +1,4 @@
-"""What is loaded when: people feel it at each call of the command line."""
+"""Tests of the time at which modules are loaded: people feel it at each call of the command line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What public clients rely on, asked by one that shares nothing with this library.
+"""Tests of what public clients rely on, with one that shares nothing with this library.
 
 It signs with the tests' own signer, speaks MQTT with aiomqtt and writes its messages by hand: topics,
 ids and texts as the clients of PROTOCOL 0.1 send them. It subscribes to exact topics, so a message on

@@ -28,7 +28,7 @@ AVAILABLE = sys.platform == "linux"
 
 
 class Limits(TypedDict, total=False):
-    """What a command finds in its process; by default nothing is missing."""
+    """Limits of a command's process; by default nothing is missing."""
 
     #: Encoding of stdout and stderr.
     encoding: str

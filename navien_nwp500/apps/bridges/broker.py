@@ -209,7 +209,7 @@ def text_of(message: aiomqtt.Message) -> str:
 
 
 class Permissions:
-    """What the broker allows; each refusal is logged once, with what to allow, until it is over."""
+    """Permissions at the broker; each refusal is logged once, with what to allow, until it is over."""
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker

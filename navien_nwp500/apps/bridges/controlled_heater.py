@@ -1,4 +1,4 @@
-"""What the control entities send to one heater for a payload, and what they remember.
+"""Commands of the control entities for one heater, and the values they remember.
 
 A method ``set_…`` takes the payload of a topic and returns the status with which the heater confirms
 it. Each raises ValueOutOfRangeError, whose text a person sees, for a payload that is none, and what

@@ -38,7 +38,7 @@ from .schedule_json import attributes_key
 
 
 class DeviceDetails(NamedTuple):
-    """What the user gives for the heater's page in Home Assistant; None is left out."""
+    """Options for the heater's page in Home Assistant; None is left out."""
 
     configuration_url: str | None = None
     suggested_area: str | None = None

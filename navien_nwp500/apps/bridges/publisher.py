@@ -28,7 +28,7 @@ NO_COMMAND = {"text": "none"}
 
 
 class Presentation(NamedTuple):
-    """How a bridge presents its heaters to Home Assistant: its prefixes, its name and what is offered."""
+    """Presentation of heaters in Home Assistant: prefixes of the bridge, its name and what is offered."""
 
     root: str = "navien_nwp500"
     prefix: str = "homeassistant"

@@ -1,4 +1,4 @@
-"""What the entities show of a command that is under way, before the heater has confirmed it."""
+"""Requested values that the entities show until the heater has confirmed a command."""
 
 from __future__ import annotations
 

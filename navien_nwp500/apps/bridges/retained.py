@@ -1,4 +1,4 @@
-"""What bridges have left on a broker as retained messages: find it, and clear it.
+"""Retained messages of bridges on a broker: find them, and clear them.
 
 A discovery message of ours names the heater, the prefix of its topics and the bridge that published it.
 """

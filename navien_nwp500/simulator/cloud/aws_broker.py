@@ -1,4 +1,4 @@
-"""What AWS IoT's broker does with MQTT packets beyond the standard (PROTOCOL 2.3, 2.5).
+"""Rules of AWS IoT's broker for MQTT packets beyond the standard (PROTOCOL 2.3, 2.5).
 
 The gateway applies it to every connection, whichever broker is behind it.
 """

@@ -1,4 +1,4 @@
-"""What the bridge promises around the values: refusals, nothing old, several bridges, removal."""
+"""Tests of the bridge around the values: refusals, nothing old, several bridges, removal."""
 
 from __future__ import annotations
 

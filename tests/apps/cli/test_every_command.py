@@ -54,13 +54,13 @@ GARBAGE = b"\x00\xff\x15garbage\r\n\r\n" * 20
 
 
 def has_done_something(command: str) -> bool:
-    """True for a command that has changed something before it prints."""
+    """Return True for a command that has changed something before it prints."""
     changes = "set |reservations (?!list)|tou (on|off)|log(in|out)"
     return re.match(changes, command) is not None
 
 
 class Situation(NamedTuple):
-    """What is missing, and the exit codes that are right for a command."""
+    """Missing parts, and the exit codes that are right for a command."""
 
     codes: dict[str, set[int]]
     others: set[int]
@@ -173,7 +173,7 @@ def example(command: click.Command, inputs: Path, port: int, html: bool) -> list
 
 
 def faults(err: str, code: int) -> list[str]:
-    """What is wrong with what a person sees on stderr."""
+    """Return what is wrong on stderr."""
     signs = ("Traceback", "internal error", "ignored in", "never retrieved", "Warning:", "Errno")
     found = [sign for sign in signs if sign in err]
     sentence = re.search("^(navien-nwp500|Error): .{12}", err, re.M)

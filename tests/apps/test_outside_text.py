@@ -6,6 +6,7 @@ import csv
 import html.parser
 import io
 import json
+import os
 import re
 import shutil
 from pathlib import Path
@@ -170,7 +171,15 @@ def report(*arguments: str) -> None:
     assert end.value.code == 0
 
 
-FILES = [name for name in NAMES if not set(name) & set("/\x00\ud83d")]
+def is_file_name(name: str) -> bool:
+    """Return True if this system can name a file so; in the locale C names are ASCII."""
+    try:
+        return not set(name) & set("/\x00\ud83d") and bool(os.fsencode(name))
+    except UnicodeEncodeError:
+        return False
+
+
+FILES = [name for name in NAMES if is_file_name(name)]
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -210,7 +219,9 @@ def test_a_file_name_is_plain_text_in_html(
     report(*files, "--html", str(tmp_path / "page"))
     page = Tags()
     page.feed((tmp_path / "page").read_text("utf-8"))
-    assert not {"script", "a", "img"} & page.tags and "&amp;lt;" in (tmp_path / "page").read_text()
+    assert not {"script", "a", "img"} & page.tags and "&amp;lt;" in (tmp_path / "page").read_text(
+        "utf-8"
+    )
     for name in FILES:
         assert page.text.count(clean_text(f"{name}.csv")) >= 2
 

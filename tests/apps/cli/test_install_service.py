@@ -68,7 +68,7 @@ def split_command(line: str) -> list[str]:
 def verify(tmp_path: Path, analyze: str, unit: str) -> tuple[int, str]:
     """Let systemd check a unit; return its exit code and all that it says."""
     path = tmp_path / "navien-nwp500-test.service"
-    path.write_text(unit)
+    path.write_text(unit, "utf-8")
     done = subprocess.run(
         [analyze, "--user", "verify", str(path)],
         env={**os.environ, "XDG_RUNTIME_DIR": str(tmp_path)},

@@ -49,7 +49,7 @@ MIN_STEP = 0.02
 _BROKER_TIMEOUT = 60.0
 
 
-class HeaterModel(Protocol):
+class HeaterUnit(Protocol):
     """Interface of a heater with its own clock: simulated or replayed."""
 
     @property
@@ -66,7 +66,7 @@ class WifiModule:
 
     def __init__(
         self,
-        heater: HeaterModel,
+        heater: HeaterUnit,
         execute: Callable[[Request], Sequence[HeaterReply]],
         address: Address,
         clock: Clock,

@@ -1,0 +1,156 @@
+"""A tank of two zones and its heat pump: the plant of forecast and plan, in pure functions of floats.
+
+The zones are the halves that the two sensors measure (PROTOCOL 14.1). Heat that is missing below the
+lower sensor is kept apart: the sensors do not show it, and the heat pump replaces it first (PROTOCOL
+14.2, 14.4, 14.5). Temperatures in degC, heat and power in W, heat capacity in Wh/K.
+"""
+
+from __future__ import annotations
+
+from math import exp
+from typing import NamedTuple
+
+from .heater_model import HeaterModel
+
+__all__ = ["HeatingRun", "TankState", "draw", "heat_watts", "heating_run", "power_watts", "step"]
+
+WH_PER_LITRE_KELVIN = 1.163
+#: Litres and kelvin of the fall of the lower sensor by a draw, 65 gallons (PROTOCOL 14.5).
+_DRAW_LITRES, _DRAW_GAP, _DRAW_GAP_AT_REST = 34.0, 16.7, 0.7
+#: A recovery that takes longer is not one: losses and heat balance each other.
+_LONGEST_SECONDS = 24 * 3600.0
+
+
+class TankState(NamedTuple):
+    """Water of the upper and lower zone in degC, and the heat missing below the lower sensor in Wh."""
+
+    upper: float
+    lower: float
+    hidden_wh: float = 0.0
+
+    def mean(self, model: HeaterModel) -> float:
+        """Return the mean of the whole tank in degC, the heat below the lower sensor included."""
+        return (self.upper + self.lower) / 2 - self.hidden_wh / model.wh_per_kelvin
+
+
+def heat_watts(model: HeaterModel, lower: float, air: float) -> float:
+    """Return the heat that the heat pump gives to the water, never below 0 (PROTOCOL 14.2)."""
+    x, y = air - 20, lower - 50
+    heat = 1202 + 27.2 * x - 12.26 * y - 0.184 * x * y - 0.044 * y * y + 0.264 * x * x
+    return max(0.0, model.rate * heat)
+
+
+def power_watts(model: HeaterModel, lower: float, air: float) -> float:
+    """Return the electricity of the running heat pump, without that of its start (PROTOCOL 14.2)."""
+    x, y = air - 20, lower - 50
+    power = 389 + 2.54 * x + 6.37 * y + 0.177 * x * y - 0.042 * y * y - 0.061 * x * x
+    return max(0.0, power * model.rate / model.cop_scale)
+
+
+def step(
+    model: HeaterModel,
+    state: TankState,
+    seconds: float,
+    *,
+    air: float,
+    condenser: float = 0.0,
+    upper_element: float = 0.0,
+    lower_element: float = 0.0,
+) -> TankState:
+    """Return the tank after ``seconds`` (at most 15 minutes) with these heats in W."""
+    upper, lower, hidden = state
+    hours = seconds / 3600
+    half = model.wh_per_kelvin / 2
+    gap = max(0.0, upper - lower)
+    jacket = model.jacket_watts_per_kelvin / 2 * hours
+    bottom = model.bottom_watts * hours * (1 - exp(-gap / model.bottom_gap)) if lower > air else 0.0
+    # What lies below the sensor warms from above, as the lower zone does.
+    equal = 1 - exp(-hours / model.gap_hours)
+    risen = hidden * equal
+    exchanged = gap / 2 * equal
+    hidden -= risen
+    upper += (upper_element * hours - jacket * (upper - air)) / half - exchanged
+    lower += -(jacket * (lower - air) + bottom + risen) / half + exchanged
+    heat = (condenser + lower_element) * hours
+    filled = min(heat, max(0.0, hidden))
+    hidden, heat = hidden - filled, heat - filled
+    to_lower = heat * (0.5 + 0.5 * min(1.0, gap / model.mixing_gap))
+    lower += to_lower / half
+    upper += (heat - to_lower) / half
+    if lower > upper:
+        upper = lower = (upper + lower) / 2
+    return TankState(upper, lower, hidden)
+
+
+def draw(model: HeaterModel, state: TankState, litres: float, cold: float) -> TankState:
+    """Return the tank after ``litres`` were drawn at once; cold water in degC flows in below.
+
+    A part of the heat is missing in the lower zone at once, the rest below its sensor, as far as
+    there is water (PROTOCOL 14.5); only then does the upper zone cool.
+    """
+    upper, lower, hidden = state
+    half = model.wh_per_kelvin / 2
+    size = model.wh_per_kelvin / HeaterModel.wh_per_kelvin
+    while litres > 0:
+        part = min(litres, 2.0)
+        litres -= part
+        heat = max(0.0, part * WH_PER_LITRE_KELVIN * (upper - cold))
+        gap = max(0.0, upper - lower) + _DRAW_GAP_AT_REST
+        fall = part * (1 - exp(-gap / _DRAW_GAP)) * max(0.0, lower - cold) / (_DRAW_LITRES * size)
+        seen = min(heat, fall * half)
+        lower -= seen / half
+        hidden += heat - seen
+        beyond = hidden - max(0.0, lower - cold) * half
+        if beyond > 0:  # the lower zone is cold throughout
+            hidden -= beyond
+            upper -= beyond / half
+    if lower > upper:
+        upper = lower = (upper + lower) / 2
+    return TankState(upper, lower, hidden)
+
+
+class HeatingRun(NamedTuple):
+    """A run of the heat pump: its end, and the first time at which the upper zone was hot."""
+
+    seconds: float
+    #: Until the upper zone is at the setpoint; None if it ended before.
+    ready_seconds: float | None
+    #: Electricity, without that of the start.
+    watt_hours: float
+    end: TankState
+
+
+def heating_run(
+    model: HeaterModel,
+    state: TankState,
+    *,
+    setpoint: float,
+    air: float,
+    stop: float | None = None,
+    seconds: float = 60.0,
+) -> HeatingRun | None:
+    """Heat until the lower zone is at ``stop`` (the setpoint without it); None if it never is.
+
+    ``seconds`` is the step. A run that begins hot takes no time.
+    """
+    stop = setpoint if stop is None else stop
+    elapsed = watt_hours = 0.0
+    ready = 0.0 if state.upper >= setpoint else None
+    while state.lower < stop:
+        if elapsed >= _LONGEST_SECONDS:
+            return None
+        before = state
+        watts = power_watts(model, state.lower, air)
+        heat = heat_watts(model, state.lower, air)
+        state = step(model, state, seconds, air=air, condenser=heat)
+        if ready is None and state.upper >= setpoint:
+            ready = elapsed + seconds * _part(before.upper, state.upper, setpoint)
+        part = _part(before.lower, state.lower, stop) if state.lower >= stop else 1.0
+        elapsed += seconds * part
+        watt_hours += watts * seconds * part / 3600
+    return HeatingRun(elapsed, ready, watt_hours, state)
+
+
+def _part(before: float, after: float, goal: float) -> float:
+    """Return the part of a step after which a temperature was at ``goal``."""
+    return (goal - before) / (after - before) if after > before else 1.0

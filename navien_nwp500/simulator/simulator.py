@@ -26,7 +26,7 @@ from .heater.firmware import Firmware
 from .heater.replay import Replay, captured_heaters
 from .heater.simulated_heater import Heater
 from .heater.water_draws import Draws
-from .heater.wifi_module import HeaterUnit, WifiModule
+from .heater.wifi_module import SteppedHeater, WifiModule
 from .saved_state import SavedState, StateFile, describe, restore
 from .server.cloud_server import CloudServer
 
@@ -312,7 +312,7 @@ class Simulator:
     ) -> HeaterUnit:
         address = Address(record.mac_address, record.additional_value, record.home_seq)
         now = self.clock.now()
-        heater: HeaterUnit
+        heater: SteppedHeater
         handler: RequestHandler
         if replay:
             heater = handler = Replay(replay, address, now)

@@ -49,7 +49,7 @@ MIN_STEP = 0.02
 _BROKER_TIMEOUT = 60.0
 
 
-class HeaterUnit(Protocol):
+class SteppedHeater(Protocol):
     """Interface of a heater with its own clock: simulated or replayed."""
 
     @property
@@ -66,7 +66,7 @@ class WifiModule:
 
     def __init__(
         self,
-        heater: HeaterUnit,
+        heater: SteppedHeater,
         execute: Callable[[Request], Sequence[HeaterReply]],
         address: Address,
         clock: Clock,

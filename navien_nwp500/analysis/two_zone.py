@@ -8,17 +8,27 @@ lower sensor is kept apart: the sensors do not show it, and the heat pump replac
 from __future__ import annotations
 
 from math import exp
-from typing import NamedTuple
+from typing import Iterator, NamedTuple
 
 from .heater_model import HeaterModel
 
-__all__ = ["HeatingRun", "TankState", "draw", "heat_watts", "heating_run", "power_watts", "step"]
+__all__ = [
+    "HeatingRun",
+    "Moment",
+    "TankState",
+    "draw",
+    "heat_watts",
+    "heating_path",
+    "heating_run",
+    "power_watts",
+    "step",
+]
 
 WH_PER_LITRE_KELVIN = 1.163
 #: Litres and kelvin of the fall of the lower sensor by a draw, 65 gallons (PROTOCOL 14.5).
 _DRAW_LITRES, _DRAW_GAP, _DRAW_GAP_AT_REST = 34.0, 16.7, 0.7
 #: A recovery that takes longer is not one: losses and heat balance each other.
-_LONGEST_SECONDS = 24 * 3600.0
+LONGEST_SECONDS = 24 * 3600.0
 
 
 class TankState(NamedTuple):
@@ -109,8 +119,16 @@ def draw(model: HeaterModel, state: TankState, litres: float, cold: float) -> Ta
     return TankState(upper, lower, hidden)
 
 
+class Moment(NamedTuple):
+    """A moment of a run of the heat pump: electricity in Wh is without that of the start."""
+
+    seconds: float
+    watt_hours: float
+    tank: TankState
+
+
 class HeatingRun(NamedTuple):
-    """A run of the heat pump: its end, and the first time at which the upper zone was hot."""
+    """A whole run of the heat pump, and the first time at which the upper zone was hot."""
 
     seconds: float
     #: Until the upper zone is at the setpoint; None if it ended before.
@@ -120,9 +138,30 @@ class HeatingRun(NamedTuple):
     end: TankState
 
 
+def heating_path(
+    model: HeaterModel, tank: TankState, *, air: float, stop: float, seconds: float = 60.0
+) -> Iterator[Moment]:
+    """Yield the moments of a run, ``seconds`` apart, until the lower zone is at ``stop``.
+
+    The last moment is the stop itself; a tank that never gets there ends after a day.
+    """
+    moment = Moment(0.0, 0.0, tank)
+    yield moment
+    while moment.tank.lower < stop and moment.seconds < LONGEST_SECONDS:
+        lower = moment.tank.lower
+        heat, watts = heat_watts(model, lower, air), power_watts(model, lower, air)
+        after = step(model, moment.tank, seconds, air=air, condenser=heat)
+        part = 1.0 if after.lower < stop else part_of_step(lower, after.lower, stop)
+        if part < 1:
+            after = TankState(*(a + (b - a) * part for a, b in zip(moment.tank, after)))
+        spent = seconds * part
+        moment = Moment(moment.seconds + spent, moment.watt_hours + watts * spent / 3600, after)
+        yield moment
+
+
 def heating_run(
     model: HeaterModel,
-    state: TankState,
+    tank: TankState,
     *,
     setpoint: float,
     air: float,
@@ -134,23 +173,18 @@ def heating_run(
     ``seconds`` is the step. A run that begins hot takes no time.
     """
     stop = setpoint if stop is None else stop
-    elapsed = watt_hours = 0.0
-    ready = 0.0 if state.upper >= setpoint else None
-    while state.lower < stop:
-        if elapsed >= _LONGEST_SECONDS:
-            return None
-        before = state
-        watts = power_watts(model, state.lower, air)
-        heat = heat_watts(model, state.lower, air)
-        state = step(model, state, seconds, air=air, condenser=heat)
-        if ready is None and state.upper >= setpoint:
-            ready = elapsed + seconds * _part(before.upper, state.upper, setpoint)
-        part = _part(before.lower, state.lower, stop) if state.lower >= stop else 1.0
-        elapsed += seconds * part
-        watt_hours += watts * seconds * part / 3600
-    return HeatingRun(elapsed, ready, watt_hours, state)
+    before = moment = Moment(0.0, 0.0, tank)
+    ready = None
+    for moment in heating_path(model, tank, air=air, stop=stop, seconds=seconds):
+        if ready is None and moment.tank.upper >= setpoint:
+            part = part_of_step(before.tank.upper, moment.tank.upper, setpoint)
+            ready = before.seconds + (moment.seconds - before.seconds) * part
+        before = moment
+    if moment.tank.lower < stop - 1e-6:
+        return None
+    return HeatingRun(moment.seconds, ready, moment.watt_hours, moment.tank)
 
 
-def _part(before: float, after: float, goal: float) -> float:
-    """Return the part of a step after which a temperature was at ``goal``."""
+def part_of_step(before: float, after: float, goal: float) -> float:
+    """Return the part of a step after which a value was at ``goal``."""
     return (goal - before) / (after - before) if after > before else 1.0

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from datetime import datetime
+from typing import NamedTuple
 
 from ...exceptions import ValueOutOfRangeError
 from ...protocol.commands import TEMPERATURE, VACATION, Command
@@ -20,6 +22,22 @@ from .tank import Tank
 
 #: Heating resumes 9 h before a vacation ends (PROTOCOL 6.10).
 VACATION_LEAD_SECONDS = 9 * 3600.0
+#: Changes of the demand that are kept.
+DEMAND_LOG = 100
+
+
+class DemandChange(NamedTuple):
+    """A start or an end of the demand for heat.
+
+    ``elapsed``: seconds since the start of the simulation. ``author``: who had the demand judged: request, reservation,
+    window, vacation, disinfection or sensors. ``branch``: setpoint, mode, disinfection, or the rule
+    of the sensors, as ``Demand.branch`` names it.
+    """
+
+    elapsed: float
+    started: bool
+    author: str
+    branch: str
 
 
 def check_limits(settings: Settings, command: Command, **values: int) -> None:
@@ -45,6 +63,10 @@ class Controller:
         self._tank = tank
         self._operation = operation
         self._vacation_end = 0.0
+        #: The newest starts and ends of the demand, for tests of what others conclude from statuses.
+        self.demand_log: deque[DemandChange] = deque(maxlen=DEMAND_LOG)
+        self._author = "request"
+        self._window_over = False
 
     def set_mode(self, mode: DHWMode, days: int | None) -> None:
         """Change the mode; in a time-of-use window modes 2 to 4 are deferred (PROTOCOL 9.12)."""
@@ -88,6 +110,8 @@ class Controller:
         ``starts_heating`` is False after the write of a list (PROTOCOL 8.3).
         """
         settings = self._settings
+        self._window_over = not settings.tou.window_active
+        author, self._author = self._author, "window"
         if settings.tou.window_active:
             if settings.mode in DEFERRED_MODES:
                 self._change_mode(DHWMode.HEAT_PUMP, starts_heating)
@@ -95,6 +119,7 @@ class Controller:
             deferred, settings.deferred_mode = settings.deferred_mode, None
             if deferred != settings.mode:
                 self._change_mode(deferred, starts_heating)
+        self._author = author
 
     def start_minute(self, clock: datetime) -> None:
         """Apply the schedules of this minute; a missed minute is not caught up."""
@@ -113,21 +138,36 @@ class Controller:
         settings = self._settings
         settings.update_delayed(self.elapsed)
         if settings.mode == DHWMode.VACATION and self.elapsed >= self._vacation_end:
+            self._author = "vacation"
             self._change_mode(settings.previous_mode)
             self.apply_window()
         self._update_disinfection()
-        self.demand.update(settings.sensor_values(self._tank))
+        self._author = "sensors"
+        before, now = self.demand.source, settings.sensor_values(self._tank)
+        self.demand.update(now)
+        self._note(before, self.demand.branch(now, window_over=self._window_over))
+        self._author, self._window_over = "request", False
+
+    def _note(self, before: HeatSource, branch: str) -> None:
+        """Log a start or an end of the demand."""
+        started = self.demand.source != HeatSource.NONE
+        if started != (before != HeatSource.NONE):
+            change = DemandChange(self.elapsed, started, self._author, branch)
+            self.demand_log.append(change)
 
     def _apply_reservation(self, reservation: Reservation) -> None:
         """Change setpoint, then mode; a window defers every mode (PROTOCOL 8.3, 9.12)."""
+        self._author = "reservation"
         self._change_setpoint(reservation.temperature)
         if not reservation.mode.known:
+            self._author = "request"
             return  # on units that another library wrote (PROTOCOL 8.3)
         mode = DHWMode[reservation.mode.name]
         if self._settings.tou.window_active:
             self._settings.deferred_mode = mode
         elif mode != self._settings.mode:
             self._change_mode(mode)
+        self._author = "request"
 
     def _change_setpoint(self, raw: HalfCelsius) -> None:
         settings = self._settings
@@ -136,7 +176,9 @@ class Controller:
             settings.delayed_setpoint = before
             settings.setpoint = raw
             settings.setpoint_changed_at = self.elapsed
+            source = self.demand.source
             self.demand.change_setpoint(settings.sensor_values(self._tank), before * 5)
+            self._note(source, "setpoint")
 
     def _change_mode(self, mode: DHWMode, starts_heating: bool = True) -> None:
         settings = self._settings
@@ -145,12 +187,14 @@ class Controller:
             settings.previous_mode = before
         settings.mode = mode
         settings.mode_changed_at = self.elapsed
+        source = self.demand.source
         if mode in RESTING_MODES:
             self.demand.clear()
         elif not starts_heating:
             self.demand.keep_to_mode(mode)
         else:
             self.demand.change_mode(settings.sensor_values(self._tank), before)
+        self._note(source, "mode")
 
     def _change_mode_by_command(self, mode: DHWMode) -> None:
         self._change_mode(mode)
@@ -164,7 +208,9 @@ class Controller:
         coldest = min(tank.upper, tank.lower)
         settings.disinfection.update(self.elapsed, coldest=coldest, resting=resting)
         if settings.disinfection.running and self.demand.source == HeatSource.NONE:
+            self._author = "disinfection"
             self.demand.disinfect(settings.sensor_values(tank))
+            self._note(HeatSource.NONE, "disinfection")
 
 
 class LoadSwitcher:

@@ -82,6 +82,23 @@ class Demand:
         if min(now.upper, now.lower) < FREEZE_ON:
             self.upper_element = True
 
+    def branch(self, now: SensorValues, *, window_over: bool) -> str:
+        """Return the rule that ``update`` applied last, when it has started or ended the demand.
+
+        ``window_over`` is True when a time-of-use window has just ended.
+        """
+        if self.source == HeatSource.NONE:
+            if now.mode in HEAT_PUMP_MODES and now.window:
+                return "window"
+            return "thawed" if now.setpoint - now.upper > MODE_LOWER_DEFICIT else "reached"
+        if min(now.upper, now.lower) < FREEZE_ON:
+            return "freeze"
+        if not self.heat_pump:
+            return "element"
+        if now.window:
+            return "window cold"
+        return "window over" if window_over else "tank"
+
     def change_mode(self, now: SensorValues, before: DHWMode) -> None:
         """Update the demand after a change of the mode."""
         self._enter_element_mode(now)

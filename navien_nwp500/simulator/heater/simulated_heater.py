@@ -27,7 +27,7 @@ from ...protocol.schedules import (
 )
 from ...protocol.status import DeviceStatus
 from ...protocol.types import DHWMode, Flag, HalfCelsius, RecircMode, Volume
-from .controller import Controller, LoadSwitcher, check_limits
+from .controller import Controller, DemandChange, LoadSwitcher, check_limits
 from .energy_meter import EnergyUse
 from .firmware import Firmware
 from .heat_pump import START
@@ -125,6 +125,12 @@ class Heater:
         )
         self.settings.delayed_setpoint = self.settings.setpoint
         return status
+
+    @property
+    def demand_log(self) -> list[tuple[datetime, DemandChange]]:
+        """Newest starts and ends of the demand, with their times and the rules that made them."""
+        log = self._controller.demand_log
+        return [(self._start + timedelta(seconds=one.elapsed), one) for one in log]
 
     @property
     def energy_total(self) -> EnergyUse:

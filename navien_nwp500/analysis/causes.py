@@ -1,0 +1,226 @@
+"""Reasons why heating started and stopped, from statuses and what else is known. No I/O, no pandas.
+
+``run_causes`` judges recorded statuses, ``RunWatch`` statuses as they come. The rules are the tables
+of ``causes_start`` and ``causes_stop``.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Iterable, Iterator, NamedTuple
+
+from ..history.alerts import longest_validity
+from .causes_edge import (
+    Change,
+    Edge,
+    HeatUse,
+    Knowledge,
+    Reason,
+    RunCause,
+    changes_between,
+)
+from .causes_sample import CAUSE_FIELDS, Sample, Values
+from .causes_share import HeatBalance
+from .causes_start import start_reason
+from .causes_stop import stop_reason
+
+__all__ = [
+    "CAUSE_FIELDS",
+    "HeatUse",
+    "Knowledge",
+    "Reason",
+    "RunCause",
+    "RunWatch",
+    "Sample",
+    "run_causes",
+]
+
+#: A pause in the demand that is no end of a run: one source hands over to the other, as when
+#: electric mode removes the heat pump's demand and raises its own (PROTOCOL 9.4).
+HANDOVER = timedelta(seconds=30)
+#: A setting may be shown so long before its effect, or after it: the response to a control still
+#: shows the old demand, and a setpoint may follow one poll late (PROTOCOL 9.2, 9.9).
+SETTING_LEAD = timedelta(seconds=60)
+#: Statuses that a judgement may look back on.
+_LOOK_BACK = timedelta(minutes=5)
+#: Intervals from which the usual one is told.
+_INTERVALS = 24
+_DEFAULT_INTERVAL = timedelta(minutes=5)
+
+
+def run_causes(
+    statuses: Iterable[tuple[datetime, Values]], known: Knowledge = Knowledge()
+) -> list[RunCause]:
+    """Return the heating runs in order, each with what started and what stopped it.
+
+    ``statuses`` are in order of time: the time with its zone, and numbers by field name as they were
+    sent (``CAUSE_FIELDS`` are used, each may be missing). The last run has no ``end`` while it goes
+    on; a gap ends a run, because nothing is known about it.
+    """
+    samples = (Sample.of_values(when, values) for when, values in statuses)
+    return list(judge_samples(samples, known))
+
+
+def judge_samples(samples: Iterable[Sample], known: Knowledge) -> Iterator[RunCause]:
+    """Yield the runs of samples, each once."""
+    watch = RunWatch(known)
+    for sample in samples:
+        yield from (run for run in watch.add(sample) if run.stopped is not None)
+    yield from watch.finish()
+
+
+class _Moment(NamedTuple):
+    """A sample, and the settings that changed since the one before."""
+
+    sample: Sample
+    changes: tuple[Change, ...]
+
+
+@dataclass
+class _Run:
+    """A run that goes on. ``edge`` is its start; ``cause`` is judged again with the next status."""
+
+    edge: Edge
+    cause: RunCause
+    settled: bool = False
+    last_busy: Sample | None = None
+    #: The first status without demand, and the edge there.
+    idle: Sample | None = None
+    end: Edge | None = None
+
+
+class RunWatch:
+    """Detector of heating runs in statuses as they come, with the causes of start and stop.
+
+    ``known`` may be replaced at any time by what has become known since.
+    """
+
+    def __init__(self, known: Knowledge = Knowledge()) -> None:
+        self.known = known
+        self._recent: deque[_Moment] = deque()
+        self._intervals: deque[timedelta] = deque(maxlen=_INTERVALS)
+        self._balance = HeatBalance()
+        self._run: _Run | None = None
+
+    @property
+    def present(self) -> RunCause | None:
+        """Return the run that goes on, with what started it; None while nothing heats."""
+        return None if self._run is None or self._run.idle is not None else self._run.cause
+
+    def add(self, sample: Sample) -> list[RunCause]:
+        """Take the next status; return the run that began with it, or has ended, or both.
+
+        A run that ended is returned one status later, when it is certain that it did not go on.
+        A status that is not newer than the one before is ignored.
+        """
+        before = self._recent[-1].sample if self._recent else None
+        if before is not None and sample.when <= before.when:
+            return []
+        gap = before is not None and sample.when - before.when > self._limit()
+        if before is not None:
+            sample = sample.carry_forward(before)
+            self._intervals.append(sample.when - before.when)
+        found = self._settle(sample, gap)
+        changes = () if before is None else tuple(changes_between(before, sample))
+        self._recent.append(_Moment(sample, changes))
+        if self._run is None and sample.busy:
+            self._run = self._begin(sample, gap)
+            found.append(self._run.cause)
+        elif self._run is not None:
+            self._follow(self._run, sample)
+        self._balance.add(sample, heating=self._run is not None)
+        self._forget(sample.when)
+        return found
+
+    def finish(self) -> list[RunCause]:
+        """Return the run that goes on or has just ended; for the end of a recording."""
+        run, self._run = self._run, None
+        return [] if run is None else [self._ended(run)]
+
+    def _limit(self) -> timedelta:
+        """Return how long a status is valid: three usual intervals, at least 15 minutes.
+
+        The usual interval is that in which half of the time passes, as in ``intervals``.
+        """
+        steps, passed = sorted(self._intervals), timedelta(0)
+        half = sum(steps, timedelta(0)) / 2
+        for step in steps:
+            passed += step
+            if passed >= half:
+                return longest_validity(step)
+        return longest_validity(_DEFAULT_INTERVAL)
+
+    def _settle(self, sample: Sample, gap: bool) -> list[RunCause]:
+        """Judge again with this status what was judged with the last one."""
+        run = self._run
+        if run is None:
+            return []
+        if gap:
+            self._run = None
+            return [self._ended(run, gap=True)]
+        if run.idle is not None:
+            assert run.last_busy is not None
+            if sample.busy and sample.when - run.last_busy.when <= HANDOVER:
+                run.idle = run.end = None
+                return []
+            assert run.end is not None
+            run.end = replace(run.end, next=sample)
+            self._run = None
+            return [self._ended(run)]
+        if not run.settled:
+            run.settled = True
+            run.edge = replace(run.edge, next=sample)
+            run.cause = replace(run.cause, started=start_reason(run.edge))
+        return []
+
+    def _begin(self, sample: Sample, gap: bool) -> _Run:
+        edge = self._edge(gap)
+        before = edge.before
+        cause = RunCause(
+            start=sample.when,
+            start_after=None if before is None else before.when,
+            started=start_reason(edge),
+            use=self._balance.use(sample),
+        )
+        return _Run(edge, cause, last_busy=sample)
+
+    def _follow(self, run: _Run, sample: Sample) -> None:
+        if sample.busy:
+            run.last_busy = sample
+        elif run.idle is None:
+            run.idle = sample
+            run.end = self._edge(gap=False)
+
+    def _ended(self, run: _Run, gap: bool = False) -> RunCause:
+        last = run.last_busy
+        assert last is not None
+        self._balance.start_anew(run.idle or last)
+        if run.end is None:
+            if not gap:
+                return run.cause  # it goes on
+            stopped = Reason("gap", "nothing was recorded when it stopped", "unknown")
+            return replace(run.cause, end=last.when, end_after=last.when, stopped=stopped)
+        assert run.idle is not None
+        return replace(
+            run.cause,
+            end=run.idle.when,
+            end_after=last.when,
+            stopped=stop_reason(run.end),
+        )
+
+    def _edge(self, gap: bool) -> Edge:
+        """Return the edge between the last two statuses, with what changed around it."""
+        *earlier, last = self._recent
+        before = earlier[-1].sample if earlier else None
+        changes = list(last.changes)
+        if before is not None and not gap:
+            since = before.when - SETTING_LEAD
+            shown = (moment for moment in earlier if moment.sample.when >= since)
+            changes = [change for moment in shown for change in moment.changes] + changes
+        return Edge(before, last.sample, tuple(changes), self.known, gap)
+
+    def _forget(self, now: datetime) -> None:
+        while len(self._recent) > 3 and now - self._recent[0].sample.when > _LOOK_BACK:
+            self._recent.popleft()

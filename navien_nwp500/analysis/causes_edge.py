@@ -1,0 +1,196 @@
+"""Types of causes: what is known about a start or a stop, and what is said about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, tzinfo
+from typing import Any, Iterator, NamedTuple, Sequence
+
+from ..protocol.client_requests import ClientRequest
+from ..protocol.schedules import ReservationProgram
+from ..protocol.tou import TOUPeriod
+from .causes_sample import Sample
+
+#: ``sure``: the rule holds and nothing else fits. ``likely``: it holds, but other rules do too, or a
+#: value is at its limit. ``unknown``: no rule fits, or nothing was recorded.
+CERTAINTIES = ("sure", "likely", "unknown")
+
+
+@dataclass(frozen=True)
+class Reason:
+    """What started or stopped a run.
+
+    ``kind`` is a word for programs, ``text`` a sentence part for people, ``certainty`` one of sure,
+    likely and unknown. ``also``: what else fits. ``by``: who changed the setting, where one was:
+    ``client``, ``own``, ``reservation``, ``window``, ``heater`` or empty.
+    """
+
+    kind: str
+    text: str
+    certainty: str = "sure"
+    also: tuple[str, ...] = ()
+    by: str = ""
+
+
+@dataclass(frozen=True)
+class HeatUse:
+    """Heat that left the tank since the last run, in Wh, and the draws that were seen.
+
+    ``missed`` is True when gaps or long intervals may hide draws.
+    """
+
+    drawn_wh: float
+    lost_wh: float
+    draws: int
+    last_draw: datetime | None
+    missed: bool = False
+
+    @property
+    def hot_water_share(self) -> float | None:
+        """Return the share of hot water, 0 to 1; None when hardly any heat left the tank."""
+        total = self.drawn_wh + self.lost_wh
+        return self.drawn_wh / total if total >= 50 else None
+
+
+@dataclass(frozen=True)
+class RunCause:
+    """One heating run, from the first to the last request for heat, with its causes.
+
+    It started between ``start_after``, the last status without it (None when that is not known),
+    and ``start``; likewise ``end_after`` and ``end``. ``end`` and ``stopped`` are None while it goes
+    on. ``use`` is the heat that had left the tank before; None when that is not known.
+    """
+
+    start: datetime
+    start_after: datetime | None
+    started: Reason
+    use: HeatUse | None = None
+    end: datetime | None = None
+    end_after: datetime | None = None
+    stopped: Reason | None = None
+
+    @property
+    def cause(self) -> str:
+        """Return what started it, a word for programs."""
+        return self.started.kind
+
+    @property
+    def certainty(self) -> str:
+        """Return how certain the start's cause is: sure, likely or unknown."""
+        return self.started.certainty
+
+    @property
+    def also(self) -> tuple[str, ...]:
+        """Return what else fits the start."""
+        return self.started.also
+
+    @property
+    def text(self) -> str:
+        """Return what started it, for people, with the shares of hot water and cooling."""
+        share = share_text(self.use)
+        return f"{self.started.text}; {share}" if share else self.started.text
+
+
+def share_text(use: HeatUse | None) -> str:
+    """Return such as ``71 % hot water (3 draws, last 06:52), 29 % cooling``; empty if unknown."""
+    share = None if use is None else use.hot_water_share
+    if use is None or share is None:
+        return ""
+    percent = round(100 * share)
+    if not percent:
+        return "100 % cooling"
+    seen = f" ({use.draws} draw{'s' * (use.draws != 1)} seen, last {use.last_draw:%H:%M})"
+    return f"{percent} % hot water{seen if use.last_draw else ''}, {100 - percent} % cooling"
+
+
+def between_text(after: datetime | None, when: datetime) -> str:
+    """Return ``06:51``, or ``between 06:51 and 06:56`` when it may be any time in there."""
+    if after is None:
+        return f"before {when:%H:%M}"
+    if when - after <= timedelta(seconds=60):
+        return f"{when:%H:%M}"
+    return f"between {after:%H:%M} and {when:%H:%M}"
+
+
+class OwnCommand(NamedTuple):
+    """A command of a program that keeps a record, with its name and who gave it."""
+
+    when: datetime
+    name: str
+    who: str
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """What is known besides the statuses.
+
+    ``requests``: of other clients, as recorded. ``commands``: of this program. ``reservations`` and
+    ``plan``: of the heater, None when unknown. ``zone``: of the heater's clock.
+    """
+
+    requests: Sequence[ClientRequest] = ()
+    commands: Sequence[OwnCommand] = ()
+    reservations: ReservationProgram | None = None
+    plan: Sequence[TOUPeriod] | None = None
+    zone: tzinfo | None = None
+
+
+class Change(NamedTuple):
+    """A changed setting, made between ``earliest`` and ``latest``."""
+
+    kind: str  # a field of Sample: mode, setpoint, window or tou_on
+    old: Any
+    new: Any
+    earliest: datetime
+    latest: datetime
+
+
+def changes_between(before: Sample, after: Sample) -> Iterator[Change]:
+    """Yield the settings that two neighbouring statuses show differently."""
+    for kind in ("mode", "setpoint", "window", "tou_on"):
+        old, new = getattr(before, kind), getattr(after, kind)
+        if old is not None and new is not None and old != new:
+            yield Change(kind, old, new, before.when, after.when)
+
+
+@dataclass(frozen=True)
+class Edge:
+    """Two neighbouring statuses between which heating started or stopped.
+
+    ``before`` is None at the beginning of a recording; after a ``gap`` it is the one before it.
+    ``changes`` are those of settings up to ``after``. ``next`` is the status after ``after``, once
+    there is one.
+    """
+
+    before: Sample | None
+    after: Sample
+    changes: tuple[Change, ...]
+    known: Knowledge = field(repr=False, default=Knowledge())
+    gap: bool = False
+    next: Sample | None = None
+
+    @property
+    def samples(self) -> tuple[Sample, ...]:
+        """Return the two statuses, or the one that there is."""
+        return (self.after,) if self.before is None else (self.before, self.after)
+
+    def change(self, kind: str) -> Change | None:
+        """Return the last change of a setting; None if it did not change."""
+        return next((one for one in reversed(self.changes) if one.kind == kind), None)
+
+    def late_change(self, kind: str) -> Change | None:
+        """Return the change of a setting that the next status shows; None if there is none."""
+        if self.next is None or self.next.when - self.after.when > timedelta(seconds=60):
+            return None
+        found = changes_between(self.after, self.next)
+        return next((change for change in found if change.kind == kind), None)
+
+    def lowest(self, name: str) -> float | None:
+        """Return the lower value of a sensor at both statuses."""
+        values = [getattr(one, name) for one in self.samples if getattr(one, name) is not None]
+        return min(values) if values else None
+
+    def highest(self, name: str) -> float | None:
+        """Return the higher value of a sensor at both statuses."""
+        values = [getattr(one, name) for one in self.samples if getattr(one, name) is not None]
+        return max(values) if values else None

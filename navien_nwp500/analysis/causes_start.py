@@ -1,0 +1,278 @@
+"""Table of what starts heating (PROTOCOL 8.8, 8.9, 9.12, 14.3): the first rule that matches wins.
+
+Temperatures in degC, differences in K. ``before`` is the last status without demand, ``after`` the
+first one with it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Callable, NamedTuple
+
+from ..protocol.types import DHWMode
+from .causes_edge import Change, Edge, Reason
+from .causes_sample import mode_text
+from .causes_who import REQUEST_LEAD, author_of, requests_within
+
+#: Sensors jitter by 0.2 K (PROTOCOL 14.1).
+JITTER = 0.25
+#: How far the upper sensor must be below the setpoint: in a window it starts by itself, or after a
+#: new setpoint; with a new mode 1, or with another (PROTOCOL 9.12).
+WINDOW_SHORT = 8.0
+WINDOW_SETPOINT_SHORT = 2.2
+MODE_1_SHORT = 1.1
+#: How far the lower sensor must be below it for a new mode (PROTOCOL 9.12).
+MODE_LOWER_SHORT = 2.0
+#: The upper element starts: on entry of a mode, and later in modes 2 and 4 (PROTOCOL 14.3).
+ELEMENT_ENTRY_SHORT = {DHWMode.ELECTRIC: 0.3, DHWMode.ENERGY_SAVER: 1.0, DHWMode.HIGH_DEMAND: 0.4}
+ELEMENT_SHORT = 2.3
+#: Freeze protection (PROTOCOL 14.3).
+FREEZE = 6.0
+#: Lowest setpoints that were recorded, for recordings that name none (PROTOCOL 6.8).
+USUAL_START_POINTS = (35.0, 40.5)
+
+_HEATING = (DHWMode.HEAT_PUMP, DHWMode.ELECTRIC, DHWMode.ENERGY_SAVER, DHWMode.HIGH_DEMAND)
+_OFF = (DHWMode.POWER_OFF, DHWMode.STANDBY)
+
+
+class StartRule(NamedTuple):
+    """A row of the table."""
+
+    name: str
+    judge: Callable[[Edge], "Reason | None"]
+
+
+def start_reason(edge: Edge) -> Reason:
+    """Return why heating started."""
+    if edge.before is None or edge.gap:
+        return _unseen(edge)
+    found = [reason for reason in (rule.judge(edge) for rule in START_RULES) if reason]
+    if not found:
+        return _late(edge) or Reason("unknown", "no rule of the heater explains it", "unknown")
+    first, others = found[0], [one for one in found[1:] if one.kind != found[0].kind]
+    if others and first.certainty == "sure":
+        first = replace(first, certainty="likely")
+    return replace(first, also=(*first.also, *(other.text for other in others)))
+
+
+def _unseen(edge: Edge) -> Reason:
+    """Return the reason of a run that was on at the first status, or at the first after a gap."""
+    if edge.before is None:
+        return Reason("unknown", "it was heating at the first status", "unknown")
+    found = [reason for reason in (rule.judge(edge) for rule in START_RULES) if reason]
+    text = "it started while nothing was recorded"
+    return Reason("unknown", text, "unknown", tuple(one.text for one in found))
+
+
+def _disinfection(edge: Edge) -> Reason | None:
+    text = "the anti-legionella cycle heats the whole tank"
+    if edge.after.disinfecting:
+        return Reason("disinfection", text, by="heater")
+    if edge.next is not None and edge.next.disinfecting:
+        return Reason("disinfection", text, "likely", by="heater")
+    return None
+
+
+def _freeze(edge: Edge) -> Reason | None:
+    coldest = [one for one in (edge.lowest("upper"), edge.lowest("lower")) if one is not None]
+    if not edge.after.element or not coldest or min(coldest) >= FREEZE + JITTER:
+        return None
+    return Reason(
+        "freeze", f"freeze protection: the tank was at {min(coldest):.1f} °C", by="heater"
+    )
+
+
+def _power(edge: Edge) -> Reason | None:
+    change = edge.change("mode")
+    if change is None or change.old not in _OFF or change.new not in _HEATING:
+        return None
+    return _by_author(edge, change, "power", "the heater was switched on")
+
+
+def _vacation(edge: Edge) -> Reason | None:
+    change = edge.change("mode")
+    if change is None or change.old != DHWMode.VACATION or change.new not in _HEATING:
+        return None
+    return _by_author(edge, change, "vacation over", "the vacation ended")
+
+
+def _window_mode(edge: Edge) -> Reason | None:
+    """Judge a window that selects mode 1, or ends and brings back the mode that waited."""
+    mode, window = edge.change("mode"), edge.change("window")
+    if mode is None or window is None or mode.old not in _HEATING:
+        return None
+    if not _is_mode_of_window(mode, window) or author_of(edge, mode).by:
+        return None
+    if window.new:
+        text = "a time-of-use window began and selected the heat pump"
+        return Reason("window begun", text, by="window")
+    text = f"the time-of-use window ended, and {mode_text(mode.new)} mode, which had waited, came"
+    return Reason("window over", text, by="window")
+
+
+def _mode(edge: Edge) -> Reason | None:
+    change = edge.change("mode")
+    if change is None or change.old not in _HEATING or change.new not in _HEATING:
+        return None
+    window = edge.change("window")
+    if window is not None and _is_mode_of_window(change, window):
+        if not author_of(edge, change).by:
+            return None
+    if not _mode_starts(edge, change.new):
+        return None
+    text = f"the mode was changed to {mode_text(change.new)}"
+    return _by_author(edge, change, "mode", text)
+
+
+def _setpoint(edge: Edge) -> Reason | None:
+    change = edge.change("setpoint")
+    if change is None or change.old is None:
+        return None
+    least = WINDOW_SETPOINT_SHORT if edge.after.window else 0.0
+    if not _short(edge, "upper", change.new, least):
+        return None
+    way = "raised" if change.new > change.old else "lowered"
+    text = f"the setpoint was {way} from {change.old:.1f} to {change.new:.1f} °C"
+    return _by_author(edge, change, "setpoint", text)
+
+
+def _window_over(edge: Edge) -> Reason | None:
+    change = edge.change("window")
+    if change is None or change.new or not _at_start_point(edge):
+        return None
+    off = edge.change("tou_on")
+    if off is not None and not off.new:
+        return _by_author(edge, off, "window over", "time of use was switched off")
+    text = "the time-of-use window ended, for which the tank had waited"
+    waited = edge.before is not None and _is_at(edge.before.lower, edge)
+    return Reason("window over", text, "sure" if waited else "likely", by="window")
+
+
+def _window_cold(edge: Edge) -> Reason | None:
+    in_window = edge.after.window or (edge.before is not None and edge.before.window)
+    if not in_window or not _short(edge, "upper", edge.after.setpoint, WINDOW_SHORT):
+        return None
+    text = f"the upper tank was more than {WINDOW_SHORT:.0f} K too cold, in a time-of-use window"
+    return Reason("window cold", text, by="heater")
+
+
+def _tank(edge: Edge) -> Reason | None:
+    if not edge.after.heat_pump or edge.after.window or not _at_start_point(edge):
+        return None
+    if edge.before is not None and edge.before.window:
+        return None  # the window's end is another row
+    point = edge.after.start_at
+    named = "its start point" if point is None else f"its start point of {point:.1f} °C"
+    full = not _short(edge, "upper", edge.after.setpoint, 0.0)
+    sure = point is not None and not full
+    text = f"the lower tank fell to {named}"
+    return Reason("tank", text, "sure" if sure else "likely", by="heater")
+
+
+def _element(edge: Edge) -> Reason | None:
+    """Judge an element that starts by itself: how cold the tank must be depends on the mode."""
+    mode, setpoint = edge.after.mode, edge.after.setpoint
+    if not edge.after.element or mode is None:
+        return None
+    if mode in (DHWMode.ELECTRIC, DHWMode.HIGH_DEMAND):
+        if _short(edge, "upper", setpoint, ELEMENT_SHORT):
+            text = f"the upper tank was {ELEMENT_SHORT} K too cold, for the element"
+            return Reason("element", text, by="heater")
+    if mode == DHWMode.ELECTRIC and _at_start_point(edge):
+        return Reason("element", "the lower tank fell to the element's start point", by="heater")
+    upper = edge.lowest("upper")
+    if mode == DHWMode.ENERGY_SAVER and upper is not None and _is_at(upper, edge):
+        return Reason("element", "the upper tank fell to the element's start point", by="heater")
+    return None
+
+
+def _control(edge: Edge) -> Reason | None:
+    """Judge a control that changed no setting: each has demand judged afresh (PROTOCOL 9.12)."""
+    assert edge.before is not None
+    if edge.change("mode") or edge.change("setpoint") or edge.change("tou_on"):
+        return None
+    first = edge.before.when - REQUEST_LEAD
+    for request in requests_within(edge, first, edge.after.when):
+        if request.code >= 0x02000000 and "entries" not in request.values:
+            text = f"a client sent {request.command.replace('_', ' ')}, which changed nothing else"
+            by = "own" if request.own else "client"
+            return Reason("control", text, "likely", by=by)
+    if edge.before.control or edge.after.control:
+        text = "a client sent a control that changed nothing else"
+        return Reason("control", text, "likely", by="client")
+    return None
+
+
+#: Columns: the row's name, and the function that judges it.
+START_RULES: tuple[StartRule, ...] = (
+    StartRule("disinfection", _disinfection),
+    StartRule("freeze", _freeze),
+    StartRule("power", _power),
+    StartRule("vacation over", _vacation),
+    StartRule("window mode", _window_mode),
+    StartRule("setpoint", _setpoint),
+    StartRule("mode", _mode),
+    StartRule("window over", _window_over),
+    StartRule("window cold", _window_cold),
+    StartRule("tank", _tank),
+    StartRule("element", _element),
+    StartRule("control", _control),
+)
+
+
+def _late(edge: Edge) -> Reason | None:
+    """Return the reason when the setting that started it is shown one message later."""
+    for kind in ("setpoint", "mode"):
+        change = edge.late_change(kind)
+        if change is not None:
+            new = f"{change.new:.1f} °C" if kind == "setpoint" else mode_text(change.new)
+            text = f"the {kind} was changed to {new}, which the next status showed"
+            return replace(_by_author(edge, change, kind, text), certainty="likely")
+    return None
+
+
+def _by_author(edge: Edge, change: Change, kind: str, text: str) -> Reason:
+    """Return the reason of a changed setting, with who changed it."""
+    author = author_of(edge, change)
+    by_itself = kind == "vacation over" and not author.by
+    text += author.text if not by_itself else ", by itself or by a client"
+    return Reason("reservation" if author.by == "reservation" else kind, text, by=author.by)
+
+
+def _is_mode_of_window(mode: Change, window: Change) -> bool:
+    """Return True for a mode that a window selects at its beginning or gives back at its end."""
+    near = window.earliest <= mode.latest and mode.earliest <= window.latest
+    if window.new:
+        return near and mode.new == DHWMode.HEAT_PUMP
+    return near and mode.new in _HEATING[1:]
+
+
+def _mode_starts(edge: Edge, mode: int) -> bool:
+    setpoint = edge.after.setpoint
+    if mode == DHWMode.ELECTRIC:
+        short = ELEMENT_ENTRY_SHORT[DHWMode.ELECTRIC]
+        return _short(edge, "upper", setpoint, short) or _short(edge, "lower", setpoint, short)
+    if mode == DHWMode.HEAT_PUMP:
+        upper = _short(edge, "upper", setpoint, MODE_1_SHORT)
+        return upper or _short(edge, "lower", setpoint, MODE_LOWER_SHORT)
+    return _short(edge, "upper", setpoint, 0.0)
+
+
+def _short(edge: Edge, sensor: str, setpoint: float | None, kelvin: float) -> bool:
+    """Return True when a sensor is, or may be, further below the setpoint."""
+    lowest = edge.lowest(sensor)
+    return lowest is None or setpoint is None or setpoint - lowest > kelvin - JITTER
+
+
+def _at_start_point(edge: Edge) -> bool:
+    return _is_at(edge.lowest("lower"), edge)
+
+
+def _is_at(value: float | None, edge: Edge) -> bool:
+    """Return True when a sensor is at the start point that was known last."""
+    if value is None:
+        return False
+    point = edge.after.start_at
+    if point is None:
+        return any(abs(value - usual) <= 2 * JITTER for usual in USUAL_START_POINTS)
+    return value <= point + JITTER

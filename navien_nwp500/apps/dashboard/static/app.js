@@ -1,6 +1,6 @@
 /** Start of the page: sign-in, choice of heater and unit, and who is told what arrives. */
 
-import { ApiError, signIn, signOut, whenSignedOut } from "./api.js";
+import { ApiError, get, signIn, signOut, whenSignedOut } from "./api.js";
 import { Controls } from "./controls.js";
 import { byId, element, say } from "./dom.js";
 import { History } from "./history.js";
@@ -100,7 +100,7 @@ class App {
       password: "Enter the password of this dashboard.",
       proxy: "Load the page again to sign in.",
     }[this.method] || "The program prints an address when it starts. Open it, or paste it here. "
-      + "It is valid once; for another one run: navien-nwp500 dashboard --url";
+      + "It is valid once; for another one run: navien-nwp500 dashboard --address";
     byId("secret-label").textContent = password ? "Password" : "Address or token";
     byId("secret").type = password ? "password" : "text";
     byId("secret").autocomplete = password ? "current-password" : "off";
@@ -133,6 +133,7 @@ class App {
   take(message) {
     if (message.type === "hello") this.hello(message);
     else if (message.type === "now") this.takeNow(message);
+    else if (message.type === "heaters") this.refreshHeaters();
     else if (message.type === "command") this.controls.sender.take(message);
     else if (message.type === "history" && this.heater && message.heater === this.heater.id) this.history.stored();
   }
@@ -150,6 +151,17 @@ class App {
     else this.choose(known(wanted) ? wanted : heaters[0].id, false);
     if (!this.resumed) this.controls.sender.resume();
     this.resumed = true;
+  }
+
+  /** What a heater can do has become known, or has changed. */
+  async refreshHeaters() {
+    const { heaters } = await get("api/heaters");
+    const before = this.heater;
+    this.heaters = heaters;
+    if (!before) return;
+    this.heater = heaters.find((heater) => heater.id === before.id) || before;
+    if (this.heater.unit !== before.unit) this.choose(this.heater.id, false);
+    else this.controls.use(this.heater);
   }
 
   takeNow(now) {

@@ -14,7 +14,7 @@ const listsOf = (values) => (Array.isArray(values) ? { mean: values, min: values
 
 export class Chart {
   /**
-   * `spec`: id, title, lines [{key, label, step}], text(value) in words, shown(value) as a number,
+   * `spec`: id, title, lines [{key, label, step, area}], text(value) in words, shown(value) as a number,
    * axis(low, high) its ends. `on`: cursor(index), zoom(from, to), key(event).
    */
   constructor(parent, spec, on) {
@@ -171,10 +171,12 @@ export class Chart {
     const middle = (index) => (start(index) + this.x(times[index] + bucket)) / 2;
     return this.lines.flatMap((line) => {
       if (line.step) return [drawing("path", { class: `line ${line.key}`, d: stepPath(line.mean, start, this.y) })];
+      const floor = line.mean.map((value) => (value === null ? null : 0));
       return [
+        line.area && drawing("path", { class: `area ${line.key}`, d: bandPath(floor, line.mean, middle, this.y) }),
         drawing("path", { class: `band ${line.key}`, d: bandPath(line.min, line.max, middle, this.y) }),
         drawing("path", { class: `line ${line.key}`, d: linePath(line.mean, middle, this.y) }),
-      ];
+      ].filter(Boolean);
     });
   }
 

@@ -24,7 +24,7 @@ function aroundLines(low, high) {
 
 const CHARTS = [
   {
-    id: "power", title: "Power", summary: "power", lines: [{ key: "power_w", label: "Power" }],
+    id: "power", title: "Power", summary: "power", lines: [{ key: "power_w", label: "Power", area: true }],
     text: units.power, shown: (value) => value, axis: (low, high) => [0, Math.max(high, 500)],
   },
   {
@@ -34,7 +34,7 @@ const CHARTS = [
     text: units.temperature, shown: units.shown, axis: aroundLines,
   },
   {
-    id: "charge", title: "Hot water", summary: "charge", lines: [{ key: "charge_percent", label: "Of the tank" }],
+    id: "charge", title: "Hot water", summary: "charge", lines: [{ key: "charge_percent", label: "Of the tank", area: true }],
     text: units.percent, shown: (value) => value, axis: () => [0, 100],
   },
 ];
@@ -194,7 +194,7 @@ export class History {
       get(pathOf(id, "periods", time), signal),
       get(pathOf(id, "runs", shown), signal), get(pathOf(id, "events", shown), signal)]);
     this.bars.show(periods);
-    showRuns(runs.runs, periods.currency, (start, end) => this.zoomTo(start - HOUR / 2, end + HOUR / 2));
+    showRuns(runs.runs, periods.currency, (start, end) => this.zoomTo(start - HOUR / 2, (end ?? shown.to) + HOUR / 2));
     showEvents(events.events);
   }
 

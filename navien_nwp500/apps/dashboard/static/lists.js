@@ -28,7 +28,7 @@ function run(one, currency, open) {
     .filter(([, from, to]) => from !== null && to !== null)
     .map(([name, from, to]) => `${name} ${units.temperature(from).replace(/ .*/, "")} to ${units.temperature(to)}`);
   const cost = units.money(one.cost, currency);
-  const facts = [units.duration(one.end - one.start), one.max_w && `up to ${units.power(one.max_w)}`, ...warmer];
+  const facts = [one.max_w && `up to ${units.power(one.max_w)}`, ...warmer];
   const cause = one.cause && (one.certainty === "likely" ? `Likely: ${one.cause}` : one.cause);
   const reason = [cause, one.stop].filter(Boolean).join(" ");
   return element("li", {},

@@ -4,8 +4,11 @@ import { byId, element, say } from "./dom.js";
 import { Tank } from "./tank.js";
 import * as units from "./units.js";
 
-/** A status is old after this number of missed polls. */
+/** A status is old after this number of polls without another; never within so many seconds. */
 const POLLS_UNTIL_OLD = 3;
+const SHORTEST_OLD_S = 15;
+/** The server asks the heater when a page is opened: until then a status is not called old. */
+const GRACE = 10000;
 const TICK = 5000;
 
 export class Now {
@@ -15,6 +18,7 @@ export class Now {
     this.announce = announce;
     this.now = null;
     this.connected = true;
+    this.connectedAt = Date.now();
     setInterval(() => this.showAge(), TICK);
   }
 
@@ -38,38 +42,30 @@ export class Now {
 
   /** The connection to the server was lost or found. */
   connection(connected) {
+    if (connected && !this.connected) this.connectedAt = Date.now();
     this.connected = connected;
     this.showAge();
   }
 
   showWater(status) {
     const litres = status && status.litres;
-    const best = litres ? litres.best ?? (litres.low + litres.high) / 2 : null;
-    const [number, word] = litres ? units.volume(best) : [status ? String(Math.round(status.charge_percent)) : "–", "%"];
+    const [number, word] = litres ? waterLeft(litres) : [status ? String(Math.round(status.charge_percent)) : "–", "%"];
     byId("water-number").textContent = number;
+    byId("water-number").classList.toggle("long", number.length > 4);
     byId("water-unit").textContent = litres ? `${word} of hot water left` : `${word} of the tank is hot`;
-    let details = status ? "" : "Waiting for the first status of the heater.";
-    if (litres) {
-      const [low, high] = [litres.low, litres.high].map((value) => units.volume(value)[0]);
-      details = low === high ? "" : `Between ${low} and ${high} ${word}`;
-      const { showers } = status;
-      if (showers) {
-        const count = units.range(showers.low, showers.high, showers.high < 2 ? 1 : 0);
-        details += `${details ? ", " : ""}enough for ${count} ${count === "1" ? "shower" : "showers"}`;
-      }
-    }
-    say(byId("water-details"), details);
+    if (!status) say(byId("water-details"), "Waiting for the first status of the heater.");
+    else say(byId("water-details"), litres ? waterDetails(status) : "");
   }
 
   facts(status) {
     const facts = [
       ["Set to", units.setting(status.setpoint_c)],
-      ["Mode", status.on ? status.mode.text : "Off"],
+      ["Mode", modeText(status)],
       ["Water at the outlet", units.temperature(status.water_c)],
       ["Air around it", units.temperature(status.ambient_c)],
     ];
     if (status.vacation_days) facts.push(["Vacation", units.plural(status.vacation_days, "day")]);
-    if (status.tou) facts.push(["Time of use", status.tou.text || (status.tou.on ? "On" : "Off")]);
+    if (status.tou) facts.push(["Time of use", capital(status.tou.text || (status.tou.on ? "on" : "off"))]);
     return facts.filter(([, value]) => value !== "–").map(([name, value]) =>
       element("div", {}, element("dt", {}, name), element("dd", {}, value)));
   }
@@ -105,7 +101,8 @@ export class Now {
   showAge() {
     if (!this.now) return;
     const { age_s: known, poll_s: poll, link, link_text: linkText } = this.now;
-    const late = known !== null && this.age() > POLLS_UNTIL_OLD * poll;
+    const limit = Math.max(SHORTEST_OLD_S, POLLS_UNTIL_OLD * poll);
+    const late = known !== null && this.age() > limit && Date.now() - this.connectedAt > GRACE;
     const reachable = this.connected && link === "online";
     const old = !reachable || late || known === null;
     const reasons = [];
@@ -118,12 +115,38 @@ export class Now {
   }
 }
 
+/** The likely amount and its unit, or the range where none is more likely than another. */
+function waterLeft({ low, best, high }) {
+  if (best !== null) return units.volume(best);
+  const [from, to] = [low, high].map((value) => units.volume(value)[0]);
+  return [from === to ? from : `${from}–${to}`, units.volume(low)[1]];
+}
+
+function waterDetails({ litres, showers }) {
+  const [low, high] = [litres.low, litres.high].map((value) => units.volume(value)[0]);
+  const parts = [];
+  if (litres.best !== null && low !== high) parts.push(`between ${low} and ${high}`);
+  if (showers) parts.push(enoughFor(showers));
+  return capital(parts.join("; "));
+}
+
+function enoughFor({ low, high }) {
+  if (high < 1) return "not enough for a shower";
+  if (low === high) return `enough for ${units.plural(low, "shower")}`;
+  return low < 1 ? `enough for ${units.plural(high, "shower")} at most` : `enough for ${low} to ${high} showers`;
+}
+
 function activity(status) {
   if (!status.on) return `Switched off${status.power_w ? `, ${units.power(status.power_w)}` : ""}`;
   const sources = status.sources.join(" and ");
   const doing = sources ? `Heating with the ${sources.replace(/^the /, "")}` : capital(status.activity);
   const taps = status.drawing ? ", hot water is running" : "";
   return `${doing}, ${units.power(status.power_w)}${taps}`;
+}
+
+function modeText(status) {
+  if (!status.on) return "Off";
+  return status.mode ? status.mode.text : "Not known";
 }
 
 const capital = (word) => word.charAt(0).toUpperCase() + word.slice(1);

@@ -65,12 +65,6 @@ export function volume(litres) {
   return [String(Math.round(value)), unit === "F" ? "gallons" : "litres"];
 }
 
-/** "2 to 3", or "2" where both are the same. */
-export function range(low, high, digits = 0) {
-  const [from, to] = [low, high].map((value) => String(Number(value.toFixed(digits))));
-  return from === to ? from : `${from} to ${to}`;
-}
-
 export function plural(count, word) { return `${count} ${word}${count === 1 ? "" : "s"}`; }
 
 /** The age of something in words, coarse as a person says it. */
@@ -80,12 +74,6 @@ export function age(seconds) {
   if (seconds < 3600) return `${plural(Math.floor(seconds / 60), "minute")} ago`;
   if (seconds < 48 * 3600) return `${plural(Math.floor(seconds / 3600), "hour")} ago`;
   return `${plural(Math.floor(seconds / 86400), "day")} ago`;
-}
-
-export function duration(milliseconds) {
-  const minutes = Math.round(milliseconds / 60000);
-  if (minutes < 60) return `${minutes} min`;
-  return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")} min`;
 }
 
 const format = (ms, options) => new Intl.DateTimeFormat("en-GB", { timeZone: zone, ...options }).format(ms);

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timezone
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Iterator
 
 from .csv_format import CELLS, COLUMNS, HEATER, TIMESTAMP, ZONE, Header
 from .schema import to_datetime
@@ -24,18 +24,26 @@ def export_csv(
     ``since`` and ``until`` are in ms since 1970. Raises HistoryError, and OSError if the file exists or
     cannot be written; then no file is left.
     """
-    count = 0
+    lines = -1  # without the header
     file = open(path, "xb")
     try:
         with file:
-            file.write(Header(COLUMNS).row(COLUMNS))
-            for reading in store.readings(heater, since=since, until=until):
-                file.write(_row(reading, heater))
-                count += 1
+            for line in csv_lines(store, heater, since, until):
+                file.write(line)
+                lines += 1
     except BaseException:
         path.unlink()
         raise
-    return count
+    return lines
+
+
+def csv_lines(
+    store: HistoryStore, heater: StoredHeater, since: int | None = None, until: int | None = None
+) -> Iterator[bytes]:
+    """Iterate over the lines of a recording with the statuses of a time, the header first."""
+    yield Header(COLUMNS).row(COLUMNS)
+    for reading in store.readings(heater, since=since, until=until):
+        yield _row(reading, heater)
 
 
 def _row(reading: Reading, heater: StoredHeater) -> bytes:

@@ -153,4 +153,5 @@ COMMAND = Table(
     Column("who", Text, nullable=False),
     Column("outcome", Text),
     Column("answered", UTC_TIME),
+    Column("text", Text),
 )

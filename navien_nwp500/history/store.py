@@ -322,9 +322,15 @@ class HistoryStore:
             row = {"heater_id": heater.id, "time": ms, "kind": alert.kind, "detail": alert.text}
             self.database.insert_new(connection, EVENT, [row])
 
-    def events(self, heater: StoredHeater) -> list[dict[str, Any]]:
-        """Return the events of a heater in order of time; ``ended`` is None while one lasts."""
+    def events(
+        self, heater: StoredHeater, since: int | None = None, until: int | None = None
+    ) -> list[dict[str, Any]]:
+        """Return the events of a heater that begin in a time, in order; ``ended`` is None while one lasts."""
         query = sa.select(EVENT).where(EVENT.c.heater_id == heater.id).order_by(EVENT.c.time)
+        if since is not None:
+            query = query.where(EVENT.c.time >= since)
+        if until is not None:
+            query = query.where(EVENT.c.time < until)
         with self.database.reading() as connection:
             return [dict(row) for row in connection.execute(query).mappings()]
 

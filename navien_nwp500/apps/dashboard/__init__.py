@@ -1,0 +1,1 @@
+"""Dashboard: a page with the present and the past of the heaters, served by this program."""

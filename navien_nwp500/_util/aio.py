@@ -8,7 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import Any, Awaitable, ContextManager, Generic, Optional, TypeVar
+from typing import (
+    Any,
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    ContextManager,
+    Generic,
+    Optional,
+    TypeVar,
+)
 
 T = TypeVar("T")
 
@@ -72,6 +81,36 @@ async def run_until_first(*parts: Awaitable[Any]) -> None:
             task.result()
     finally:
         await cancel_and_wait(*tasks)
+
+
+async def with_timeouts(
+    items: AsyncIterator[T], limit: float, first_limit: float
+) -> AsyncGenerator[T | None, None]:
+    """Yield the items, and None after each ``limit`` seconds without one.
+
+    ``first_limit`` applies until the first item.
+    """
+    pending: asyncio.Task[T] | None = None
+    timeout = first_limit
+    try:
+        while True:
+            if pending is None:
+                pending = asyncio.get_running_loop().create_task(_next(items), name="next-item")
+            done, _ = await asyncio.wait({pending}, timeout=timeout)
+            if not done:
+                yield None
+                continue
+            item, pending, timeout = pending.result(), None, limit
+            yield item
+    finally:
+        if pending is not None:
+            await cancel_and_wait(pending)
+            if not pending.cancelled():
+                pending.exception()  # retrieved, so that asyncio does not report it
+
+
+async def _next(items: AsyncIterator[T]) -> T:
+    return await items.__anext__()
 
 
 class Notifier:

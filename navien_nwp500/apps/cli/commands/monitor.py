@@ -8,11 +8,11 @@ import sys
 from contextlib import ExitStack, asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, AsyncGenerator, AsyncIterator, Callable, Protocol
+from typing import TYPE_CHECKING, Any, AsyncIterator, Callable, Protocol
 
 import click
 
-from ...._util.aio import cancel_and_wait
+from ...._util.aio import cancel_and_wait, with_timeouts
 from ....device import NaviLinkDevice
 from ....exceptions import DeviceOfflineError
 from ....history.alerts import Alert, AlertWatch, Summary, longest_validity
@@ -152,7 +152,7 @@ async def _watch(
     first_limit = context.client.config.answer_timeout + 5
     interval = context.real_seconds(seconds)
     watch = heater.watch(interval)
-    statuses = _with_timeouts(watch, interval + first_limit, first_limit)
+    statuses = with_timeouts(watch, interval + first_limit, first_limit)
     try:
         async for status in statuses:
             when = context.now()
@@ -183,35 +183,6 @@ async def _record(write: Callable[..., None], *entry: Any) -> None:
     except asyncio.CancelledError:
         await asyncio.wait({writing})
         raise
-
-
-async def _with_timeouts(
-    statuses: AsyncIterator[DeviceStatus], limit: float, first_limit: float
-) -> AsyncGenerator[DeviceStatus | None, None]:
-    """Yield the statuses, and None after each ``limit`` seconds without one."""
-    pending: asyncio.Task[DeviceStatus] | None = None
-    timeout = first_limit
-    try:
-        while True:
-            if pending is None:
-                pending = asyncio.get_running_loop().create_task(
-                    _next(statuses), name="next-status"
-                )
-            done, _ = await asyncio.wait({pending}, timeout=timeout)
-            if not done:
-                yield None
-                continue
-            status, pending, timeout = pending.result(), None, limit
-            yield status
-    finally:
-        if pending is not None:
-            await cancel_and_wait(pending)
-            if not pending.cancelled():
-                pending.exception()  # retrieved, so that asyncio does not report it
-
-
-async def _next(statuses: AsyncIterator[DeviceStatus]) -> DeviceStatus:
-    return await statuses.__anext__()
 
 
 async def _raise_offline(heater: NaviLinkDevice) -> None:

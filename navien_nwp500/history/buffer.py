@@ -46,7 +46,7 @@ class BufferedRecorder:
         self._waiting: deque[tuple[Any, ...]] = deque(maxlen=capacity)
         # Held while entries are written: a slow disk must not mix them with the last ones at exit.
         self._lock = threading.Lock()
-        self._failing = False
+        self._problem: str | None = None
         self._dropped = 0
 
     def __enter__(self) -> Any:
@@ -70,6 +70,11 @@ class BufferedRecorder:
         """Return the number of statuses that were dropped because ``capacity`` was reached."""
         return self._dropped
 
+    @property
+    def problem(self) -> str | None:
+        """Return why entries cannot be written at present, None when they can."""
+        return self._problem
+
     def put(self, *entry: Any) -> None:
         """Write an entry, or keep it in memory until that is possible."""
         with self._lock:
@@ -88,12 +93,12 @@ class BufferedRecorder:
         except (OSError, ConfigurationError, HistoryError) as error:
             # Opening again cuts off a line that a full disk left incomplete.
             self._recorder.close()
-            if not self._failing:
+            if self._problem is None:
                 _LOGGER.error("cannot write the recording, keeping statuses in memory: %s", error)
-            self._failing = True
+            self._problem = str(error)
             return
-        if self._failing:
-            self._failing = False
+        if self._problem is not None:
+            self._problem = None
             _LOGGER.warning(
                 "the recording is written again: %d statuses, %d dropped", count, self._dropped
             )

@@ -8,6 +8,8 @@ from typing import Any, Callable, Collection, Mapping, NamedTuple, Sequence
 
 import click
 
+from ..._util.hosts import is_host
+from ...exceptions import ConfigurationError
 from ...protocol.calendar import MONTH_NAMES, WEEKDAYS, WEEKEND, Weekday
 
 _WEEK = tuple(Weekday)
@@ -128,3 +130,11 @@ def _format(found: set[int], names: Sequence[str]) -> str:
         run = [names[(start + step) % count][:3] for step in range(length)]
         parts.append(f"{run[0]}-{run[-1]}" if length > 2 else ",".join(run))
     return ",".join(parts)
+
+
+def parse_listen(text: str) -> tuple[str, int]:
+    """Parse the value of ``--listen``. Raises ConfigurationError."""
+    host, _, port = text.rpartition(":")
+    if not is_host(host.strip("[]")) or not port.isdecimal() or int(port) > 65535:
+        raise ConfigurationError(f"--listen is {text!r}; it must be HOST:PORT")
+    return host.strip("[]"), int(port)

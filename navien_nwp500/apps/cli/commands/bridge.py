@@ -12,13 +12,13 @@ import click
 from ...._util.aio import run_until_first
 from ...._util.extras import missing_extra
 from ...._util.files import decode_text, display_path
-from ...._util.hosts import is_host
 from ...._util.text import clean_text
 from ....config import read_environment
 from ....exceptions import ConfigurationError
 from ..context import CommandContext, open_context, select_devices
 from ..options import ACCOUNT_OPTIONS, DEVICE, INPUT_FILE, INTERVAL, Group, Number, combine, speed
 from ..output import print_note
+from ..parsing import parse_listen
 from ..runner import run_async
 
 if TYPE_CHECKING:
@@ -191,7 +191,7 @@ async def prometheus(
         from ...bridges.prometheus import serve_metrics
     except ModuleNotFoundError as error:
         raise _missing_extra(error) from error
-    host, port = _parse_address(listen)
+    host, port = parse_listen(listen)
     async with open_context(**account) as context:
         followers = await _followers(context, interval, device)
         async with serve_metrics(followers, host, port) as url:
@@ -256,10 +256,3 @@ def load_password(file: Path | None) -> str | None:
     if not password:
         raise ConfigurationError(f"{display_path(file)}: the first line must be the password")
     return password
-
-
-def _parse_address(text: str) -> tuple[str, int]:
-    host, _, port = text.rpartition(":")
-    if not is_host(host.strip("[]")) or not port.isdecimal() or int(port) > 65535:
-        raise ConfigurationError(f"--listen is {text!r}; it must be HOST:PORT")
-    return host.strip("[]"), int(port)

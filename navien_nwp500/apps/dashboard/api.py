@@ -19,7 +19,7 @@ from .attempt_limit import AttemptLimit
 from .command_runner import CommandRunner
 from .live_hub import LiveHub
 from .password_file import is_password
-from .request_checks import Place
+from .request_checks import PublicPlace
 from .threads import Threads
 from .watched_heater import WatchedHeater
 
@@ -28,17 +28,17 @@ OPEN_PATHS = ("/api/about", "/api/session", "/api/openapi.json")
 
 
 @dataclass(frozen=True)
-class Settings:
+class DashboardSettings:
     """What the dashboard may do, and how one signs in: by token without a ``password_hash``."""
 
-    place: Place
+    place: PublicPlace
     read_only: bool = False
     simulated: bool = False
     password_hash: str | None = None
 
 
 @dataclass(frozen=True)
-class Parts:
+class ApiParts:
     """The parts of a running dashboard that the API uses."""
 
     heaters: Sequence[WatchedHeater]
@@ -52,7 +52,7 @@ class Parts:
 class SignIn:
     """Sessions of browsers, by a cookie that no script can read."""
 
-    def __init__(self, settings: Settings, access: AccessFolder, port: int) -> None:
+    def __init__(self, settings: DashboardSettings, access: AccessFolder, port: int) -> None:
         self._settings = settings
         self._access = access
         #: Cookies are shared by all ports of a name.
@@ -158,7 +158,9 @@ class SignIn:
 class Api:
     """Handlers of the routes under ``/api/``."""
 
-    def __init__(self, settings: Settings, parts: Parts, sign_in: SignIn, document: bytes) -> None:
+    def __init__(
+        self, settings: DashboardSettings, parts: ApiParts, sign_in: SignIn, document: bytes
+    ) -> None:
         self._settings = settings
         self._parts = parts
         self._sign_in = sign_in

@@ -34,7 +34,7 @@ HEADERS = {
 
 
 @dataclass(frozen=True)
-class Place:
+class PublicPlace:
     """Address of the dashboard for browsers.
 
     Without ``proxy`` it is reached by the addresses of this machine and by ``names``; behind a proxy
@@ -47,7 +47,7 @@ class Place:
     base: str = ""
 
     @classmethod
-    def behind_proxy(cls, url: str) -> Place:
+    def behind_proxy(cls, url: str) -> PublicPlace:
         """Return the place for the URL of a proxy. Raises ConfigurationError."""
         found = re.fullmatch(r"(https?://[\w.-]+(?::\d{1,5})?)((?:/[\w.~-]+)*)/?", url, re.ASCII)
         if found is None:
@@ -58,7 +58,7 @@ class Place:
         return cls(proxy=found[1].lower(), base=found[2])
 
     @classmethod
-    def direct(cls, names: tuple[str, ...], *, loopback: bool) -> Place:
+    def direct(cls, names: tuple[str, ...], *, loopback: bool) -> PublicPlace:
         """Return the place without a proxy: on loopback alone, or also for other machines."""
         known = {name.lower().rstrip(".") for name in names} | {"localhost"}
         if not loopback:
@@ -92,7 +92,7 @@ class Place:
 class RequestChecks:
     """Middleware that refuses requests from elsewhere, and those that are too vague to tell."""
 
-    place: Place
+    place: PublicPlace
 
     def middleware(self) -> Middleware:
         """Return it for aiohttp."""

@@ -21,7 +21,7 @@ from ...history.database_recorder import BufferedDatabaseRecorder
 from ...history.store import HistoryStore, StoredHeater
 from ...protocol.redaction import library_logger, logger
 from .access import AccessFolder
-from .api import Api, Parts, Settings, SignIn
+from .api import Api, ApiParts, DashboardSettings, SignIn
 from .api_error import ApiError
 from .command_runner import CommandRunner
 from .live_hub import LiveHub
@@ -77,7 +77,7 @@ async def open_dashboard(
     *,
     database: str,
     access: AccessFolder,
-    settings: Settings,
+    settings: DashboardSettings,
     times: PollTimes,
     zone: ZoneInfo | None = None,
     static: Path = FOLDER,
@@ -98,7 +98,7 @@ async def open_dashboard(
             for device, stored, recorder in zip(devices, history.heaters, history.recorders)
         ]
         commands = CommandRunner(history.store, threads, hub)
-        parts = Parts(heaters, history.store, threads, commands, hub, access)
+        parts = ApiParts(heaters, history.store, threads, commands, hub, access)
         port = listening.getsockname()[1]
         app = _application(settings, parts, port, StaticFiles(static))
         # What browsers send wrong is no error of this program.
@@ -138,7 +138,7 @@ def _open_history(
 
 
 def _application(
-    settings: Settings, parts: Parts, port: int, static: StaticFiles
+    settings: DashboardSettings, parts: ApiParts, port: int, static: StaticFiles
 ) -> web.Application:
     sign_in = SignIn(settings, parts.access, port)
     api = Api(settings, parts, sign_in, _DOCUMENT.read_bytes())

@@ -40,10 +40,11 @@ REPLACED = {
     "--count 10": "--count 1",
     "mqtt://navien@homeassistant.local": "mqtt://127.0.0.1:GARBAGE",
     "127.0.0.1:9500": "127.0.0.1:0",
+    "127.0.0.1:9501": "127.0.0.1:0",
     "--until 2026-12-24": "7",
 }
 #: Commands that end with a signal, after so many seconds.
-UNTIL_SIGNAL = {"bridge mqtt", "bridge prometheus", "simulate"}
+UNTIL_SIGNAL = {"bridge mqtt", "bridge prometheus", "dashboard", "simulate"}
 SECONDS = 1.0
 HISTORY = {f"history {name}" for name in ("export", "import", "info", "prune")}
 WITHOUT_CLOUD = {"completion", "install-service", "logout", "report", "simulate", *HISTORY}

@@ -85,7 +85,9 @@ COMMANDS = {
     },
 }
 #: Commands that run until they are stopped, ask for a password, or print what click wrote.
-WITHOUT_SNAPSHOT = {"bridge mqtt", "bridge prometheus", "simulate", "login", "completion"}
+WITHOUT_SNAPSHOT = {
+    *("bridge mqtt", "bridge prometheus", "dashboard", "simulate", "login", "completion")
+}
 
 #: Parts that differ between runs and computers.
 MASKS = (

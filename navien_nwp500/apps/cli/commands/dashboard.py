@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from ...dashboard.access import AccessFolder
-    from ...dashboard.request_checks import Place
+    from ...dashboard.request_checks import PublicPlace
     from ...dashboard.watched_heater import PollTimes
 
 #: Seconds between polls while a page is open, as live clients poll (PROTOCOL 9.9).
@@ -141,7 +141,7 @@ async def dashboard_command(
 class _Site(NamedTuple):
     """Where the page is, and who may see it."""
 
-    place: Place
+    place: PublicPlace
     listening: socket.socket
     access: AccessFolder
     password: str | None
@@ -163,7 +163,7 @@ async def _serve(
     no_browser: bool,
     seconds: float | None,
 ) -> None:
-    from ...dashboard.api import Settings
+    from ...dashboard.api import DashboardSettings
     from ...dashboard.web_server import open_dashboard
 
     if simulate and database is None:
@@ -175,7 +175,7 @@ async def _serve(
             site.listening,
             database=database_address(database),
             access=site.access,
-            settings=Settings(site.place, read_only, context.simulated, site.password),
+            settings=DashboardSettings(site.place, read_only, context.simulated, site.password),
             times=_poll_times(context, interval),
             zone=zone or machine_zone(),
         ) as dashboard:
@@ -189,21 +189,21 @@ async def _serve(
 
 def _place(
     host: str, names: tuple[str, ...], proxy: str | None, password_file: Path | None
-) -> Place:
+) -> PublicPlace:
     """Return the address for browsers. Raises ConfigurationError for one that is open to all."""
-    from ...dashboard.request_checks import Place
+    from ...dashboard.request_checks import PublicPlace
 
     if proxy is not None:
-        return Place.behind_proxy(proxy)
+        return PublicPlace.behind_proxy(proxy)
     if not is_loopback(host) and password_file is None:
         raise ConfigurationError(
             f"--listen {host} is reached from other machines: add --password-file, made with "
             "--new-password FILE, or --behind-proxy with the address of the page at the proxy"
         )
-    return Place.direct(names, loopback=is_loopback(host))
+    return PublicPlace.direct(names, loopback=is_loopback(host))
 
 
-def _page(place: Place, host: str, port: int, token: str | None) -> str:
+def _page(place: PublicPlace, host: str, port: int, token: str | None) -> str:
     """Return the address of the page; a token is behind a # and so never sent in a request line."""
     if not port:
         raise ConfigurationError(

@@ -17,6 +17,7 @@ from .causes_edge import (
     Edge,
     HeatUse,
     Knowledge,
+    OwnCommand,
     Reason,
     RunCause,
     changes_between,
@@ -30,6 +31,7 @@ __all__ = [
     "CAUSE_FIELDS",
     "HeatUse",
     "Knowledge",
+    "OwnCommand",
     "Reason",
     "RunCause",
     "RunWatch",
@@ -172,6 +174,8 @@ class RunWatch:
         if not run.settled:
             run.settled = True
             run.edge = replace(run.edge, next=sample)
+            if run.edge.window_blinked:
+                run.edge = run.edge.in_window()
             run.cause = replace(run.cause, started=start_reason(run.edge))
         return []
 
@@ -191,7 +195,10 @@ class RunWatch:
             run.last_busy = sample
         elif run.idle is None:
             run.idle = sample
-            run.end = self._edge(gap=False)
+            edge = self._edge(gap=False)
+            # What was there at the start has not stopped it.
+            later = tuple(one for one in edge.changes if one.latest > run.cause.start)
+            run.end = replace(edge, changes=later)
 
     def _ended(self, run: _Run, gap: bool = False) -> RunCause:
         last = run.last_busy

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, tzinfo
 from typing import Any, Iterator, NamedTuple, Sequence
 
@@ -184,6 +184,19 @@ class Edge:
             return None
         found = changes_between(self.after, self.next)
         return next((change for change in found if change.kind == kind), None)
+
+    @property
+    def window_blinked(self) -> bool:
+        """True when only ``after`` shows no window: single statuses have an unknown time of use."""
+        before, after = self.before, self.next
+        seen = before is not None and after is not None and before.window and after.window
+        return bool(seen) and not self.after.window
+
+    def in_window(self) -> Edge:
+        """Return the edge with ``after`` in the window as the statuses around it."""
+        shown = self.after._replace(window=True, tou_on=True)
+        kept = tuple(one for one in self.changes if one.kind not in ("window", "tou_on"))
+        return replace(self, after=shown, changes=kept)
 
     def lowest(self, name: str) -> float | None:
         """Return the lower value of a sensor at both statuses."""

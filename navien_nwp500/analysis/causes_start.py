@@ -183,7 +183,10 @@ def _element(edge: Edge) -> Reason | None:
     upper = edge.lowest("upper")
     if mode == DHWMode.ENERGY_SAVER and upper is not None and _is_at(upper, edge):
         return Reason("element", "the upper tank fell to the element's start point", by="heater")
-    return None
+    if edge.after.heat_pump or edge.change("mode") or edge.change("setpoint"):
+        return None
+    # It warms its sensor by 1 K a minute (PROTOCOL 14.3): the coldest moment was between statuses.
+    return Reason("element", "the element started by itself", "likely", by="heater")
 
 
 def _control(edge: Edge) -> Reason | None:

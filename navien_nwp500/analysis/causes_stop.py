@@ -72,7 +72,7 @@ def _mode(edge: Edge) -> Reason | None:
     stops = (change.new == DHWMode.ELECTRIC and heat_pump) or (
         change.new == DHWMode.HEAT_PUMP and element and not heat_pump
     )
-    if not (stops or element):
+    if not stops and (not element or change.new == DHWMode.ELECTRIC):
         return None
     author, window = author_of(edge, change), edge.change("window")
     text = f"the mode was changed to {mode_text(change.new)}"
@@ -149,6 +149,8 @@ def _element_reached(edge: Edge) -> Reason | None:
     mode, setpoint = edge.after.mode, edge.before.setpoint
     if not edge.before.element or edge.before.heat_pump or setpoint is None:
         return None
+    if mode in _RESTING:
+        return None  # freeze protection
     short = SAVER_ELEMENT_SHORT if mode == DHWMode.ENERGY_SAVER else 0.0
     warmest = [one for one in (edge.highest("upper"), edge.highest("lower")) if one is not None]
     if not warmest or max(warmest) < setpoint - short - FALL:
@@ -161,7 +163,7 @@ def _thawed(edge: Edge) -> Reason | None:
     upper = edge.highest("upper")
     if not edge.before.element or upper is None:
         return None
-    if not FREEZE < upper <= FREEZE_OVER + 5:
+    if edge.after.mode not in _RESTING and not FREEZE < upper <= FREEZE_OVER + 5:
         return None
     return Reason("thawed", "freeze protection had warmed the tank", by="heater")
 

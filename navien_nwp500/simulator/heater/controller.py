@@ -29,9 +29,9 @@ DEMAND_LOG = 100
 class DemandChange(NamedTuple):
     """A start or an end of the demand for heat.
 
-    ``elapsed``: seconds since the start of the simulation. ``author``: who had the demand judged: request, reservation,
-    window, vacation, disinfection or sensors. ``branch``: setpoint, mode, disinfection, or the rule
-    of the sensors, as ``Demand.branch`` names it.
+    ``elapsed``: seconds since the start of the simulation. ``author``: who had the demand judged:
+    request, reservation, window, vacation, disinfection or sensors. ``branch``: setpoint, mode,
+    power, vacation, disinfection, or the rule of the sensors, as ``Demand.branch`` names it.
     """
 
     elapsed: float
@@ -141,8 +141,10 @@ class Controller:
             self._author = "vacation"
             self._change_mode(settings.previous_mode)
             self.apply_window()
+        disinfecting = settings.disinfection.running
         self._update_disinfection()
-        self._author = "sensors"
+        disinfected = disinfecting and not settings.disinfection.running
+        self._author = "disinfection" if disinfected else "sensors"
         before, now = self.demand.source, settings.sensor_values(self._tank)
         self.demand.update(now)
         self._note(before, self.demand.branch(now, window_over=self._window_over))
@@ -194,7 +196,7 @@ class Controller:
             self.demand.keep_to_mode(mode)
         else:
             self.demand.change_mode(settings.sensor_values(self._tank), before)
-        self._note(source, "mode")
+        self._note(source, _mode_branch(before, mode))
 
     def _change_mode_by_command(self, mode: DHWMode) -> None:
         self._change_mode(mode)
@@ -211,6 +213,13 @@ class Controller:
             self._author = "disinfection"
             self.demand.disinfect(settings.sensor_values(tank))
             self._note(HeatSource.NONE, "disinfection")
+
+
+def _mode_branch(before: DHWMode, after: DHWMode) -> str:
+    """Return what a change of the mode is: of power, of vacation, or of the mode alone."""
+    if DHWMode.VACATION in (before, after):
+        return "vacation"
+    return "power" if DHWMode.POWER_OFF in (before, after) else "mode"
 
 
 class LoadSwitcher:

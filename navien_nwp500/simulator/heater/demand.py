@@ -90,7 +90,7 @@ class Demand:
         if self.source == HeatSource.NONE:
             if now.mode in HEAT_PUMP_MODES and now.window:
                 return "window"
-            return "thawed" if now.setpoint - now.upper > MODE_LOWER_DEFICIT else "reached"
+            return "thawed" if now.mode in RESTING_MODES else "reached"
         if min(now.upper, now.lower) < FREEZE_ON:
             return "freeze"
         if not self.heat_pump:

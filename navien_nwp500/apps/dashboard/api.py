@@ -17,6 +17,7 @@ from .access import SESSION_SECONDS, AccessFolder
 from .api_error import ApiError, bad_request, json_response
 from .attempt_limit import AttemptLimit
 from .command_runner import CommandRunner
+from .history_api import HistoryApi
 from .live_hub import LiveHub
 from .password_file import is_password
 from .request_checks import PublicPlace
@@ -165,6 +166,7 @@ class Api:
         self._parts = parts
         self._sign_in = sign_in
         self._document = document
+        self._history = HistoryApi(self.heater, parts.store, parts.threads)
         self._heaters = {one.stored.id: one for one in parts.heaters}
 
     def routes(self, base: str) -> list[web.RouteDef]:
@@ -177,6 +179,7 @@ class Api:
             web.delete(f"{api}/session", self.sign_out),
             web.get(f"{api}/live", self.live),
             web.get(f"{api}/heaters", self.heaters),
+            *self._history.routes(heater),
             web.get(f"{heater}/now", self.now),
             web.post(f"{heater}/commands", self.send_command),
             web.get(f"{heater}/commands/{{id:[0-9a-fA-F-]{{36}}}}", self.find_command),

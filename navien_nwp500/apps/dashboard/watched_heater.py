@@ -100,8 +100,16 @@ class WatchedHeater:
             "status": None if status is None else status_to_json(status),
             "alerts": list(self._alerts.values()),
             "forecast": None,
-            "recording": self._recorder.problem,
+            "recording": self._recording_text(),
         }
+
+    def _recording_text(self) -> str | None:
+        problem = self._recorder.problem
+        if problem is None:
+            return None
+        return (
+            f"The history cannot be written: {problem}. Until it can, statuses are kept in memory."
+        )
 
     def summary_json(self, *, read_only: bool) -> dict[str, Any]:
         """Return the heater with its controls and its present state, as the API lists it."""

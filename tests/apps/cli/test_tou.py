@@ -221,11 +221,27 @@ def test_a_plan_saved_by_another_program_is_read(tmp_path: Path, encoding: str) 
 
 
 @pytest.mark.parametrize("wrapped", [True, False])
-def test_a_rate_of_openei_is_named(tmp_path: Path, wrapped: bool) -> None:
-    rate = {"label": "5cd2", "utility": "Example", "energyratestructure": [[{"rate": 0.3}]]}
+def test_a_rate_of_openei_is_converted(tmp_path: Path, wrapped: bool) -> None:
+    hours = [0] * 16 + [1] * 8
+    rate = {
+        "label": "5cd2",
+        "utility": "Example",
+        "name": "E-1",
+        "energyratestructure": [[{"rate": 0.2}, {"rate": 0.3}], [{"rate": 0.4, "adj": 0.05}]],
+        "energyweekdayschedule": [hours] * 12,
+        "energyweekendschedule": [hours] * 12,
+    }
     path = tmp_path / "plan.json"
     path.write_text(json.dumps({"items": [rate]} if wrapped else rate))
-    with pytest.raises(ConfigurationError, match="OpenEI.* cannot be read yet"):
+    plan = read_plan(path)
+    assert [(f"{p.start:%H:%M}", float(p.price_min), float(p.price_max)) for p in plan.periods] == [
+        ("00:00", 0.2, 0.3),
+        ("16:00", 0.45, 0.45),
+    ]
+    assert (plan.name, plan.utility, plan.zip_code) == ("E-1", "Example", None)
+    assert any("tiers" in note for note in plan.notes)
+    path.write_text(json.dumps({**rate, "energyratestructure": None}))
+    with pytest.raises(ConfigurationError, match="plan.json, rate E-1: .* no price of energy"):
         read_plan(path)
 
 

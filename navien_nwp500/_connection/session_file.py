@@ -11,30 +11,16 @@ import asyncio
 import contextlib
 import os
 import stat
-import sys
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, AsyncIterator, Callable, TypeVar
 
-from .._util.files import write_atomically
+from .._util.files import open_locked, release_lock, write_atomically
 from ..config import same_email
 from ..protocol.redaction import logger
 from .credentials import AwsCredentials, ExpiringCredentials, Tokens
 
 _LOGGER = logger("navien_nwp500.auth")
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _try_lock(descriptor: int) -> None:
-        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-
-else:
-    import fcntl
-
-    def _try_lock(descriptor: int) -> None:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
 
 VERSION = 1
 MAX_SIZE = 256 * 1024
@@ -127,14 +113,14 @@ class SessionFile:
         finally:
             if descriptor is not None:
                 # Shielded, because an executor drops a cancelled call that has not begun.
-                await asyncio.shield(_in_thread(lambda: _release(descriptor, self._lock_path)))
+                await asyncio.shield(_in_thread(lambda: release_lock(descriptor, self._lock_path)))
 
     async def _lock(self) -> int | None:
         loop = asyncio.get_running_loop()
         end = loop.time() + LOCK_TIMEOUT
         while loop.time() < end:
             try:
-                descriptor = await _in_thread(lambda: _open_locked(self._lock_path))
+                descriptor = await _in_thread(lambda: open_locked(self._lock_path))
             except OSError as error:
                 self._warn_once(
                     f"the saved session is renewed without the lock {self._lock_path}: "
@@ -163,30 +149,6 @@ class SessionFile:
 def _reason(error: Exception) -> str:
     """Return the reason without the temporary file name, which differs each time."""
     return getattr(error, "strerror", None) or str(error)
-
-
-def _open_locked(path: Path) -> int | None:
-    """Open and lock a file; None while another process holds it, or has just removed it."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    with contextlib.ExitStack() as opened:
-        opened.callback(os.close, descriptor)
-        try:
-            _try_lock(descriptor)
-            held = os.path.samestat(os.fstat(descriptor), os.stat(path))
-        except (BlockingIOError, PermissionError, FileNotFoundError):
-            return None
-        if not held:
-            return None
-        opened.pop_all()
-    return descriptor
-
-
-def _release(descriptor: int, path: Path) -> None:
-    # The file is removed before the lock ends: one that another process holds must stay.
-    with contextlib.suppress(OSError):  # Windows keeps a file that is open
-        os.unlink(path)
-    os.close(descriptor)
 
 
 async def _in_thread(call: Callable[[], T]) -> T:

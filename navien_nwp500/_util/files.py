@@ -1,14 +1,27 @@
-"""Read text that other programs wrote; write files whole or not at all."""
+"""Read text that other programs wrote; write files whole or not at all; lock files."""
 
 from __future__ import annotations
 
 import codecs
 import contextlib
 import os
+import sys
 import tempfile
 from pathlib import Path
 
 from .text import clean_text
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _try_lock(descriptor: int) -> None:
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+
+else:
+    import fcntl
+
+    def _try_lock(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def decode_text(content: bytes, errors: str = "strict") -> str:
@@ -59,3 +72,31 @@ def _replace_file(path: Path, content: bytes, private: bool) -> None:
         with contextlib.suppress(OSError):
             os.unlink(draft)
         raise
+
+
+def open_locked(path: Path) -> int | None:
+    """Open and lock a file; None while another process holds it, or has just removed it.
+
+    The system ends the lock when the process ends. Raises OSError.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    with contextlib.ExitStack() as opened:
+        opened.callback(os.close, descriptor)
+        try:
+            _try_lock(descriptor)
+            held = os.path.samestat(os.fstat(descriptor), os.stat(path))
+        except (BlockingIOError, PermissionError, FileNotFoundError):
+            return None
+        if not held:
+            return None
+        opened.pop_all()
+    return descriptor
+
+
+def release_lock(descriptor: int, path: Path) -> None:
+    """End the lock of ``open_locked`` and remove its file."""
+    # The file is removed before the lock ends: one that another process holds must stay.
+    with contextlib.suppress(OSError):  # Windows keeps a file that is open
+        os.unlink(path)
+    os.close(descriptor)

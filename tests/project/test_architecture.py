@@ -24,7 +24,7 @@ LEVELS = {
 }
 SIMULATOR_MAY_IMPORT = {"protocol", "config", "exceptions", "_util"}
 #: Folders of apps that import others: the command line starts the programs.
-APPS_STARTED_BY_CLI = {"bridges", "report", "diagnostics", "dashboard"}
+APPS_STARTED_BY_CLI = {"boost", "bridges", "report", "diagnostics", "dashboard"}
 
 
 def modules() -> Iterator[tuple[str, ...]]:

@@ -12,7 +12,7 @@ from ...protocol.account import LastError
 from ...protocol.features import DeviceFeatures
 from ...protocol.fields import encode_fields, to_json
 from ...protocol.status import DeviceStatus
-from ...protocol.types import Temperature, TemperatureType
+from ...protocol.types import DHWMode, Temperature, TemperatureType
 from .output import print_result
 
 #: Columns of a text that is wrapped.
@@ -101,3 +101,21 @@ def facts_table(facts: Mapping[str, str | None]) -> str:
         textwrap.fill(line, WIDTH, subsequent_indent=" " * 11, break_long_words=False)
         for line in lines
     )
+
+
+def state_text(status: DeviceStatus) -> str:
+    """Write mode, setpoint and activity in a sentence."""
+    mode = status.dhw_operation_setting
+    setpoint = both_units(status.dhw_temperature_setting, display_unit(status))
+    if mode == DHWMode.POWER_OFF:
+        return f"The heater is off; its setpoint is {setpoint}."
+    if mode == DHWMode.VACATION:
+        days = days_in_words(status.vacation_day_setting)
+        return f"The heater is on vacation for {days}; its setpoint is {setpoint}."
+    name = "unknown" if mode is None else mode.text
+    return f"The heater is set to {setpoint}; mode {name}, {status.activity.value}."
+
+
+def days_in_words(days: int | None) -> str:
+    """Write a number of days."""
+    return "an unknown time" if days is None else f"{days} day{'' if days == 1 else 's'}"

@@ -42,6 +42,7 @@ REPLACED = {
     "127.0.0.1:9500": "127.0.0.1:0",
     "127.0.0.1:9501": "127.0.0.1:0",
     "--until 2026-12-24": "7",
+    "set boost --until 18:30": "set boost stop",
 }
 #: Commands that end with a signal, after so many seconds.
 UNTIL_SIGNAL = {"bridge mqtt", "bridge prometheus", "dashboard", "simulate"}

@@ -72,6 +72,8 @@ COMMANDS = {
     "reservations-on": "reservations on --dry-run",
     "reservations-remove": "reservations remove 1 --dry-run",
     "reservations-update": "reservations update 1 --at 07:00 --dry-run",
+    "set-boost": "set boost --until 18:30 --temperature 62C --mode heat-pump --dry-run",
+    "set-boost-stop": "set boost stop",
     "set-temperature-too-high": "set temperature 190F --dry-run",
     "tou-off": "tou off --dry-run",
     "tou-on": "tou on --dry-run",

@@ -18,6 +18,7 @@ from ....exceptions import DeviceOfflineError
 from ....history.alerts import Alert, AlertWatch, Summary, longest_validity
 from ....history.csv import BufferedCsvRecorder, CsvRecorder
 from ....protocol.status import DeviceStatus
+from ..boost_command import finishing_boost
 from ..context import CommandContext, open_device
 from ..database_option import DATABASE, database_address, open_store
 from ..formatting import degrees, device_json, status_json
@@ -82,7 +83,10 @@ async def monitor_command(
             seconds = interval or context.client.config.polling_interval
             summary = Summary(max_interval=longest_validity(timedelta(seconds=seconds)))
             try:
-                async with _open_output(heater, as_json, unit) as output:
+                async with (
+                    finishing_boost(context, heater),
+                    _open_output(heater, as_json, unit) as output,
+                ):
                     await _watch(context, heater, seconds, count, recordings, output, summary)
             finally:
                 files.close()

@@ -15,9 +15,17 @@ from ....device import NaviLinkDevice
 from ....protocol import commands
 from ....protocol.commands import Command, Parameter
 from ....protocol.status import DeviceStatus
-from ....protocol.types import Choice, DHWMode, Temperature, TouStatus
+from ....protocol.types import Choice, Temperature, TouStatus
+from ..boost_command import boost_command
 from ..context import open_device, wait_response
-from ..formatting import UNCHANGED, both_units, display_unit, print_json, status_json
+from ..formatting import (
+    UNCHANGED,
+    days_in_words,
+    display_unit,
+    print_json,
+    state_text,
+    status_json,
+)
 from ..options import WRITE_OPTIONS, Decorator, Group
 from ..output import print_result
 from ..parsing import Degrees, option_type, parse_date, parse_degrees
@@ -165,12 +173,12 @@ def _parse_days_or_off(text: str) -> int | str:
 def _describe_disinfection(status: DeviceStatus) -> str:
     use, period = status.anti_legionella_use, status.anti_legionella_period
     if use is not None and use.active:
-        return f"The tank is disinfected every {_days(period)}."
-    return f"The tank is not disinfected. The stored period is {_days(period)}."
+        return f"The tank is disinfected every {days_in_words(period)}."
+    return f"The tank is not disinfected. The stored period is {days_in_words(period)}."
 
 
 def _describe_vacation(status: DeviceStatus) -> str:
-    return f"A vacation lasts {_days(status.vacation_day_setting)}."
+    return f"A vacation lasts {days_in_words(status.vacation_day_setting)}."
 
 
 def _describe_filter(status: DeviceStatus) -> str:
@@ -190,10 +198,6 @@ def describe_time_of_use(status: DeviceStatus) -> str:
     if status.tou_status == TouStatus.OFF:
         return "Time of use is off: the heater follows no plan."
     return "Time of use is on: the heater follows its plan."
-
-
-def _days(days: int | None) -> str:
-    return "an unknown time" if days is None else f"{days} day{'' if days == 1 else 's'}"
 
 
 _CUSTOM = (
@@ -280,7 +284,7 @@ def register(group: click.Group, command: SetCommand) -> None:
                 times = {name: time.isoformat(timespec="minutes") for name, time in outlook.items()}
                 print_json(heater, done=done, **_json(status), **times)
             else:
-                lines = [*_sentences(command, status), *_times(outlook), _state(status)]
+                lines = [*_sentences(command, status), *_times(outlook), state_text(status)]
                 print_result("\n".join(lines), done=done)
 
     force = click.option(
@@ -335,17 +339,6 @@ def _times(outlook: Mapping[str, datetime]) -> list[str]:
     ]
 
 
-def _state(status: DeviceStatus) -> str:
-    mode = status.dhw_operation_setting
-    setpoint = both_units(status.dhw_temperature_setting, display_unit(status))
-    if mode == DHWMode.POWER_OFF:
-        return f"The heater is off; its setpoint is {setpoint}."
-    if mode == DHWMode.VACATION:
-        days = _days(status.vacation_day_setting)
-        return f"The heater is on vacation for {days}; its setpoint is {setpoint}."
-    name = "unknown" if mode is None else mode.text
-    return f"The heater is set to {setpoint}; mode {name}, {status.activity.value}."
-
-
 for _command in SET_COMMANDS:
     register(set_command, _command)
+set_command.add_command(boost_command)

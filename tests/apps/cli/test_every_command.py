@@ -49,7 +49,7 @@ UNTIL_SIGNAL = {"bridge mqtt", "bridge prometheus", "dashboard", "simulate"}
 SECONDS = 1.0
 HISTORY = {f"history {name}" for name in ("export", "import", "info", "prune")}
 WITHOUT_CLOUD = {"completion", "install-service", "logout", "report", "simulate", *HISTORY}
-WITHOUT_BROKER = {*WITHOUT_CLOUD, "devices", "login"}
+WITHOUT_BROKER = {*WITHOUT_CLOUD, "devices", "login", "set boost"}
 WRITES_FILE = {"capture", "history export", "monitor", "simulate"}
 STORES = {"history import", "history prune"}
 PRINTS_NOTHING = {"bridge mqtt", "bridge prometheus", "capture"}
@@ -58,7 +58,7 @@ GARBAGE = b"\x00\xff\x15garbage\r\n\r\n" * 20
 
 def has_done_something(command: str) -> bool:
     """Return True for a command that has changed something before it prints."""
-    changes = "set |reservations (?!list)|tou (on|off)|log(in|out)"
+    changes = "set (?!boost)|reservations (?!list)|tou (on|off)|log(in|out)"
     return re.match(changes, command) is not None
 
 

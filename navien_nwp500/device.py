@@ -43,6 +43,7 @@ from .models import Health
 from .mqtt import NaviLinkMQTT
 from .protocol import commands
 from .protocol.account import DeviceInfo, FirmwareInfo, LastError
+from .protocol.client_requests import ClientRequest
 from .protocol.commands import Command
 from .protocol.diagnostics import DeviceDiagnostics, decode_diagnostics
 from .protocol.energy import EnergyHistory
@@ -117,6 +118,19 @@ class NaviLinkDevice:
     def watch_health(self) -> AsyncGenerator[Health, None]:
         """Yield the present health, and again after each change of state, without end."""
         return self._mqtt.watch_health()
+
+    def watch_requests(self) -> AsyncGenerator[ClientRequest, None]:
+        """Yield each request to the heater: of the maker's app, other programs and this client.
+
+        As in ``NaviLinkMQTT.watch_requests``::
+
+            async for request in device.watch_requests():
+                if request.is_change and not request.own:
+                    print(request.command, request.values)
+
+        Source: PROTOCOL 3.7.
+        """
+        return self._mqtt.watch_requests()
 
     # From the cloud
 

@@ -22,6 +22,7 @@ from .protocol.calendar import (
     WEEKEND as WEEKEND,
     Weekday as Weekday,
 )
+from .protocol.client_requests import ClientRequest as ClientRequest
 from .protocol.commands import (
     Capability as Capability,
     Command as Command,

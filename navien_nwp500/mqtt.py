@@ -12,6 +12,7 @@ from typing import Any, AsyncGenerator, Awaitable, Callable, Mapping, Union
 from ._connection.connection import Subscriber
 from ._connection.poll_times import AdaptivePolls, PollInterval, RegularPolls, check_interval
 from ._connection.pool import ConnectionPool
+from ._connection.request_watchers import RequestWatchers
 from ._util.aio import LatestValue, Notifier, cancel_and_wait, wait_at_most
 from .exceptions import (
     CommunicationError,
@@ -20,6 +21,7 @@ from .exceptions import (
     WebSocketError,
 )
 from .models import Health, HealthState
+from .protocol.client_requests import ClientRequest
 from .protocol.commands import FEATURES, STATUS, Command
 from .protocol.features import DeviceFeatures
 from .protocol.messages import Address, Message
@@ -133,6 +135,7 @@ class NaviLinkMQTT:
             on_lost=partial(self._on_connection_change, HealthState.CONNECTING),
             on_closed=partial(self._on_connection_change, HealthState.IDLE),
         )
+        self._requests = RequestWatchers(self._subscriber)
 
     def __repr__(self) -> str:
         return f"NaviLinkMQTT({self.address!r}, connected={self.connected})"
@@ -219,6 +222,14 @@ class NaviLinkMQTT:
             except asyncio.TimeoutError:
                 return
         raise WebSocketError(f"{self.address}: the connection was lost meanwhile; {outcome}")
+
+    def watch_requests(self) -> AsyncGenerator[ClientRequest, None]:
+        """Yield each request to the heater that its topics show, of this and of other clients.
+
+        Connects first, and raises as ``connect``. Never ends by itself. Requests of an outage are
+        not seen, and none at all when the account may not subscribe (``pushes_refused``).
+        """
+        return self._requests.watch(self.connect)
 
     def watch(self, interval: PollInterval) -> AsyncGenerator[DeviceStatus, None]:
         """Yield each status: responses to a poll every ``interval`` seconds, and pushes.

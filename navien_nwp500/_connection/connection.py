@@ -25,6 +25,7 @@ from ..exceptions import (
     ProtocolError,
     WebSocketError,
 )
+from ..protocol.client_requests import ClientRequest
 from ..protocol.commands import Command
 from ..protocol.messages import Address, Frame, Message
 from ..protocol.redaction import logger
@@ -57,6 +58,8 @@ class Subscriber:
     on_lost: Callable[[], None]
     #: Called when the connection has ended; there will be no reconnect.
     on_closed: Callable[[], None]
+    #: Called with each request of any client to the heater; None while nobody wants to know.
+    on_request: Callable[[ClientRequest], None] | None = None
 
 
 class Connection:
@@ -355,11 +358,11 @@ class Connection:
     def _dispatch(self, frame: Frame) -> None:
         try:
             received = self._requests.handle(frame)
+            if received is None:
+                return self._tell_request(frame)
         except ProtocolError as error:
             self.bad_messages += 1
             _LOGGER.debug("message not understood: %s", error)
-            return
-        if received is None:
             return
         self._on_restored()  # a message may arrive before all subscriptions are accepted
         mac = received.message.mac_address or ""
@@ -367,6 +370,15 @@ class Connection:
         subscriber = self._subscribers.get(mac)
         if subscriber is not None and not received.outdated:
             subscriber.on_message(received.message)
+
+    def _tell_request(self, frame: Frame) -> None:
+        """Give a request to the subscriber of the heater on whose topic it came, if it wants it."""
+        for subscriber in self._subscribers.values():
+            if subscriber.on_request and frame.topic.startswith(f"{subscriber.address.topic}/"):
+                own = "" if self._transport is None else self._transport.client_id
+                request = self._requests.observe(frame, own)
+                if request is not None:
+                    subscriber.on_request(request)
 
 
 def _raise_end(runner: asyncio.Task[None]) -> None:

@@ -11,11 +11,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
+from datetime import datetime, timezone
 from typing import Any, Mapping, NamedTuple
 
 from .._util.aio import wait_at_most
 from ..config import NaviLinkConfig
 from ..exceptions import CommunicationError, RequestTimeoutError, WebSocketError
+from ..protocol.client_requests import ClientRequest, observe_request
 from ..protocol.commands import STATUS, Command
 from ..protocol.messages import (
     Address,
@@ -203,6 +205,7 @@ class RequestResponse:
         self._config = config
         self.pending = PendingRequests()
         self._duplicates = DuplicateFilter()
+        self._observed: deque[int] = deque(maxlen=RECENT)
         self._orders: dict[str, StatusOrder] = {}
         self._limiter = RateLimiter()
         self.last_session_id = 0
@@ -254,6 +257,19 @@ class RequestResponse:
             return Received(message, outdated=False)
         order = self._orders.setdefault(message.mac_address or "", StatusOrder())
         return Received(message, order.is_outdated(message, expected))
+
+    def observe(self, frame: Frame, own_client: str) -> ClientRequest | None:
+        """Return the request of any client in a frame; None for another message or a repeated one.
+
+        Raises ProtocolError.
+        """
+        now = datetime.now(timezone.utc)
+        request = observe_request(frame, now, {own_client})
+        mark = hash((frame.topic, frame.payload))  # the session id is in the payload
+        if request is None or mark in self._observed:
+            return None
+        self._observed.append(mark)
+        return request
 
     def fail(self, reason: BaseException) -> None:
         """Fail all pending requests because the connection has ended."""

@@ -30,9 +30,16 @@ def longest_validity(interval: timedelta) -> timedelta:
     return min(max(USUAL_INTERVALS * interval, SHORTEST_LIMIT), LONGEST_LIMIT)
 
 
+#: Kind of the event of a client's request, in the history.
+REQUEST = "request"
+
+
 @dataclass(frozen=True)
 class Alert:
-    """Message for a person. ``kind`` is one of error, charge, power, offline, mode."""
+    """Message for a person. ``kind`` is one of error, charge, power, offline, mode.
+
+    The history records requests of clients in the same way, with the kind ``REQUEST``.
+    """
 
     kind: str
     text: str

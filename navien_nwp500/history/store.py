@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from ..exceptions import ConfigurationError
 from ..protocol.fields import field_specs
 from ..protocol.status import DeviceStatus
-from .alerts import Alert
+from .alerts import REQUEST, Alert
 from .database import Database
 from .quarters import FIELDS, QUARTER_MS, VALID_MS, Day, add_days, quarter_start, roll_up
 from .schema import EVENT, HEATER, QUARTER, STATUS, to_ms
@@ -319,7 +319,13 @@ class HistoryStore:
         if not alert.active or alert.kind == "error":  # another code ends the one before
             connection.execute(sa.update(EVENT).where(begun).values(ended=ms))
         if alert.active:
-            row = {"heater_id": heater.id, "time": ms, "kind": alert.kind, "detail": alert.text}
+            row = {
+                "heater_id": heater.id,
+                "time": ms,
+                "kind": alert.kind,
+                "ended": ms if alert.kind == REQUEST else None,
+                "detail": alert.text,
+            }
             self.database.insert_new(connection, EVENT, [row])
 
     def events(

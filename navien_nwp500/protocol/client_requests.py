@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Collection, Mapping
 
+from ..exceptions import ProtocolError
 from .commands import find_command
 from .messages import Address, Frame, Request, parse_request
 
@@ -14,6 +16,11 @@ __all__ = ["ClientRequest"]
 
 #: Hexadecimal digits of the hash that stands for a client id: enough to tell clients apart.
 _DIGITS = 8
+_RECORD = re.compile(
+    r"(?P<command>\w+) (?P<code>\d{1,10})(?P<values>(?: \w+=-?\d{1,10})*?)"
+    r"(?: client=(?P<client>[0-9a-f]{8}))?(?P<own> own)?",
+    re.ASCII,
+)
 
 
 @dataclass(frozen=True)
@@ -35,6 +42,25 @@ class ClientRequest:
     own: bool = False
     #: True for what changes the heater, False for a query.
     is_change: bool = True
+
+    @property
+    def text(self) -> str:
+        """Return it as records have it: ``temperature 33554464 temperature=98 client=0a1b2c3d``."""
+        words = [self.command, str(self.code)]
+        words += [f"{name}={int(value)}" for name, value in self.values.items()]
+        words += [f"client={self.client}"] if self.client else []
+        return " ".join(words + ["own"] * self.own)
+
+    @classmethod
+    def from_text(cls, when: datetime, text: str) -> ClientRequest:
+        """Return the change that a record holds. Raises ProtocolError if it is none."""
+        found = _RECORD.fullmatch(text)
+        if found is None:
+            raise ProtocolError(f"{text[:60]!r} is not a recorded request")
+        pairs = (pair.split("=") for pair in found["values"].split())
+        values = {name: int(value) for name, value in pairs}
+        client, own = found["client"] or "", bool(found["own"])
+        return cls(when, found["command"], int(found["code"]), values, client, own)
 
 
 def observe_request(

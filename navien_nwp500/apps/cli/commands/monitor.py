@@ -6,17 +6,21 @@ import asyncio
 import json
 import sys
 from contextlib import ExitStack, asynccontextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, AsyncIterator, Callable, Protocol
 
 import click
 
-from ...._util.aio import cancel_and_wait, with_timeouts
+from ...._util.aio import cancel_and_wait, run_until_first, with_timeouts
 from ....device import NaviLinkDevice
-from ....exceptions import DeviceOfflineError
-from ....history.alerts import Alert, AlertWatch, Summary, longest_validity
+from ....exceptions import CommunicationError, DeviceOfflineError
+from ....history.alerts import REQUEST, Alert, AlertWatch, Summary, longest_validity
+from ....history.buffer import BufferedRecorder
 from ....history.csv import BufferedCsvRecorder, CsvRecorder
+from ....history.request_log import RequestLog
+from ....protocol.client_requests import ClientRequest
 from ....protocol.status import DeviceStatus
 from ..boost_command import finishing_boost
 from ..context import CommandContext, open_device
@@ -32,6 +36,10 @@ if TYPE_CHECKING:
 
     from ....history.database_recorder import BufferedDatabaseRecorder
     from ..live_view import LiveView
+
+
+#: Until the next try to see requests, when the connection could not be opened for them.
+REQUEST_RETRY_SECONDS = 5.0
 
 
 class Output(Protocol):
@@ -87,7 +95,8 @@ async def monitor_command(
                     finishing_boost(context, heater),
                     _open_output(heater, as_json, unit) as output,
                 ):
-                    await _watch(context, heater, seconds, count, recordings, output, summary)
+                    watching = _watch(context, heater, seconds, count, recordings, output, summary)
+                    await run_until_first(watching, _record_requests(context, heater, recordings))
             finally:
                 files.close()
                 _print_summary(summary, recordings.names)
@@ -115,11 +124,13 @@ class Recordings:
         address: str | None,
     ) -> None:
         self._csv: BufferedCsvRecorder | None = None
+        self._requests: BufferedRecorder | None = None
         self._database: BufferedDatabaseRecorder | None = None
         mac = heater.mac_address
         if csv_file is not None:
             recorder = BufferedCsvRecorder(csv_file, heater=mac, zone=zone)
             self._csv = files.enter_context(recorder)
+            self._requests = files.enter_context(BufferedRecorder(RequestLog(csv_file)))
         if address is not None:
             from ....history.database_recorder import BufferedDatabaseRecorder
 
@@ -135,6 +146,16 @@ class Recordings:
         """Write what is there, in a thread."""
         if self.names:
             await _record(self._write, status, when, alerts)
+
+    async def write_request(self, request: ClientRequest) -> None:
+        """Write a request of a client, in a thread."""
+        await _record(self._write_request, request)
+
+    def _write_request(self, request: ClientRequest) -> None:
+        if self._requests is not None:
+            self._requests.put(request)
+        if self._database is not None:
+            self._database.write(None, request.when, [Alert(REQUEST, request.text)])
 
     def _write(self, status: DeviceStatus | None, when: datetime, alerts: list[Alert]) -> None:
         if self._csv is not None and status is not None:
@@ -177,6 +198,23 @@ async def _watch(
     finally:
         await statuses.aclose()
         await watch.aclose()
+
+
+async def _record_requests(
+    context: CommandContext, heater: NaviLinkDevice, recordings: Recordings
+) -> None:
+    """Record what clients have the heater change, until cancelled; statuses report an outage."""
+    while recordings.names:
+        requests = heater.watch_requests()
+        try:
+            async for request in requests:
+                if request.is_change:
+                    await recordings.write_request(replace(request, when=context.now()))
+        except CommunicationError:
+            await asyncio.sleep(REQUEST_RETRY_SECONDS)
+        finally:
+            await requests.aclose()
+    await asyncio.Event().wait()
 
 
 async def _record(write: Callable[..., None], *entry: Any) -> None:

@@ -359,7 +359,7 @@ class Connection:
         try:
             received = self._requests.handle(frame)
             if received is None:
-                return self._tell_request(frame)
+                return self._pass_request(frame)
         except ProtocolError as error:
             self.bad_messages += 1
             _LOGGER.debug("message not understood: %s", error)
@@ -371,7 +371,7 @@ class Connection:
         if subscriber is not None and not received.outdated:
             subscriber.on_message(received.message)
 
-    def _tell_request(self, frame: Frame) -> None:
+    def _pass_request(self, frame: Frame) -> None:
         """Give a request to the subscriber of the heater on whose topic it came, if it wants it."""
         for subscriber in self._subscribers.values():
             if subscriber.on_request and frame.topic.startswith(f"{subscriber.address.topic}/"):

@@ -59,7 +59,7 @@ class App {
     this.checkVersion(about.version);
     byId("simulated").hidden = !about.simulated;
     byId("read-only").hidden = !about.read_only;
-    byId("sign-out").hidden = about.sign_in === "proxy" || !about.signed_in;
+    byId("sign-out").hidden = !about.signed_in;
   }
 
   checkVersion(version) {
@@ -96,15 +96,11 @@ class App {
     this.now.connection(false);
     const password = this.method === "password";
     byId("sign-in-title").textContent = this.heater ? "Your sign-in has ended" : "Sign in";
-    byId("sign-in-text").textContent = {
-      password: "Enter the password of this dashboard.",
-      proxy: "Load the page again to sign in.",
-    }[this.method] || "The program prints an address when it starts. Open it, or paste it here. "
+    byId("sign-in-text").textContent = password ? "Enter the password of this dashboard." : "The program prints an address when it starts. Open it, or paste it here. "
       + "It is valid once; for another one run: navien-nwp500 dashboard --address";
     byId("secret-label").textContent = password ? "Password" : "Address or token";
     byId("secret").type = password ? "password" : "text";
     byId("secret").autocomplete = password ? "current-password" : "off";
-    byId("sign-in-fields").hidden = this.method === "proxy";
     byId("sign-in").hidden = false;
     byId("main").hidden = !this.heater;
     byId("secret").focus();

@@ -76,7 +76,7 @@ export class Controls {
   }
 
   mode({ choices }) {
-    const buttons = choices.map(({ value, text }) => button(text, () => this.ask("mode", { mode: value },
+    const buttons = choices.map(({ value, text }) => button(units.capital(text), () => this.ask("mode", { mode: value },
       `Change the mode to ${text}`, `It is ${this.status && this.status.mode ? this.status.mode.text : "not known"} now.`, "Change")));
     this.updates.push((status) => buttons.forEach((one, index) =>
       one.setAttribute("aria-pressed", String(Boolean(status.mode) && choices[index].value === status.mode.value))));

@@ -191,7 +191,7 @@ export class History {
     this.showSeries(series);
     const shown = { from: series.range.from, to: series.range.to };
     const [periods, runs, events] = await Promise.all([
-      get(pathOf(id, "periods", time), signal),
+      get(pathOf(id, "periods", this.zoomed ? { span: this.span(), at: Math.round((from + to) / 2) } : time), signal),
       get(pathOf(id, "runs", shown), signal), get(pathOf(id, "events", shown), signal)]);
     this.bars.show(periods);
     showRuns(runs.runs, periods.currency, (start, end) => this.zoomTo(start - HOUR / 2, (end ?? shown.to) + HOUR / 2));

@@ -65,7 +65,7 @@ export class Now {
       ["Air around it", units.temperature(status.ambient_c)],
     ];
     if (status.vacation_days) facts.push(["Vacation", units.plural(status.vacation_days, "day")]);
-    if (status.tou) facts.push(["Time of use", capital(status.tou.text || (status.tou.on ? "on" : "off"))]);
+    if (status.tou) facts.push(["Time of use", units.capital(status.tou.text || (status.tou.on ? "on" : "off"))]);
     return facts.filter(([, value]) => value !== "–").map(([name, value]) =>
       element("div", {}, element("dt", {}, name), element("dd", {}, value)));
   }
@@ -127,7 +127,7 @@ function waterDetails({ litres, showers }) {
   const parts = [];
   if (litres.best !== null && low !== high) parts.push(`between ${low} and ${high}`);
   if (showers) parts.push(enoughFor(showers));
-  return capital(parts.join("; "));
+  return units.capital(parts.join("; "));
 }
 
 function enoughFor({ low, high }) {
@@ -139,14 +139,12 @@ function enoughFor({ low, high }) {
 function activity(status) {
   if (!status.on) return `Switched off${status.power_w ? `, ${units.power(status.power_w)}` : ""}`;
   const sources = status.sources.join(" and ");
-  const doing = sources ? `Heating with the ${sources.replace(/^the /, "")}` : capital(status.activity);
+  const doing = sources ? `Heating with the ${sources.replace(/^the /, "")}` : units.capital(status.activity);
   const taps = status.drawing ? ", hot water is running" : "";
   return `${doing}, ${units.power(status.power_w)}${taps}`;
 }
 
 function modeText(status) {
   if (!status.on) return "Off";
-  return status.mode ? status.mode.text : "Not known";
+  return status.mode ? units.capital(status.mode.text) : "Not known";
 }
-
-const capital = (word) => word.charAt(0).toUpperCase() + word.slice(1);

@@ -65,6 +65,8 @@ export function volume(litres) {
   return [String(Math.round(value)), unit === "F" ? "gallons" : "litres"];
 }
 
+export const capital = (word) => word.charAt(0).toUpperCase() + word.slice(1);
+
 export function plural(count, word) { return `${count} ${word}${count === 1 ? "" : "s"}`; }
 
 /** The age of something in words, coarse as a person says it. */

@@ -1,0 +1,63 @@
+"""A page in a headless Chromium, which notes what it requests and what goes wrong."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+#: Milliseconds for anything that takes a moment, on a busy machine.
+LIMIT = 60_000
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+WORDS = [
+    # No name is looked up: every request off this machine fails, and is seen.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-dev-shm-usage",
+]
+#: What a browser says of answers that a test wants: an error, or no answer.
+WANTED = re.compile("Failed to load resource|WebSocket connection to")
+
+
+class Page:
+    """A page in a context of its own, and what it did: requests, errors."""
+
+    def __init__(self, browser: Any, **options: Any) -> None:
+        self.context = browser.new_context(**{"viewport": {"width": 1400, "height": 900}, **options})
+        self.context.set_default_timeout(LIMIT)
+        self.requests: list[str] = []
+        self.errors: list[str] = []
+        self.page = self.new_tab()
+
+    def new_tab(self) -> Any:
+        """Open a further tab, and return it."""
+        page = self.context.new_page()
+        page.on("request", lambda request: self.requests.append(request.url))
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("console", self._note)
+        return page
+
+    def _note(self, message: Any) -> None:
+        if message.type == "error" and not WANTED.match(message.text):
+            self.errors.append(message.text)
+
+    def open(self, address: str) -> Any:
+        """Open an address, and return the page when it shows a status and its history."""
+        self.page.goto(address)
+        expect(self.page.locator("#link")).to_have_text("Live")
+        expect(self.page.locator("#tank")).to_have_accessible_name(re.compile("% hot"))
+        expect(self.page.locator("#charge .legend b")).to_have_text(re.compile("%$"))
+        return self.page
+
+    def close(self) -> None:
+        """Close it; nothing was wrong, and nothing was requested from elsewhere."""
+        self.context.close()
+        assert self.errors == []
+        assert [url for url in self.requests if not url.startswith(("http://127.0.0.1:", "blob:"))] == []
+
+
+def expect(found: Any) -> Any:
+    """Return assertions of Playwright, which wait until they hold."""
+    from playwright.sync_api import expect as expectation
+
+    return expectation(found)

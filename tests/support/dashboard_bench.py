@@ -172,7 +172,7 @@ class DashboardBench:
                 database=str(self.folder / "history.db"),
                 access=self.access,
                 settings=self._settings,
-                times=PollTimes(0.3, 0.3, self._sim.clock.now, quick),
+                times=PollTimes(0.5, 0.5, self._sim.clock.now, quick),
                 zone=ZONE,
             ) as dashboard:
                 started.set_result(None)

@@ -8,6 +8,9 @@ import { Live } from "./live.js";
 import { Now } from "./now.js";
 import * as units from "./units.js";
 
+/** Announcements that stay, so that a quick succession is read to its end. */
+const ANNOUNCEMENTS = 5;
+
 /** The one-time token leaves the address at once, so that no bookmark or history keeps it. */
 function takeToken() {
   const token = new URLSearchParams(location.hash.slice(1)).get("token");
@@ -140,7 +143,7 @@ class App {
     byId("main").hidden = false;
     const names = heaters.map((heater) => element("option", { value: heater.id }, heater.name));
     byId("heater").replaceChildren(...names);
-    byId("choose-heater").hidden = heaters.length < 2;
+    byId("heater").hidden = heaters.length < 2;
     const wanted = Number(localStorage.getItem("heater"));
     const known = (id) => heaters.some((heater) => heater.id === id);
     if (!heaters.length) byId("water-details").textContent = "This account has no heater.";
@@ -196,7 +199,10 @@ class App {
 
   /** For screen readers: events and the connection, nothing that changes all the time. */
   announce(text) {
-    if (text) byId("announcements").textContent = text;
+    if (!text) return;
+    const log = byId("announcements");
+    log.append(element("p", {}, text));
+    while (log.childElementCount > ANNOUNCEMENTS) log.firstElementChild.remove();
   }
 }
 

@@ -13,7 +13,7 @@ const SHORTEST = HOUR;
 const LONGEST = 10 * 366 * 24 * HOUR;
 const POINTS = 600;
 /** New values are asked for this long after the first of them was stored. */
-const REFRESH = 2000;
+const REFRESH = 3000;
 const DEGREES = 5;
 
 /** Ends of an axis of temperatures, with some room around the lines. */

@@ -13,8 +13,8 @@ SITE := .venv/site
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 12
 
-demo: $(RUNS)  ## show a day of a simulated heater in half a minute; writes demo.csv
-	$(BIN)/navien-nwp500 monitor --simulate --speed 3000 --count 288 --csv demo.csv
+demo: $(RUNS)  ## show a simulated heater in the browser; ARGS=--text: a day in the terminal, in half a minute
+	@sh scripts/demo.sh $(ARGS)
 
 # Compiled modules are always kept: the tests start hundreds of processes. Three of them run at a time,
 # also on two cores, because tests often wait.
@@ -61,7 +61,7 @@ clean:  ## remove everything that the other targets made
 
 # The script decides whether to install: the Python of .venv may have been removed.
 $(RUNS): FORCE
-	@sh scripts/install.sh $@ --editable '.[simulator,cli]'
+	@sh scripts/install.sh $@ --editable '.[simulator,cli,dashboard]'
 
 $(INSTALLED): $(RUNS)
 	@sh scripts/install.sh $@ --editable '.[dev]'

@@ -158,9 +158,11 @@ def _compare_files(session: nox.Session, wanted: set[str], found: set[str]) -> N
 def wheel(session: nox.Session) -> None:
     """Install the wheel into an empty environment, and run the demo."""
     (built,) = Path("dist").resolve().glob("*.whl")
-    session.install(f"{built}[simulator,cli]")
+    session.install(f"{built}[simulator,cli,dashboard]")
     session.chdir(session.create_tmp())
     session.run("navien-nwp500", "monitor", "--simulate", "--speed", "3000", "--count", "24")
+    page = ["--past", "3", "--listen", "127.0.0.1:0", "--no-browser", "--for", "2"]
+    session.run("navien-nwp500", "dashboard", "--simulate", *page)
 
 
 @nox.session(python=PYTHONS[-1:])
@@ -255,7 +257,11 @@ def _install_dry(bin: str, built: str, platform: tuple[str, ...], python: str) -
         "--only-binary=:all:",
     ]
     options += [f"--platform={tag}" for tag in _tags(system, machine, libc)]
-    options += ["--implementation=cp", f"--python-version={python}", f"{built}[simulator,cli]"]
+    options += [
+        "--implementation=cp",
+        f"--python-version={python}",
+        f"{built}[simulator,cli,dashboard]",
+    ]
     command = [f"{bin}/python", "-c", _PIP_ELSEWHERE, json.dumps(markers), "install", *options]
     done = subprocess.run(command, capture_output=True, text=True)
     errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]

@@ -9,7 +9,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
+
+from navien_nwp500.apps.cli.app import navien_nwp500
 
 ROOT = Path(__file__).parents[2]
 MAKE = shutil.which("make")
@@ -155,6 +158,32 @@ def test_a_failed_install_keeps_the_packages_that_are_installed(checkout: Path) 
     message = failure(checkout, "demo")
     assert message.startswith("compiled has no wheel for this Python") and "a compiler" in message
     assert subprocess.run([python, "-c", "import pip"]).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "command"),
+    [
+        # Nobody sees a page there: it ends by itself.
+        ((), "monitor --simulate --speed 3000 --count 288 --csv demo.csv"),
+        (("--text",), "monitor --simulate --speed 3000 --count 288 --csv demo.csv"),
+        (("--page",), "dashboard --simulate --past 30 --speed 300 --listen 127.0.0.1:0"),
+    ],
+)
+def test_the_demo_is_a_page_in_a_terminal_and_ends_by_itself_elsewhere(
+    tmp_path: Path, words: tuple[str, ...], command: str
+) -> None:
+    program = tmp_path / ".venv" / "bin" / "navien-nwp500"
+    program.parent.mkdir(parents=True)
+    program.write_text('#!/bin/sh\necho "$@"\n')
+    program.chmod(0o755)
+    demo = ["sh", str(ROOT / "scripts" / "demo.sh")]
+    done = subprocess.run([*demo, *words], cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{command}\n", "")
+    name, *arguments = command.split()
+    found = navien_nwp500.get_command(click.Context(navien_nwp500), name)
+    assert found is not None and found.make_context(name, arguments).params["simulate"]
+    wrong = subprocess.run([*demo, "--what"], cwd=tmp_path, capture_output=True, text=True)
+    assert wrong.returncode == 2 and wrong.stderr.startswith("usage: make demo")
 
 
 def test_another_or_a_removed_python_creates_a_new_venv(checkout: Path) -> None:

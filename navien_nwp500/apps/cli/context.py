@@ -50,12 +50,15 @@ class CommandContext(NamedTuple):
 
 @asynccontextmanager
 async def open_context(
-    simulate: bool, speed: float = 1.0, no_session_file: bool = False
+    simulate: bool,
+    speed: float = 1.0,
+    no_session_file: bool = False,
+    simulator: Simulator | None = None,
 ) -> AsyncIterator[CommandContext]:
-    """Open the configured or saved account, or a simulated one."""
+    """Open the configured or saved account, or a simulated one: a new one, or the one given."""
     if simulate:
         log_to_stderr()
-        async with import_simulator()(speed=speed) as simulator:
+        async with simulator or import_simulator()(speed=speed) as simulator:
             async with NaviLinkClient(simulator.config) as client:
                 yield CommandContext(client, simulator.clock)
         return

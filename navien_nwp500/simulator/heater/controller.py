@@ -206,6 +206,8 @@ class Controller:
 
     def _update_disinfection(self) -> None:
         settings, tank = self._settings, self._tank
+        if not (settings.disinfection.enabled or settings.disinfection.running):
+            return
         resting = settings.mode in RESTING_MODES
         coldest = min(tank.upper, tank.lower)
         settings.disinfection.update(self.elapsed, coldest=coldest, resting=resting)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, Collection, TypeVar
 
 from ...protocol.features import DeviceFeatures
@@ -57,6 +58,10 @@ _CONSTANT: dict[str, int] = {
     "dr_override_status": 0,
 }
 
+_NO_DIFFERENCES = {
+    spec.name: 0 for spec in field_specs(DeviceStatus) if spec.name.endswith("_diff_temp_setting")
+}
+
 _CAPABILITIES: dict[str, Any] = {
     "country_code": 3,
     "model_type_code": UnitType.NPF,
@@ -102,15 +107,31 @@ def build_status(
     settings: Settings, operation: Operation, tank: Tank, heat_pump: HeatPump, command: int
 ) -> DeviceStatus:
     """Return a complete status with the fields this firmware sends."""
-    values: dict[str, Any] = {"command": command, **_CONSTANT, **settings.other_fields}
+    values = status_numbers(settings, operation, tank, heat_pump, command)
+    last = settings.firmware.last_status_field
+    return _typed(DeviceStatus, values, last=last, also=settings.other_fields)
+
+
+def status_numbers(
+    settings: Settings, operation: Operation, tank: Tank, heat_pump: HeatPump, command: int
+) -> dict[str, int]:
+    """Return the fields of a status by name, also those that this firmware does not send."""
+    values: dict[str, int] = {"command": command, **_CONSTANT, **settings.other_fields}
     values.update(_setting_fields(settings))
     values.update(_operation_fields(operation))
     values.update(_heat_pump_fields(heat_pump))
     values.update(_tank_fields(settings, tank))
     values.update(_threshold_fields(settings))
     values.update(_recirculation_fields(settings))
-    last = settings.firmware.last_status_field
-    return _typed(DeviceStatus, values, last=last, also=settings.other_fields)
+    return values
+
+
+@lru_cache(maxsize=None)
+def sent_fields(firmware: Firmware) -> tuple[str, ...]:
+    """Return the names of the status fields that this firmware sends."""
+    return tuple(
+        spec.name for spec in field_specs(DeviceStatus) if spec.number <= firmware.last_status_field
+    )
 
 
 def _typed(cls: type[T], values: dict[str, Any], *, last: int, also: Collection[str] = ()) -> T:
@@ -214,9 +235,7 @@ def _threshold_fields(settings: Settings) -> dict[str, int]:
         "he_upper_off_temp_setting": settings.element_setpoint,
         "he_lower_off_temp_setting": settings.element_setpoint,
     }
-    for spec in field_specs(DeviceStatus):
-        if spec.name.endswith("_diff_temp_setting"):
-            values[spec.name] = 0
+    values.update(_NO_DIFFERENCES)
     if not old:  # LOG-B, and LIB2D for the window
         values["he_upper_off_diff_temp_setting"] = -2
         values["hp_upper_on_diff_temp_setting"] = 16 if window else 0

@@ -85,7 +85,9 @@ class DrawSchedule:
         self._start = start
         self._midnight = start.hour * 3600.0 + start.minute * 60 + start.second
         self._day = -1.0
+        #: Those of the day that have not ended.
         self._planned: tuple[Draw, ...] = ()
+        self._next = 0.0
         self._single: list[Draw] = []
 
     def add(self, draw: Draw) -> None:
@@ -103,4 +105,10 @@ class DrawSchedule:
         if day != self._day:
             self._day = day
             self._planned = self._plan.during_day(self._start.date() + timedelta(days=day))
-        return litres + sum(d.litres_between(clock, clock + seconds) for d in self._planned)
+            self._next = min((draw.start for draw in self._planned), default=86400.0)
+        if clock + seconds <= self._next:
+            return litres
+        litres += sum(d.litres_between(clock, clock + seconds) for d in self._planned)
+        self._planned = tuple(draw for draw in self._planned if draw.end > clock + seconds)
+        self._next = min((draw.start for draw in self._planned), default=86400.0)
+        return litres

@@ -10,8 +10,11 @@ from typing import NamedTuple
 
 import pytest
 
+from navien_nwp500.protocol.fields import field_specs
+from navien_nwp500.protocol.status import DeviceStatus
 from navien_nwp500.protocol.types import DHWMode, HalfCelsius, HeatPumpState, Volume
 from navien_nwp500.simulator import Heater
+from navien_nwp500.simulator.heater.firmware import Firmware
 from navien_nwp500.simulator.heater.heat_pump import AIR_COOLED_KELVIN, HeatPump
 from navien_nwp500.simulator.heater.tank import Tank
 
@@ -205,3 +208,33 @@ def test_a_full_tank_gives_155_litres_before_it_turns_cold(inlet: float) -> None
     assert 16 <= drawn - cold_sensor <= 28
     # The mean of the tank is then 38 degC (36 to 41, PROTOCOL 14.8).
     assert 36 <= sum(tank.layers) / len(tank.layers) <= 41
+
+
+def test_coarse_steps_give_the_same_energy_and_the_same_recoveries() -> None:
+    """Two days of draws: a month of history is simulated with coarse steps."""
+    fine, coarse = (Heater(now=MIDNIGHT) for _ in range(2))
+    before = fine.energy_total.heat_pump_wh
+    starts = fine.plant.energy_meter.compressor.starts
+    for _ in range(2 * 288):
+        fine.advance(300)
+        coarse.advance(300, coarse=True)
+    used = [one.energy_total.heat_pump_wh - before for one in (fine, coarse)]
+    assert used[1] == pytest.approx(used[0], rel=0.01)
+    assert used[0] > 5000
+    assert coarse.plant.energy_meter.compressor.starts == fine.plant.energy_meter.compressor.starts
+    assert coarse.plant.energy_meter.compressor.starts > starts + 1
+    assert coarse.tank.drawn_wh == pytest.approx(fine.tank.drawn_wh, rel=0.01)
+    assert coarse.now == fine.now
+
+
+def test_the_numbers_of_a_status_are_those_of_the_status() -> None:
+    for firmware in Firmware:
+        heater = Heater(now=MIDNIGHT, firmware=firmware)
+        heater.advance(3600)
+        numbers, status = heater.status_numbers(), heater.status()
+        sent = {name: int(value) for name, value in vars_of(status).items() if value is not None}
+        assert numbers == sent
+
+
+def vars_of(status: DeviceStatus) -> dict[str, int | None]:
+    return {spec.name: getattr(status, spec.name) for spec in field_specs(DeviceStatus)}

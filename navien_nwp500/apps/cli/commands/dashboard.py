@@ -8,6 +8,7 @@ import sys
 import tempfile
 import webbrowser
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,7 +18,7 @@ from ...._util.aio import run_until_first
 from ...._util.files import display_path
 from ...._util.hosts import address_text, is_loopback
 from ....exceptions import ConfigurationError
-from ..context import CommandContext, open_context, select_devices
+from ..context import CommandContext, import_simulator, open_context, select_devices
 from ..database_option import DATABASE, database_address, needs_history
 from ..options import (
     ACCOUNT_OPTIONS,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     import socket
     from zoneinfo import ZoneInfo
 
+    from ....simulator import Simulator
     from ...dashboard.access import AccessFolder
     from ...dashboard.request_checks import PublicPlace
     from ...dashboard.watched_heater import PollTimes
@@ -85,6 +87,12 @@ WHILE_WATCHED = 30.0
     help="Further name of this machine in the address of the page.",
 )
 @click.option("--address", is_flag=True, help="Print a new address to sign in with, and end.")
+@click.option(
+    "--past",
+    metavar="DAYS",
+    type=click.IntRange(1, 366),
+    help="With --simulate: begin with a history of so many days.",
+)
 @click.option("--no-browser", is_flag=True, help="Open no browser.")
 @click.option(
     "--for",
@@ -161,14 +169,19 @@ async def _serve(
     zone: ZoneInfo | None,
     read_only: bool,
     no_browser: bool,
+    past: int | None,
     seconds: float | None,
 ) -> None:
     from ...dashboard.api import DashboardSettings
     from ...dashboard.web_server import open_dashboard
 
+    if past is not None and (database is not None or not simulate):
+        raise ConfigurationError("--past is for --simulate, without --database")
     if simulate and database is None:
         database = str(site.folder / "history.db")
-    async with open_context(simulate, speed, no_session_file) as context:
+    zone = zone or machine_zone()
+    simulator = past and await _simulator_with_past(database_address(database), past, speed, zone)
+    async with open_context(simulate, speed, no_session_file, simulator or None) as context:
         read_only = read_only or context.client.config.read_only
         async with open_dashboard(
             await select_devices(context.client, device),
@@ -177,7 +190,7 @@ async def _serve(
             access=site.access,
             settings=DashboardSettings(site.place, read_only, context.simulated, site.password),
             times=_poll_times(context, interval),
-            zone=zone or machine_zone(),
+            zone=zone,
         ) as dashboard:
             print_result(site.page)
             print_note("Recording; Ctrl-C ends it.")
@@ -185,6 +198,16 @@ async def _serve(
                 await asyncio.get_running_loop().run_in_executor(None, webbrowser.open, site.page)
             ends = [] if seconds is None else [asyncio.sleep(seconds)]
             await run_until_first(dashboard.run(), *ends)
+
+
+async def _simulator_with_past(
+    database: str, days: int, speed: float, zone: ZoneInfo | None
+) -> Simulator:
+    from ..simulated_past import simulator_with_past
+
+    print_note(f"Simulating a history of {days} days ...")
+    make = partial(import_simulator(), speed=speed)
+    return await simulator_with_past(make, database, days=days, zone=zone)
 
 
 def _place(

@@ -39,6 +39,13 @@ class HeaterModel:
     mixing_gap: float = 2.3
     #: Electricity of a start in Wh before the tank gains (PROTOCOL 14.2).
     start_wh: float = 160.0
+    #: Heat missing below the lower sensor, at a start and in a run, by the heat that the upper zone
+    #: has beyond the lower one. Recoveries after draws took 1.0 to 1.6 of what both sensors show
+    #: (PROTOCOL 13, point 24), quiet ones nothing more (14.7).
+    start_hidden_ratio: float = 0.3
+    #: Heat missing there at a start in any case, in Wh.
+    start_hidden_wh: float = 0.0
+    running_hidden_ratio: float = 0.0
     #: From demand to start, and from a stop to the next start, in s (PROTOCOL 9.1, 9.9).
     start_seconds: float = 30.0
     lock_out_seconds: float = 330.0

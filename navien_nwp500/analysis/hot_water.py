@@ -14,6 +14,8 @@ __all__ = ["usable_water", "usable_water_of"]
 
 #: Shower water in degC, to which the tank's water is mixed.
 SHOWER_CELSIUS = 40.0
+#: Water of that temperature for a shower, in litres.
+SHOWER_LITRES = 60.0
 #: Cold water that is assumed where nothing else is known: the heater does not measure it.
 COLD_CELSIUS = 15.0
 #: Heat capacity in Wh/K by the heater's own counts: 65 gallons measured, others scaled (14.1).
@@ -90,13 +92,13 @@ def usable_water_of(
     return usable_water(
         upper.celsius,
         lower.celsius,
-        volume=volume or _volume_of(status),
+        volume=volume or volume_of(status),
         cold=cold,
         element_ran=status.heat_upper_use.active or status.heat_lower_use.active,
     )
 
 
-def _volume_of(status: DeviceStatus) -> Volume:
+def volume_of(status: DeviceStatus) -> Volume:
     """Return the size whose heat capacity is nearest to the count of a full recovery."""
     total, minimum = status.total_energy_capacity, status.heat_min_op_temperature
     if total is None or minimum is None:

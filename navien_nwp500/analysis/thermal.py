@@ -11,7 +11,7 @@ import pandas as pd
 
 from ..models import UsableWater
 from ..protocol.types import Flag, Volume
-from .hot_water import COLD_CELSIUS, WH_PER_KELVIN, usable_water
+from .hot_water import COLD_CELSIUS, SHOWER_LITRES, WH_PER_KELVIN, usable_water
 from .recoveries import Recovery
 
 #: The start is left out of the COP: a draw often causes it, the machine warms, and cold water below
@@ -32,7 +32,7 @@ class Assumptions:
     """
 
     tank: Volume | None = None
-    shower_litres: float = 60.0
+    shower_litres: float = SHOWER_LITRES
     cold_celsius: float = COLD_CELSIUS
 
 

@@ -42,6 +42,23 @@ class TankState(NamedTuple):
         """Return the mean of the whole tank in degC, the heat below the lower sensor included."""
         return (self.upper + self.lower) / 2 - self.hidden_wh / model.wh_per_kelvin
 
+    def gap_wh(self, model: HeaterModel) -> float:
+        """Return the heat in Wh that the upper zone has beyond the lower one."""
+        return max(0.0, self.upper - self.lower) * model.wh_per_kelvin / 2
+
+    def starting(self, model: HeaterModel) -> TankState:
+        """Return this with the heat that is hidden at a start."""
+        hidden = model.start_hidden_wh + model.start_hidden_ratio * self.gap_wh(model)
+        return self._replace(hidden_wh=max(0.0, hidden))
+
+    def running(self, model: HeaterModel, seconds: float | None, *, air: float) -> TankState:
+        """Return this with the heat that is hidden in a run, since ``seconds`` if known."""
+        hidden = model.running_hidden_ratio * self.gap_wh(model)
+        if seconds is not None:
+            replaced = heat_watts(model, self.lower, air) * seconds / 3600
+            hidden = max(hidden, self.starting(model).hidden_wh - replaced)
+        return self._replace(hidden_wh=hidden)
+
 
 def heat_watts(model: HeaterModel, lower: float, air: float) -> float:
     """Return the heat that the heat pump gives to the water, never below 0 (PROTOCOL 14.2)."""
@@ -101,13 +118,14 @@ def draw(model: HeaterModel, state: TankState, litres: float, cold: float) -> Ta
     upper, lower, hidden = state
     half = model.wh_per_kelvin / 2
     size = model.wh_per_kelvin / HeaterModel.wh_per_kelvin
+    shown = (1 - model.hidden_share) / (1 - HeaterModel.hidden_share)
     while litres > 0:
         part = min(litres, 2.0)
         litres -= part
         heat = max(0.0, part * WH_PER_LITRE_KELVIN * (upper - cold))
         gap = max(0.0, upper - lower) + _DRAW_GAP_AT_REST
         fall = part * (1 - exp(-gap / _DRAW_GAP)) * max(0.0, lower - cold) / (_DRAW_LITRES * size)
-        seen = min(heat, fall * half)
+        seen = min(heat, shown * fall * half)
         lower -= seen / half
         hidden += heat - seen
         beyond = hidden - max(0.0, lower - cold) * half

@@ -1,0 +1,386 @@
+"""When the water is hot: a forecast from one status, with its 80 % band. No pandas, no I/O.
+
+It gives no time where nothing tells when heating starts, but what is known: how long standby alone
+takes to start it, and how long heating now would take.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import Any, NamedTuple, Sequence
+
+from ..exceptions import ValueOutOfRangeError
+from ..models import UsableWater
+from ..protocol.schedules import ReservationProgram
+from ..protocol.status import Activity, DeviceStatus
+from ..protocol.tou import TOUPeriod
+from ..protocol.types import DHWMode, HeatPumpState, Volume
+from .bands import NOW, Band, Calibration, deviation
+from .heater_model import HeaterModel
+from .heating_times import SAVER_STOP_SHORT, Heating, heating_times
+from .hot_water import COLD_CELSIUS, SHOWER_LITRES, usable_water_of, volume_of
+from .learned import Learned
+from .starts import HEAT_PUMP_MODES, Rest, Start, next_start, standby_minutes, window_end
+from .two_zone import TankState
+
+__all__ = ["Bands", "Forecast", "Situation", "forecast"]
+
+#: Air in degC that is assumed where its sensor sends nothing, and what the figures hold for.
+_AIR_CELSIUS, _AIR_RANGE = 20.0, (-5.0, 45.0)
+#: Lowest setpoint where the heater does not send it (PROTOCOL 6.8).
+_MINIMUM_CELSIUS = 40.5
+#: Temperatures that a tank can have; anything else is a broken sensor.
+_TANK_RANGE = (1.0, 99.0)
+
+
+class Situation(Enum):
+    """What the forecast depends on."""
+
+    HOT = "hot"
+    HEATING = "heating"
+    STARTING = "starting"
+    FORESEEN = "start foreseen"
+    RESTING = "resting"
+    DRAWING = "drawing"
+    OFF = "off"
+    UNKNOWN = "unknown"
+
+
+class Bands(NamedTuple):
+    """Times until the water is at the setpoint, heating ends, and there is water enough."""
+
+    ready: Band | None = None
+    end: Band | None = None
+    enough: Band | None = None
+
+    def later(self, minutes: float) -> Bands:
+        """Return all times shifted by minutes."""
+        return Bands(*(None if one is None else one.later(minutes) for one in self))
+
+    def to_json(self) -> dict[str, dict[str, float] | None]:
+        """Return the minutes for JSON."""
+        return {name: one and one.to_json() for name, one in self._asdict().items()}
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Forecast of one status, made at ``when``; times are minutes after it.
+
+    ``times``: what is foreseen; a time is None when it is not, or not asked (``enough``: ``litres``
+    of 40 degC). ``if_started``: the same if heating started now, at rest. ``start``: a foreseen
+    start. ``not_before``: no earlier, by standby alone at rest, or while water runs. ``reason``: why
+    there is no forecast at all. ``water``: hot water that is there now. ``deviation``: of ``end``.
+    """
+
+    when: datetime
+    situation: Situation
+    setpoint: float
+    litres: float | None = None
+    water: UsableWater | None = None
+    times: Bands = Bands()
+    if_started: Bands = Bands()
+    start: Start | None = None
+    not_before: datetime | None = None
+    reason: str | None = None
+    #: Why a time that was asked for is not among ``times``.
+    notes: tuple[str, ...] = ()
+    deviation: float = 0.0
+    #: Recoveries of this heater that the figures are fitted to.
+    runs: int = 0
+
+    def at(self, minutes: float) -> datetime:
+        """Return the time after so many minutes."""
+        return self.when + timedelta(minutes=minutes)
+
+    @property
+    def showers(self) -> tuple[int, int] | None:
+        """Least and most showers of 60 L that the tank gives now."""
+        if self.water is None:
+            return None
+        return int(self.water.least / SHOWER_LITRES), int(self.water.most / SHOWER_LITRES)
+
+    @property
+    def text(self) -> str:
+        """The forecast in one sentence or two, with times in the zone of ``when``."""
+        from .forecast_text import sentence
+
+        return sentence(self)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the forecast for JSON: its text, and durations in minutes."""
+
+        def iso(when: datetime | None) -> str | None:
+            return None if when is None else when.isoformat(timespec="seconds")
+
+        showers = self.showers
+        return {
+            "text": self.text,
+            "made": iso(self.when),
+            "situation": self.situation.value,
+            "setpoint_c": self.setpoint,
+            "litres": self.litres,
+            **self.times.to_json(),
+            "start": iso(self.start and self.start.when),
+            "start_reason": self.start and self.start.why,
+            "not_before": iso(self.not_before),
+            "if_started_now": self.if_started.to_json(),
+            "reason": self.reason,
+            "notes": list(self.notes),
+            "water_now": None if self.water is None else self.water.to_json(),
+            "showers_now": None if showers is None else {"least": showers[0], "most": showers[1]},
+            "fitted_to_recoveries": self.runs,
+        }
+
+
+def forecast(
+    status: DeviceStatus,
+    when: datetime,
+    *,
+    learned: Learned = Learned(),
+    litres: float | None = None,
+    cold: float = COLD_CELSIUS,
+    volume: Volume | None = None,
+    reservations: ReservationProgram | None = None,
+    periods: Sequence[TOUPeriod] = (),
+    since: datetime | None = None,
+) -> Forecast:
+    """Return when the water is hot, from a status received at ``when``, in the heater's zone.
+
+    ``litres`` of 40 degC are a further goal, with ``cold`` water in degC. ``learned`` are the figures
+    of this heater. ``reservations`` and ``periods``, the time-of-use plan while it is on, foresee a
+    start. ``since``: when the run began that is under way, if known. Raises ValueOutOfRangeError for litres that are not above 0, and as ``usable_water``.
+
+    Source: PROTOCOL 9.12 and 14.
+    """
+    if litres is not None and not 0 < litres < 10_000:
+        raise ValueOutOfRangeError(f"{litres:g} litres are not above 0 and below 10000")
+    setpoint = status.dhw_temperature_setting.celsius
+    empty = Forecast(when, Situation.UNKNOWN, setpoint, litres, runs=learned.runs)
+    reason = _missing(status)
+    upper, lower = status.tank_upper_temperature, status.tank_lower_temperature
+    if reason is not None or upper is None or lower is None:
+        return replace(empty, reason=reason)
+    size = volume or volume_of(status)
+    water = usable_water_of(status, volume=size, cold=cold)
+    model, tank = learned.model.for_volume(size), TankState(upper.celsius, lower.celsius)
+    seconds = None if since is None else max(0.0, (when - since).total_seconds())
+    case = _Case(status, when, tank, learned.calibration, model, litres, size, cold, seconds)
+    return case.complete(replace(empty, water=water), reservations, periods)
+
+
+def _missing(status: DeviceStatus) -> str | None:
+    """Return why nothing can be said of a status."""
+    for name, value in (
+        ("upper", status.tank_upper_temperature),
+        ("lower", status.tank_lower_temperature),
+    ):
+        if value is None:
+            return f"the heater sends no temperature of the {name} tank sensor"
+        if not _TANK_RANGE[0] <= value.celsius <= _TANK_RANGE[1]:
+            return f"the {name} tank sensor says {value.celsius:.1f} °C, which no tank has"
+    if status.activity is Activity.UNKNOWN:
+        return "the heater sends no valid power, so it is not known whether it heats"
+    resting = status.activity in (Activity.STANDBY, Activity.STARTING)
+    if status.error_code.active and resting:
+        return "the heater reports an error and does not heat"
+    return None
+
+
+@dataclass(frozen=True)
+class _Case:
+    """A status with what is needed to forecast it."""
+
+    status: DeviceStatus
+    when: datetime
+    sensors: TankState
+    calibration: Calibration
+    model: HeaterModel
+    litres: float | None
+    volume: Volume
+    cold: float
+    running_seconds: float | None
+
+    def complete(
+        self,
+        empty: Forecast,
+        reservations: ReservationProgram | None,
+        periods: Sequence[TOUPeriod],
+    ) -> Forecast:
+        """Return the forecast of this case."""
+        if self.heats or self.status.activity is Activity.STARTING:
+            made = self._of_run(empty, periods)
+        else:
+            made = self._of_rest(empty, reservations, periods)
+        times = made.times
+        if self.sensors.upper >= self.setpoint:
+            times = times._replace(ready=NOW)
+        if self.litres is not None and made.water is not None:
+            if made.water.estimate >= self.litres:
+                times = times._replace(enough=NOW)
+        return self._while_drawing(replace(made, times=times))
+
+    @property
+    def heats(self) -> bool:
+        return self.status.activity in (Activity.HEAT_PUMP, Activity.ELECTRIC, Activity.HYBRID)
+
+    @property
+    def setpoint(self) -> float:
+        return self.status.dhw_temperature_setting.celsius
+
+    @property
+    def mode(self) -> DHWMode:
+        return self.status.dhw_operation_setting or DHWMode.HEAT_PUMP
+
+    @property
+    def air(self) -> float:
+        """Air around the heater: its sensor is warmed at rest, and cooled in a run."""
+        sensor = self.status.ambient_temperature
+        if sensor is None:
+            return _AIR_CELSIUS
+        runs = self.status.comp_use.active
+        room = sensor.celsius + (self.model.intake_drop if runs else -self.model.cabinet_kelvin)
+        return min(max(room, _AIR_RANGE[0]), _AIR_RANGE[1])
+
+    @property
+    def rest(self) -> Rest:
+        status = self.status
+        minimum = status.heat_min_op_temperature or status.hp_lower_on_temp_setting
+        if status.in_tou_window:
+            minimum = status.heat_min_op_temperature
+        return Rest(
+            self.sensors,
+            self.air,
+            self.setpoint,
+            _MINIMUM_CELSIUS if minimum is None else minimum.celsius,
+            self.mode,
+            status.in_tou_window,
+        )
+
+    def _of_run(self, empty: Forecast, periods: Sequence[TOUPeriod]) -> Forecast:
+        """Return the forecast of a heater that heats, or is about to."""
+        status, waiting = self.status, 0.0
+        situation = Situation.HEATING
+        running = status.comp_use.active and self.heats
+        tank = self.sensors._replace(lower=self.sensors.lower - self.model.stop_overshoot * running)
+        if not self.heats:
+            situation, tank = Situation.STARTING, self._starting_tank(self.rest.tank)
+            locked = status.current_statenum == HeatPumpState.LOCK_OUT
+            seconds = self.model.lock_out_seconds / 2 if locked else self.model.start_seconds
+            waiting = seconds / 60
+        element = status.heat_upper_use.active
+        condenser = self.mode in HEAT_PUMP_MODES or running
+        heating = self._heating(self.setpoint, self.mode, condenser, element)
+        times, expected = self._times(tank, heating, not self.heats)
+        notes: tuple[str, ...] = ()
+        if status.in_tou_window and condenser:
+            short = replace(heating, stop=heating.stop - self._window_short)
+            in_window, window_expected = self._times(tank, short, not self.heats)
+            closes = window_end(periods, self.when)
+            if closes is None or in_window.end is None or self._before(in_window.end, closes):
+                times, expected = in_window, window_expected
+                notes = ("in a time-of-use window it stops 2 K below the setpoint",)
+        if status.anti_legionella_operation_busy is not None:
+            if status.anti_legionella_operation_busy.active:
+                times = times._replace(end=None)
+                notes += ("a disinfection is running, whose end is not known",)
+        return replace(
+            empty,
+            situation=situation,
+            times=times.later(waiting),
+            notes=notes,
+            deviation=expected,
+        )
+
+    @property
+    def _window_short(self) -> float:
+        return self.model.window_stop_short + self.model.stop_overshoot
+
+    def _before(self, end: Band, closes: datetime) -> bool:
+        return self.when + timedelta(minutes=end.minutes) < closes
+
+    def _of_rest(
+        self,
+        empty: Forecast,
+        reservations: ReservationProgram | None,
+        periods: Sequence[TOUPeriod],
+    ) -> Forecast:
+        """Return the forecast of a heater at rest."""
+        rest = self.rest
+        start = next_start(self.model, rest, self.when, reservations=reservations, periods=periods)
+        if start is not None:
+            times, expected = self._started(start.rest)
+            waiting = (start.when - self.when).total_seconds() / 60
+            made = replace(empty, start=start, times=times.later(waiting), deviation=expected)
+            made = replace(made, situation=Situation.FORESEEN)
+        else:
+            made = replace(empty, situation=Situation.RESTING)
+        if rest.mode in (DHWMode.POWER_OFF, DHWMode.STANDBY, DHWMode.VACATION):
+            made = replace(made, situation=Situation.OFF if start is None else made.situation)
+        elif rest.mode in HEAT_PUMP_MODES and start is None:
+            minutes = standby_minutes(self.model, rest, fastest=True)
+            if minutes is not None:
+                made = replace(made, not_before=made.at(minutes))
+        if self.sensors.upper >= self.setpoint:
+            made = replace(made, situation=Situation.HOT, times=made.times._replace(end=NOW))
+        elif made.situation is not Situation.FORESEEN:
+            started = rest if rest.mode not in _OFF_MODES else replace(rest, mode=_USUAL_MODE)
+            made = replace(made, if_started=self._started(started)[0])
+        return made
+
+    def _started(self, rest: Rest) -> tuple[Bands, float]:
+        """Return the times if heating started now."""
+        condenser = rest.mode in HEAT_PUMP_MODES
+        heating = self._heating(rest.setpoint, rest.mode, condenser, not condenser)
+        if rest.in_window:
+            heating = replace(heating, stop=heating.stop - self._window_short)
+        times, expected = self._times(self._starting_tank(rest.tank), heating, True)
+        return times.later(self.model.start_seconds / 60), expected
+
+    def _starting_tank(self, tank: TankState) -> TankState:
+        return tank.starting(self.model)
+
+    def _heating(self, setpoint: float, mode: DHWMode, condenser: bool, element: bool) -> Heating:
+        short = SAVER_STOP_SHORT if mode == DHWMode.ENERGY_SAVER else 0.0
+        element_stop = setpoint - short if element else None
+        return Heating(setpoint, self.air, setpoint, condenser, element_stop)
+
+    def _times(self, tank: TankState, heating: Heating, starting: bool) -> tuple[Bands, float]:
+        times = heating_times(
+            *(self.model, tank, heating),
+            litres=self.litres,
+            volume=self.volume,
+            cold=self.cold,
+        )
+        calibration, known = self.calibration, self.status.ambient_temperature is not None
+        gap_wh = tank.gap_wh(self.model) if starting else None
+
+        def expected(minutes: float) -> float:
+            return deviation(minutes, starting_gap_wh=gap_wh, air_known=known)
+
+        bands = Bands(
+            *(
+                None if one is None else calibration.band(one, expected(one), starting=starting)
+                for one in times
+            )
+        )
+        return bands, 0.0 if times.end is None else expected(times.end)
+
+    def _while_drawing(self, made: Forecast) -> Forecast:
+        """Give only the earliest time while water runs, which nobody knows the end of."""
+        if not self.status.dhw_use.active:
+            return made
+        times = made.times if made.times.end is not None else made.if_started
+        goal = times.enough if made.litres is not None else times.ready or times.end
+        if made.situation is Situation.HOT or goal is None or goal == NOW:
+            return made
+        kept = Bands(*(one if one == NOW else None for one in made.times))
+        return replace(
+            made, situation=Situation.DRAWING, times=kept, not_before=made.at(goal.least)
+        )
+
+
+_OFF_MODES = (DHWMode.POWER_OFF, DHWMode.STANDBY, DHWMode.VACATION)
+#: In which heating now would take the time that is given while the heater is off.
+_USUAL_MODE = DHWMode.HEAT_PUMP

@@ -1,0 +1,223 @@
+"""What a recording teaches: bands that hold eight of ten, and the figures of a heater.
+
+``pytest -s -k eight_of_ten`` on this file prints the error by the time left.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from random import Random
+from statistics import mean
+from typing import Sequence
+
+import pytest
+
+from support import captures
+from support.recoveries import MIDNIGHT, SimulatedRecovery, record, simulated_recovery
+from support.status_examples import HEATING
+
+pytest.importorskip("pandas", reason="the extra analysis is not installed")
+
+from navien_nwp500.analysis.bands import Band
+from navien_nwp500.analysis.forecast import forecast
+from navien_nwp500.analysis.heater_model import HeaterModel
+from navien_nwp500.analysis.learned import Learned, MadeForecast
+from navien_nwp500.analysis.learning import learn
+from navien_nwp500.history.recordings import load
+from navien_nwp500.protocol.fields import decode_fields
+from navien_nwp500.protocol.messages import OPERATION_MODE_CHANGED
+from navien_nwp500.protocol.status import DeviceStatus
+from navien_nwp500.protocol.types import DHWMode, HalfCelsius
+from navien_nwp500.simulator import Heater
+
+PAST, FUTURE = 25, 100
+
+
+@pytest.fixture(scope="module")
+def recoveries() -> list[SimulatedRecovery]:
+    return [simulated_recovery(seed) for seed in range(PAST + FUTURE)]
+
+
+@pytest.fixture(scope="module")
+def learned(
+    recoveries: list[SimulatedRecovery], tmp_path_factory: pytest.TempPathFactory
+) -> Learned:
+    path = tmp_path_factory.mktemp("learning") / "tank.csv"
+    record(path, recoveries[:PAST])
+    return learn(load([path]))
+
+
+def forecasts(recovery: SimulatedRecovery, learned: Learned) -> list[tuple[float, Band]]:
+    """Return the minutes left and the band of each status of a run, without those of a draw."""
+    found = []
+    for minute, status in recovery.statuses:
+        if 0 < minute < recovery.end - 1:
+            band = forecast(status, MIDNIGHT, learned=learned).times.end
+            if band is not None:
+                found.append((recovery.end - minute, band))
+    return found
+
+
+def test_bands_hold_eight_of_ten_further_recoveries(
+    recoveries: list[SimulatedRecovery], learned: Learned
+) -> None:
+    """Issue 20: of 100 recoveries 75 to 90 end within the band, forecast once each in their run."""
+    inside, rows = 0, []
+    for number, recovery in enumerate(recoveries[PAST:]):
+        made = forecasts(recovery, learned)
+        left, band = Random(number).choice(made)
+        inside += band.least <= left <= band.most
+        rows += made
+    print_errors(rows)
+    assert 75 <= inside <= 90
+    late = [abs(band.minutes - left) for left, band in rows if left <= 60]
+    assert mean(late) < 3 and len(late) > 1000
+
+
+def print_errors(rows: Sequence[tuple[float, Band]]) -> None:
+    print(
+        f"\n{'left':>10} {'n':>5} {'mean error':>10} {'mean size':>10} {'in band':>8} {'width':>6}"
+    )
+    for start in range(0, 210, 30):
+        part = [(left, band) for left, band in rows if start <= left < start + 30]
+        if part:
+            errors = [band.minutes - left for left, band in part]
+            inside = mean(band.least <= left <= band.most for left, band in part)
+            width = mean(band.most - band.least for _, band in part)
+            print(
+                f"{start:4} to {start + 30:3} {len(part):5} {mean(errors):10.1f} "
+                f"{mean(map(abs, errors)):10.1f} {inside:8.2f} {width:6.1f}"
+            )
+
+
+def test_bands_hold_eight_of_ten_starts(
+    recoveries: list[SimulatedRecovery], learned: Learned
+) -> None:
+    inside = []
+    for recovery in recoveries[PAST:]:
+        made = forecast(recovery.statuses[0][1], MIDNIGHT, learned=learned)
+        band = made.if_started.end or made.times.end
+        if band is not None:
+            inside.append(band.least <= recovery.end <= band.most)
+    assert len(inside) > 80 and 0.75 <= mean(inside) <= 0.92
+
+
+def test_a_learned_heater_is_forecast_better_than_a_usual_one(
+    recoveries: list[SimulatedRecovery], learned: Learned
+) -> None:
+    def error(known: Learned) -> float:
+        made = [pair for one in recoveries[-15:] for pair in forecasts(one, known)]
+        return mean(abs(band.minutes - left) for left, band in made if left < 60)
+
+    assert error(learned) < 0.8 * error(Learned())
+
+
+def quiet_recovery(rate: float, setpoint: float = 58.0) -> SimulatedRecovery:
+    """Return a recovery as it would be if heat came ``rate`` times as fast."""
+    heater = Heater(
+        now=MIDNIGHT,
+        draws=None,
+        upper_celsius=setpoint - 3,
+        lower_celsius=setpoint - 9,
+        setpoint=HalfCelsius.from_celsius(setpoint),
+        mode=DHWMode.POWER_OFF,
+    )
+    statuses = [(-0.5, heater.status())]
+    heater.set_mode(DHWMode.HEAT_PUMP)
+    minute = 0.0
+    while True:
+        heater.advance(120)
+        minute += 2
+        status = heater.status()
+        statuses.append((minute / rate, status))
+        if not status.comp_use.active:
+            return SimulatedRecovery(statuses, (minute - 1) / rate)
+
+
+def test_the_rate_of_a_heater_is_found(tmp_path: Path) -> None:
+    found = []
+    for rate in (1.0, 1.25):
+        path = tmp_path / f"{rate}.csv"
+        record(path, [quiet_recovery(rate)] * 12)
+        known = learn(load([path]))
+        assert known.runs == len(known.scores) == len(known.start_scores) == 12
+        found.append(known.model.rate)
+    assert found[1] / found[0] == pytest.approx(1.25, rel=0.06)
+    # The simulator stops 0.6 to 0.7 K above the setpoint (PROTOCOL 9.3).
+    assert 0.4 < known.model.stop_overshoot < 0.75
+
+
+def test_a_forecast_that_was_made_is_scored_by_a_later_recording(tmp_path: Path) -> None:
+    path = tmp_path / "tank.csv"
+    recovery = quiet_recovery(1.0)
+    record(path, [recovery])
+    at = MIDNIGHT + timedelta(minutes=30)
+    late = MIDNIGHT + timedelta(days=3)
+    made = MadeForecast(int(at.timestamp() * 1000), recovery.end - 30 - 7, 5.0)
+    waiting = MadeForecast(int(late.timestamp() * 1000), 60.0, 5.0)
+    known = learn(load([path]), before=Learned(forecasts=(made, waiting)))
+    assert known.live_scores == pytest.approx((7 / 5,), abs=0.3)
+    assert known.forecasts == (waiting,)
+    assert known.calibration.scores == (*known.scores, *known.live_scores)
+
+
+def test_a_recording_without_a_recovery_teaches_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "tank.csv"
+    recovery = quiet_recovery(1.0)
+    record(path, [SimulatedRecovery(recovery.statuses[:20], 0.0)])
+    before = Learned(replace(HeaterModel(), rate=1.1), runs=7)
+    assert learn(load([path]), before=before) is before
+
+
+def test_what_was_learned_survives_as_json(learned: Learned) -> None:
+    full = replace(learned, live_scores=(0.5,), forecasts=(MadeForecast(5, 6.5, 7.5),))
+    read = Learned.from_json(json.loads(json.dumps(full.to_json())))
+    assert read.model == full.model and read.forecasts == full.forecasts
+    assert read.scores == pytest.approx(full.scores, abs=1e-3) and read.runs == full.runs
+    damaged = [None, 1, [], {}, {**full.to_json(), "model": {}}, {**full.to_json(), "runs": "x"}]
+    for name, value in [("rate", 50.0), ("rate", math.nan), ("rate", True), ("rate", None)]:
+        content = full.to_json()
+        content["model"][name] = value
+        damaged.append(content)
+    for content in damaged:
+        with pytest.raises(ValueError):
+            Learned.from_json(content)
+
+
+@pytest.mark.skipif(not captures.AVAILABLE, reason=captures.SKIP_REASON)
+def test_the_recorded_run_is_forecast_within_seven_minutes() -> None:
+    """The field log: until minute 13.6 the tank recovers from draws, which a status does not show."""
+    rows = captures.field_log()
+    times = [datetime.fromisoformat(row["timestamp"]) for row in rows]
+    stop = next(
+        number
+        for number, row in enumerate(rows)
+        if row["command"] == str(int(OPERATION_MODE_CHANGED))
+    )
+    errors = []
+    for when, row in zip(times[:stop], rows):
+        if (when - times[0]).total_seconds() > 13.6 * 60:
+            found = forecast(logged_status(row), MIDNIGHT).times.end
+            assert found is not None
+            errors.append(found.minutes - (times[stop] - when).total_seconds() / 60)
+    assert len(errors) > 50 and max(map(abs, errors)) <= 7
+
+
+def logged_status(row: dict[str, str]) -> DeviceStatus:
+    """Return the heater of a row, without what a forecast does not read."""
+
+    def tenths(name: str) -> int:
+        return round((float(row[f"{name}_temperature"]) - 32) / 0.18)
+
+    values = {
+        "tankUpperTemperature": tenths("tank_upper"),
+        "tankLowerTemperature": tenths("tank_lower"),
+        "ambientTemperature": tenths("ambient"),
+        "dhwTemperatureSetting": round((float(row["dhw_temperature_setting"]) - 32) / 0.9),
+        "currentInstPower": int(row["current_inst_power"]),
+    }
+    return decode_fields(DeviceStatus, {**HEATING, **values})

@@ -23,7 +23,9 @@ class Page:
     """A page in a context of its own, and what it did: requests, errors."""
 
     def __init__(self, browser: Any, **options: Any) -> None:
-        self.context = browser.new_context(**{"viewport": {"width": 1400, "height": 900}, **options})
+        self.context = browser.new_context(
+            **{"viewport": {"width": 1400, "height": 900}, **options}
+        )
         self.context.set_default_timeout(LIMIT)
         self.requests: list[str] = []
         self.errors: list[str] = []
@@ -53,7 +55,9 @@ class Page:
         """Close it; nothing was wrong, and nothing was requested from elsewhere."""
         self.context.close()
         assert self.errors == []
-        assert [url for url in self.requests if not url.startswith(("http://127.0.0.1:", "blob:"))] == []
+        assert [
+            url for url in self.requests if not url.startswith(("http://127.0.0.1:", "blob:"))
+        ] == []
 
 
 def expect(found: Any) -> Any:

@@ -38,6 +38,11 @@ def database_address(given: str | None) -> str:
     return str(folder / "history.db")
 
 
+def is_default(given: str | None) -> bool:
+    """Return True if the option names no database, so that it is the file in the data folder."""
+    return given in (None, _DEFAULT)
+
+
 def database_files(given: str | None) -> list[Path]:
     """Return the file that the option names, if it names one."""
     return [] if given is None or "://" in given else [Path(database_address(given))]

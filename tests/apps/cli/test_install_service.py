@@ -19,7 +19,12 @@ from navien_nwp500.apps.cli.commands.install_service import SERVICES
 from navien_nwp500.apps.cli.zone import machine_zone
 
 #: Options that a service cannot do without.
-REQUIRED = {"monitor": (), "bridge-mqtt": ("--broker", "mqtt://a"), "bridge-prometheus": ()}
+REQUIRED = {
+    "monitor": (),
+    "dashboard": (),
+    "bridge-mqtt": ("--broker", "mqtt://a"),
+    "bridge-prometheus": (),
+}
 #: Texts that systemd, or a shell, could take for more than a text.
 ODD = [
     "mqtt://a b%h$x\"'\\",
@@ -154,6 +159,14 @@ def test_a_program_in_a_folder_of_any_name_is_quoted(
         (["monitor", "--csv", "/tmp/tank.csv"], "--csv is /tmp/tank.csv, which"),
         (["monitor", "--csv", "../tank.csv"], "--csv is ../tank.csv, which"),
         (["monitor", "--csv", "logs/../../tank.csv"], "--csv is logs/../../tank.csv, which"),
+        (["monitor", "--database", "/history.db"], "--database is /history.db, which"),
+        (["monitor", "--database", "../history.db"], "--database is ../history.db, which"),
+        (["dashboard", "--database", "postgresql://me:planted@db/heater"], "in ~/.pgpass"),
+        (["dashboard", "--listen", "0.0.0.0:9501"], "add --password-file, made with"),
+        (["dashboard", "--listen", "nowhere"], "it must be HOST:PORT"),
+        (["dashboard", "--address"], "--address is for you, not for a service"),
+        (["dashboard", "--for", "60"], "--for is for you"),
+        (["dashboard", "--new-password", "file"], "--new-password is for you"),
         (["monitor", "--csv", "tank\udcff.csv"], "characters that the file cannot contain"),
     ],
 )
@@ -188,6 +201,40 @@ def test_a_file_that_a_service_reads_must_be_visible_to_it(
     assert "Give a path below /data" in rejected("--container", *bridge, "/etc/secret")
 
 
+def test_a_history_lies_where_the_service_may_write_and_the_programs_of_its_owner_look(
+    tmp_path: Path, find_program: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tmp_path / "my data%h"
+    monkeypatch.setenv("XDG_DATA_HOME", str(data))
+    folder = data / "navien-nwp500"
+    for words in (("dashboard",), ("monitor", "--database")):
+        unit = printed(*words)
+        quoted = str(folder).replace("%", "%%")
+        assert settings(unit)["ReadWritePaths"] == f'"{quoted}"'
+        assert f"# Make the folder of the history: mkdir -p -m 700 '{folder}'\n" in unit
+        assert verify(tmp_path, find_program("systemd-analyze"), unit) == (0, "")
+    assert f"{sys.executable} -m navien_nwp500 dashboard --address\n" in printed("dashboard")
+    for words in ((), ("--database", "history.db"), ("--database", "postgresql://me@db/heater")):
+        assert "ReadWritePaths" not in printed("monitor", *words)
+    # The sessions of the page are there too.
+    remote = ("--database", "postgresql://me@db/heater")
+    assert "ReadWritePaths" in printed("dashboard", *remote)
+    assert "navien-nwp500[cli,dashboard,postgres]==" in printed(
+        "--container", "dashboard", "--read-only", *remote
+    )
+    container = printed("--container", "monitor", "--database")
+    assert "\nENV TZ=" in container and " XDG_DATA_HOME=/data\n" in container
+    assert "navien-nwp500[cli,history]==" in container
+
+
+def test_the_page_of_a_container_needs_a_password_that_is_made_before() -> None:
+    container = printed("--container", "dashboard")
+    made = "--entrypoint navien-nwp500 navien-nwp500-dashboard dashboard --new-password "
+    assert f"{made}/data/dashboard-password\n" in container
+    assert '"--password-file", "/data/dashboard-password"]' in container
+    assert "add --password-file" in rejected("--container", "dashboard", "--listen", "0.0.0.0:1")
+
+
 def test_the_session_can_be_saved_below_a_home_that_cannot_be_written() -> None:
     found = settings(printed("monitor"))
     assert found["ProtectHome"] == "read-only" and found["CacheDirectoryMode"] == "0700"
@@ -201,7 +248,7 @@ def test_a_container_runs_unprivileged_with_a_read_only_file_system(service: str
     assert [line.split()[0] for line in lines] == [
         *("FROM", "ENV", "RUN", "&&", "USER", "WORKDIR", "ENTRYPOINT")
     ]
-    assert "USER 10001:10001" in lines and "bridges" in text or service == "monitor"
+    assert "USER 10001:10001" in lines and "bridges" in text or service in ("monitor", "dashboard")
     entry = json.loads(lines[-1].partition(" ")[2])
     assert entry[0] == "navien-nwp500" and tuple(entry[1:]) >= SERVICES[service].command
     for flag in ("--read-only", "--cap-drop all", "no-new-privileges", "--memory", "--env-file"):

@@ -129,7 +129,7 @@ async def dashboard_command(
         print_note(f"written: {display_path(new_password)}")
         return
     host, port = parse_listen(listen)
-    place = _place(host, names, behind_proxy, password_file)
+    place = public_place(host, names, behind_proxy, password_file)
     password = None if password_file is None else read_password_hash(password_file)
     with ExitStack() as stack:
         folder = _data_folder(stack, simulate)
@@ -210,7 +210,7 @@ async def _simulator_with_past(
     return await simulator_with_past(make, database, days=days, zone=zone)
 
 
-def _place(
+def public_place(
     host: str, names: tuple[str, ...], proxy: str | None, password_file: Path | None
 ) -> PublicPlace:
     """Return the address for browsers. Raises ConfigurationError for one that is open to all."""

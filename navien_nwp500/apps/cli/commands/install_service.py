@@ -9,17 +9,22 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import sys
 from copy import copy
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
 from ...._util.version import __version__
+from ....exceptions import ConfigurationError
+from ..database_option import database_address, is_default
 from ..output import print_result
+from ..parsing import parse_listen
 from ..zone import machine_zone
+from .dashboard import public_place
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,9 @@ class Service:
     podman_options: tuple[str, ...] = ()
     #: Further lines of the environment file.
     variables: str = ""
+    #: Further lines on what to do before it is started, for a unit and for a container.
+    unit_steps: str = ""
+    container_steps: str = ""
 
 
 SERVICES = {
@@ -60,6 +68,21 @@ SERVICES = {
         container_options=("--listen", "0.0.0.0:9500"),
         podman_options=("--publish", "127.0.0.1:9500:9500"),
     ),
+    "dashboard": Service(
+        ("dashboard",),
+        "cli,dashboard",
+        "Record water heaters and show them on a page",
+        unit_options=("--no-browser",),
+        container_options=(
+            *("--no-browser", "--listen", "0.0.0.0:9501"),
+            *("--password-file", "/data/dashboard-password"),
+        ),
+        podman_options=(*("--volume", "navien-nwp500:/data", "--publish", "127.0.0.1:9501:9501"),),
+        unit_steps="# The address to sign in with, for an hour: {program} dashboard --address\n",
+        container_steps="# Choose a password for the page:\n"
+        "#   podman run --rm --interactive --tty --volume navien-nwp500:/data \\\n"
+        "#     --entrypoint navien-nwp500 {unit} dashboard --new-password /data/dashboard-password\n",
+    ),
 }
 
 #: A unit has its own folders for temporary files (PrivateTmp).
@@ -77,7 +100,7 @@ UNIT = """\
 #   NAVILINK_EMAIL=...
 #   NAVILINK_PASSWORD=...{variables}
 # TZ must be the time zone of the heater: days and prices are counted in it.
-[Unit]
+{steps}[Unit]
 Description={description}
 StartLimitIntervalSec=0
 
@@ -89,7 +112,7 @@ StateDirectory=navien-nwp500
 CacheDirectory=navien-nwp500
 CacheDirectoryMode=0700
 WorkingDirectory=%S/navien-nwp500
-Restart=on-failure
+{data}Restart=on-failure
 RestartSec=30
 RestartPreventExitStatus=2 4
 TimeoutStopSec=20
@@ -123,8 +146,8 @@ CONTAINER = """\
 #   NAVILINK_EMAIL=...
 #   NAVILINK_PASSWORD=...{variables}
 # TZ must be the time zone of the heater: days and prices are counted in it.
-FROM python:3.13-slim
-ENV TZ={zone}
+{steps}FROM python:3.13-slim
+ENV TZ={zone}{data}
 RUN pip install --no-cache-dir 'navien-nwp500[{extras}]=={version}' \\
  && install --directory --owner=10001 --group=10001 /data
 USER 10001:10001
@@ -143,22 +166,41 @@ def install_service_command(
 ) -> None:
     """Print a systemd unit or a container file.
 
-    SERVICE is monitor, bridge-mqtt or bridge-prometheus; the options after it are checked and
-    passed to it. A service may write only in its own folder: give --csv a path without a folder
-    above it, such as tank.csv. Nothing is installed: the first printed lines explain how to
-    install it.
+    SERVICE is monitor, dashboard, bridge-mqtt or bridge-prometheus; the options after it are
+    checked and passed to it. A service may write only in its own folder, and in your data folder if
+    the history is there: give --csv and --database a path without a folder above it, such as
+    tank.csv. Nothing is installed: the first printed lines explain how to install it.
 
     Example: navien-nwp500 install-service bridge-mqtt --broker mqtt://ha.local
     """
     chosen = SERVICES[service]
     defaults = chosen.container_options if container else chosen.unit_options
-    _check(ctx, chosen, options or defaults, container)
+    values = _check(ctx, chosen, options or defaults, container)
+    database = values.get("database")
+    history = _History(
+        used=database is not None,
+        in_data_folder=service == "dashboard" or database is not None and is_default(database),
+        in_postgres="://" in (database or ""),
+    )
     make = _containerfile if container else _unit
-    print_result(make(f"navien-nwp500-{service}", SERVICES[service], options), end="")
+    print_result(make(f"navien-nwp500-{service}", chosen, options, history), end="")
 
 
-def _check(ctx: click.Context, service: Service, options: tuple[str, ...], container: bool) -> None:
-    """Raise UsageError for options that the service would reject, or files it cannot use."""
+class _History(NamedTuple):
+    """What a service needs for its history; the dashboard's sessions are in the data folder too."""
+
+    used: bool
+    in_data_folder: bool
+    in_postgres: bool
+
+
+def _check(
+    ctx: click.Context, service: Service, options: tuple[str, ...], container: bool
+) -> dict[str, Any]:
+    """Return the values of a service's options.
+
+    Raises UsageError for those that the service would reject, and for files it cannot use.
+    """
     for text in (sys.executable, *options):
         if not text.isprintable():
             raise click.UsageError(f"{text!r} contains characters that the file cannot contain.")
@@ -178,11 +220,38 @@ def _check(ctx: click.Context, service: Service, options: tuple[str, ...], conta
             values = parsed.params
     except click.UsageError as error:
         raise click.UsageError(f"{name}: {error.format_message()}") from error
+    check = _check_container_path if container else _check_unit_path
     for parameter in command.params:
         path = values.get(parameter.name)
         if isinstance(path, Path):
-            check = _check_container_path if container else _check_unit_path
             check(parameter.opts[0], path, is_input=parameter.type.exists)
+    database = values.get("database")
+    if database is not None and "://" not in database and not is_default(database):
+        check("--database", Path(database), is_input=False)
+    if re.search("://[^@/]*:[^@/]*@", database or ""):
+        raise click.UsageError(
+            "--database has a password, which others can read. Give it in ~/.pgpass, or as "
+            "PGPASSWORD in the file with the account."
+        )
+    if service.command == ("dashboard",):
+        _check_dashboard(values)
+    return dict(values)
+
+
+def _check_dashboard(values: dict[str, Any]) -> None:
+    """Raise UsageError for a page that all may see, and for options after which it ends."""
+    for name, option in (
+        ("new_password", "new-password"),
+        ("address", "address"),
+        ("seconds", "for"),
+    ):
+        if values[name]:
+            raise click.UsageError(f"dashboard: --{option} is for you, not for a service.")
+    try:
+        host, _ = parse_listen(values["listen"])
+        public_place(host, values["names"], values["behind_proxy"], values["password_file"])
+    except ConfigurationError as error:
+        raise click.UsageError(f"dashboard: {error}") from error
 
 
 def _without_files(command: click.Command) -> click.Command:
@@ -219,19 +288,29 @@ def _check_container_path(option: str, path: Path, *, is_input: bool) -> None:
         )
 
 
-def _unit(name: str, service: Service, options: tuple[str, ...]) -> str:
+def _unit(name: str, service: Service, options: tuple[str, ...], history: _History) -> str:
     program = [sys.executable, "-m", "navien_nwp500"]
+    steps, data = service.unit_steps.format(program=" ".join(map(shlex.quote, program))), ""
+    if history.in_data_folder:
+        folder = str(Path(database_address(None)).parent)
+        steps += f"# Make the folder of the history: mkdir -p -m 700 {shlex.quote(folder)}\n"
+        data = f"ReadWritePaths={_quote(folder, '%')}\n"
     command = [*program, *service.command, *(options or service.unit_options)]
     return UNIT.format(
         unit=name,
         description=service.description,
         variables=service.variables,
         zone=_zone(),
+        steps=steps,
+        data=data,
         command=" ".join([_quote(command[0], "%"), *(_quote(word, "%$") for word in command[1:])]),
     )
 
 
-def _containerfile(name: str, service: Service, options: tuple[str, ...]) -> str:
+def _containerfile(name: str, service: Service, options: tuple[str, ...], history: _History) -> str:
+    extras = service.extras
+    extras += ",history" if history.used and "dashboard" not in extras else ""
+    extras += ",postgres" if history.in_postgres else ""
     command = ["navien-nwp500", *service.command, *(options or service.container_options)]
     podman = (
         *("podman", "run", "--detach", "--name", name, "--restart", "on-failure"),
@@ -241,10 +320,12 @@ def _containerfile(name: str, service: Service, options: tuple[str, ...]) -> str
     )
     return CONTAINER.format(
         unit=name,
-        extras=service.extras,
+        extras=extras,
         version=__version__,
         variables=service.variables,
         zone=_zone(),
+        data=" XDG_DATA_HOME=/data" if history.in_data_folder else "",
+        steps=service.container_steps.format(unit=name),
         run=" ".join(podman),
         command=json.dumps(command),
     )

@@ -16,6 +16,7 @@ import pytest
 
 from support.browser_page import BROWSERS, LIMIT, WORDS, Page
 
+
 @pytest.fixture(scope="session")
 def browser_thread() -> Iterator[ThreadPoolExecutor]:
     with ThreadPoolExecutor(1, "browser") as executor:
@@ -35,9 +36,7 @@ def pytest_pyfunc_call(pyfuncitem: Any) -> bool | None:
 
 
 @pytest.fixture(scope="session")
-def browser(
-    browser_thread: ThreadPoolExecutor, find_program: Callable[..., str]
-) -> Iterator[Any]:
+def browser(browser_thread: ThreadPoolExecutor, find_program: Callable[..., str]) -> Iterator[Any]:
     api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     program = os.environ.get("CHROMIUM") or find_program(*BROWSERS)
     words = WORDS + ["--no-sandbox"] * (hasattr(os, "geteuid") and os.geteuid() == 0)

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any, Callable
 
 import pytest
-from support.browser_page import Page, expect
 
 from navien_nwp500.apps.dashboard import api
 from navien_nwp500.apps.dashboard.password_file import read_password_hash, write_password
 from navien_nwp500.protocol.types import HalfCelsius
 from navien_nwp500.simulator.faults import DropMessages
+from support.browser_page import Page, expect
 
 NewPage = Callable[..., Page]
 HIDE = """state => {
@@ -70,7 +70,9 @@ def test_a_stopped_server_is_named_and_found_again(
     bench.stop()
     expect(page.locator("#link")).to_have_text(re.compile("No connection, trying again in"))
     expect(page.locator("#old")).to_contain_text("The dashboard cannot be reached")
-    expect(page.locator("#announcements")).to_contain_text("The connection to the dashboard is lost.")
+    expect(page.locator("#announcements")).to_contain_text(
+        "The connection to the dashboard is lost."
+    )
     monkeypatch.setattr(api, "__version__", "99.0")
     bench.do(bench.heater().set_setpoint, HalfCelsius(100))
     bench.start()
@@ -84,7 +86,9 @@ def test_a_stopped_server_is_named_and_found_again(
     expect(page.locator("#link")).to_have_text("Live")
 
 
-def test_a_hidden_page_has_no_connection(bench: Any, new_page: NewPage, browser_thread: Any) -> None:
+def test_a_hidden_page_has_no_connection(
+    bench: Any, new_page: NewPage, browser_thread: Any
+) -> None:
     opened = new_page()
     sockets: list[Any] = []
     opened.page.on("websocket", lambda socket: sockets.append(socket))

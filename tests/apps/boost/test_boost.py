@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import stat
@@ -34,9 +35,11 @@ from navien_nwp500.exceptions import (
     DeviceOfflineError,
     ValueOutOfRangeError,
 )
+from navien_nwp500.protocol import commands
 from navien_nwp500.protocol.types import DHWMode, HalfCelsius, TouStatus
 from navien_nwp500.simulator import Heater, Simulator
 from support.cli import LIMIT, run, start
+from support.control_tools import record_writes
 from support.reliability_tools import SHORT_TIMEOUT, fast_config, wait_until, within_limit
 
 pytestmark = pytest.mark.navilink(speed=600, frozen=True, draws=None, control_interval=0.0)
@@ -155,16 +158,18 @@ async def test_a_boost_without_a_setpoint_starts_the_heat_pump_by_one_step(
     assert settings(machine).temperature == 112
 
 
-async def test_a_setpoint_raised_for_the_heat_pump_starts_no_element(
+async def test_the_setpoint_changes_while_the_mode_without_an_element_is_set(
     boosting: Boosting, machine: Heater, sim: Simulator
 ) -> None:
     machine.set_tou_enabled(False)
     machine.set_mode(DHWMode.ENERGY_SAVER)
-    await boosting.start(until=HOUR, mode=DHWMode.HEAT_PUMP, temperature=SIXTY)
-    for _ in range(2):
-        assert not machine._controller.demand.element
-        await sim.advance(minutes=30)
-    await boosting.result()
+    async with record_writes(sim) as sent:
+        await boosting.start(until=HOUR, mode=DHWMode.HEAT_PUMP, temperature=SIXTY)
+        await sim.advance(hours=1)
+        await boosting.result()
+    codes = [json.loads(payload)["request"]["command"] for _, payload in sent]
+    mode, setpoint = commands.DHW_MODE.code, commands.TEMPERATURE.code
+    assert codes == [mode, setpoint, setpoint, mode]
     assert not machine._controller.demand.element
     assert settings(machine) == BoostSettings(False, DHWMode.ENERGY_SAVER, HalfCelsius(104))
 
@@ -191,7 +196,7 @@ async def test_a_boost_for_water_ends_when_nothing_heats_any_more(
         await sim.advance(minutes=5)
         await asyncio.sleep(0.05)
     result = await boosting.result()
-    assert result.reached is False
+    assert result.reached is False and sim.clock.now() < result.plan.end
     assert result.kept == BoostSettings(mode=DHWMode.POWER_OFF)
     assert result.restored == BoostSettings(tou=True, temperature=HalfCelsius(104))
     assert settings(machine) == replace(SET, mode=DHWMode.POWER_OFF)

@@ -20,6 +20,7 @@ from .causes_edge import (
     OwnCommand,
     Reason,
     RunCause,
+    between_text,
     changes_between,
 )
 from .causes_sample import CAUSE_FIELDS, Sample, Values
@@ -36,6 +37,8 @@ __all__ = [
     "RunCause",
     "RunWatch",
     "Sample",
+    "between_text",
+    "judge_samples",
     "run_causes",
 ]
 

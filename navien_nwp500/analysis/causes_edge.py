@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta, tzinfo
 from typing import Any, Iterator, NamedTuple, Sequence
 
@@ -69,6 +69,22 @@ class RunCause:
     end_after: datetime | None = None
     stopped: Reason | None = None
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return it for JSON: times as text with their offset, shares from 0 to 1."""
+        use = self.use
+        return {
+            "start": _iso(self.start),
+            "start_after": _iso(self.start_after),
+            "end": _iso(self.end),
+            "end_after": _iso(self.end_after),
+            "started": asdict(self.started),
+            "stopped": None if self.stopped is None else asdict(self.stopped),
+            "hot_water_share": None if use is None else use.hot_water_share,
+            "draws": None if use is None else use.draws,
+            "last_draw": None if use is None else _iso(use.last_draw),
+            "draws_missed": None if use is None else use.missed,
+        }
+
     @property
     def cause(self) -> str:
         """Return what started it, a word for programs."""
@@ -89,6 +105,10 @@ class RunCause:
         """Return what started it, for people, with the shares of hot water and cooling."""
         share = share_text(self.use)
         return f"{self.started.text}; {share}" if share else self.started.text
+
+
+def _iso(when: datetime | None) -> str | None:
+    return None if when is None else when.isoformat(timespec="seconds")
 
 
 def share_text(use: HeatUse | None) -> str:

@@ -160,6 +160,11 @@ def _flag(values: Values, name: str) -> bool | None:
     return None if value in (None, Flag.UNKNOWN) else value == Flag.ACTIVE
 
 
+def degrees(celsius: float) -> str:
+    """Return a temperature in both units, such as ``140.9 °F (60.5 °C)``."""
+    return f"{celsius * 1.8 + 32:.1f} °F ({celsius:.1f} °C)"
+
+
 def mode_text(mode: int | None) -> str:
     """Return the name of a mode that a person selects."""
     return "an unknown mode" if mode is None else DHWMode(mode).text

@@ -11,8 +11,8 @@ from typing import Callable, NamedTuple
 
 from ..protocol.types import DHWMode
 from .causes_edge import Change, Edge, Reason
-from .causes_sample import mode_text
-from .causes_who import REQUEST_LEAD, author_of, requests_within
+from .causes_sample import degrees, mode_text
+from .causes_who import REQUEST_LEAD, author_of, plan_edge, requests_within
 
 #: Sensors jitter by 0.2 K (PROTOCOL 14.1).
 JITTER = 0.25
@@ -78,7 +78,7 @@ def _freeze(edge: Edge) -> Reason | None:
     if not edge.after.element or not coldest or min(coldest) >= FREEZE + JITTER:
         return None
     return Reason(
-        "freeze", f"freeze protection: the tank was at {min(coldest):.1f} °C", by="heater"
+        "freeze", f"freeze protection: the tank was at {degrees(min(coldest))}", by="heater"
     )
 
 
@@ -132,7 +132,7 @@ def _setpoint(edge: Edge) -> Reason | None:
     if not _short(edge, "upper", change.new, least):
         return None
     way = "raised" if change.new > change.old else "lowered"
-    text = f"the setpoint was {way} from {change.old:.1f} to {change.new:.1f} °C"
+    text = f"the setpoint was {way} from {degrees(change.old)} to {degrees(change.new)}"
     return _by_author(edge, change, "setpoint", text)
 
 
@@ -144,6 +144,8 @@ def _window_over(edge: Edge) -> Reason | None:
     if off is not None and not off.new:
         return _by_author(edge, off, "window over", "time of use was switched off")
     text = "the time-of-use window ended, for which the tank had waited"
+    if edge.known.plan is not None and plan_edge(edge, change) is None:
+        text = "a time-of-use window ended, but not by the plan: time of use was overridden"
     waited = edge.before is not None and _is_at(edge.before.lower, edge)
     return Reason("window over", text, "sure" if waited else "likely", by="window")
 
@@ -162,7 +164,7 @@ def _tank(edge: Edge) -> Reason | None:
     if edge.before is not None and edge.before.window:
         return None  # the window's end is another row
     point = edge.after.start_at
-    named = "its start point" if point is None else f"its start point of {point:.1f} °C"
+    named = "its start point" if point is None else f"its start point of {degrees(point)}"
     full = not _short(edge, "upper", edge.after.setpoint, 0.0)
     sure = point is not None and not full
     text = f"the lower tank fell to {named}"
@@ -228,7 +230,7 @@ def _late(edge: Edge) -> Reason | None:
     for kind in ("setpoint", "mode"):
         change = edge.late_change(kind)
         if change is not None:
-            new = f"{change.new:.1f} °C" if kind == "setpoint" else mode_text(change.new)
+            new = degrees(change.new) if kind == "setpoint" else mode_text(change.new)
             text = f"the {kind} was changed to {new}, which the next status showed"
             return replace(_by_author(edge, change, kind, text), certainty="likely")
     return None

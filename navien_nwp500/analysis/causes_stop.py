@@ -11,7 +11,7 @@ from typing import Callable, NamedTuple
 from ..protocol.error_codes import describe_error
 from ..protocol.types import DHWMode
 from .causes_edge import Edge, Reason
-from .causes_sample import mode_text
+from .causes_sample import degrees, mode_text
 from .causes_start import FREEZE, JITTER
 from .causes_who import author_of
 
@@ -92,7 +92,7 @@ def _setpoint(edge: Edge) -> Reason | None:
     if change.new - upper > most_short + JITTER:
         return None
     author = author_of(edge, change)
-    text = f"the setpoint was lowered to {change.new:.1f} °C, which the tank had{author.text}"
+    text = f"the setpoint was lowered below the upper tank, to {degrees(change.new)}{author.text}"
     return Reason("reservation" if author.by == "reservation" else "setpoint", text, by=author.by)
 
 
@@ -141,7 +141,7 @@ def _reached(edge: Edge) -> Reason | None:
         return None
     if lower < setpoint - FALL or (edge.after.window and edge.before.window):
         return None
-    return Reason("reached", f"the tank reached its setpoint of {setpoint:.1f} °C", by="heater")
+    return Reason("reached", f"the tank reached its setpoint of {degrees(setpoint)}", by="heater")
 
 
 def _element_reached(edge: Edge) -> Reason | None:
@@ -155,7 +155,9 @@ def _element_reached(edge: Edge) -> Reason | None:
     warmest = [one for one in (edge.highest("upper"), edge.highest("lower")) if one is not None]
     if not warmest or max(warmest) < setpoint - short - FALL:
         return None
-    return Reason("reached", f"the element reached the setpoint of {setpoint:.1f} °C", by="heater")
+    return Reason(
+        "reached", f"the element reached the setpoint of {degrees(setpoint)}", by="heater"
+    )
 
 
 def _thawed(edge: Edge) -> Reason | None:
@@ -173,7 +175,7 @@ def _air(edge: Edge) -> Reason | None:
     air, (low, high) = edge.before.air, AIR
     if not edge.before.heat_pump or air is None or low <= air <= high:
         return None
-    return Reason("air", f"air of {air:.1f} °C, in which the heat pump does not work", "likely")
+    return Reason("air", f"air of {degrees(air)}, in which the heat pump does not work", "likely")
 
 
 def _upper_reached(edge: Edge) -> Reason | None:
@@ -184,7 +186,7 @@ def _upper_reached(edge: Edge) -> Reason | None:
         return None
     if upper < setpoint - JITTER or _reached(edge) is not None:
         return None
-    return Reason("reached", f"the upper tank had its setpoint of {setpoint:.1f} °C", "likely")
+    return Reason("reached", f"the upper tank had its setpoint of {degrees(setpoint)}", "likely")
 
 
 #: Columns: the row's name, and the function that judges it.

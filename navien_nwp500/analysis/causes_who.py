@@ -9,6 +9,7 @@ from ..protocol.calendar import Weekday
 from ..protocol.client_requests import ClientRequest
 from ..protocol.commands import COMMANDS
 from ..protocol.schedules import Reservation
+from ..protocol.tou import peak_windows
 from .causes_edge import Change, Edge
 
 #: A request takes effect within some 30 s (PROTOCOL 9.9); clocks differ by a few seconds.
@@ -16,6 +17,9 @@ REQUEST_LEAD = timedelta(seconds=35)
 CLOCK_SLACK = timedelta(seconds=5)
 #: A reservation comes within 5 s of its minute (PROTOCOL 8.3).
 RESERVATION_SLACK = timedelta(seconds=10)
+
+#: A window begins and ends within a minute of the plan.
+PLAN_SLACK = timedelta(seconds=60)
 
 #: The status field that shows each setting.
 _FIELDS = {
@@ -90,6 +94,21 @@ def reservation_of(edge: Edge, change: Change) -> Reservation | None:
                 if _sets(entry, change):
                     return entry
         minute += timedelta(minutes=1)
+    return None
+
+
+def plan_edge(edge: Edge, change: Change) -> datetime | None:
+    """Return when a window of the known plan began or ended at a change of the window, if one did."""
+    zone = edge.known.zone
+    if edge.known.plan is None or zone is None:
+        return None
+    first, last = change.earliest - PLAN_SLACK, change.latest + PLAN_SLACK
+    for day in {first.astimezone(zone).date(), last.astimezone(zone).date()}:
+        for window in peak_windows(edge.known.plan, day):
+            local = window.start if change.new else window.end
+            when = local.replace(tzinfo=zone)
+            if first <= when <= last:
+                return when
     return None
 
 

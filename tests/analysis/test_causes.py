@@ -312,7 +312,9 @@ def test_app_program_and_reservation_are_told_apart() -> None:
 def test_who_changed_a_setting_is_left_open_without_evidence() -> None:
     (run,) = raised().stream.runs(known=Knowledge())
     assert (run.started.by, run.cause) == ("", "setpoint")
-    assert run.text.startswith("the setpoint was raised from 54.0 to 60.0 °C")
+    assert run.text.startswith(
+        "the setpoint was raised from 129.2 °F (54.0 °C) to 140.0 °F (60.0 °C)"
+    )
     # A request for another temperature is none for this one.
     other = raised()
     wrong = replace(other.stream.requests[0], values={"temperature": 100})
@@ -429,7 +431,7 @@ def test_older_firmware_starts_at_its_own_lowest_setpoint() -> None:
     simulation = tank(60, 36, firmware=Firmware.A, min_setpoint=low).draw(90, 12).run(1)
     (run,) = simulation.stream.runs()
     assert (run.cause, run.certainty) == ("tank", "sure")
-    assert "its start point of 35.0 °C" in run.text
+    assert "its start point of 95.0 °F (35.0 °C)" in run.text
 
 
 def test_a_moment_without_a_known_time_of_use_ends_no_window() -> None:
@@ -446,7 +448,7 @@ def test_nothing_is_claimed_of_a_start_that_nobody_saw() -> None:
     assert (run.cause, run.certainty, run.start_after) == ("unknown", "unknown", None)
     *_, run = told(*((n, {}) for n in range(0, 30, 5)), (200, {**cold, **ON}), (205, ON))
     assert (run.cause, run.certainty) == ("unknown", "unknown")
-    assert run.also == ("the lower tank fell to its start point of 40.5 °C",)
+    assert run.also == ("the lower tank fell to its start point of 104.9 °F (40.5 °C)",)
     first, second = told((0, {}), (5, ON), (10, ON), (200, ON), (205, ON))
     assert first.stopped is not None and first.stopped.kind == "gap"
     assert first.end == MONDAY + timedelta(minutes=10) and second.end is None

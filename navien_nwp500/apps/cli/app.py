@@ -35,6 +35,7 @@ COMMANDS = {
     "simulate": "Run a simulated NaviLink cloud, until Ctrl-C.",
     "status": "Show the status of the heater.",
     "tou": "Show and change the time-of-use plan.",
+    "why": "Tell why the heater started and stopped heating.",
 }
 
 

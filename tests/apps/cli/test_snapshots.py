@@ -80,6 +80,7 @@ COMMANDS = {
     "tou-set": "tou set plan.json --dry-run",
     "tou-show": "tou show",
     "tou-show-json": "tou show --json",
+    "why": "why days.csv --last 2",
     **{
         f"set-{command.split()[0]}": f"set {command} --dry-run"
         for *_, command in EXAMPLES

@@ -62,7 +62,11 @@ def plain_environment() -> Iterator[None]:
     terminal = {"COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"}
     with pytest.MonkeyPatch.context() as patch:
         for name in [*os.environ]:
-            if name in terminal or name.startswith("NAVILINK_") or name.lower().endswith("_proxy"):
+            if (
+                name in terminal
+                or name.startswith(("NAVILINK_", "OPENEI_"))
+                or name.lower().endswith("_proxy")
+            ):
                 patch.delenv(name)
         yield
 

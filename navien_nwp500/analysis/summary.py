@@ -12,14 +12,14 @@ import pandas as pd
 from ..history.alerts import LOW_CHARGE_PERCENT
 from ..history.recordings import Recording
 from ..protocol.tou import TOUPeriod
+from .costs import COSTS, Prices, add_costs, price_table, prices_over
 from .intervals import DAY_MS, HOUR_MS, add_intervals, split_intervals
+from .prices import PriceSeries, PriceSource, plan_prices
 from .recoveries import AlertSpan, Gap, Recovery, SettingChange, alerts, changes, gaps, recoveries
-from .tariff import Tariff
 from .thermal import Assumptions, Cop, TankSize, cop_of, showers, tank_of
 
 _ENERGY = ("heat_pump_wh", "element_wh", "other_wh")
 _TIMES = ("heat_pump_ms", "element_ms", "low_charge_ms", "ms")
-_COSTS = ("cost_low", "cost_high", "even_low", "even_high")
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Report:
     ``hours`` and ``days`` have a row for each hour or day with a status. ``local``: its start in
     ms, in the recording's zone (an hour repeated by a clock change has two rows with different
     ``offset``). Energies in Wh, times in ms, shares from 0 to 1. ``prices`` has a row for each
-    price: Wh and cost. Unknown values are NaN, and estimates of showers from less than 100 litres,
+    price, or band of prices: Wh and cost; ``tariff`` names it. Unknown values are NaN, and estimates of showers from less than 100 litres,
     which have a range alone (``…_least`` and ``…_most``).
     """
 
@@ -41,6 +41,7 @@ class Report:
     days: pd.DataFrame
     total: pd.Series
     prices: pd.DataFrame | None
+    tariff: PriceSeries | None
     gaps: Sequence[Gap]
     recoveries: Sequence[Recovery]
     changes: Sequence[SettingChange]
@@ -52,21 +53,22 @@ def summarize(
     recording: Recording,
     assume: Assumptions = Assumptions(),
     periods: Sequence[TOUPeriod] | None = None,
+    tariff: PriceSource | None = None,
 ) -> Report:
-    """Sum a recording, with costs when ``periods`` of a tariff are given.
+    """Sum a recording, with costs by a ``tariff``, or by the ``periods`` of the heater's own plan.
 
-    Raises ValueOutOfRangeError when the periods do not give each minute exactly one price.
+    Raises ValueOutOfRangeError when the periods do not give each minute exactly one price,
+    ConfigurationError when the tariff has no price for any time of the recording.
     """
-    tariff = None if periods is None else Tariff(periods)
-    if tariff is not None:
-        tariff.check()
+    source = tariff if periods is None else plan_prices(periods)
     statuses = add_intervals(recording.table)
+    prices = None if source is None else prices_over(statuses, source)
     tank = tank_of(statuses, assume.tank)
     statuses = statuses.assign(
         usable_wh=statuses["total_wh"] - statuses["missing_wh"],
         **showers(statuses, tank, assume),
     )
-    pieces = _pieces(statuses, tariff)
+    pieces = _pieces(statuses, prices)
     hours = _hours(pieces, statuses)
     found = recoveries(statuses)
     changed, alarms = changes(statuses), alerts(statuses)
@@ -88,7 +90,8 @@ def summarize(
         hours=hours,
         days=days.reset_index(),
         total=_total(pieces, statuses),
-        prices=None if tariff is None else _prices(pieces),
+        prices=None if prices is None else price_table(pieces, _ENERGY),
+        tariff=None if prices is None else prices.series,
         gaps=gaps(statuses),
         recoveries=found,
         changes=changed,
@@ -97,9 +100,9 @@ def summarize(
     )
 
 
-def _pieces(statuses: pd.DataFrame, tariff: Tariff | None) -> pd.DataFrame:
+def _pieces(statuses: pd.DataFrame, prices: Prices | None) -> pd.DataFrame:
     """Split the intervals at hours and prices, with the energies and times of each piece."""
-    pieces = split_intervals(statuses, HOUR_MS if tariff is None else tariff.step_ms)
+    pieces = split_intervals(statuses, HOUR_MS if prices is None else prices.step_ms)
     row = pieces["row"].to_numpy()
 
     def of(column: str) -> np.ndarray:
@@ -113,27 +116,17 @@ def _pieces(statuses: pd.DataFrame, tariff: Tariff | None) -> pd.DataFrame:
     pieces["day"] = pieces["local"] // DAY_MS * DAY_MS
     # In UTC, so that an hour repeated by a clock change counts as two.
     pieces["hour"] = pieces["local"] // HOUR_MS * HOUR_MS - pieces["offset"]
-    if tariff is not None:
-        _charge(pieces, tariff.price(pieces["local"]))
+    if prices is not None:
+        add_costs(pieces, prices, _ENERGY)
     return pieces
-
-
-def _charge(pieces: pd.DataFrame, price: pd.DataFrame) -> None:
-    """Add the cost of each piece, and the cost if the energy of the day were spread evenly."""
-    kwh = pieces[list(_ENERGY)].sum(axis=1) / 1000
-    grouped = kwh.groupby(pieces["day"])
-    known = pieces["ms"].groupby(pieces["day"]).transform("sum")
-    even = grouped.transform("sum") * (pieces["ms"] / known.where(known > 0)).fillna(0)
-    for edge in ("low", "high"):
-        pieces[f"price_{edge}"] = price[edge]
-        pieces[f"cost_{edge}"] = kwh * price[edge]
-        pieces[f"even_{edge}"] = even * price[edge]
 
 
 def _sums(pieces: pd.DataFrame, statuses: pd.DataFrame, key: str) -> pd.DataFrame:
     """Sum the pieces by hour or day; other values come from the statuses in it."""
-    adding = [name for name in (*_ENERGY, *_TIMES, *_COSTS) if name in pieces]
-    sums = pieces.groupby(key)[adding].sum()
+    grouped = pieces.groupby(key)
+    sums = grouped[[*_ENERGY, *_TIMES]].sum()
+    if COSTS[0] in pieces:  # unknown where nothing has a price
+        sums = sums.join(grouped[list(COSTS)].sum(min_count=1))
     first = pieces[pieces["first"]]
     readings = statuses.assign(key=first[key].to_numpy()).groupby("key")
     sums = sums.join(
@@ -224,9 +217,3 @@ def _total(pieces: pd.DataFrame, statuses: pd.DataFrame) -> pd.Series:
     total["length"] = span
     total["coverage"] = total["ms"] / span if span else 0.0
     return total
-
-
-def _prices(pieces: pd.DataFrame) -> pd.DataFrame:
-    energy = pieces[list(_ENERGY)].sum(axis=1)
-    grouped = pieces.assign(energy_wh=energy).groupby(["price_low", "price_high"])
-    return grouped[["energy_wh", "ms", "cost_low", "cost_high"]].sum().reset_index()

@@ -88,7 +88,7 @@ def test_a_module_imports_only_from_lower_levels(module: tuple[str, ...]) -> Non
         (("config",), "from .device import NaviLinkDevice"),
         (("models",), "from ._connection import pool"),
         (("protocol", "fields"), "def late():\n    from ..client import NaviLinkClient"),
-        (("device",), "if TYPE_CHECKING:\n    import navien_nwp500.analysis.tariff"),
+        (("device",), "if TYPE_CHECKING:\n    import navien_nwp500.analysis.costs"),
         (("simulator", "cloud", "rest_api"), "from ...auth import NaviLinkAuth"),
         (("device",), "from .simulator import Simulator"),
         (("apps", "bridges", "follower"), "from ..._connection.pool import ConnectionPool"),

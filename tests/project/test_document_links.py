@@ -15,7 +15,7 @@ PAGES = sorted(
     if not {".venv", "build", "dist", "site", ".pytest_cache"} & {*page.relative_to(ROOT).parts}
 )
 #: Hosts that documents may link to; nothing is fetched.
-OUTSIDE = {"keepachangelog.com", "semver.org", "www.amazontrust.com"}
+OUTSIDE = {"keepachangelog.com", "openei.org", "semver.org", "www.amazontrust.com"}
 
 
 def prose(page: Path) -> str:

@@ -17,7 +17,11 @@ LIMIT = 60.0
 
 
 def environment(**variables: str) -> dict[str, str]:
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("NAVILINK_")}
+    kept = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith(("NAVILINK_", "OPENEI_"))
+    }
     # The same exception as in pyproject.toml, for the same reason.
     warnings = "error,ignore:unclosed transport:ResourceWarning"
     if sys.version_info < (3, 10):  # the last matplotlib for it uses names that pyparsing renamed

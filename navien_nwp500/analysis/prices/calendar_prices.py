@@ -38,7 +38,7 @@ class CalendarPrices:
     """Source of prices by the local clock.
 
     ``days`` holds the prices of each month, 1 to 12, and weekday; ``holiday_prices`` those of the
-    dates in ``holidays``, by month. ``zone`` is None when the tariff is by the heater's clock,
+    dates in ``holidays``, by month. ``basis`` is as in :class:`PriceSeries`. ``zone`` is None when the tariff is by the heater's clock,
     whatever its time zone is.
 
     The clock decides: an hour that is repeated when daylight saving time ends has its price twice,
@@ -52,6 +52,7 @@ class CalendarPrices:
     notes: tuple[str, ...] = ()
     holidays: frozenset[date] = frozenset()
     holiday_prices: Mapping[int, DayPrices] | None = None
+    basis: str = ""
 
     def between(
         self, start: datetime, end: datetime, clock: Sequence[ClockSpan] | None = None
@@ -68,7 +69,7 @@ class CalendarPrices:
         for span in clock:
             edges = max(start, span.start), min(end, span.end)
             found += self._within(ClockSpan(*edges, span.offset))
-        return PriceSeries(found, self.currency, self.label, self.notes)
+        return PriceSeries(found, self.currency, self.label, self.notes, self.basis)
 
     def day(self, on: date) -> DayPrices:
         """Return the prices of a date."""

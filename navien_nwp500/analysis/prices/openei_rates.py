@@ -86,6 +86,7 @@ def read_openei(content: Any, file: str, options: TariffOptions) -> CalendarPric
         tuple(_notes(rate, periods, fuel, options)),
         options.holidays,
         {month: days[month, Weekday.SUNDAY] for month in EVERY_MONTH},
+        f"at {options.monthly_kwh:g} kWh a month" if any(one.scope for one in periods) else "",
     )
 
 
@@ -171,8 +172,8 @@ def _day(hours: Sequence[int], periods: Sequence[_Price], fuel: float) -> DayPri
 def _notes(
     rate: Body, periods: Sequence[_Price], fuel: Sequence[float], options: TariffOptions
 ) -> Iterator[str]:
-    if options.zone is None:
-        yield "OpenEI names no time zone: the prices are by the heater's clock."
+    clock = "the heater's clock" if options.zone is None else f"the clock of {options.zone.key}"
+    yield f"OpenEI names no time zone: the prices are by {clock}."
     if any(one.scope for one in periods):
         yield (
             f"The rate has tiers. The price is that of the tier at {options.monthly_kwh:g} kWh a "

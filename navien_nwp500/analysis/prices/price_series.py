@@ -51,7 +51,8 @@ class PriceSeries:
     """Prices in order of time, without overlaps; times between two of them have no price.
 
     ``currency`` is a code such as USD, None if the source does not say. ``label`` names the tariff.
-    ``notes`` are sentences: each simplification that was made. Raises ValueOutOfRangeError for
+    ``notes`` are sentences: each simplification that was made. ``basis`` says for what ``price`` is
+    the likely one of a range, such as "at 600 kWh a month". Raises ValueOutOfRangeError for
     intervals that are empty, overlap, are out of order or not in UTC, and for prices that are not
     numbers.
     """
@@ -60,6 +61,7 @@ class PriceSeries:
     currency: str | None = None
     label: str = ""
     notes: tuple[str, ...] = ()
+    basis: str = ""
     _starts: list[datetime] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -112,12 +112,18 @@ def _number(value: float, places: int) -> float | int | None:
 
 
 def _cost(report: Report) -> dict[str, Any] | None:
-    if report.prices is None:
+    if report.prices is None or report.tariff is None:
         return None
-    total = report.total
+    total, tariff = report.total, report.tariff
     names = ("cost_low", "cost_high", "even_low", "even_high")
     return {
         **{name: _number(total[name], 4) for name in names},
+        "cost_likely": _number(total["cost_likely"], 4) if tariff.basis else None,
+        "basis": tariff.basis or None,
+        "tariff": tariff.label or None,
+        "currency": tariff.currency,
+        "priced_wh": _number(total["priced_wh"], 1),
+        "notes": list(tariff.notes),
         "prices": [
             {
                 "price_low": row["price_low"],

@@ -73,9 +73,7 @@ def facts(report: Report) -> list[KeyFigure]:
         note = f"fewest in the tank, of {report.assume.shower_litres:.0f} litres"
         found.append(KeyFigure("Showers", _showers("lowest_showers")(total), note))
     if report.prices is not None:
-        even = _money(total["even_low"], total["even_high"])
-        note = f"the same energy spread evenly over each day: {even}"
-        found.append(KeyFigure("Cost", _money(total["cost_low"], total["cost_high"]), note))
+        found.append(_cost(report))
     found.append(KeyFigure("COP, estimated", *_cop(report)))
     found.append(
         KeyFigure(
@@ -85,6 +83,17 @@ def facts(report: Report) -> list[KeyFigure]:
         )
     )
     return found
+
+
+def _cost(report: Report) -> KeyFigure:
+    total, tariff = report.total, report.tariff
+    even = _money(total["even_low"], total["even_high"])
+    note = f"the same energy spread evenly over each day: {even}"
+    if tariff is not None and tariff.basis:
+        note = f"{total['cost_likely']:.2f} {tariff.basis}; {note}"
+    money = _money(total["cost_low"], total["cost_high"])
+    currency = "" if tariff is None or tariff.currency is None else f" {tariff.currency}"
+    return KeyFigure("Cost", money + currency, note)
 
 
 def notes(report: Report) -> Iterator[str]:
@@ -132,8 +141,23 @@ def data_notes(report: Report) -> Iterator[str]:
             yield f"{source.name}: no reading in it."
     if report.recording.repeated:
         yield f"{report.recording.repeated} readings were in two files and count once."
+    yield from _tariff_notes(report)
     if report.statuses["setpoint"].isna().all():
         yield "This recording has no setpoint and no mode: its columns are an older version's."
+
+
+def _tariff_notes(report: Report) -> Iterator[str]:
+    if report.tariff is None:
+        return
+    if report.tariff.label:
+        yield f"Prices: {report.tariff.label}."
+    yield from report.tariff.notes
+    missing = report.total["energy_wh"] - report.total["priced_wh"]
+    if missing > 0.5:
+        yield (
+            f"The tariff has no price for {_kwh(missing)} of {_kwh(report.total['energy_wh'])} kWh: "
+            "costs are of the rest."
+        )
 
 
 def _zone_note(report: Report) -> str:
@@ -248,7 +272,8 @@ def _prices(report: Report) -> ReportTable:
         )
         for row in report.prices.to_dict("records")
     ]
-    note = "Prices and costs in the money of the tariff."
+    currency = None if report.tariff is None else report.tariff.currency
+    note = f"Prices and costs in {currency or 'the money of the tariff'}."
     return ReportTable("Prices", note, ("price per kWh", "kWh", "hours seen", "cost"), rows)
 
 
@@ -352,5 +377,7 @@ def _count(number: float, noun: str) -> str:
 
 
 def _money(low: float, high: float, places: int = 2) -> str:
+    if math.isnan(low):
+        return NOTHING
     least, most = f"{low:.{places}f}", f"{high:.{places}f}"
     return least if least == most else f"{least} to {most}"

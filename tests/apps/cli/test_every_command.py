@@ -53,6 +53,8 @@ WITHOUT_BROKER = {*WITHOUT_CLOUD, "devices", "login", "set boost"}
 WRITES_FILE = {"capture", "history export", "monitor", "simulate"}
 STORES = {"history import", "history prune"}
 PRINTS_NOTHING = {"bridge mqtt", "bridge prometheus", "capture"}
+#: ``tou rates`` asks another cloud; without a key it asks none.
+KEYLESS = {"tou rates": {2}}
 GARBAGE = b"\x00\xff\x15garbage\r\n\r\n" * 20
 
 
@@ -88,24 +90,24 @@ def situations(commands: list[str], folders: Mapping[str, str], port: int) -> di
     done = each({one for one in commands if has_done_something(one)}, 0)
     printed = each(PRINTS_NOTHING, 0)
     written = each(WRITES_FILE, 1)
-    local = each(WITHOUT_CLOUD, 0)
+    local = {**each(WITHOUT_CLOUD, 0), **KEYLESS}
     wrong_type = b'{"code": 200, "msg": "SUCCESS", "data": [[{"deviceInfo": ["\\ud83d"]}]]}'
     garbage = f"127.0.0.1:{port}"
     return {
         "ascii output, stdin closed, a read-only working folder": Situation(
-            {**written, "login": {2}},
+            {**written, **KEYLESS, "login": {2}},
             {0},
             {"encoding": "ascii", "no_stdin": True},
             folder=folders["read-only"],
         ),
         "stdout closed early, no working folder, no home": Situation(
-            {**done, **printed, **written, **each(STORES, 0), "login": {2}},
+            {**done, **printed, **written, **each(STORES, 0), **KEYLESS, "login": {2}},
             {141},
             {"stdout": "", "removed": True, "unknown_user": True},
             dict.fromkeys(["HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"], ""),
         ),
         "a full disk": Situation(
-            {**done, **printed, **written, "login": {1}},
+            {**done, **printed, **written, **KEYLESS, "login": {1}},
             {1},
             {"stdout": "/dev/full", "file_size": 0},
             html=True,
@@ -116,7 +118,7 @@ def situations(commands: list[str], folders: Mapping[str, str], port: int) -> di
             local, {1}, variables={"NAVILINK_BASE_URL": f"https://{garbage}/api/v2.1"}
         ),
         "a broker that answers garbage": Situation(
-            each(WITHOUT_BROKER, 0),
+            {**each(WITHOUT_BROKER, 0), **KEYLESS},
             {1},
             variables={"NAVILINK_WEBSOCKET_URL": f"wss://{garbage}/mqtt"},
         ),

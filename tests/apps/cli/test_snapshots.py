@@ -77,6 +77,7 @@ COMMANDS = {
     "set-temperature-too-high": "set temperature 190F --dry-run",
     "tou-off": "tou off --dry-run",
     "tou-on": "tou on --dry-run",
+    "tou-rates": "tou rates --zip 12345",
     "tou-set": "tou set plan.json --dry-run",
     "tou-show": "tou show",
     "tou-show-json": "tou show --json",

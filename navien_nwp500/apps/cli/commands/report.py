@@ -6,24 +6,23 @@ import json
 import sys
 import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Iterator, Sequence
+from zoneinfo import ZoneInfo
 
 import click
 
 from ...._util.extras import missing_extra
 from ...._util.files import display_path, write_atomically
-from ....exceptions import ConfigurationError, ValueOutOfRangeError
+from ....exceptions import ConfigurationError
 from ....protocol.types import Volume
 from ..database_option import DATABASE, database_files, open_store
 from ..options import INPUT_FILE, JSON, OUTPUT_FILE, Number
 from ..output import plain, print_note, print_result
-from ..plan_files import read_plan
 from ..runner import run_async
+from ..tariff_options import TARIFF, load_tariff
 from ..zone import ZONE
 
 if TYPE_CHECKING:
-    from zoneinfo import ZoneInfo
-
     from ....analysis.summary import Report
     from ...report.tables import KeyFigure
 
@@ -41,11 +40,7 @@ _VOLUMES = {volume.name.rpartition("_")[2]: volume for volume in Volume}
 @click.option("--png", type=OUTPUT_FILE, help="Write all charts to one picture.")
 @JSON
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print Markdown.")
-@click.option(
-    "--tariff",
-    type=INPUT_FILE,
-    help="Electricity prices, a JSON file as for tou set or from tou show --json.",
-)
+@TARIFF
 @ZONE
 @click.option(
     "--heater", metavar="MAC", help="Last digits of the MAC address, to select one heater."
@@ -83,12 +78,14 @@ async def report_command(
     tank: str | None,
     shower: float,
     cold: float,
+    **prices: Any,
 ) -> None:
     """Summarize recordings of monitor --csv, with charts.
 
     Writes one HTML page that needs no network. With --json, --markdown or --png it writes the
     page only if --html is given. Recordings may overlap and have gaps. --database summarizes the
-    history of monitor --database instead. Needs the extra "analysis".
+    history of monitor --database instead. Needs the extra "analysis". docs/PRICES.md shows where
+    to get a tariff.
 
     Example: navien-nwp500 report tank.csv --tariff plan.json
     """
@@ -108,17 +105,18 @@ async def report_command(
         raise ConfigurationError(missing_extra("a report", error.name, "analysis")) from error
     if html is None and not (as_json or as_markdown or png):
         html = recordings[0].with_suffix(".html") if recordings else Path("history.html")
-    _check_outputs([html, png], [*recordings, tariff, *database_files(database)])
+    _check_outputs(
+        [html, png], [*recordings, tariff, prices["holidays"], *database_files(database)]
+    )
     if database is None:
         recording = load(recordings, zone=zone, heater=heater)
     else:
         with open_store(database) as store:
             recording = load_history(store, zone=zone, heater=heater)
-    periods = None if tariff is None else read_plan(tariff).periods
-    try:
-        report = summarize(recording, Assumptions(_VOLUMES.get(tank or ""), shower, cold), periods)
-    except ValueOutOfRangeError as error:
-        raise ConfigurationError(f"{tariff}: {error}") from error
+    known = ZoneInfo(recording.zone) if zone is None and recording.zone else zone
+    source = load_tariff(tariff, known, **prices)
+    assume = Assumptions(_VOLUMES.get(tank or ""), shower, cold)
+    report = summarize(recording, assume, tariff=source)
     if html is not None:
         write_atomically(html, page(report).encode())
     if png is not None:

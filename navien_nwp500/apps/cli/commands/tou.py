@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import datetime
+import json
+import re
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Awaitable, Iterator, Sequence
+from typing import Any, Awaitable, Iterator, Mapping, Sequence
 
 import click
 
+from ...._util.files import display_path, write_atomically
+from ...._util.text import clean_text
+from ....analysis.prices.openei_rates import rate_title, select_rate
+from ....analysis.prices.timed_prices import TariffOptions
 from ....device import NaviLinkDevice
-from ....exceptions import PlanCopyError
+from ....exceptions import ConfigurationError, PlanCopyError
 from ....protocol.commands import TOU_OFF, TOU_ON
 from ....protocol.status import DeviceStatus
 from ....protocol.tou import TOUInfo, TOUPeriod, check_tou, compare_tou, peak_windows
 from ....protocol.types import TouOverride, TouStatus
 from ..context import CommandContext, open_device, wait_response
 from ..formatting import print_json
-from ..options import INPUT_FILE, READ_OPTIONS, WRITE_OPTIONS, Group
-from ..output import print_result
+from ..openei import MOST_RATES, fetch_rates, openei_key, present_rates
+from ..options import INPUT_FILE, JSON, OUTPUT_FILE, READ_OPTIONS, WRITE_OPTIONS, Group
+from ..output import print_note, print_result
 from ..parsing import day_names, days_text, months_text
 from ..plan_files import (
     PlanFile,
@@ -31,6 +38,7 @@ from ..plan_files import (
     save_written_plan,
 )
 from ..runner import run_async
+from ..tariff_options import RATE
 from .set import describe_time_of_use, register, single
 
 #: Clocks differ, so nothing is concluded this close to the edge of a window.
@@ -78,6 +86,7 @@ async def show(as_json: bool, **account: Any) -> None:
 
 @tou_command.command("set")
 @click.argument("file", type=INPUT_FILE)
+@RATE
 @click.option("--off", is_flag=True, help="Store the plan, but do not follow it yet.")
 @click.option(
     "--heater-only", is_flag=True, help="Leave the cloud's copy, which the app shows, as it is."
@@ -85,14 +94,21 @@ async def show(as_json: bool, **account: Any) -> None:
 @WRITE_OPTIONS
 @run_async
 async def set_(
-    file: Path, off: bool, heater_only: bool, as_json: bool, dry_run: bool, **account: Any
+    file: Path,
+    rate: str | None,
+    off: bool,
+    heater_only: bool,
+    as_json: bool,
+    dry_run: bool,
+    **account: Any,
 ) -> None:
     """Replace the plan in the heater, and its copy in the cloud, with a JSON FILE.
 
     The periods must give each minute of the year exactly one price; "end" is the last minute of a
     period. The output of "tou show --json" is such a file. "name", "utility" and "zip_code" of the
     file go to the cloud's copy, which the app shows. When the heater has stored the plan and the
-    cloud has not, the exit code is 5; run the command again.
+    cloud has not, the exit code is 5; run the command again. A rate of OpenEI (tou rates) is
+    converted; each simplification is said.
 
     \b
     {"periods": [
@@ -101,8 +117,10 @@ async def set_(
 
     Example: navien-nwp500 tou set plan.json --dry-run
     """
-    plan = read_plan(file)
+    plan = read_plan(file, rate)
     check_tou(plan.periods)
+    for note in plan.notes:
+        print_note(note)
     async with open_device(**account) as (context, heater):
         write = _write_heater if heater_only else _write_both
         with _written_plan(context, heater, plan, keep=not dry_run):
@@ -115,6 +133,55 @@ async def set_(
             return
         text = "\n".join([_headline(off, heater_only, dry_run), *_table(plan.periods)])
         print_result(text, done=not dry_run)
+
+
+@tou_command.command()
+@click.option("--zip", "zip_code", metavar="ZIP", required=True, help="ZIP code of the home.")
+@click.option("--utility", metavar="NAME", help="Part of the name of the utility.")
+@click.option("--save", type=OUTPUT_FILE, help="Write one rate to a file.")
+@RATE
+@JSON
+@run_async
+async def rates(
+    zip_code: str, utility: str | None, save: Path | None, rate: str | None, as_json: bool
+) -> None:
+    """List electricity rates of OpenEI's database, for homes in the USA.
+
+    Needs a free key of OpenEI in the environment or in .env, as OPENEI_API_KEY. --save writes one
+    rate for report --tariff and tou set; name it with --rate when there are several.
+
+    Example: navien-nwp500 tou rates --zip 12345
+    """
+    if not re.fullmatch(r"\d{5}", zip_code.strip(), re.ASCII):
+        raise ConfigurationError(f"--zip is {zip_code!r}; a ZIP code has five digits")
+    fetched = await fetch_rates(openei_key(), zip_code.strip())
+    found = present_rates(fetched, utility, datetime.datetime.now(datetime.timezone.utc))
+    if len(fetched) >= MOST_RATES:
+        print_note(f"OpenEI returned its first {MOST_RATES} rates alone.")
+    if not found:
+        raise ConfigurationError(
+            f"OpenEI knows no present rate for homes there ({len(fetched)} before the choice)"
+        )
+    if save is not None:
+        chosen = select_rate(found, "OpenEI's answer", TariffOptions(rate=rate))
+        write_atomically(save, json.dumps(chosen, indent=1).encode())
+        print_note(f"{rate_title(chosen)} is written to {display_path(save)}")
+    elif as_json:
+        keys = ("label", "utility", "name", "startdate", "description")
+        listed = [{key: one.get(key) for key in keys} for one in found]
+        print_result(json.dumps(listed, indent=2))
+    else:
+        print_result("\n".join(_rates_text(found)))
+
+
+def _rates_text(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    utility = None
+    for one in found:
+        if one.get("utility") != utility:
+            utility = one.get("utility")
+            yield clean_text(str(utility))
+        yield f"  {clean_text(str(one.get('label'))):24}  {rate_title(one)}"
+    yield "To use one: navien-nwp500 tou rates --zip ZIP --rate LABEL --save FILE"
 
 
 for _control, _name in ((TOU_ON, "on"), (TOU_OFF, "off")):

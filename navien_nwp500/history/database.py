@@ -6,6 +6,7 @@ import os
 import re
 import threading
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Iterator
 
@@ -34,10 +35,15 @@ class Database:
     ``where`` is the path of an SQLite file, which is created if it does not exist, or the URL of a
     PostgreSQL database. Threads may use it. Raises ConfigurationError if it is no such database or
     one of a newer version, HistoryError if it cannot be reached or written.
+
+    ``read_only``: it is neither created nor changed, and no file is written beside it. ``outdated`` is
+    then True if tables or columns of this version are missing.
     """
 
-    def __init__(self, where: str | os.PathLike[str]) -> None:
+    def __init__(self, where: str | os.PathLike[str], *, read_only: bool = False) -> None:
         self._url = parse_address(where)
+        self._read_only = read_only
+        self.outdated = False
         self._engine: Any = None
         self._lock = threading.Lock()
 
@@ -65,7 +71,7 @@ class Database:
         with self._lock:
             if self._engine is not None:
                 return
-            if self.path is not None:
+            if self.path is not None and not self._read_only:
                 self._create_file(self.path)
             engine = self._new_engine()
             try:
@@ -158,16 +164,22 @@ class Database:
                 missing_extra("a PostgreSQL database", error.name, "postgres")
             ) from error
         if self.path is not None:
-            sa.event.listen(engine, "connect", _set_up_sqlite)
+            if self._read_only:
+                sa.event.listen(engine, "do_connect", _open_to_read)
+            sa.event.listen(engine, "connect", partial(_set_up_sqlite, reads=self._read_only))
             sa.event.listen(engine, "begin", _begin_sqlite)
         else:
+            if self._read_only:
+                sa.event.listen(engine, "begin", _begin_reading_postgres)
             sa.event.listen(engine, "connect", _set_up_postgres)
         return engine
 
     def _prepare(self, engine: Any) -> None:
         with engine.begin() as connection:
-            if self._is_current(connection):
-                return
+            current = self._is_current(connection)
+        if current or self._read_only:
+            self.outdated = not current
+            return
         with engine.execution_options(writes=True).begin() as connection:
             if self.path is None:
                 lock = sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)
@@ -177,7 +189,7 @@ class Database:
     def _is_current(self, connection: Any) -> bool:
         """Return True if no table, column or view is missing."""
         found = _tables(connection)
-        if found and META.name not in found:
+        if META.name not in found and (found or self._read_only):
             raise ConfigurationError(
                 f"{self.name} is a database of another program; name another one"
             )
@@ -232,9 +244,20 @@ _EXAMPLES = (
 )
 
 
-def _set_up_sqlite(connection: Any, _record: Any) -> None:
+def _open_to_read(dialect: Any, _record: Any, arguments: list[Any], options: Any) -> Any:
+    """Open an SQLite file without writing to it or beside it."""
+    path = Path(arguments[0])
+    # Without a log nobody has the file open; SQLite would make one to read, unless it is told so.
+    how = "mode=ro" if Path(f"{path}-wal").exists() else "immutable=1"
+    address = f"{path.absolute().as_uri()}?{how}"
+    return dialect.loaded_dbapi.connect(address, uri=True, **options)
+
+
+def _set_up_sqlite(connection: Any, _record: Any, reads: bool = False) -> None:
     # SQLAlchemy begins the transactions: sqlite3 would begin them late, and without a lock.
     connection.isolation_level = None
+    if reads:
+        return
     for pragma in (
         "auto_vacuum = INCREMENTAL",  # only in a new file; before WAL
         "journal_mode = WAL",
@@ -242,6 +265,10 @@ def _set_up_sqlite(connection: Any, _record: Any) -> None:
         "foreign_keys = ON",
     ):
         connection.execute(f"PRAGMA {pragma}").fetchall()
+
+
+def _begin_reading_postgres(connection: Any) -> None:
+    connection.exec_driver_sql("SET TRANSACTION READ ONLY")
 
 
 def _begin_sqlite(connection: Any) -> None:

@@ -19,7 +19,7 @@ COMMANDS = {
     "bridge": "Publish your heaters to Home Assistant or Prometheus.",
     "capture": "Record the raw traffic, with private data masked.",
     "completion": "Print a shell completion script.",
-    "dashboard": "Record your heaters and show them on a page.",
+    "dashboard": "Record your heaters and show them on a page, until Ctrl-C.",
     "devices": "List the devices of the account; only the NWP500 is supported.",
     "doctor": "Check the connection step by step and suggest fixes.",
     "energy": "Show the energy used per day or month.",

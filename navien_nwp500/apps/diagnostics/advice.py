@@ -17,6 +17,7 @@ from ...exceptions import (
     ConfigurationError,
     DeviceError,
     DeviceOfflineError,
+    HistoryError,
     InvalidCredentialsError,
     MaintenanceError,
     NaviLinkError,
@@ -63,6 +64,30 @@ class NoRecordingError(ConfigurationError):
 
 class EmptyRecordingError(NaviLinkError):
     """The recording contains no status."""
+
+
+class NoDatabaseError(ConfigurationError):
+    """The history database does not exist, or is that of another program."""
+
+
+class NewerDatabaseError(ConfigurationError):
+    """A newer version of this program made the history database."""
+
+
+class NoPackageError(ConfigurationError):
+    """A package that the history database needs is not installed."""
+
+
+class NetworkDatabaseError(HistoryError):
+    """The file of the history is on a network file system."""
+
+
+class ForbiddenDatabaseError(HistoryError):
+    """The file of the history, or its folder, is not for this user."""
+
+
+class UnreachableDatabaseError(HistoryError):
+    """The history database cannot be opened or read."""
 
 
 class Advice(NamedTuple):
@@ -235,6 +260,36 @@ ADVICE: Mapping[tuple[str, Kind], Advice] = {
         "The monitor opened the file but never received a status.",
         "If a step above failed, solve that first. Otherwise let the monitor run: it writes the "
         "first line with the first response, and then one every 300 s.",
+    ),
+    # The history database
+    ("", NoDatabaseError): Advice(
+        "Nothing has recorded into it yet, its name is wrong, or it is the file of another program.",
+        "Check the file or URL of --database; the monitor, the dashboard and history import make it: "
+        "navien-nwp500 monitor --database.",
+    ),
+    ("", NewerDatabaseError): Advice(
+        "Another installation of this program, on this machine or another, is newer.",
+        "Install that version here too; the database stays as it is.",
+    ),
+    ("", NoPackageError): Advice(
+        "The history database needs packages of its own.",
+        "Install the extra that the message names; see: docs/HISTORY.md.",
+    ),
+    ("", NetworkDatabaseError): Advice(
+        "SQLite's write-ahead log does not work between machines: statuses get lost, or the file is "
+        "damaged.",
+        "Move the file to a disk of this machine while nothing uses it, and name it with --database; "
+        "or use PostgreSQL.",
+    ),
+    ("", ForbiddenDatabaseError): Advice(
+        "Another user owns the file or its folder, for example because a service or sudo made it.",
+        "Run the command as that user, or give the file and its folder to this one: chown.",
+    ),
+    ("", UnreachableDatabaseError): Advice(
+        "PostgreSQL does not run, rejects the user, or is behind a firewall; a file is damaged, or "
+        "another program holds it.",
+        "For PostgreSQL try the same URL with psql. For a file try: sqlite3 FILE 'PRAGMA "
+        "integrity_check'; a damaged one is replaced by the last copy and history import.",
     ),
     ("", NaviLinkError): Advice(
         "The cause of this error is not known.",

@@ -43,6 +43,7 @@ from ...protocol.fields import T, field_specs
 from ...protocol.messages import ReplyAddress
 from ...protocol.status import DeviceStatus
 from . import advice, network, remarks
+from .database_step import check_database
 from .shareable import shareable
 
 #: The variable names the proxy; a finding contains no host.
@@ -81,11 +82,16 @@ class ConnectionCheck:
     """One run of the steps. Each public method is a step: it returns a fact or raises an error."""
 
     def __init__(
-        self, config: NaviLinkConfig | None, device: str | None, recording: Path | None
+        self,
+        config: NaviLinkConfig | None,
+        device: str | None,
+        recording: Path | None,
+        database: str | None,
     ) -> None:
         self._given_config = config
         self._device = device
         self._recording = recording
+        self._database = database
         self._heaters: list[NaviLinkDevice] = []
         self._transport: Transport | CommunicationError | None = None
         #: Closes what the steps have opened.
@@ -239,6 +245,11 @@ class ConnectionCheck:
             raise advice.EmptyRecordingError("it contains no status")
         return Fact(f"it contains {count} status{'es' if count > 1 else ''}")
 
+    async def database(self) -> Fact:
+        assert self._database is not None
+        loop = asyncio.get_running_loop()
+        return Fact(*await loop.run_in_executor(None, check_database, self._database))
+
     def _opened_transport(self) -> Transport:
         assert self._transport is not None
         if isinstance(self._transport, CommunicationError):
@@ -307,6 +318,7 @@ STEPS = (
     Step("status", ("features",), ConnectionCheck.status),
 )
 RECORDING = Step("CSV", (), ConnectionCheck.recording)
+DATABASE = Step("database", (), ConnectionCheck.database)
 
 
 async def diagnose(
@@ -315,20 +327,25 @@ async def diagnose(
     device: str | None = None,
     until: str | None = None,
     recording: str | Path | None = None,
+    database: str | None = None,
 ) -> AsyncGenerator[Finding, None]:
     """Check the connection step by step; yield each step's finding as the step ends.
 
     Without ``config`` the settings come from the environment, and an error in them is a finding
     too. ``device`` selects a heater by its name, its MAC or the beginning of either, ``until``
-    names the last step, ``recording`` is a CSV file to check after it. No command is sent to the
+    names the last step, ``recording`` is a CSV file to check after it, ``database`` the path or URL of
+    a history. No command is sent to the
     heater. Errors of this library become findings and are not raised.
     """
     names = [step.name for step in STEPS]
     steps = STEPS if until is None else STEPS[: names.index(until) + 1]
-    check = ConnectionCheck(config, device, None if recording is None else Path(recording))
+    path = None if recording is None else Path(recording)
+    check = ConnectionCheck(config, device, path, database)
+    steps += (RECORDING,) if path is not None else ()
+    steps += (DATABASE,) if database is not None else ()
     passed: set[str] = set()
     async with check.resources:
-        for step in (*steps, *((RECORDING,) if recording is not None else ())):
+        for step in steps:
             missing = [name for name in step.needs if name not in passed]
             if missing:
                 yield Finding(step.name, State.NOT_TRIED, f"needs: {', '.join(missing)}")

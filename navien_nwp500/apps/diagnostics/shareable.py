@@ -32,6 +32,12 @@ _SHAREABLE_ERRORS = (
     advice.UnresponsiveHeaterError,
     advice.NoRecordingError,
     advice.EmptyRecordingError,
+    advice.NoDatabaseError,
+    advice.NewerDatabaseError,
+    advice.NoPackageError,
+    advice.NetworkDatabaseError,
+    advice.ForbiddenDatabaseError,
+    advice.UnreachableDatabaseError,
 )
 
 

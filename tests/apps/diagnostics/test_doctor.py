@@ -8,6 +8,7 @@ import inspect
 import io
 import json
 import socket
+import sqlite3
 import ssl
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
@@ -23,6 +24,9 @@ from navien_nwp500.apps.diagnostics import advice, network
 from navien_nwp500.apps.diagnostics.checks import RECORDING, STEPS, Finding, State, diagnose
 from navien_nwp500.exceptions import NaviLinkError
 from navien_nwp500.history.csv_format import COLUMNS
+from navien_nwp500.history.database import Database
+from navien_nwp500.history.schema import to_ms
+from navien_nwp500.history.store import HistoryStore, Reading, ReadingSource
 from navien_nwp500.simulator import Simulator
 from navien_nwp500.simulator.faults import (
     ChangeFields,
@@ -418,6 +422,57 @@ async def test_a_recording_is_checked(
     assert found[RECORDING.name].state is state and words in found[RECORDING.name].fact
     assert first_failure(found).step == "configuration"
     assert not_tried(found) == {step.name for step in STEPS} - {"configuration"}
+
+
+# The history
+
+
+def history(path: Path, age: timedelta | None) -> None:
+    with Database(path) as database:
+        store = HistoryStore(database)
+        heater = store.ensure_heater("0123456789ab")
+        if age is not None:
+            ms = to_ms(datetime.now(timezone.utc) - age)
+            store.add(heater, [Reading(ms, {})], ReadingSource.LIVE)
+
+
+@pytest.mark.parametrize(
+    ("age", "words", "remark"),
+    [
+        (timedelta(minutes=4, seconds=20), "1 statuses of 1 heater, the last 4 min ago", ""),
+        (timedelta(days=3, hours=1), "the last 3 days ago", "Nothing seems to record"),
+        (None, "0 statuses", "There is no status in it yet."),
+    ],
+)
+async def test_a_history_is_checked(
+    tmp_path: Path, age: timedelta | None, words: str, remark: str
+) -> None:
+    path = tmp_path / "history.db"
+    history(path, age)
+    finding = (await check(NaviLinkConfig(), database=str(path)))["database"]
+    assert finding.state is State.PASSED, finding
+    assert words in finding.fact and remark in finding.why and bool(remark) == bool(finding.why)
+    assert str(tmp_path) not in finding.fact
+
+
+async def test_a_history_that_cannot_be_used_is_a_finding_with_advice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "history.db"
+    missing = (await check(NaviLinkConfig(), database=str(path)))["database"]
+    assert missing.state is State.FAILED and "monitor --database" in missing.do
+    away = "postgresql://planted@127.0.0.1:1/planted"
+    unreachable = (await check(NaviLinkConfig(), database=away))["database"]
+    assert unreachable.fact == "it cannot be opened or read" and "psql" in unreachable.do
+    history(path, None)
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE meta SET value = '999' WHERE key = 'schema'")
+    connection.close()
+    newer = (await check(NaviLinkConfig(), database=str(path)))["database"]
+    assert "newer version" in newer.fact and "Install that version" in newer.do
+    monkeypatch.setattr("navien_nwp500.history.database_state.file_system", lambda path: "nfs4")
+    network = (await check(NaviLinkConfig(), database=str(path)))["database"]
+    assert network.fact == "it is on a network file system (nfs4)" and "PostgreSQL" in network.do
 
 
 # The tables

@@ -23,9 +23,11 @@ from ....exceptions import (
 )
 from ...diagnostics.checks import Finding, State, diagnose
 from ..context import account_config, import_simulator
+from ..database_option import DATABASE, database_address
 from ..options import ACCOUNT_OPTIONS, DEVICE, JSON, OUTPUT_FILE
 from ..output import plain, print_result
 from ..runner import log_to_stderr, run_async
+from ..saved_account import data_folder
 
 _WIDTH = 80
 _SIGNS = {State.PASSED: "✓", State.FAILED: "✗", State.NOT_TRIED: "–"}
@@ -38,12 +40,19 @@ _ERRORS = (AuthenticationError, DeviceOfflineError, ConfigurationError, NaviLink
 @DEVICE
 @JSON
 @click.option("--csv", "recording", type=OUTPUT_FILE, help="Check a recording of monitor too.")
+@DATABASE
 @run_async
 async def doctor_command(
-    simulate: bool, no_session_file: bool, device: str | None, as_json: bool, recording: Path | None
+    simulate: bool,
+    no_session_file: bool,
+    device: str | None,
+    as_json: bool,
+    recording: Path | None,
+    database: str | None,
 ) -> None:
     """Check the connection step by step and suggest fixes.
 
+    Checks the history too: that of --database, or the file in your data folder if there is one.
     Changes nothing. You can show its output to anyone: it contains no account, heater or
     address.
 
@@ -61,7 +70,8 @@ async def doctor_command(
         log_to_stderr(os.environ.get("NAVILINK_LOG_LEVEL") or "ERROR")
         if not as_json:
             print_result(_system())
-        async for finding in diagnose(config, device=device, recording=recording):
+        place = _database(database)
+        async for finding in diagnose(config, device=device, recording=recording, database=place):
             findings.append(finding)
             if not as_json:
                 print_result("\n".join(format_finding(finding, sys.stdout)))
@@ -73,6 +83,15 @@ async def doctor_command(
         print_result("All checks passed.")
     if errors:
         raise _summarize(*errors[0])
+
+
+def _database(given: str | None) -> str | None:
+    """Return the address of the history to check, None without one."""
+    if given is not None:
+        return database_address(given)
+    folder = data_folder()
+    usual = None if folder is None else folder / "history.db"
+    return str(usual) if usual is not None and usual.exists() else None
 
 
 def format_finding(finding: Finding, stream: TextIO) -> Iterator[str]:

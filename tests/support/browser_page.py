@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from urllib.parse import urlsplit
 
 #: Milliseconds for anything that takes a moment, on a busy machine.
 LIMIT = 60_000
@@ -14,6 +15,7 @@ WORDS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-dev-shm-usage",
+    "--disable-gpu",
 ]
 #: What a browser says of answers that a test wants: an error, or no answer.
 WANTED = re.compile("Failed to load resource|WebSocket connection to")
@@ -23,9 +25,9 @@ class Page:
     """A page in a context of its own, and what it did: requests, errors."""
 
     def __init__(self, browser: Any, **options: Any) -> None:
-        self.context = browser.new_context(
-            **{"viewport": {"width": 1400, "height": 900}, **options}
-        )
+        # Without motion: drawing costs much where there is no graphics card.
+        usual = {"viewport": {"width": 1400, "height": 900}, "reduced_motion": "reduce"}
+        self.context = browser.new_context(**{**usual, **options})
         self.context.set_default_timeout(LIMIT)
         self.requests: list[str] = []
         self.errors: list[str] = []
@@ -49,7 +51,12 @@ class Page:
         expect(self.page.locator("#link")).to_have_text("Live")
         expect(self.page.locator("#tank")).to_have_accessible_name(re.compile("% hot"))
         expect(self.page.locator("#charge .legend b")).to_have_text(re.compile("%$"))
+        expect(self.page.locator("#history")).not_to_have_attribute("aria-busy", "true")
         return self.page
+
+    def asked_for(self, what: str) -> list[str]:
+        """Return the requests so far for one kind of the API, such as series."""
+        return [url for url in self.requests if f"/{what}" in urlsplit(url).path]
 
     def close(self) -> None:
         """Close it; nothing was wrong, and nothing was requested from elsewhere."""

@@ -9,6 +9,7 @@ import asyncio
 import threading
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Coroutine, TypeVar
 from zoneinfo import ZoneInfo
@@ -16,8 +17,8 @@ from zoneinfo import ZoneInfo
 from navien_nwp500 import NaviLinkClient
 from navien_nwp500._util.aio import run_until_first
 from navien_nwp500.apps.dashboard.access import AccessFolder
-from navien_nwp500.apps.dashboard.api import Settings
-from navien_nwp500.apps.dashboard.request_checks import Place
+from navien_nwp500.apps.dashboard.api import DashboardSettings
+from navien_nwp500.apps.dashboard.request_checks import PublicPlace
 from navien_nwp500.apps.dashboard.watched_heater import PollTimes
 from navien_nwp500.apps.dashboard.web_server import listen_on, open_dashboard
 from navien_nwp500.config import ReconnectConfig
@@ -74,11 +75,14 @@ class DashboardBench:
         self.port = 0
         self._answer_timeout = answer_timeout
         self.access = AccessFolder(folder / "access", settings.get("password_hash") or "")
-        self._settings = Settings(Place.direct((), loopback=True), **settings)
-        self._sim = Simulator(start=NOW, frozen=True, control_interval=0, heaters=heaters)
+        self._settings = DashboardSettings(PublicPlace.direct((), loopback=True), **settings)
+        self._sim = Simulator(
+            start=NOW, frozen=True, speed=600, control_interval=0, heaters=heaters
+        )
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="dashboard")
         self._stop: asyncio.Event | None = None
+        self._dashboard: Any = None
         self._served: Any = None
 
     def __enter__(self) -> DashboardBench:
@@ -118,6 +122,14 @@ class DashboardBench:
         heater = self._sim.units[number].heater
         assert isinstance(heater, Heater)
         return heater
+
+    def refresh(self, number: int = 0) -> None:
+        """Request a status of a heater, as a poll does."""
+        self.call(self._dashboard.heaters[number].heater.get_status)
+
+    def advance(self, **time: float) -> None:
+        """Let the heaters' time pass: days, hours, minutes."""
+        self.call(partial(self._sim.advance, **time))
 
     @property
     def address(self) -> str:
@@ -172,8 +184,9 @@ class DashboardBench:
                 database=str(self.folder / "history.db"),
                 access=self.access,
                 settings=self._settings,
-                times=PollTimes(0.5, 0.5, self._sim.clock.now, quick),
+                times=PollTimes(300.0, 300.0, self._sim.clock.now, quick),
                 zone=ZONE,
             ) as dashboard:
+                self._dashboard = dashboard
                 started.set_result(None)
                 await run_until_first(dashboard.run(), self._stop.wait())

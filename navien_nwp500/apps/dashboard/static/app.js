@@ -13,8 +13,11 @@ const ANNOUNCEMENTS = 5;
 
 /** The one-time token leaves the address at once, so that no bookmark or history keeps it. */
 function takeToken() {
-  const token = new URLSearchParams(location.hash.slice(1)).get("token");
-  if (token !== null) history.replaceState(null, "", location.pathname + location.search);
+  const words = new URLSearchParams(location.hash.slice(1));
+  const token = words.get("token");
+  words.delete("token");
+  const rest = `${words}` ? `#${words}` : "";
+  if (token !== null) history.replaceState(null, "", location.pathname + location.search + rest);
   return token;
 }
 

@@ -38,8 +38,10 @@ def test_it_shows_the_present_status_and_follows_it(
     expect(page.locator("#activity")).to_contain_text(f"{int(status.current_inst_power)} W")
     expect(page.locator("#age")).to_have_text("Status from just now.")
     bench.do(bench.heater().set_setpoint, HalfCelsius(100))
+    bench.refresh()
     expect(facts).to_contain_text("Set to122 °F")
     bench.do(bench.heater().set_error_code, 799)
+    bench.refresh()
     expect(page.locator("#alerts")).to_contain_text("799")
     expect(page.locator("#announcements")).to_contain_text("799")
 
@@ -47,7 +49,7 @@ def test_it_shows_the_present_status_and_follows_it(
 def test_an_old_status_is_grey_and_called_old(
     open_bench: Any, new_page: NewPage, browser_thread: Any
 ) -> None:
-    bench = open_bench(answer_timeout=3.0)
+    bench = open_bench()
     opened = new_page()
     opened.page.clock.install()
     page = opened.open(bench.new_address())
@@ -58,6 +60,7 @@ def test_an_old_status_is_grey_and_called_old(
     expect(page.locator("#old")).to_contain_text("may no longer be true")
     expect(page.locator("#now")).to_have_class(re.compile("old"))
     bench.do(bench.faults.clear)
+    bench.refresh()
     expect(page.locator("#age")).to_have_text("Status from just now.")
     expect(page.locator("#old")).to_be_hidden()
 
@@ -115,6 +118,7 @@ def test_twelve_tabs_are_live(open_bench: Any, new_page: NewPage, browser_thread
     for tab in tabs:
         expect(tab.locator("#link")).to_have_text("Live")
     bench.do(bench.heater().set_setpoint, HalfCelsius(100))
+    bench.refresh()
     for tab in tabs:
         expect(tab.locator("#facts")).to_contain_text("Set to122 °F")
 
@@ -169,6 +173,7 @@ def test_heater_and_unit_are_chosen_and_remembered(
     bench = open_bench(heaters=2)
     page = new_page().open(bench.new_address())
     bench.do(bench.heater(1).set_setpoint, HalfCelsius(101))
+    bench.refresh(1)
     choice = page.get_by_label("Heater", exact=True)
     choice.select_option(index=1)
     expect(page.locator("#facts")).to_contain_text("Set to123 °F")

@@ -108,7 +108,7 @@ class App {
     byId("secret").type = password ? "password" : "text";
     byId("secret").autocomplete = password ? "current-password" : "off";
     byId("sign-in").hidden = false;
-    byId("main").hidden = !this.heater;
+    byId("content").hidden = !this.heater;
     byId("secret").focus();
   }
 
@@ -143,7 +143,7 @@ class App {
   hello({ version, heaters }) {
     this.checkVersion(version);
     this.heaters = heaters;
-    byId("main").hidden = false;
+    byId("content").hidden = false;
     const names = heaters.map((heater) => element("option", { value: heater.id }, heater.name));
     byId("heater").replaceChildren(...names);
     byId("heater").hidden = heaters.length < 2;

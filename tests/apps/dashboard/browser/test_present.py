@@ -146,7 +146,7 @@ def test_an_ended_session_has_a_way_back_in(
     bench = open_bench(password_hash=read_password_hash(tmp_path / "password"))
     page = new_page().page
     page.goto(bench.address)
-    expect(page.locator("#main")).to_be_hidden()
+    expect(page.locator("#content")).to_be_hidden()
     page.get_by_label("Password").fill("wrong")
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("alert")).to_contain_text("password")

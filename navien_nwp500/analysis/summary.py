@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Sequence
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,8 @@ import pandas as pd
 from ..history.alerts import LOW_CHARGE_PERCENT
 from ..history.recordings import Recording
 from ..protocol.tou import TOUPeriod
+from .causes import Knowledge, RunCause
+from .causes_table import causes_of
 from .costs import COSTS, Prices, add_costs, price_table, prices_over
 from .intervals import DAY_MS, HOUR_MS, add_intervals, split_intervals
 from .prices import PriceSeries, PriceSource, plan_prices
@@ -47,6 +50,8 @@ class Report:
     changes: Sequence[SettingChange]
     alerts: Sequence[AlertSpan]
     cop: Cop
+    #: Of each recovery, what started and stopped it; None where that cannot be told.
+    causes: Sequence[RunCause | None] = ()
 
 
 def summarize(
@@ -97,7 +102,13 @@ def summarize(
         changes=changed,
         alerts=alarms,
         cop=cop_of(statuses, found, tank),
+        causes=causes_of(statuses, found, _known(recording)),
     )
+
+
+def _known(recording: Recording) -> Knowledge:
+    zone = None if recording.zone is None else ZoneInfo(recording.zone)
+    return Knowledge(requests=recording.requests, zone=zone)
 
 
 def _pieces(statuses: pd.DataFrame, prices: Prices | None) -> pd.DataFrame:

@@ -17,8 +17,10 @@ import pandas as pd
 
 from .._util.files import display_path
 from ..exceptions import ConfigurationError
+from ..protocol.client_requests import ClientRequest
 from ..protocol.fields import field_specs
 from ..protocol.status import DeviceStatus
+from .alerts import REQUEST
 from .clock_check import possible_times
 from .csv_format import (
     FIELD_OF_COLUMN,
@@ -31,9 +33,25 @@ from .csv_format import (
     not_a_time,
     parse_recording,
 )
+from .request_log import read_requests
 
 if TYPE_CHECKING:
     from .store import HistoryStore
+
+#: Columns that only the causes of heating runs need.
+CAUSE_COLUMNS = (
+    "command",
+    "current_heat_use",
+    "current_statenum",
+    "hp_upper_on_temp_setting",
+    "hp_upper_off_temp_setting",
+    "hp_lower_on_temp_setting",
+    "heat_min_op_temperature",
+    "tou_status",
+    "tou_override_status",
+    "anti_legionella_operation_busy",
+    "program_reservation_use",
+)
 
 #: Columns read, by their name in the file, and their names in the table.
 _READ: dict[str, str] = {
@@ -54,11 +72,17 @@ _READ: dict[str, str] = {
     "temperature_type": "temperature_type",
     "total_energy_capacity": "total_wh",
     "available_energy_capacity": "missing_wh",
+    # Of the causes of heating runs, under the names of their fields, as they were sent.
+    **{name: name for name in CAUSE_COLUMNS},
 }
 #: Columns without empty cells; the heater may leave out the tank sensors.
 _REQUIRED = {"dhw_charge_percent", "operation_mode", "current_inst_power"}
 #: Degrees Celsius or Wh of one count in the file; 1 for columns in the unit of the table.
-_SCALES = {one.name: getattr(one.codec(1), "physical", 1) for one in field_specs(DeviceStatus)}
+_SCALES = {
+    one.name: getattr(one.codec(1), "physical", 1)
+    for one in field_specs(DeviceStatus)
+    if one.name not in CAUSE_COLUMNS
+}
 _TENTHS = {"tank_upper_temp", "tank_lower_temp"}
 
 
@@ -98,6 +122,8 @@ class Recording:
     repeated: int
     zone: str | None = None
     heater: str | None = None
+    #: Requests of clients that were recorded meanwhile.
+    requests: tuple[ClientRequest, ...] = ()
 
     @property
     def offsets(self) -> int:
@@ -115,6 +141,7 @@ def load(
     not a recording, the files are of several heaters or there is no reading at all, OSError if a
     file cannot be read.
     """
+    paths = tuple(paths)
     read = [_read(path) for path in paths]
     sources = tuple(source for source, _ in read)
     names = ", ".join(display_path(source.path) for source in sources) or "no file at all"
@@ -130,9 +157,9 @@ def load(
     if zone is not None:
         table["offset"] = _offsets(table["ms"], zone)
     table = table.drop(columns=[ZONE, HEATER])
-    return Recording(
-        table, sources, len(whole) - len(table), None if zone is None else zone.key, digits
-    )
+    requests = tuple(request for path in paths for request in read_requests(path))
+    key = None if zone is None else zone.key
+    return Recording(table, sources, len(whole) - len(table), key, digits, requests)
 
 
 def load_history(
@@ -149,6 +176,8 @@ def load_history(
     rows = [(one.ms, *(one.values[name] for name, _ in fields)) for one in readings]
     cells = pd.DataFrame(rows, columns=["ms", *_READ])
     cells = cells.dropna(subset=sorted(_REQUIRED)).reset_index(drop=True)
+    from .schema import to_datetime
+
     place = store.database.name
     if not len(cells):
         raise ConfigurationError(f"there is no reading in {place}")
@@ -161,7 +190,12 @@ def load_history(
     key, digits = None if zone is None else zone.key, found.mac[-4:]
     zones = () if found.zone is None else (found.zone,)
     source = Source(Path(place), len(table), False, 0, zones, (digits,))
-    return Recording(table, (source,), 0, key, digits)
+    requests = tuple(
+        ClientRequest.from_text(to_datetime(event["time"]), event["detail"])
+        for event in store.events(found)
+        if event["kind"] == REQUEST
+    )
+    return Recording(table, (source,), 0, key, digits, requests)
 
 
 def _of_one_heater(

@@ -84,7 +84,10 @@ def document(report: Report) -> dict[str, Any]:
         "days": [{"date": _date(day["local"]), **_row(day)} for _, day in report.days.iterrows()],
         "hours": [{"start": _start(hour), **_row(hour)} for hour in _rows(report.hours)],
         "gaps": _listed(report.gaps),
-        "recoveries": _listed(report.recoveries, {"first", "last"}),
+        "recoveries": [
+            {**recovery, "cause": None if cause is None else cause.to_dict()}
+            for recovery, cause in zip(_listed(report.recoveries, {"first", "last"}), report.causes)
+        ],
         "changes": _listed(report.changes),
         "alerts": _listed(report.alerts),
     }

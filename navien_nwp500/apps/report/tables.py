@@ -6,6 +6,7 @@ import math
 from datetime import datetime, timedelta, timezone
 from typing import Any, Callable, Iterator, NamedTuple, Sequence
 
+from ...analysis.causes import Reason
 from ...analysis.hot_water import SHOWER_CELSIUS
 from ...analysis.intervals import DAY_MS, HOUR_MS
 from ...analysis.summary import Report
@@ -186,22 +187,7 @@ def tables(report: Report) -> list[ReportTable]:
     if report.prices is not None:
         found.append(_prices(report))
     found += [
-        ReportTable(
-            "Recoveries",
-            "Heating from off to off. Of one not seen whole, what was seen.",
-            ("start", "hours", "heat pump, kWh", "element, kWh", "charge, %", "seen"),
-            [
-                (
-                    _stamp(run.start),
-                    f"{run.hours:.1f}",
-                    _kwh(run.heat_pump_wh),
-                    _kwh(run.element_wh),
-                    f"{run.charge_before} to {run.charge_after}",
-                    "whole" if run.whole else "in part",
-                )
-                for run in report.recoveries
-            ],
-        ),
+        _recoveries(report),
         ReportTable(
             "Changes",
             "Setpoint and mode, seen from one reading to the next.",
@@ -259,6 +245,36 @@ def _days(report: Report) -> ReportTable:
     rows = [[cell(row) for cell in columns.values()] for row in report.days.to_dict("records")]
     note = "Energies are of the time seen. h below: hours with the charge below 20 %."
     return ReportTable("Days", note, tuple(columns), rows)
+
+
+def _recoveries(report: Report) -> ReportTable:
+    columns = ("start", "hours", "heat pump, kWh", "element, kWh", "charge, %", "seen")
+    rows = [
+        (
+            _stamp(run.start),
+            f"{run.hours:.1f}",
+            _kwh(run.heat_pump_wh),
+            _kwh(run.element_wh),
+            f"{run.charge_before} to {run.charge_after}",
+            "whole" if run.whole else "in part",
+            NOTHING if cause is None else _reason(cause.text, cause.started),
+            (
+                NOTHING
+                if cause is None or cause.stopped is None
+                else _reason(cause.stopped.text, cause.stopped)
+            ),
+        )
+        for run, cause in zip(report.recoveries, report.causes)
+    ]
+    note = (
+        "Heating from off to off. Of one not seen whole, what was seen. Why it started and stopped is "
+        "told from the statuses: sure, likely where something else fits too, or unknown."
+    )
+    return ReportTable("Recoveries", note, (*columns, "why it started", "why it stopped"), rows)
+
+
+def _reason(text: str, reason: Reason) -> str:
+    return f"{text} ({reason.certainty})" if reason.certainty != "unknown" else text
 
 
 def _prices(report: Report) -> ReportTable:

@@ -162,6 +162,21 @@ def test_what_cannot_be_read_is_said(
     assert (code, out) == (2, "") and words in " ".join(err.split()), err
 
 
+def test_the_report_tells_the_same(recording: Path, invoke: Invoke) -> None:
+    """Of each recovery, in a table of the page and of Markdown, and in JSON."""
+    pytest.importorskip("pandas")
+    runs = told_json(invoke, f"why {recording.name} --json")
+    code, out, _ = invoke(f"report {recording.name} --json")
+    assert code == 0
+    causes = [one["cause"] for one in json.loads(out)["recoveries"]]
+    assert causes == runs
+    code, out, _ = invoke(f"report {recording.name} --markdown --html page.html")
+    assert code == 0 and "why it started | why it stopped |" in out
+    for text in (out, Path("page.html").read_text("utf-8")):
+        assert "by another client (0a1b2c3d), such as the app (sure)" in text
+        assert "the tank reached its setpoint of 139.1 °F (59.5 °C) (sure)" in text
+
+
 def test_requests_beside_a_recording_survive_a_torn_line(tmp_path: Path) -> None:
     path = tmp_path / "tank.csv"
     noon = datetime(2026, 1, 5, 12, tzinfo=timezone.utc)

@@ -209,7 +209,7 @@ class Api:
         """End the session, and the sockets of its pages."""
         response, session = self._sign_in.end(request)
         if session is not None:
-            await self._parts.hub.end_session(session)
+            self._parts.hub.end_session(session)
         return response
 
     async def live(self, request: web.Request) -> web.StreamResponse:

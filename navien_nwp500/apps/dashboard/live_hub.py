@@ -9,7 +9,7 @@ from typing import Any, Callable, Mapping
 
 from aiohttp import WSCloseCode, web
 
-from ..._util.aio import cancel_and_wait
+from ..._util.aio import cancel_and_wait, run_until_first, wait_at_most
 
 #: Seconds between two pings, which keep a connection open and find one that is dead.
 HEARTBEAT = 15.0
@@ -22,12 +22,13 @@ SOCKETS = 200
 class LiveSocket:
     """One page: the messages that wait for it, the newest of each key."""
 
-    def __init__(self, socket: web.WebSocketResponse, session: str) -> None:
-        self.socket = socket
+    def __init__(self, session: str) -> None:
         self.session = session
+        #: Code and reason with which it is to be closed.
+        self.end: tuple[int, bytes] | None = None
+        self.gone = asyncio.Event()
         self._waiting: dict[str, str] = {}
         self._changed = asyncio.Event()
-        self._closing = False
 
     def put(self, key: str, text: str) -> None:
         """Replace the message of a key; it goes to the end."""
@@ -35,22 +36,20 @@ class LiveSocket:
         self._waiting[key] = text
         self._changed.set()
 
-    def close(self) -> None:
-        """Let ``send`` end when all is sent."""
-        self._closing = True
+    def close(self, code: int, reason: bytes) -> None:
+        """Let it be closed when all is sent."""
+        self.end = (code, reason)
         self._changed.set()
 
-    async def send(self) -> None:
-        """Send what waits, as it comes."""
-        with suppress(ConnectionError):  # the page has gone: its reader ends
-            while True:
+    async def send(self, socket: web.WebSocketResponse) -> None:
+        """Send what waits, as it comes, until it is to be closed."""
+        with suppress(ConnectionError):  # the page has gone
+            while self._waiting or self.end is None:
                 while self._waiting:
-                    text = self._waiting.pop(next(iter(self._waiting)))
-                    await self.socket.send_str(text)
-                if self._closing:
-                    return
-                self._changed.clear()
-                await self._changed.wait()
+                    await socket.send_str(self._waiting.pop(next(iter(self._waiting))))
+                if self.end is None:
+                    self._changed.clear()
+                    await self._changed.wait()
 
 
 class LiveHub:
@@ -59,7 +58,7 @@ class LiveHub:
     greeting: Callable[[], Mapping[str, Any]]
 
     def __init__(self) -> None:
-        self._sockets: dict[LiveSocket, asyncio.Task[None]] = {}
+        self._sockets: set[LiveSocket] = set()
         self._closed = False
 
     @property
@@ -85,41 +84,52 @@ class LiveHub:
             heartbeat=HEARTBEAT, timeout=CLOSE_SECONDS, max_msg_size=1024, compress=False
         )
         await socket.prepare(request)
-        one = LiveSocket(socket, session)
+        one = LiveSocket(session)
         one.put("hello", encode_json(self.greeting()))
-        sending = asyncio.get_running_loop().create_task(one.send(), name="live-socket")
-        self._sockets[one] = sending
+        self._sockets.add(one)
         try:
-            async for _ in socket:
-                pass  # a page says nothing; what comes is read for the answers to pings
+            # A page that reads slowly holds nobody up: each socket has its own task.
+            await run_until_first(one.send(socket), _read(socket))
+            await _close(socket, request, *(one.end or (WSCloseCode.OK, b"")))
         finally:
-            self._sockets.pop(one, None)
-            await cancel_and_wait(sending)
-            if not sending.cancelled():
-                sending.result()
+            self._sockets.discard(one)
+            one.gone.set()
         return socket
 
-    async def end_session(self, session: str) -> None:
-        """Close the sockets of a session that was ended."""
-        await self._close([one for one in self._sockets if one.session == session], 1008, b"")
+    def end_session(self, session: str) -> None:
+        """Have the sockets of a session closed that was ended."""
+        for one in self._sockets:
+            if one.session == session:
+                one.close(WSCloseCode.POLICY_VIOLATION, b"signed out")
 
     async def close(self) -> None:
         """Send what waits, then close all sockets: the server ends."""
         self._closed = True
-        await self._close([*self._sockets], WSCloseCode.GOING_AWAY, b"the server ends")
+        for one in self._sockets:
+            one.close(WSCloseCode.GOING_AWAY, b"the server ends")
+        waiting = [asyncio.ensure_future(one.gone.wait()) for one in self._sockets]
+        if waiting:
+            # One that does not read what waits is left to the end of the server.
+            await asyncio.wait(waiting, timeout=2 * CLOSE_SECONDS)
+            await cancel_and_wait(*waiting)
 
-    async def _close(self, sockets: list[LiveSocket], code: int, reason: bytes) -> None:
-        sending = [self._sockets[one] for one in sockets]
-        for one in sockets:
-            one.close()
-        if sending:
-            await asyncio.wait(sending, timeout=CLOSE_SECONDS)
-            closing = [
-                asyncio.ensure_future(one.socket.close(code=code, message=reason))
-                for one in sockets
-            ]
-            await asyncio.wait(closing, timeout=2 * CLOSE_SECONDS)
-            await cancel_and_wait(*closing)
+
+async def _read(socket: web.WebSocketResponse) -> None:
+    """Read until the page goes: it says nothing, but answers pings."""
+    async for _ in socket:
+        pass
+
+
+async def _close(
+    socket: web.WebSocketResponse, request: web.Request, code: int, reason: bytes
+) -> None:
+    """Close a socket; one that does not answer in time is cut."""
+    closing = asyncio.ensure_future(socket.close(code=code, message=reason))
+    try:
+        await wait_at_most(2 * CLOSE_SECONDS, closing)
+    except asyncio.TimeoutError:
+        if request.transport is not None:
+            request.transport.abort()
 
 
 def encode_json(value: Any) -> str:

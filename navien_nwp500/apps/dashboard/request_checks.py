@@ -24,6 +24,7 @@ _POLICY = (
     "frame-ancestors 'none'"
 )
 HEADERS = {
+    "Server": "navien-nwp500",  # not the versions of what serves it
     "Content-Security-Policy": _POLICY,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",

@@ -21,8 +21,16 @@ from navien_nwp500.history.store import HistoryStore
 from navien_nwp500.protocol import commands
 from navien_nwp500.simulator.faults import DelayMessages, DropMessages, RefuseWrites
 from support.control_tools import record_writes
-from support.served_dashboard import Bench, command, get, next_message, open_bench, read_to_end, send
 from support.reliability_tools import wait_until, within_limit
+from support.served_dashboard import (
+    Bench,
+    command,
+    get,
+    next_message,
+    open_bench,
+    read_to_end,
+    send,
+)
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -25,8 +25,16 @@ from navien_nwp500.simulator.faults import (
     HeaterOffline,
     RefuseRequests,
 )
-from support.served_dashboard import Bench, command, get, next_message, open_bench, read_to_end, send
 from support.reliability_tools import wait_until, within_limit
+from support.served_dashboard import (
+    Bench,
+    command,
+    get,
+    next_message,
+    open_bench,
+    read_to_end,
+    send,
+)
 
 NO_RETRY = ReconnectConfig(max_retries=0, initial_delay=0.05, max_delay=0.2)
 

@@ -8,6 +8,7 @@ from typing import Iterator, NamedTuple
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
+from ..._util.numbers import shown
 from ..._util.text import clean_text
 from ...exceptions import ConfigurationError
 from .market_prices import WHOLESALE, choose
@@ -102,13 +103,13 @@ def _one_auction(series: list[_Series]) -> tuple[list[_Series], list[str]]:
 def _read_series(element: Element) -> Iterator[_Series]:
     unit = _text(element, "price_Measure_Unit.name") or "MWH"
     if unit != "MWH":
-        raise ValueError(f"prices are per {clean_text(unit)}, not per MWh")
+        raise ValueError(f"prices are per {shown(unit)}, not per MWh")
     curve = _text(element, "curveType") or _SEQUENTIAL
     if curve not in (_SEQUENTIAL, _CARRIED):
-        raise ValueError(f"curveType {clean_text(curve)} is not known; A01 and A03 are")
+        raise ValueError(f"curveType {shown(curve)} is not known; A01 and A03 are")
     position = _text(element, "classificationSequence_AttributeInstanceComponent.position") or "1"
     if not position.isdecimal():
-        raise ValueError(f"the number of an auction is {clean_text(position)}")
+        raise ValueError(f"the number of an auction is {shown(position)}")
     area = clean_text(_text(element, "in_Domain.mRID") or "unknown area")
     currency = _text(element, "currency_Unit.name")
     for period in element.findall("Period"):
@@ -124,7 +125,7 @@ def _step(text: str) -> timedelta:
     found = _RESOLUTION.fullmatch(text)
     minutes = int(found[1]) * (60 if found[2] == "H" else 1) if found else 0
     if not 0 < minutes <= 24 * 60:
-        raise ValueError(f"resolution is {clean_text(text)!r}; PT15M and PT60M are usual")
+        raise ValueError(f"resolution is {shown(text)}; PT15M and PT60M are usual")
     return timedelta(minutes=minutes)
 
 
@@ -138,7 +139,7 @@ def _points(
     for point in period.findall("Point"):
         position = _text(point, "position") or ""
         if not position.isdecimal() or not 1 <= int(position) <= count:
-            raise ValueError(f"position {clean_text(position)!r} is not from 1 to {count}")
+            raise ValueError(f"position {shown(position)} is not from 1 to {count}")
         if int(position) in prices:
             raise ValueError(f"position {position} of the period from {start} is there twice")
         prices[int(position)] = parse_number(_text(point, "price.amount")) / 1000
@@ -189,6 +190,6 @@ def parse_xml(content: bytes, file: str) -> Element:
     parser.CharacterDataHandler = builder.data
     try:
         parser.Parse(content, True)
-    except expat.ExpatError as error:
+    except (expat.ExpatError, ValueError, LookupError) as error:  # the latter: its encoding
         raise ConfigurationError(f"{file} is not whole XML: {error}; download it again") from error
     return builder.close()

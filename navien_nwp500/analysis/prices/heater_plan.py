@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal, InvalidOperation
 from typing import Any, Callable, NamedTuple, TypeVar
 
+from ..._util.numbers import shown
 from ...exceptions import ConfigurationError
 from ...protocol.calendar import EVERY_MONTH, Weekday
 from ...protocol.calendar_text import day_names, parse_days, parse_months, parse_time
@@ -47,7 +48,7 @@ def parse_plan(content: Any, file: str) -> PlanFile:
 def _text(file: str, body: dict[str, Any], key: str) -> str | None:
     value = body.get(key)
     if value is not None and not isinstance(value, str):
-        raise ConfigurationError(f"{file}: {key} is {value!r}; it must be a text")
+        raise ConfigurationError(f"{file}: {key} is {shown(value)}; it must be a text")
     return value
 
 
@@ -67,7 +68,7 @@ def _parse_period(where: str, raw: Any) -> TOUPeriod:
         try:
             return read(raw[key])
         except (ValueError, TypeError, AttributeError, InvalidOperation) as error:
-            raise ConfigurationError(f"{where}: {key} is {raw[key]!r}: {error}") from error
+            raise ConfigurationError(f"{where}: {key} is {shown(raw[key])}: {error}") from error
 
     return TOUPeriod(
         value("months", _months),

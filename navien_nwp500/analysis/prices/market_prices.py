@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, Callable, Iterator, Mapping, Sequence, TypeVar
 
+from ..._util.numbers import shown
 from ..._util.text import clean_text, comparable
 from ...exceptions import ConfigurationError
 from .price_series import EPOCH, FixedPrices
@@ -37,12 +38,14 @@ def is_octopus(content: Any) -> bool:
 def read_octopus(content: Mapping[str, Any], file: str, options: TariffOptions) -> FixedPrices:
     """Read unit rates of Octopus Energy, in pence per kWh with VAT."""
     results = content["results"]
-    methods = {one.get("payment_method") for one in results if isinstance(one, dict)}
-    notes = ["Prices of Octopus Energy include VAT. Standing charges are not counted."]
-    if "DIRECT_DEBIT" in methods and len(methods - {None}) > 1:
+    methods = {str(_get(one, "payment_method") or "") for one in results}
+    notes = [
+        "Prices of Octopus Energy include VAT: --vat would count it twice. Standing charges are missing."
+    ]
+    if "DIRECT_DEBIT" in methods and len(methods - {""}) > 1:
         notes.append("Prices are those for payment by direct debit.")
-        others = methods - {None, "DIRECT_DEBIT"}
-        results = [one for one in results if _get(one, "payment_method") not in others]
+        others = methods - {"", "DIRECT_DEBIT"}
+        results = [one for one in results if str(_get(one, "payment_method")) not in others]
     if content.get("next"):
         notes.append("The file is one page of a longer answer: other times have no price.")
 
@@ -76,9 +79,9 @@ def read_nord_pool(content: Any, file: str, options: TariffOptions) -> FixedPric
         if not found or not isinstance(found[0], list):
             raise ConfigurationError(f"{file}, day {number} has no list multiAreaEntries")
         entries += found[0]
-    currencies = {day.get("currency") for day in days}
-    if len(currencies) != 1:
-        raise ConfigurationError(f"{file} mixes currencies: {sorted(map(str, currencies))}")
+    currencies = {clean_text(str(day.get("currency") or "")) for day in days}
+    if len(currencies) > 1:
+        raise ConfigurationError(f"{file} mixes currencies: {', '.join(sorted(currencies))}")
     area = _area(entries, file, options)
 
     def row(one: Mapping[str, Any]) -> TimedPrice | None:
@@ -89,10 +92,9 @@ def read_nord_pool(content: Any, file: str, options: TariffOptions) -> FixedPric
         return TimedPrice(start, end, parse_number(price) / 1000)
 
     rows = [one for one in _each(entries, row, f"{file}, entry") if one is not None]
-    (currency,) = currencies
-    name = clean_text(currency) if isinstance(currency, str) else None
+    currency = currencies.pop() or None
     return fixed_prices(
-        rows, file, options, currency=name, label=f"Nord Pool {area}", notes=[WHOLESALE]
+        rows, file, options, currency=currency, label=f"Nord Pool {area}", notes=[WHOLESALE]
     )
 
 
@@ -147,14 +149,14 @@ def choose(found: Sequence[T], names: Sequence[str], several: str, wanted: str |
     """Return the only one of several, or the one of a name. Raises ConfigurationError."""
     if wanted is None and len(found) == 1:
         return found[0]
-    shown = ", ".join(clean_text(name) for name in names[:20]) or "none"
-    more = f" and {len(names) - 20} more" if len(names) > 20 else ""
+    listed = ", ".join(clean_text(name)[:100] for name in names[:20]) or "none"
+    listed += f" and {len(names) - 20} more" if len(names) > 20 else ""
     if wanted is None:
-        raise ConfigurationError(f"{several}; name one with --rate: {shown}{more}")
+        raise ConfigurationError(f"{several}; name one with --rate: {listed}")
     for one, name in zip(found, names):
         if comparable(name) == comparable(wanted):
             return one
-    raise ConfigurationError(f"{several}, but {wanted!r} is none of them: {shown}{more}")
+    raise ConfigurationError(f"{several}, but {shown(wanted)} is none of them: {listed}")
 
 
 def _each(rows: Sequence[Any], read: Callable[[Mapping[str, Any]], T], where: str) -> Iterator[T]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from typing import Any, Iterator, Mapping, NamedTuple, Sequence
 
+from ..._util.numbers import shown
 from ..._util.text import clean_text
 from ...exceptions import ConfigurationError
 from ...protocol.calendar import EVERY_MONTH, MONTH_NAMES, WEEKEND, Weekday
@@ -151,7 +152,7 @@ def _schedule(rate: Body, key: str, periods: int) -> list[list[int]]:
         for hour in hours:
             if type(hour) is not int or not 0 <= hour < periods:
                 raise ValueError(
-                    f"{key} names period {hour!r} in {name}; energyratestructure has 0 to {periods - 1}"
+                    f"{key} names period {shown(hour)} in {name}; energyratestructure has 0 to {periods - 1}"
                 )
     return found
 

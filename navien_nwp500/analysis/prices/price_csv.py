@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Callable, Iterator, NamedTuple, Sequence, TypeVar
 from zoneinfo import ZoneInfo
 
+from ..._util.numbers import shown
 from ..._util.text import clean_text
 from ...exceptions import ConfigurationError
 from ...protocol.calendar import EVERY_MONTH, Weekday
@@ -108,6 +109,8 @@ def _table(text: str, file: str) -> _Table:
         ]
     except csv.Error as error:
         raise ConfigurationError(f"{file} is not CSV: {error}: {EXPECTED}") from error
+    if not rows:
+        raise ConfigurationError(f"{file} has no header: {EXPECTED}")
     header = [" ".join(cell.replace("_", " ").lower().split()) for cell in rows[0][1]]
     for line, cells in rows[1:]:
         if len(cells) != len(header):
@@ -216,7 +219,7 @@ def _week(table: _Table, column: _Column, options: TariffOptions) -> CalendarPri
 
 def _hour(text: str) -> int:
     if not text.isdecimal() or int(text) > 23:
-        raise ValueError(f"{text!r} is not an hour from 0 to 23")
+        raise ValueError(f"{shown(text)} is not an hour from 0 to 23")
     return int(text)
 
 

@@ -91,7 +91,8 @@ class PriceSeries:
 
     def within(self, start: datetime, end: datetime) -> Iterator[PriceInterval]:
         """Iterate over the intervals from ``start`` to before ``end``, cut at both."""
-        for one in self.intervals[max(0, bisect_right(self._starts, start) - 1) :]:
+        for place in range(max(0, bisect_right(self._starts, start) - 1), len(self.intervals)):
+            one = self.intervals[place]
             if one.start >= end:
                 return
             if one.end > start:

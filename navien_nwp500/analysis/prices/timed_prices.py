@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any, Iterable, NamedTuple, Sequence
 from zoneinfo import ZoneInfo
 
+from ..._util.numbers import shown
 from ..._util.text import clean_text
 from ...exceptions import ConfigurationError
 from .price_series import UTC, FixedPrices, PriceInterval, PriceSeries
@@ -50,8 +51,10 @@ def parse_instant(text: Any) -> datetime:
     """Parse a time such as 2026-03-01T06:30Z; without an offset it stays naive. Raises ValueError."""
     parts = _TIME.fullmatch(text.strip()) if isinstance(text, str) else None
     if parts is None:
-        raise ValueError(f"{text!r} is not a time such as 2026-03-01T06:30:00+01:00")
+        raise ValueError(f"{shown(text)} is not a time such as 2026-03-01T06:30:00+01:00")
     when = datetime.fromisoformat(f"{parts[1]}T{parts[2]}{parts[3] or ':00'}")
+    if not 1970 <= when.year < OPEN_END.year:
+        raise ValueError(f"{shown(text)} is not between 1970 and {OPEN_END.year}")
     if parts[4] is None:
         return when
     if parts[4] in "Zz":
@@ -66,20 +69,20 @@ def parse_utc(text: Any) -> datetime:
     """Parse a time with an offset. Raises ValueError."""
     when = parse_instant(text)
     if when.tzinfo is None:
-        raise ValueError(f"{text!r} has no offset from UTC, such as Z or +01:00")
+        raise ValueError(f"{shown(text)} has no offset from UTC, such as Z or +01:00")
     return when
 
 
 def parse_number(value: Any) -> float:
     """Return a finite number, given as a number or as text. Raises ValueError."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str, Decimal)):
-        raise ValueError(f"{value!r} is not a number")
+        raise ValueError(f"{shown(value)} is not a number")
     try:
         number = float(value)
     except (ValueError, OverflowError) as error:
-        raise ValueError(f"{value!r} is not a number") from error
+        raise ValueError(f"{shown(value)} is not a number") from error
     if not math.isfinite(number):
-        raise ValueError(f"{value!r} is not a number")
+        raise ValueError(f"{shown(value)} is not a number")
     return number
 
 

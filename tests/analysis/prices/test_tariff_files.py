@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, Callable
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given, settings, strategies as st
 
 from navien_nwp500.analysis.prices import PriceSeries, read_tariff, tariff_files
+from navien_nwp500.analysis.prices.tariff_files import parse_tariff
+from navien_nwp500.analysis.prices.timed_prices import TariffOptions
 from navien_nwp500.exceptions import ConfigurationError
 
 UTC = timezone.utc
@@ -341,7 +345,7 @@ NO_DATA = (
         (entsoe(curve({1: 1}), kind="A65"), "type A65 .* not of day-ahead prices"),
         (entsoe(curve({5: 1})), "position '5' is not from 1 to 4"),
         (entsoe(curve({1: 1}, step="P1D")), "resolution is 'P1D'"),
-        (entsoe(curve({1: 1}, curve_type="A05")), "curveType A05"),
+        (entsoe(curve({1: 1}, curve_type="A05")), "curveType 'A05'"),
         (entsoe(curve({1: 1}, end="2026-03-29T00:10Z")), "no multiple"),
         (entsoe(curve({1: 1}, end="2126-03-29T00:00Z")), "no multiple"),
         (entsoe(), "has no prices"),
@@ -519,6 +523,53 @@ def test_a_cut_file_is_recognised_at_every_length(write: Write, content: Any) ->
     for length in range(1, len(text) - 1, max(1, len(text) // 40)):
         with pytest.raises(ConfigurationError):
             read_tariff(write(text[:length]))
+
+
+SAMPLES = [
+    entsoe(curve({1: 100, 3: -5.5})),
+    "start,EUR/kWh\n2026-03-01T00:00+01:00,0.25\n2026-03-01T01:00+01:00,-0.01\n",
+    week(),
+    *map(json.dumps, (rate(), octopus(), nord_pool(), comed(0, 5, 10), PLAN, {"periods": PLAN})),
+]
+HOSTILE = [
+    "",
+    "\0",
+    "9" * 30,
+    "null",
+    "[]",
+    "{}",
+    '"',
+    "1e999",
+    "-",
+    "\u00e9",
+    "NaN",
+    "0001",
+    ",,",
+    "<",
+    "&x;",
+]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(SAMPLES), st.data())
+def test_a_damaged_file_is_read_or_refused_with_a_sentence(text: str, data: st.DataObject) -> None:
+    """Pieces of the text are replaced by others: nothing but ConfigurationError may come out."""
+    for _ in range(data.draw(st.integers(1, 3))):
+        # Between marks, so that often the syntax stays right and the values become wrong.
+        marks = [0, *(m.start() for m in re.finditer(r"[\W_]", text)), len(text)]
+        first = data.draw(st.integers(0, len(marks) - 2))
+        text = (
+            text[: marks[first] + 1]
+            + data.draw(st.sampled_from(HOSTILE))
+            + text[marks[first + 1] :]
+        )
+    try:
+        source = parse_tariff(text.encode("utf-8", "replace"), "file", TariffOptions(zone=BERLIN))
+    except ConfigurationError as error:
+        assert "\n" not in str(error) and len(str(error)) < 2000
+        return
+    series = source.between(utc(2026, 3, 1), utc(2026, 3, 3))
+    assert all(one.end > one.start for one in series.intervals)
 
 
 def test_a_large_file_is_not_read_whole(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:

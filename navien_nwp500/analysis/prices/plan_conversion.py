@@ -343,8 +343,7 @@ def _best_levels(
     for part in product(seasons, groups):
         members = [hourly[key] for key in product(*part)]
         means[part] = [sum(column) / len(column) for column in zip(*members)]
-    for levels in _LEVELS:
-        level_of = _levels(means.values(), levels)
+    for level_of in _levels(means.values()):
         slots: dict[_Key, list[_Slot]] = {}
         differences: list[float] = []
         for part, day in means.items():
@@ -369,8 +368,24 @@ def _best_levels(
     return None
 
 
-def _levels(days: Iterable[Sequence[float]], count: int) -> dict[float, float]:
-    """Return the price that replaces each: the mean of its cluster, of which there are ``count``.
+class _Cluster(NamedTuple):
+    """Prices that are one price of the plan, their mean."""
+
+    prices: tuple[float, ...]
+    mean: float
+
+    def joined(self, other: _Cluster) -> _Cluster:
+        prices = self.prices + other.prices
+        return _Cluster(prices, sum(prices) / len(prices))
+
+    def joining_cost(self, other: _Cluster) -> float:
+        """Return by how much the squared differences from the means grow."""
+        first, second = len(self.prices), len(other.prices)
+        return (self.mean - other.mean) ** 2 * first * second / (first + second)
+
+
+def _levels(days: Iterable[Sequence[float]]) -> Iterator[dict[float, float]]:
+    """Yield the price that replaces each, for every number of levels in turn.
 
     Neighbours whose joining adds the least squared difference are joined first, so that a peak
     stays apart from the rest.
@@ -380,14 +395,10 @@ def _levels(days: Iterable[Sequence[float]], count: int) -> dict[float, float]:
     parts: dict[int, list[float]] = {}
     for price in prices:
         parts.setdefault(int((price - prices[0]) / width) if width else 0, []).append(price)
-    clusters = list(parts.values())
-    while len(clusters) > count:
-        costs = [_joining_cost(*pair) for pair in zip(clusters, clusters[1:])]
-        first = costs.index(min(costs))
-        clusters[first : first + 2] = [clusters[first] + clusters[first + 1]]
-    return {price: sum(one) / len(one) for one in clusters for price in one}
-
-
-def _joining_cost(first: Sequence[float], second: Sequence[float]) -> float:
-    apart = sum(first) / len(first) - sum(second) / len(second)
-    return apart**2 * len(first) * len(second) / (len(first) + len(second))
+    clusters = [_Cluster(tuple(one), sum(one) / len(one)) for one in parts.values()]
+    for count in _LEVELS:
+        while len(clusters) > count:
+            costs = [one.joining_cost(other) for one, other in zip(clusters, clusters[1:])]
+            first = costs.index(min(costs))
+            clusters[first : first + 2] = [clusters[first].joined(clusters[first + 1])]
+        yield {price: one.mean for one in clusters for price in one.prices}

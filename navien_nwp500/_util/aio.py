@@ -13,6 +13,7 @@ from typing import (
     AsyncGenerator,
     AsyncIterator,
     Awaitable,
+    Callable,
     ContextManager,
     Generic,
     Optional,
@@ -81,6 +82,30 @@ async def run_until_first(*parts: Awaitable[Any]) -> None:
             task.result()
     finally:
         await cancel_and_wait(*tasks)
+
+
+async def in_thread(call: Callable[[], T], undo: Callable[[T], object] | None = None) -> T:
+    """Run a blocking call in a thread and wait until it ends, even when cancelled.
+
+    When cancelled, call ``undo`` with the result before raising CancelledError.
+    """
+    loop = asyncio.get_running_loop()
+    future = loop.run_in_executor(None, call)
+    try:
+        return await asyncio.shield(future)
+    except asyncio.CancelledError:
+        await _wait_done(future)
+        if undo is not None and future.exception() is None:
+            result = future.result()
+            await _wait_done(loop.run_in_executor(None, lambda: undo(result)))
+        raise
+
+
+async def _wait_done(future: asyncio.Future[T]) -> None:
+    """Wait until a thread ends, even when cancelled again."""
+    while not future.done():
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.wait({future})
 
 
 async def with_timeouts(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
-from typing import Iterator, NamedTuple
+from threading import Event
+from typing import Iterable, Iterator, NamedTuple
 from zoneinfo import ZoneInfo
 
 from .._util.files import display_path
@@ -31,6 +33,7 @@ class Imported:
     """Counts of one file: readings in it, new ones, and those left out because a clock was wrong.
 
     ``torn``: its last line was incomplete and is left out. ``heaters``: MAC addresses, or last digits.
+    ``interrupted``: not all of them were added.
     """
 
     path: Path
@@ -39,6 +42,7 @@ class Imported:
     impossible: int = 0
     torn: bool = False
     heaters: tuple[str, ...] = ()
+    interrupted: bool = False
 
 
 class _Row(NamedTuple):
@@ -48,20 +52,28 @@ class _Row(NamedTuple):
 
 
 def import_file(
-    store: HistoryStore, path: Path, *, heater: str | None = None, zone: ZoneInfo | None = None
+    store: HistoryStore,
+    path: Path,
+    *,
+    heater: str | None = None,
+    zone: ZoneInfo | None = None,
+    stop: Event | None = None,
 ) -> Imported:
     """Add the readings of a CSV recording or a capture to the database.
 
     ``heater`` is the MAC address for a file that names none, or its last four digits, and for a
     capture, whose addresses are masked; ``zone`` is for a file that names none. The file is read whole
-    before anything is written. Raises ConfigurationError with file and line if it is neither, or names no heater, and
-    HistoryError and OSError.
+    before anything is written. When ``stop`` is set, what was added stays. Raises ConfigurationError
+    with file and line if it is neither, or names no heater, and HistoryError and OSError.
     """
-    result = Imported(path)
+    result, stop = Imported(path), stop or Event()
     if _is_capture(path):
-        source, rows = ReadingSource.CAPTURE, list(_capture_rows(path, heater))
+        source, rows = ReadingSource.CAPTURE, list(_until(stop, _capture_rows(path, heater)))
     else:
-        source, rows = ReadingSource.CSV, _csv_rows(path, result)
+        source, rows = ReadingSource.CSV, _csv_rows(path, result, stop)
+    if stop.is_set():
+        result.interrupted = True
+        return result
     result.readings = len(rows)
     if heater is not None:
         whole = plain_digits(heater)
@@ -77,7 +89,7 @@ def import_file(
         named = _checked_zone(path, own[-1].zone) if own[-1].zone else zone
         stored = store.ensure_heater(name, zone=None if named is None else named.key)
         result.heaters += (stored.mac,)
-        result.new += _add(store, stored, own, source)
+        _add(store, stored, own, source, stop, result)
     return result
 
 
@@ -88,10 +100,20 @@ def _checked_zone(path: Path, name: str) -> ZoneInfo:
         raise ConfigurationError(f"{display_path(path)}: {name!r} is not a time zone") from error
 
 
-def _add(store: HistoryStore, heater: StoredHeater, rows: list[_Row], source: ReadingSource) -> int:
+def _add(
+    store: HistoryStore,
+    heater: StoredHeater,
+    rows: list[_Row],
+    source: ReadingSource,
+    stop: Event,
+    result: Imported,
+) -> None:
     readings = sorted((row.reading for row in rows), key=lambda reading: reading.ms)
-    slices = range(0, len(readings), SLICE)
-    return sum(store.add(heater, readings[at : at + SLICE], source) for at in slices)
+    for at in range(0, len(readings), SLICE):
+        if stop.is_set():
+            result.interrupted = True
+            return
+        result.new += store.add(heater, readings[at : at + SLICE], source)
 
 
 def _is_capture(path: Path) -> bool:
@@ -99,10 +121,14 @@ def _is_capture(path: Path) -> bool:
         return file.read(1) == b"{"
 
 
-def _csv_rows(path: Path, result: Imported) -> list[_Row]:
+def _until(stop: Event, rows: Iterable[_Row]) -> Iterator[_Row]:
+    return takewhile(lambda _: not stop.is_set(), rows)
+
+
+def _csv_rows(path: Path, result: Imported, stop: Event) -> list[_Row]:
     try:
         content = parse_recording(path.read_bytes())
-        blocks = [list(_block_rows(block)) for block in content.blocks]
+        blocks = [list(_until(stop, _block_rows(block))) for block in content.blocks]
     except FormatError as error:
         raise ConfigurationError(f"{display_path(path)}, {error}") from error
     kept = []

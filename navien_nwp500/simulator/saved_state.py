@@ -11,13 +11,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, AsyncIterator, Callable, Iterator, Mapping
 
-from .._util.aio import LatestValue, cancel_and_wait
+from .._util.aio import LatestValue, cancel_and_wait, in_thread
 from .._util.files import display_path, write_atomically
 from ..exceptions import ConfigurationError, NaviLinkError
 from ..protocol.schedules import ReservationProgram, decode_reservations
 from ..protocol.types import DHWMode, Flag, HalfCelsius
 from .cloud.accounts import HeaterRecord, Location
-from .cloud.broker_process import in_thread
 from .cloud.certificates import Certificates, make_server_context
 from .heater.energy_meter import EnergyUse
 from .heater.simulated_heater import Heater

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from threading import Event
 from typing import Iterator
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from navien_nwp500.exceptions import ConfigurationError
+from navien_nwp500.history import importer
 from navien_nwp500.history.csv import CsvRecorder
 from navien_nwp500.history.database import Database
 from navien_nwp500.history.exporter import export_csv
@@ -53,6 +55,31 @@ def test_a_recording_is_imported_once_and_exported_as_it_was(
     assert import_file(store, path).new == 0
     assert export_csv(store, store.find_heater(), tmp_path / "copy.csv") == 801
     assert (tmp_path / "copy.csv").read_bytes() == path.read_bytes()
+
+
+class StopAfter(Event):
+    """Event that is set once it was asked so many times."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self._left = times
+
+    def is_set(self) -> bool:
+        self._left -= 1
+        return self._left < 0
+
+
+@pytest.mark.parametrize("times", [0, 300, 804, 806])
+def test_what_was_imported_before_an_interruption_stays(
+    store: HistoryStore, path: Path, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    monkeypatch.setattr(importer, "SLICE", 100)
+    found = import_file(store, path, stop=StopAfter(times))
+    # Asked for each of 801 rows, once after them, and before each slice.
+    added = 100 * max(0, times - 802)
+    assert (found.interrupted, found.new) == (True, added)
+    rest = import_file(store, path)
+    assert (rest.interrupted, rest.new) == (False, 801 - added)
 
 
 def test_a_report_has_the_same_figures_as_from_the_recording(

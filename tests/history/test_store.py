@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from navien_nwp500.exceptions import ConfigurationError, HistoryError
 from navien_nwp500.history import schema
 from navien_nwp500.history.alerts import Alert
+from navien_nwp500.history.command_log import CommandLog
 from navien_nwp500.history.database import Database, parse_address
 from navien_nwp500.history.store import HistoryStore, Reading, ReadingSource, StoredHeater
 from navien_nwp500.history.views import view_names
@@ -241,6 +242,44 @@ def test_a_new_field_is_a_new_column(where: str, heater: StoredHeater, store: Hi
         with again.reading() as connection:
             found = connection.execute(sa.text("SELECT recirc_error_status FROM v_status"))
             assert found.scalars().all() == [None, 0]
+
+
+#: Columns that older layouts did not have, each layout with all that came later.
+OLDER = [("command", "text")]
+
+
+@pytest.mark.parametrize("layout", range(len(OLDER)))
+def test_each_older_layout_is_completed_and_keeps_its_rows(where: str, layout: int) -> None:
+    missing = set(OLDER[layout:])
+    older = sa.MetaData()
+    for table in schema.METADATA.sorted_tables:
+        columns = [
+            sa.Column(one.name, one.type, primary_key=one.primary_key)
+            for one in table.columns
+            if (table.name, one.name) not in missing
+        ]
+        sa.Table(table.name, older, *columns)
+    with Database(where) as database, database.writing() as connection:
+        for view in reversed(view_names(connection.dialect.name)):
+            connection.exec_driver_sql(f"DROP VIEW {view}")
+        schema.METADATA.drop_all(connection)
+        older.create_all(connection)
+        connection.execute(sa.insert(older.tables["meta"]).values(key="schema", value="1"))
+        heater = {"id": 1, "mac": MAC, "name": "Cellar", "zone": None}
+        connection.execute(sa.insert(older.tables["heater"]).values(heater))
+        asked = {"heater_id": 1, "asked": MS, "arguments": "{}", "who": "me", "name": "power"}
+        connection.execute(sa.insert(older.tables["command"]).values(id="one", **asked))
+    with Database(where) as database:
+        store = HistoryStore(database)
+        (found,) = store.heaters()
+        log = CommandLog(store)
+        old = log.find("one")
+        assert found.name == "Cellar" and old is not None and old.text is None
+        log.end("one", ms=MS, outcome="confirmed", text="done")
+        assert store.add(found, [reading()], ReadingSource.LIVE) == 1
+        stored = log.find("one")
+        assert stored is not None and stored.text == "done"
+        assert len(store.quarters(found)) == 1
 
 
 def test_a_database_of_a_newer_version_is_refused(where: str, database: Database) -> None:

@@ -135,6 +135,39 @@ def test_all_ways_to_sum_the_energy_agree(store: HistoryStore, heater: StoredHea
     assert total.wh == pytest.approx(sum(wh for day, wh in days.items() if day < "2026-04"))
 
 
+@pytest.mark.parametrize(
+    ("zone", "first", "hours"),
+    [
+        # Half an hour from UTC, and clocks that change by half an hour.
+        ("Asia/Kolkata", datetime(2026, 3, 27, 18, 30), [24, 24, 24]),
+        ("Australia/Lord_Howe", datetime(2026, 4, 3, 13), [24, 24.5, 24]),
+        ("America/St_Johns", datetime(2026, 10, 31, 2, 30), [24, 25, 24]),
+    ],
+)
+def test_days_of_60_watts_have_60_watt_hours_an_hour(
+    store: HistoryStore, zone: str, first: datetime, hours: list[float]
+) -> None:
+    """A status every 10 minutes, from a day before to a day after."""
+    heater = store.ensure_heater("0123456789ab", zone=zone)
+    begin = to_ms(first.replace(tzinfo=timezone.utc))
+    times = range(begin - DAY_MS, begin + 4 * DAY_MS, 10 * MINUTE)
+    add(store, heater, *(reading(0, 60)._replace(ms=ms) for ms in times))
+    days = [span_at("day", begin, heater.time_zone)]
+    days += [span_at("day", days[0].end, heater.time_zone)]
+    days += [span_at("day", days[1].end, heater.time_zone)]
+    assert days[0].start == begin
+    for day, length in zip(days, hours):
+        rows, total = energy_periods(store, heater, day, now=NEVER, prices=None)
+        assert total.wh == pytest.approx(60 * length) and total.known == 1
+        assert sum(row.wh or 0 for row in rows) == pytest.approx(60 * length)
+        series = value_series(store, heater, day, points=96, now=NEVER)
+        assert sum(one or 0 for one in series.energy_wh) == pytest.approx(60 * length)
+        assert set(series.values["power_w"].mean) == {60} and series.gaps == []
+    by_day = {day.day: day.wh for day in store.days(heater)}
+    local = [datetime.fromtimestamp(day.start / 1000, heater.time_zone).date() for day in days]
+    assert [by_day[day] for day in local] == pytest.approx([60 * one for one in hours])
+
+
 def test_days_of_many_years_are_those_of_the_heater(
     store: HistoryStore, heater: StoredHeater
 ) -> None:

@@ -6,7 +6,6 @@ history ends, at the beginning of a recovery. Equal starts give equal histories.
 
 from __future__ import annotations
 
-import asyncio
 import random
 import uuid
 from datetime import datetime, timedelta, timezone
@@ -14,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Callable, Mapping, NamedTuple
 from zoneinfo import ZoneInfo
 
+from ..._util.aio import in_thread
 from ...history.alerts import HIGH_POWER_WATTS, LOW_CHARGE_PERCENT, Alert, AlertWatch
 from ...history.command_log import CommandLog
 from ...history.database import Database
@@ -78,21 +78,11 @@ async def simulator_with_past(
     past = _Past(simulator, zone, seed, morning)
     with Database(database) as opened:
         # A day at a time: Ctrl-C ends it soon.
-        while await _in_thread(partial(past.record_day, HistoryStore(opened))):
+        while await in_thread(partial(past.record_day, HistoryStore(opened))):
             pass
     simulator.clock.move(past.heater.now - start)
     simulator.clock.unfreeze()
     return simulator
-
-
-async def _in_thread(call: Callable[[], bool]) -> bool:
-    """Call a function in a thread; a cancellation is raised when it has ended."""
-    future = asyncio.get_running_loop().run_in_executor(None, call)
-    try:
-        return await asyncio.shield(future)
-    except asyncio.CancelledError:
-        await asyncio.wait({future})
-        raise
 
 
 class _Past:

@@ -7,7 +7,6 @@ and pass messages between clients of both (measured with iotcore 0.4 and mosquit
 
 from __future__ import annotations
 
-import asyncio
 import atexit
 import contextlib
 import importlib.util
@@ -22,6 +21,7 @@ import time
 from pathlib import Path
 from typing import AsyncIterator, Callable, ContextManager, Iterator, NamedTuple, TypeVar
 
+from ..._util.aio import in_thread
 from ..._util.extras import missing_extra
 from ...exceptions import ConfigurationError
 from .built_in_broker import BuiltInBroker
@@ -143,30 +143,6 @@ async def running_broker(
         yield child.ports
     finally:
         await in_thread(child.stop)
-
-
-async def in_thread(call: Callable[[], T], undo: Callable[[T], object] | None = None) -> T:
-    """Run a blocking call in a thread and wait until it ends, even when cancelled.
-
-    When cancelled, call ``undo`` with the result before raising CancelledError.
-    """
-    loop = asyncio.get_running_loop()
-    future = loop.run_in_executor(None, call)
-    try:
-        return await asyncio.shield(future)
-    except asyncio.CancelledError:
-        await _wait_done(future)
-        if undo is not None and future.exception() is None:
-            result = future.result()
-            await _wait_done(loop.run_in_executor(None, lambda: undo(result)))
-        raise
-
-
-async def _wait_done(future: asyncio.Future[T]) -> None:
-    """Wait until a thread ends, even when cancelled again."""
-    while not future.done():
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.wait({future})
 
 
 @contextlib.contextmanager

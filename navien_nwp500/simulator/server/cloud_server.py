@@ -13,11 +13,11 @@ from typing import AsyncIterator, Callable, Sequence
 
 from aiohttp import web
 
-from ..._util.aio import ignore_lost_transport
+from ..._util.aio import ignore_lost_transport, in_thread
 from ..._util.files import write_atomically
 from ...exceptions import ConfigurationError
 from ..cloud.accounts import AccountBook, CloudAccount
-from ..cloud.broker_process import HOST, check_free, choose_broker, in_thread, running_broker
+from ..cloud.broker_process import HOST, check_free, choose_broker, running_broker
 from ..cloud.certificates import Certificates, make_certificates, make_server_context
 from ..cloud.counters import Counters
 from ..cloud.rest_api import BASE, RestApi

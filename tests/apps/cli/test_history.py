@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from threading import Event
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from navien_nwp500.apps.cli.app import navien_nwp500
+from navien_nwp500.apps.cli.commands.history import _import_until_stopped
 from navien_nwp500.history.csv import CsvRecorder
+from navien_nwp500.history.importer import Imported
 from navien_nwp500.protocol.fields import decode_fields
 from navien_nwp500.protocol.status import DeviceStatus
 from support.background_simulator import exit_code
@@ -27,6 +31,26 @@ def write_recording(path: Path, days: int) -> None:
         for number in range(24 * days):
             status = decode_fields(DeviceStatus, {**IDLE, "subErrorCode": number})
             recorder.write(status, START + timedelta(hours=number))
+
+
+async def test_ctrl_c_stops_an_import_and_says_what_was_added(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    started = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def import_one(stop: Event) -> Imported:
+        loop.call_soon_threadsafe(started.set)
+        assert stop.wait(60)
+        return Imported(Path("tank.csv"), 9000, 5000, interrupted=True)
+
+    task = asyncio.ensure_future(_import_until_stopped(import_one))
+    await started.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    said = "tank.csv: 9000 readings, 5000 of them new; interrupted; import it again to add the rest"
+    assert capsys.readouterr().err == f"{said}\n"
 
 
 async def test_monitor_records_the_same_in_both_and_without_a_value_in_the_data_folder(

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Sequence
+from threading import Event
+from typing import TYPE_CHECKING, Any, Callable, Sequence
 
 import click
 
+from ...._util.aio import in_thread
 from ...._util.files import display_path
 from ..database_option import DATABASE, open_store
 from ..options import INPUT_FILE, JSON, OUTPUT_FILE, Group
@@ -59,19 +63,33 @@ async def import_command(
     """Add CSV recordings and captures to the history.
 
     A reading that is there already is ignored, so a file can be imported again. A file that is
-    damaged adds nothing. --zone is for recordings that name no time zone.
+    damaged adds nothing. After Ctrl-C what was added stays. --zone is for recordings that name no time zone.
 
     Example: navien-nwp500 history import tank.csv --database history.db
     """
     with open_store(database, create=True) as store:
         from ....history.importer import import_file
 
-        found = [import_file(store, path, heater=heater, zone=zone) for path in files]
+        import_one = partial(import_file, store, heater=heater, zone=zone)
+        found = [await _import_until_stopped(partial(import_one, path)) for path in files]
     if as_json:
         print_result(json.dumps([_import_json(one) for one in found], indent=2), done=True)
         return
     for one in found:
         print_result(f"{display_path(one.path)}: {_import_text(one)}", done=True)
+
+
+async def _import_until_stopped(import_one: Callable[..., Imported]) -> Imported:
+    """Import a file in a thread. A cancellation stops it soon, and says what was added."""
+    stop = Event()
+    task = asyncio.ensure_future(in_thread(partial(import_one, stop=stop)))
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        stop.set()
+        found = await task
+        print_note(f"{display_path(found.path)}: {_import_text(found)}")
+        raise
 
 
 @history_command.command("export")
@@ -196,4 +214,6 @@ def _import_text(found: Imported) -> str:
         parts.append(f"{found.impossible} left out, recorded by a clock that was wrong")
     if found.torn:
         parts.append("its last line was torn and is left out")
+    if found.interrupted:
+        parts.append("interrupted; import it again to add the rest")
     return "; ".join(parts)

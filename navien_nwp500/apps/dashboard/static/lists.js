@@ -50,6 +50,7 @@ function event(one) {
     element("p", {}, one.text, one.ended ? element("span", { class: "soft" }, ` Ended ${units.moment(one.ended)}.`) : null));
 }
 
+/** Starts and stops of heating are left out: the runs show them. */
 export function showEvents(events) {
-  fillList("events", events.map((one) => () => event(one)), "No event in this time.");
+  fillList("events", events.filter((one) => one.kind !== "mode").map((one) => () => event(one)), "No event in this time.");
 }

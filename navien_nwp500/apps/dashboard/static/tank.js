@@ -1,4 +1,4 @@
-/** Drawing of the tank: hot water above cold, two temperatures, what heats. */
+/** Drawing of the tank: coloured by its two temperatures, a line where its hot water ends, what heats. */
 
 import { drawing } from "./dom.js";
 import { percent, temperature } from "./units.js";
@@ -7,6 +7,11 @@ const TOP = 74;
 const HEIGHT = 190;
 /** Half of the height in which hot water turns to cold, in percent of the tank. */
 const MIXED = 7;
+/** Water of these temperatures is drawn quite blue, and quite red. */
+const [COLD_C, HOT_C] = [25, 52];
+
+/** How hot the colour is, from 0 to 1. */
+const warmth = (celsius) => Math.min(1, Math.max(0, (celsius - COLD_C) / (HOT_C - COLD_C)));
 
 function fan() {
   const blade = "M0 0C5 -3 9 -9 4 -15C-2 -17 -5 -9 0 0Z";
@@ -29,7 +34,8 @@ export class Tank {
   constructor(svg) {
     this.svg = svg;
     svg.setAttribute("viewBox", "0 0 160 276");
-    this.stops = ["hot", "hot", "cold", "cold"].map((name) => drawing("stop", { class: name }));
+    this.stops = ["upper", "upper", "lower", "lower"].map((name) => drawing("stop", { class: name }));
+    this.level = drawing("path", { class: "level" });
     this.charge = text(TOP + 100, "charge");
     this.upper = text(TOP + 36, "degrees");
     this.lower = text(TOP + HEIGHT - 18, "degrees");
@@ -41,19 +47,20 @@ export class Tank {
       drawing("rect", { class: "jacket", x: 26, y: TOP - 4, width: 108, height: HEIGHT + 8, rx: 22 }),
       drawing("rect", { class: "water", x: 30, y: TOP, width: 100, height: HEIGHT, rx: 18, fill: "url(#water)" }),
       coil(TOP + 62, "upper"), coil(TOP + 142, "lower"),
-      this.upper, this.charge, this.lower,
+      this.level, this.upper, this.charge, this.lower,
       drawing("path", { class: "drop", d: "M146 100c5 7 8 11 8 15a8 8 0 0 1-16 0c0-4 3-8 8-15z" }));
   }
 
   show(status) {
     const charge = status ? status.charge_percent : 0;
-    const border = [0, charge - MIXED, charge + MIXED, 100];
-    // All hot, or all cold: no border is drawn at the end of the tank.
-    const shift = charge <= 0 ? -MIXED : charge >= 100 ? MIXED : 0;
-    this.stops.forEach((stop, index) => {
-      const place = Math.min(100, Math.max(0, border[index] + (index % 3 ? shift : 0)));
-      stop.setAttribute("offset", `${place}%`);
+    [0, charge - MIXED, charge + MIXED, 100].forEach((place, index) => {
+      this.stops[index].setAttribute("offset", `${Math.min(100, Math.max(0, place))}%`);
     });
+    this.level.setAttribute("d", charge > 2 && charge < 98 ? `M30 ${TOP + (HEIGHT * charge) / 100}h100` : "");
+    if (status) {
+      this.svg.style.setProperty("--upper-warmth", `${100 * warmth(status.upper_c)}%`);
+      this.svg.style.setProperty("--lower-warmth", `${100 * warmth(status.lower_c)}%`);
+    }
     this.charge.textContent = status ? percent(charge) : "";
     this.upper.textContent = status ? temperature(status.upper_c) : "";
     this.lower.textContent = status ? temperature(status.lower_c) : "";

@@ -8,19 +8,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from enum import Enum
-from typing import Any, NamedTuple, Sequence
+from typing import Sequence
 
 from ..exceptions import ValueOutOfRangeError
-from ..models import UsableWater
 from ..protocol.schedules import ReservationProgram
 from ..protocol.status import Activity, DeviceStatus
 from ..protocol.tou import TOUPeriod
 from ..protocol.types import DHWMode, HeatPumpState, Volume
 from .bands import NOW, Band, Calibration, deviation
+from .forecast_result import Bands, Forecast, Situation
 from .heater_model import HeaterModel
 from .heating_times import SAVER_STOP_SHORT, Heating, heating_times
-from .hot_water import COLD_CELSIUS, SHOWER_LITRES, usable_water_of, volume_of
+from .hot_water import COLD_CELSIUS, usable_water_of, volume_of
 from .learned import Learned
 from .starts import HEAT_PUMP_MODES, Rest, Start, next_start, standby_minutes, window_end
 from .two_zone import TankState
@@ -33,105 +32,6 @@ _AIR_CELSIUS, _AIR_RANGE = 20.0, (-5.0, 45.0)
 _MINIMUM_CELSIUS = 40.5
 #: Temperatures that a tank can have; anything else is a broken sensor.
 _TANK_RANGE = (1.0, 99.0)
-
-
-class Situation(Enum):
-    """What the forecast depends on."""
-
-    HOT = "hot"
-    HEATING = "heating"
-    STARTING = "starting"
-    FORESEEN = "start foreseen"
-    RESTING = "resting"
-    DRAWING = "drawing"
-    OFF = "off"
-    UNKNOWN = "unknown"
-
-
-class Bands(NamedTuple):
-    """Times until the water is at the setpoint, heating ends, and there is water enough."""
-
-    ready: Band | None = None
-    end: Band | None = None
-    enough: Band | None = None
-
-    def later(self, minutes: float) -> Bands:
-        """Return all times shifted by minutes."""
-        return Bands(*(None if one is None else one.later(minutes) for one in self))
-
-    def to_json(self) -> dict[str, dict[str, float] | None]:
-        """Return the minutes for JSON."""
-        return {name: one and one.to_json() for name, one in self._asdict().items()}
-
-
-@dataclass(frozen=True)
-class Forecast:
-    """Forecast of one status, made at ``when``; times are minutes after it.
-
-    ``times``: what is foreseen; a time is None when it is not, or not asked (``enough``: ``litres``
-    of 40 degC). ``if_started``: the same if heating started now, at rest. ``start``: a foreseen
-    start. ``not_before``: no earlier, by standby alone at rest, or while water runs. ``reason``: why
-    there is no forecast at all. ``water``: hot water that is there now. ``deviation``: of ``end``.
-    """
-
-    when: datetime
-    situation: Situation
-    setpoint: float
-    litres: float | None = None
-    water: UsableWater | None = None
-    times: Bands = Bands()
-    if_started: Bands = Bands()
-    start: Start | None = None
-    not_before: datetime | None = None
-    reason: str | None = None
-    #: Why a time that was asked for is not among ``times``.
-    notes: tuple[str, ...] = ()
-    deviation: float = 0.0
-    #: Recoveries of this heater that the figures are fitted to.
-    runs: int = 0
-
-    def at(self, minutes: float) -> datetime:
-        """Return the time after so many minutes."""
-        return self.when + timedelta(minutes=minutes)
-
-    @property
-    def showers(self) -> tuple[int, int] | None:
-        """Least and most showers of 60 L that the tank gives now."""
-        if self.water is None:
-            return None
-        return int(self.water.least / SHOWER_LITRES), int(self.water.most / SHOWER_LITRES)
-
-    @property
-    def text(self) -> str:
-        """The forecast in one sentence or two, with times in the zone of ``when``."""
-        from .forecast_text import sentence
-
-        return sentence(self)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the forecast for JSON: its text, and durations in minutes."""
-
-        def iso(when: datetime | None) -> str | None:
-            return None if when is None else when.isoformat(timespec="seconds")
-
-        showers = self.showers
-        return {
-            "text": self.text,
-            "made": iso(self.when),
-            "situation": self.situation.value,
-            "setpoint_c": self.setpoint,
-            "litres": self.litres,
-            **self.times.to_json(),
-            "start": iso(self.start and self.start.when),
-            "start_reason": self.start and self.start.why,
-            "not_before": iso(self.not_before),
-            "if_started_now": self.if_started.to_json(),
-            "reason": self.reason,
-            "notes": list(self.notes),
-            "water_now": None if self.water is None else self.water.to_json(),
-            "showers_now": None if showers is None else {"least": showers[0], "most": showers[1]},
-            "fitted_to_recoveries": self.runs,
-        }
 
 
 def forecast(
@@ -322,12 +222,26 @@ class _Case:
             minutes = standby_minutes(self.model, rest, fastest=True)
             if minutes is not None:
                 made = replace(made, not_before=made.at(minutes))
+        made = replace(made, notes=self._unknown_starts(rest, start, reservations))
         if self.sensors.upper >= self.setpoint:
             made = replace(made, situation=Situation.HOT, times=made.times._replace(end=NOW))
         elif made.situation is not Situation.FORESEEN:
             started = rest if rest.mode not in _OFF_MODES else replace(rest, mode=_USUAL_MODE)
             made = replace(made, if_started=self._started(started)[0])
         return made
+
+    def _unknown_starts(
+        self, rest: Rest, start: Start | None, reservations: ReservationProgram | None
+    ) -> tuple[str, ...]:
+        """Return what may start heating at a time that is not known here."""
+        if start is not None or self.sensors.upper >= self.setpoint:
+            return ()
+        if rest.in_window and rest.mode in HEAT_PUMP_MODES and rest.tank.lower <= rest.minimum:
+            return ("it waits for the end of a time-of-use window, which is not known here",)
+        use = self.status.program_reservation_use
+        if reservations is None and use is not None and use.active:
+            return ("a reservation may start it, which is not considered here",)
+        return ()
 
     def _started(self, rest: Rest) -> tuple[Bands, float]:
         """Return the times if heating started now."""

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from .bands import NOW, Band
+from .forecast_result import Forecast, Situation
 
-if TYPE_CHECKING:
-    from .forecast import Forecast
-
-__all__ = ["clock_text", "duration_text", "sentence"]
+__all__ = ["clock_text", "duration_text", "sentence", "time_text"]
 
 
 def duration_text(minutes: float) -> str:
@@ -41,7 +38,7 @@ def sentence(made: Forecast) -> str:
     return " ".join(part for part in parts if part)
 
 
-def _at(made: Forecast, band: Band) -> str:
+def time_text(made: Forecast, band: Band) -> str:
     """Write a band as "in 50 min, at 15:10 (14:55 to 15:30)"."""
     time, least, most = (
         clock_text(made.at(minutes), made.when) for minutes in (band.minutes, band.least, band.most)
@@ -50,8 +47,6 @@ def _at(made: Forecast, band: Band) -> str:
 
 
 def _ready(made: Forecast) -> str:
-    from .forecast import Situation
-
     situation, times = made.situation, made.times
     if situation is Situation.HOT:
         return "The water is at the setpoint."
@@ -63,18 +58,16 @@ def _ready(made: Forecast) -> str:
     if made.start is not None and made.start.when > made.when:
         begins = f"Heating starts at {clock_text(made.start.when, made.when)} ({made.start.why}). "
     if times.ready == NOW:
-        end = "" if times.end in (None, NOW) else f" Heating ends {_at(made, times.end)}."
+        end = "" if times.end in (None, NOW) else f" Heating ends {time_text(made, times.end)}."
         return f"{begins}The water is at the setpoint.{end}"
     if times.ready is not None:
-        return f"{begins}At the setpoint {_at(made, times.ready)}."
+        return f"{begins}At the setpoint {time_text(made, times.ready)}."
     if times.end is not None:
-        return f"{begins}Heating ends {_at(made, times.end)}."
+        return f"{begins}Heating ends {time_text(made, times.end)}."
     return f"{begins}The setpoint is not reached."
 
 
 def _at_rest(made: Forecast) -> str:
-    from .forecast import Situation
-
     text = "The heater is off" if made.situation is Situation.OFF else "No start is foreseeable"
     if made.not_before is not None:
         text += f": not before {clock_text(made.not_before, made.when)} by standby alone"
@@ -89,7 +82,7 @@ def _enough(made: Forecast) -> str:
     if made.times.enough == NOW:
         return f"There are {litres} now."
     if made.times.enough is not None:
-        return f"{litres} {_at(made, made.times.enough)}."
+        return f"{litres} {time_text(made, made.times.enough)}."
     if made.if_started.enough is not None:
         return f"{litres}: heating now would take {duration_text(made.if_started.enough.minutes)}."
     return f"This setpoint does not give {litres}."

@@ -45,7 +45,7 @@ class HeaterModel:
     start_hidden_ratio: float = 0.3
     #: Heat missing there at a start in any case, in Wh.
     start_hidden_wh: float = 0.0
-    running_hidden_ratio: float = 0.0
+    running_hidden_ratio: float = 0.1
     #: From demand to start, and from a stop to the next start, in s (PROTOCOL 9.1, 9.9).
     start_seconds: float = 30.0
     lock_out_seconds: float = 330.0

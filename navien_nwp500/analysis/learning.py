@@ -249,7 +249,8 @@ def _rate_and_ratio(samples: Sequence[_Sample]) -> tuple[float, float]:
     expected = np.array([deviation(each) for each in made]) * len(_SAMPLED) ** 0.5
     priors = [[1 / _RATE_DEVIATION, 0.0], [0.0, 1 / _RATIO_DEVIATION]]
     rows = np.column_stack([made, gap])
-    slowness, ratio = _least_squares(rows, left, expected, priors, [1 / _RATE_DEVIATION, 0.0])
+    goals = [1 / _RATE_DEVIATION, HeaterModel.running_hidden_ratio / _RATIO_DEVIATION]
+    slowness, ratio = _least_squares(rows, left, expected, priors, goals)
     return max(slowness, 0.1), ratio
 
 

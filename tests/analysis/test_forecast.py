@@ -27,7 +27,7 @@ from support.status_examples import CORE, HEATING, IDLE
 #: A Tuesday.
 NOON = datetime(2026, 1, 6, 12, 20, tzinfo=timezone.utc)
 #: A heater of which exactly the figures of PROTOCOL 14 hold.
-QUIET = Learned(replace(HeaterModel(), start_hidden_ratio=0.0))
+QUIET = Learned(replace(HeaterModel(), start_hidden_ratio=0.0, running_hidden_ratio=0.0))
 EVERY_DAY = frozenset(Weekday)
 
 

@@ -61,9 +61,9 @@ def simulated_recovery(seed: int) -> SimulatedRecovery:
         step = 1.0 if close else POLL_MINUTES
 
 
-def record(path: Path, recoveries: Iterable[SimulatedRecovery]) -> None:
+def record(path: Path, recoveries: Iterable[SimulatedRecovery], mac: str = MAC) -> None:
     """Write recoveries to a recording, one every twelve hours."""
-    with CsvRecorder(path, heater=MAC) as recorder:
+    with CsvRecorder(path, heater=mac) as recorder:
         for number, recovery in enumerate(recoveries):
             start = MIDNIGHT + timedelta(hours=12 * number)
             for minute, status in recovery.statuses:

@@ -11,6 +11,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from ...analysis.forecast_watch import ForecastWatch
 from ...analysis.hot_water import usable_water_of
 from ...history.alerts import Alert
 from ...models import Health, HealthState
@@ -41,9 +42,17 @@ _STATES = {
 class LiveView:
     """A live view, drawn anew with each status and each change of the health."""
 
-    def __init__(self, name: str, unit: str | None = None, console: Console | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        unit: str | None = None,
+        console: Console | None = None,
+        forecasts: ForecastWatch | None = None,
+    ) -> None:
         self._name = name
         self._unit = unit
+        self._forecasts = forecasts or ForecastWatch()
+        self._forecast = ""
         self._latest: tuple[DeviceStatus, datetime] | None = None
         self._health: Health | None = None
         # Time, and power and charge of each status; None draws a gap.
@@ -62,6 +71,7 @@ class LiveView:
 
     def show_status(self, status: DeviceStatus, when: datetime, alerts: list[Alert]) -> None:
         self._latest = status, when
+        self._forecast = self._forecasts.forecast(status, when).text
         point = int(status.current_inst_power), int(status.dhw_charge_per)
         self._history.append((when, point))
         self._add_alerts(when, alerts)
@@ -86,7 +96,7 @@ class LiveView:
         top = Table.grid(padding=(0, 3))
         top.add_row(self._tank(status), self._facts(status))
         columns = max(width - GRAPH_MARGIN, 10)
-        parts: list[RenderableType] = [top, Text()]
+        parts: list[RenderableType] = [top, self._text(self._forecast, "bold"), Text()]
         parts += [self._graph(0, "power", "W", columns), self._graph(1, "charge", "%", columns)]
         parts += [self._hours(columns), self._connection()]
         parts += [self._text(text, "bold red") for text in self._active_alerts.values()]

@@ -46,6 +46,8 @@ COMMANDS = {
     "device-unknown": "status --device attic",
     "doctor": "doctor",
     "doctor-json": "doctor --json",
+    "forecast": "forecast --litres 200",
+    "forecast-json": "forecast --json",
     "history-export": "history export new.csv --database history.db",
     "history-import": "history import days.csv --database new.db",
     "history-info": "history info --database history.db",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, AsyncIterator, Callable, Protocol
 import click
 
 from ...._util.aio import cancel_and_wait, run_until_first, with_timeouts
+from ....analysis.forecast_watch import ForecastWatch
 from ....device import NaviLinkDevice
 from ....exceptions import CommunicationError, DeviceOfflineError
 from ....history.alerts import REQUEST, Alert, AlertWatch, Summary, longest_validity
@@ -26,6 +27,7 @@ from ..boost_command import finishing_boost
 from ..context import CommandContext, open_device
 from ..database_option import DATABASE, database_address, open_store
 from ..formatting import degrees, device_json, status_json
+from ..learned_file import known_heater
 from ..options import ACCOUNT_OPTIONS, COUNT, DEVICE, INTERVAL, JSON, OUTPUT_FILE, UNIT, speed
 from ..output import print_note, print_result
 from ..runner import run_async
@@ -90,10 +92,11 @@ async def monitor_command(
             recordings = Recordings(files, heater, zone or machine_zone(), csv_file, address)
             seconds = interval or context.client.config.polling_interval
             summary = Summary(max_interval=longest_validity(timedelta(seconds=seconds)))
+            forecasts = ForecastWatch(known_heater(context, heater.mac_address))
             try:
                 async with (
                     finishing_boost(context, heater),
-                    _open_output(heater, as_json, unit) as output,
+                    _open_output(heater, as_json, unit, forecasts) as output,
                 ):
                     watching = _watch(context, heater, seconds, count, recordings, output, summary)
                     await run_until_first(watching, _record_requests(context, heater, recordings))
@@ -235,16 +238,16 @@ async def _raise_offline(heater: NaviLinkDevice) -> None:
 
 @asynccontextmanager
 async def _open_output(
-    heater: NaviLinkDevice, as_json: bool, unit: str | None
+    heater: NaviLinkDevice, as_json: bool, unit: str | None, forecasts: ForecastWatch
 ) -> AsyncIterator[Output]:
     if as_json:
-        yield _JsonOutput(heater)
+        yield _JsonOutput(heater, forecasts)
     elif not sys.stdout.isatty():
         yield _TextOutput(unit)
     else:
         from ..live_view import LiveView
 
-        with LiveView(heater.name, unit) as view:
+        with LiveView(heater.name, unit, forecasts=forecasts) as view:
             refresh = asyncio.get_running_loop().create_task(_refresh(view, heater), name="refresh")
             try:
                 yield view
@@ -261,11 +264,14 @@ async def _refresh(view: LiveView, heater: NaviLinkDevice) -> None:
 class _JsonOutput:
     """One JSON object per status, with its alerts."""
 
-    def __init__(self, heater: NaviLinkDevice) -> None:
+    def __init__(self, heater: NaviLinkDevice, forecasts: ForecastWatch) -> None:
         self._heater = heater
+        self._forecasts = forecasts
 
     def show_status(self, status: DeviceStatus, when: datetime, alerts: list[Alert]) -> None:
-        self._print(when, alerts, {"device": device_json(self._heater), **status_json(status)})
+        made = self._forecasts.forecast(status, when).to_json()
+        device = device_json(self._heater)
+        self._print(when, alerts, {"device": device, **status_json(status), "forecast": made})
 
     def show_alerts(self, when: datetime, alerts: list[Alert]) -> None:
         if alerts:

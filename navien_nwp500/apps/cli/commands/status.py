@@ -6,11 +6,13 @@ from typing import Any
 
 import click
 
+from ....analysis.forecast import Forecast, forecast
 from ....device import NaviLinkDevice
 from ....protocol.status import DeviceStatus
 from ....protocol.types import Temperature
 from ..context import open_device, wait_response
 from ..formatting import degrees, error_json, facts_table, print_json, status_json, usable_text
+from ..learned_file import known_heater
 from ..options import READ_OPTIONS, UNIT
 from ..output import print_result
 from ..runner import run_async
@@ -25,15 +27,17 @@ async def status_command(as_json: bool, unit: str | None, **account: Any) -> Non
 
     Example: navien-nwp500 status --simulate --json
     """
-    async with open_device(**account) as (_, heater):
+    async with open_device(**account) as (context, heater):
         status = await wait_response(heater.get_status())
+        made = forecast(status, context.now(), learned=known_heater(context, heater.mac_address))
         if as_json:
-            print_json(heater, last_error=error_json(heater.info.error), **status_json(status))
+            error = error_json(heater.info.error)
+            print_json(heater, last_error=error, **status_json(status), forecast=made.to_json())
         else:
-            print_result(_table(heater, status, unit))
+            print_result(_table(heater, status, unit, made))
 
 
-def _table(device: NaviLinkDevice, status: DeviceStatus, unit: str | None) -> str:
+def _table(device: NaviLinkDevice, status: DeviceStatus, unit: str | None, made: Forecast) -> str:
     def temperature(value: Temperature) -> str:
         return value.text if unit is None else degrees(value, status, unit)
 
@@ -50,6 +54,7 @@ def _table(device: NaviLinkDevice, status: DeviceStatus, unit: str | None) -> st
         "hot water": "in use" if status.dhw_use.active else "not in use",
         "needed": f"{_watt_hours(status.energy_to_setpoint_wh)} to reach the setpoint",
         "usable": usable_text(status),
+        "forecast": made.text,
         "stored": f"{_watt_hours(status.usable_energy_wh)} above the lowest setpoint",
         "Wi-Fi": status.wifi_rssi.text,
         "air filter": _air_filter(status.air_filter_remaining_hours),

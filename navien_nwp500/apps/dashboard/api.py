@@ -12,6 +12,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from ..._util.version import __version__
+from ...analysis.prices import PriceSource
 from ...history.store import HistoryStore
 from .access import SESSION_SECONDS, AccessFolder
 from .api_error import ApiError, bad_request, json_response
@@ -36,6 +37,8 @@ class DashboardSettings:
     read_only: bool = False
     simulated: bool = False
     password_hash: str | None = None
+    #: Tariff of the costs; without it there are none.
+    prices: PriceSource | None = None
 
 
 @dataclass(frozen=True)
@@ -166,7 +169,7 @@ class Api:
         self._parts = parts
         self._sign_in = sign_in
         self._document = document
-        self._history = HistoryApi(self.heater, parts.store, parts.threads)
+        self._history = HistoryApi(self.heater, parts.store, parts.threads, settings.prices)
         self._heaters = {one.stored.id: one for one in parts.heaters}
 
     def routes(self, base: str) -> list[web.RouteDef]:

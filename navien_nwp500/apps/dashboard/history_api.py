@@ -8,12 +8,14 @@ from typing import Any, Callable
 
 from aiohttp import hdrs, web
 
+from ...analysis.prices import PriceSource
 from ...exceptions import ConfigurationError, HistoryError
 from ...history.exporter import csv_lines
 from ...history.schema import to_datetime, to_ms
-from ...history.store import HistoryStore
+from ...history.store import HistoryStore, StoredHeater
 from .api_error import bad_request, json_response
 from .history_json import events_json, periods_json, runs_json, series_json
+from .run_causes_json import add_causes
 from .threads import Threads
 from .watched_heater import WatchedHeater
 
@@ -36,10 +38,12 @@ class HistoryApi:
         find_heater: Callable[[web.Request], WatchedHeater],
         store: HistoryStore,
         threads: Threads,
+        prices: PriceSource | None,
     ) -> None:
         self._find_heater = find_heater
         self._store = store
         self._threads = threads
+        self._prices = prices
 
     def routes(self, heater: str) -> list[web.RouteDef]:
         """Return the routes below the path of a heater."""
@@ -69,12 +73,20 @@ class HistoryApi:
 
     async def periods(self, request: web.Request) -> web.Response:
         """Return energy and cost of the parts of a span."""
-        return await self._answer(request, periods_json, now=self._now(request), **_span(request))
+        return await self._answer(
+            request, periods_json, now=self._now(request), prices=self._prices, **_span(request)
+        )
 
     async def runs(self, request: web.Request) -> web.Response:
         """Return the heating runs of a range."""
         since, until = _range(request)
-        return await self._answer(request, runs_json, since=since, until=until)
+        schedules = self._find_heater(request).schedules
+
+        def runs(store: HistoryStore, heater: StoredHeater) -> dict[str, Any]:
+            found = runs_json(store, heater, since=since, until=until, prices=self._prices)
+            return add_causes(found, store, heater, schedules, since=since, until=until)
+
+        return await self._answer(request, runs)
 
     async def events(self, request: web.Request) -> web.Response:
         """Return the events of a range."""

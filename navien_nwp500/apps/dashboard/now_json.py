@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ...analysis.hot_water import usable_water_of
+from ...analysis.hot_water import SHOWER_LITRES, usable_water_of
 from ...models import Health, HealthState
 from ...protocol import commands
 from ...protocol.account import DeviceInfo
@@ -13,9 +13,6 @@ from ...protocol.commands import Command
 from ...protocol.features import DeviceFeatures
 from ...protocol.status import DeviceStatus
 from ...protocol.types import DhwControl, DHWMode, Temperature, TemperatureType, TouStatus
-
-#: Litres of a shower at 40 degC, as the report assumes.
-SHOWER_LITRES = 60.0
 
 SELECTABLE_MODES = tuple(DHWMode(value) for value, _ in commands.DHW_MODE.value_capabilities)
 

@@ -14,10 +14,12 @@ from datetime import datetime
 from typing import Any, Callable, Sequence
 
 from ..._util.aio import Notifier, run_until_first
+from ...analysis.forecast import Forecast, forecast
+from ...analysis.learned import Learned
 from ...config import ReconnectConfig
 from ...device import NaviLinkDevice
 from ...exceptions import CommunicationError, DeviceError
-from ...history.alerts import Alert, AlertWatch
+from ...history.alerts import REQUEST, Alert, AlertWatch
 from ...history.buffer import CAPACITY
 from ...history.database_recorder import BufferedDatabaseRecorder
 from ...history.schema import to_ms
@@ -27,6 +29,7 @@ from ...protocol.features import DeviceFeatures
 from ...protocol.redaction import logger
 from ...protocol.status import DeviceStatus
 from ...protocol.types import DHWMode, Flag
+from .known_schedules import KnownSchedules
 from .live_hub import LiveHub
 from .now_json import SELECTABLE_MODES, connection_text, controls_json, display_unit, status_to_json
 from .threads import Threads
@@ -47,7 +50,8 @@ class PollTimes:
 class WatchedHeater:
     """A heater that is polled and recorded while ``run`` runs.
 
-    ``stored`` is the heater in the history, whose number the API uses; ``hub`` are the open pages.
+    ``stored`` is the heater in the history, whose number the API uses; ``hub`` are the open pages;
+    ``learned`` are its figures for forecasts.
     """
 
     def __init__(
@@ -58,6 +62,7 @@ class WatchedHeater:
         times: PollTimes,
         threads: Threads,
         hub: LiveHub,
+        learned: Learned = Learned(),
     ) -> None:
         self.heater = heater
         self.stored = stored
@@ -68,9 +73,12 @@ class WatchedHeater:
         self._times = times
         self._threads = threads
         self._hub = hub
+        self._learned = learned
+        self.schedules = KnownSchedules(heater)
         self._alert_watch = AlertWatch()
         self._alerts: dict[str, dict[str, Any]] = {}
         self._problem: str | None = None
+        self._forecast: Forecast | None = None
         self._status: DeviceStatus | None = None
         self._status_ms: int | None = None
         self._status_time = float("-inf")
@@ -99,7 +107,7 @@ class WatchedHeater:
             "link_text": connection_text(health, self.heater.info, self._problem),
             "status": None if status is None else status_to_json(status),
             "alerts": list(self._alerts.values()),
-            "forecast": None,
+            "forecast": None if self._forecast is None else self._forecast.to_json(),
             "recording": self._recording_text(),
         }
 
@@ -138,7 +146,11 @@ class WatchedHeater:
         """Poll and record until cancelled. Raises AuthenticationError and ConfigurationError."""
         try:
             await run_until_first(
-                self._watch_with_retries(), self._watch_health(), self._refresh(), self._record()
+                self._watch_with_retries(),
+                self._watch_health(),
+                self._watch_requests(),
+                self._refresh(),
+                self._record(),
             )
         finally:
             await self._write_waiting()
@@ -166,6 +178,7 @@ class WatchedHeater:
             async for status in statuses:
                 self._observe(status, self._times.now())
                 await self._request_features(status)
+                await self.schedules.request_due(status)
         finally:
             await statuses.aclose()
 
@@ -184,6 +197,13 @@ class WatchedHeater:
             self.mode_before = DHWMode(mode)
         self._status, self._status_ms = status, to_ms(when)
         self._status_time, self._problem = time.monotonic(), None
+        self._forecast = forecast(
+            status,
+            when.astimezone(self.stored.time_zone),
+            learned=self._learned,
+            reservations=self.schedules.reservations,
+            periods=self.schedules.periods,
+        )
         self._enter(status, when, self._alert_watch.check(status))
 
     async def _request_features(self, status: DeviceStatus) -> None:
@@ -205,6 +225,19 @@ class WatchedHeater:
                 self.publish_now()
         finally:
             await changes.aclose()
+
+    async def _watch_requests(self) -> None:
+        """Record what clients have the heater change; statuses report an outage."""
+        while True:
+            requests = self.heater.watch_requests()
+            try:
+                async for request in requests:
+                    if request.is_change:
+                        self._append(None, self._times.now(), [Alert(REQUEST, request.text)])
+            except CommunicationError:
+                await asyncio.sleep(self._times.reconnect.delay(1))
+            finally:
+                await requests.aclose()
 
     async def _on_offline(self) -> None:
         self._enter(None, self._times.now(), self._alert_watch.no_response())
@@ -229,8 +262,11 @@ class WatchedHeater:
                 self._alerts.pop(alert.kind, None)
         self.publish_now()
         if status is not None or alerts:
-            self._entries.append((status, when, alerts))
-            self._entered.notify()
+            self._append(status, when, alerts)
+
+    def _append(self, status: DeviceStatus | None, when: datetime, alerts: list[Alert]) -> None:
+        self._entries.append((status, when, alerts))
+        self._entered.notify()
 
     async def _record(self) -> None:
         while True:

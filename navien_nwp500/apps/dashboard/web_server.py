@@ -6,7 +6,8 @@ import socket
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import AsyncIterator, NamedTuple, Sequence
+from types import MappingProxyType
+from typing import AsyncIterator, Mapping, NamedTuple, Sequence
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
@@ -14,6 +15,7 @@ from aiohttp.typedefs import Handler
 
 from ..._util.aio import run_until_first
 from ..._util.hosts import address_text
+from ...analysis.learned import Learned
 from ...device import NaviLinkDevice
 from ...exceptions import HistoryError
 from ...history.database import Database
@@ -80,11 +82,13 @@ async def open_dashboard(
     settings: DashboardSettings,
     times: PollTimes,
     zone: ZoneInfo | None = None,
+    learned: Mapping[str, Learned] = MappingProxyType({}),
     static: Path = FOLDER,
 ) -> AsyncIterator[Dashboard]:
     """Serve a dashboard of some heaters on a socket that listens, until the block ends.
 
-    ``database`` is the path or URL of the history. Raises ConfigurationError and HistoryError when it
+    ``database`` is the path or URL of the history, ``learned`` what forecasts know of a heater, by its
+    MAC address. Raises ConfigurationError and HistoryError when it
     cannot be opened.
     """
     async with AsyncExitStack() as stack:
@@ -94,7 +98,15 @@ async def open_dashboard(
         stack.push_async_callback(threads.in_order, history.files.close)
         hub = LiveHub()
         heaters = [
-            WatchedHeater(device, stored, recorder, times, threads, hub)
+            WatchedHeater(
+                device,
+                stored,
+                recorder,
+                times,
+                threads,
+                hub,
+                learned.get(device.mac_address, Learned()),
+            )
             for device, stored, recorder in zip(devices, history.heaters, history.recorders)
         ]
         commands = CommandRunner(history.store, threads, hub)

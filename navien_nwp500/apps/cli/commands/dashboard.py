@@ -7,7 +7,7 @@ import os
 import sys
 import tempfile
 import webbrowser
-from contextlib import ExitStack
+from contextlib import AsyncExitStack, ExitStack
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,6 +18,7 @@ from ...._util.aio import run_until_first
 from ...._util.files import display_path
 from ...._util.hosts import address_text, is_loopback
 from ....exceptions import ConfigurationError
+from ..boost_command import finishing_boost
 from ..context import CommandContext, import_simulator, open_context, select_devices
 from ..database_option import DATABASE, database_address, needs_history
 from ..options import (
@@ -33,6 +34,7 @@ from ..output import print_note, print_result
 from ..parsing import parse_listen
 from ..runner import INTERRUPTED, run_async
 from ..saved_account import data_folder
+from ..tariff_options import TARIFF, load_tariff
 from ..zone import ZONE, machine_zone
 
 if TYPE_CHECKING:
@@ -55,6 +57,7 @@ WHILE_WATCHED = 30.0
 @DATABASE
 @ZONE
 @DEVICE
+@TARIFF
 @click.option(
     "--listen",
     default="127.0.0.1:9501",
@@ -171,6 +174,8 @@ async def _serve(
     no_browser: bool,
     past: int | None,
     seconds: float | None,
+    tariff: Path | None,
+    **price_options: Any,
 ) -> None:
     from ...dashboard.api import DashboardSettings
     from ...dashboard.web_server import open_dashboard
@@ -180,18 +185,27 @@ async def _serve(
     if simulate and database is None:
         database = str(site.folder / "history.db")
     zone = zone or machine_zone()
+    prices = load_tariff(tariff, zone, **price_options)
     simulator = past and await _simulator_with_past(database_address(database), past, speed, zone)
     async with open_context(simulate, speed, no_session_file, simulator or None) as context:
         read_only = read_only or context.client.config.read_only
-        async with open_dashboard(
-            await select_devices(context.client, device),
-            site.listening,
-            database=database_address(database),
-            access=site.access,
-            settings=DashboardSettings(site.place, read_only, context.simulated, site.password),
-            times=_poll_times(context, interval),
-            zone=zone,
-        ) as dashboard:
+        heaters = await select_devices(context.client, device)
+        async with AsyncExitStack() as stack:
+            dashboard = await stack.enter_async_context(
+                open_dashboard(
+                    heaters,
+                    site.listening,
+                    database=database_address(database),
+                    access=site.access,
+                    settings=DashboardSettings(
+                        site.place, read_only, context.simulated, site.password, prices
+                    ),
+                    times=_poll_times(context, interval),
+                    zone=zone,
+                )
+            )
+            for heater in heaters:
+                await stack.enter_async_context(finishing_boost(context, heater))
             print_result(site.page)
             print_note("Recording; Ctrl-C ends it.")
             if not no_browser and _has_browser():

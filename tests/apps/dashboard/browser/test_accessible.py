@@ -6,6 +6,7 @@ import re
 from typing import Any, Callable
 
 import pytest
+
 from support.browser_page import Page, expect
 
 NewPage = Callable[..., Page]

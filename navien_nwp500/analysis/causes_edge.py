@@ -139,6 +139,15 @@ class OwnCommand(NamedTuple):
     name: str
     who: str
 
+    @classmethod
+    def of_record(cls, when: datetime, name: str, who: str) -> OwnCommand:
+        """Return a command of the record, which has the dashboard's names for some of them."""
+        return cls(when, _HEATER_NAMES.get(name, name), who)
+
+
+#: Names of the dashboard's commands that are not those of the heater (COMMANDS.md).
+_HEATER_NAMES = {"mode": "dhw_mode", "tou": "tou_on", "power": "power_on"}
+
 
 @dataclass(frozen=True)
 class Knowledge:

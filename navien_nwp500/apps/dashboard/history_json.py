@@ -8,15 +8,19 @@ ConfigurationError for a wrong span or range, and HistoryError as ``Database`` d
 from __future__ import annotations
 
 import time
-from typing import Any, Iterable, Mapping, Sequence
+from typing import Any, Iterable, Sequence
 
+from ...analysis.causes import CAUSE_FIELDS, Knowledge, OwnCommand, RunCause, run_causes
 from ...analysis.prices.price_series import ClockSpan, PriceSource
 from ...exceptions import ConfigurationError
+from ...history.alerts import REQUEST
+from ...history.cause_records import stored_records
 from ...history.command_log import CommandLog
 from ...history.energy_periods import EnergyPeriod, PriceTable, energy_periods
-from ...history.heating_runs import heating_runs
+from ...history.heating_runs import StoredRun, heating_runs
 from ...history.schema import to_datetime, to_ms
 from ...history.spans import (
+    DAY_MS,
     HOUR_MS,
     TimeSpan,
     moment_label,
@@ -37,6 +41,14 @@ from ...history.value_series import (
 
 #: The shortest gap that is an event.
 _GAP_MS = 60_000
+#: The longest range whose runs are given their causes, which takes 0.2 s a month.
+_CAUSES_MS = 32 * DAY_MS
+#: What left the tank before a run is seen from the run before it.
+_BEFORE_MS = DAY_MS
+#: A status that shows the request for heat may come after the first one that shows the heat.
+_LATE_MS = 60_000
+#: Kinds of events that are not shown: the runs say the same, and requests of other clients the causes.
+_HIDDEN = {"mode", REQUEST}
 #: Digits that are kept: the page shows fewer.
 _DIGITS = 3
 
@@ -113,12 +125,8 @@ def runs_json(
     since: int,
     until: int,
     prices: PriceSource | None = None,
-    causes: Mapping[int, Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
-    """Return the heating runs of a range, the newest first.
-
-    ``causes``: cause, certainty and stop in words, by the start of a run in ms.
-    """
+    """Return the heating runs of a range, the newest first; of at most a month with their causes."""
     found = range_span(since, until, heater.time_zone)
     runs = heating_runs(store, heater, found)
     table = None
@@ -127,7 +135,9 @@ def runs_json(
         ends = [run.end or run.start for run in runs] + [found.end]
         whole = range_span(min(found.start, runs[-1].start), max(ends) + HOUR_MS, heater.time_zone)
         table = PriceTable(_price_rows(prices, heater, whole) or ())
-    unknown = {"cause": None, "certainty": None, "stop": None}
+    causes: list[RunCause] = []
+    if runs and until - since <= _CAUSES_MS:
+        causes = _causes(store, heater, runs[-1].start - _BEFORE_MS, found.end)
     return {
         "runs": [
             {
@@ -145,13 +155,35 @@ def runs_json(
                 "upper_to_c": run.upper_to,
                 "lower_from_c": run.lower_from,
                 "lower_to_c": run.lower_to,
-                **unknown,
-                **((causes or {}).get(run.start) or {}),
+                **_cause_json(causes, run),
                 "label": _run_label(heater, run.start, run.end),
             }
             for run in runs
         ]
     }
+
+
+def _causes(store: HistoryStore, heater: StoredHeater, since: int, until: int) -> list[RunCause]:
+    """Return what is known of why the heater heated in a time."""
+    found = stored_records(store, heater, CAUSE_FIELDS, since=since, until=until)
+    commands = [
+        OwnCommand.of_record(to_datetime(one.asked), one.name, one.who) for one in found.commands
+    ]
+    known = Knowledge(requests=found.requests, commands=commands, zone=found.zone)
+    return run_causes(found.statuses, known)
+
+
+def _cause_json(causes: Sequence[RunCause], run: StoredRun) -> dict[str, str | None]:
+    """Return cause, certainty and stop of a run in words, None where they are not known.
+
+    A cause is that of a request for heat, which begins up to minutes before heat and ends with it.
+    """
+    for one in reversed(causes):
+        begins, ends = to_ms(one.start), None if one.end is None else to_ms(one.end)
+        if begins <= run.start + _LATE_MS and (ends is None or ends >= run.start):
+            stop = None if one.stopped is None else one.stopped.text
+            return {"cause": one.text, "certainty": one.started.certainty, "stop": stop}
+    return {"cause": None, "certainty": None, "stop": None}
 
 
 def events_json(
@@ -162,6 +194,7 @@ def events_json(
     found = [
         (one["time"], one["kind"], one["detail"], one["ended"])
         for one in store.events(heater, since, until)
+        if one["kind"] not in _HIDDEN
     ]
     gaps = recorded_gaps(store, heater, span, now=_now(now), shortest=_GAP_MS)
     found += [

@@ -14,6 +14,7 @@ import pytest
 pytest.importorskip("sqlalchemy")
 
 from navien_nwp500.apps.cli.simulated_past import simulator_with_past
+from navien_nwp500.apps.dashboard.history_json import runs_json
 from navien_nwp500.history.command_log import CommandLog
 from navien_nwp500.history.database import Database
 from navien_nwp500.history.heating_runs import heating_runs
@@ -69,6 +70,9 @@ async def test_ten_days_have_recoveries_a_gap_an_element_and_an_alert(tmp_path: 
         assert len(runs) >= 15
         assert sum(run.wh for run in runs) > 10 * 2000
         assert [run for run in runs if run.element and run.max_watts > 4500]
+        shown = runs_json(store, one, since=first, until=end)["runs"]
+        assert [row["start"] for row in shown] == [run.start for run in runs]
+        assert all(row["cause"] and row["certainty"] for row in shown)
         kinds = {event["kind"] for event in store.events(one)}
         assert {"power", "offline", "mode"} <= kinds
         modes = CommandLog(store).within(one, first, end)

@@ -102,8 +102,7 @@ async def why_command(
     known = Knowledge(
         requests=records.requests,
         commands=[
-            OwnCommand(_time(one.asked), _COMMAND_NAMES.get(one.name, one.name), one.who)
-            for one in records.commands
+            OwnCommand.of_record(_time(one.asked), one.name, one.who) for one in records.commands
         ],
         reservations=program,
         plan=periods,
@@ -117,10 +116,6 @@ async def why_command(
         print_note("No heating run was recorded in this time.")
         return
     print_result("\n\n".join("\n".join(_lines(run)) for run in runs))
-
-
-#: Names of the dashboard's commands that are not those of the heater (COMMANDS.md).
-_COMMAND_NAMES = {"mode": "dhw_mode", "tou": "tou_on", "power": "power_on"}
 
 
 def _records(

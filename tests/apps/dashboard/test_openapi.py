@@ -1,0 +1,111 @@
+"""The description of the API: its routes are those of the server, and so are its answers."""
+
+from __future__ import annotations
+
+import json
+import re
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Iterator
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+pytest.importorskip("sqlalchemy")
+
+from navien_nwp500.apps.dashboard import api, history_api
+from navien_nwp500.apps.dashboard.web_server import BODY_BYTES
+from support.dashboard_bench import NOW, DashboardBench, write_history
+
+DOCUMENT = json.loads((Path(api.__file__).parent / "openapi.json").read_text("utf-8"))
+METHODS = ("get", "post", "delete", "put", "patch")
+
+
+def operations() -> set[tuple[str, str]]:
+    return {
+        (method.upper(), path)
+        for path, methods in DOCUMENT["paths"].items()
+        for method in methods
+        if method in METHODS
+    }
+
+
+def test_every_route_is_described_and_every_described_one_exists() -> None:
+    class Nothing:
+        def __getattr__(self, name: str) -> Any:
+            return Nothing()
+
+        def __iter__(self) -> Iterator[Any]:
+            return iter(())
+
+    nothing: Any = Nothing()
+    routes = api.Api(nothing, nothing, nothing, b"").routes("")
+    found = {(one.method, re.sub(r"\{(\w+):.*?\}+(?=/|$)", r"{\1}", one.path)) for one in routes}
+    assert found == operations()
+
+
+def test_limits_in_the_description_are_those_of_the_server() -> None:
+    text = json.dumps(DOCUMENT)
+    assert f"{BODY_BYTES // 1024} KiB" in text
+    (points,) = (
+        one["schema"]
+        for one in DOCUMENT["paths"]["/api/heaters/{heater}/series"]["get"]["parameters"]
+        if one["name"] == "points"
+    )
+    assert points["maximum"] == history_api.POINTS
+    spans = DOCUMENT["components"]["schemas"]["Range"]["properties"]["span"]["enum"]
+    assert tuple(spans[:-1]) == history_api.SPANS
+
+
+@pytest.fixture(name="bench", scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DashboardBench]:
+    folder = tmp_path_factory.mktemp("openapi")
+    write_history(folder / "history.db")
+    with DashboardBench(folder) as bench:
+        yield bench
+
+
+needs_schemathesis = pytest.mark.skipif(
+    find_spec("schemathesis") is None, reason="schemathesis needs Python 3.10"
+)
+
+
+@needs_schemathesis
+@pytest.mark.parametrize("operation", sorted(operations()), ids=" ".join)
+def test_answers_to_any_request_are_as_described(
+    bench: DashboardBench, operation: tuple[str, str]
+) -> None:
+    """Requests that the description allows, and those with wrong parts, made by schemathesis."""
+    import requests
+    import schemathesis
+    from schemathesis.generation import GenerationMode
+
+    method, path = operation
+    schema = schemathesis.openapi.from_dict(DOCUMENT)
+    # What the description allows; and, where there is something, what it does not.
+    cases = schema[path][method].as_strategy(generation_mode=GenerationMode.POSITIVE)
+    if "{" in path or method == "POST":
+        cases |= schema[path][method].as_strategy(generation_mode=GenerationMode.NEGATIVE)
+    checks = [
+        schemathesis.checks.CHECKS.get_one(name)
+        for name in (
+            "not_a_server_error",
+            "status_code_conformance",
+            "content_type_conformance",
+            "response_headers_conformance",
+            "response_schema_conformance",
+        )
+    ]
+    with requests.Session() as session:
+        if path != "/api/session":
+            token = {"token": bench.access.new_token()}
+            assert session.post(f"{bench.address}api/session", json=token).status_code == 204
+
+        @settings(max_examples=10, suppress_health_check=list(HealthCheck))
+        @given(case=cases)
+        def check(case: Any) -> None:
+            case.call_and_validate(
+                base_url=bench.address.rstrip("/"), session=session, checks=checks
+            )
+
+        check()

@@ -8,22 +8,24 @@ Decoding, encoding, the binary layout, CSV columns and the generated documents a
 from __future__ import annotations
 
 import dataclasses
-import functools
 import sys
-from typing import Any, Callable, Iterable, Mapping, NamedTuple, TypeVar
+from operator import attrgetter
+from typing import Any, Callable, Dict, Iterable, List, Mapping, NamedTuple, Tuple, TypeVar
 
 from .._util.text import clean_text
 from ..exceptions import ProtocolError
-from .packed import Layouts, PackedMessage
+from .layouts import INTEGER_LIMIT, Layouts, ValueCache
 
 T = TypeVar("T")
+#: A function that reads all fields of a message; their names and the caches of their meanings.
+Meanings = Tuple[Callable[[Any], Any], List[Tuple[str, Dict[Any, Any]]]]
 
-#: JSON integers are unbounded; a number that needs more than 64 bits is treated as damaged.
-INTEGER_LIMIT = 2**63
 _PLAIN_TYPES: dict[str, type[Any]] = {"int": int, "str": str}
 _SPEC = "field_spec"
 _ABSENT = object()
 _CACHE: dict[type[Any], tuple[FieldSpec, ...]] = {}
+_LAYOUTS: dict[type[Any], Layouts[Any] | None] = {}
+_MEANINGS: dict[type[Any], Meanings] = {}
 
 
 class FieldSpec(NamedTuple):
@@ -93,19 +95,23 @@ def decode_fields(cls: type[T], body: Mapping[str, Any], **added: Any) -> T:
 
     Raises ProtocolError when ``body`` is not an object, or a required field is missing or damaged.
     """
-    if issubclass(cls, PackedMessage) and type(body) is dict:
-        layouts: Layouts = _layouts(cls)  # type: ignore[arg-type]  # a class is hashable
-        message: T | None = layouts.decode(body, added)
+    if type(body) is dict:
+        layouts = _LAYOUTS[cls] if cls in _LAYOUTS else _LAYOUTS.setdefault(cls, _layouts(cls))
+        message: T | None = None if layouts is None else layouts.decode(body, added)
         if message is not None:
             return message
     return _decode_each_field(cls, body, added)
 
 
-@functools.lru_cache(maxsize=None)
-def _layouts(cls: type[Any]) -> Layouts:
+def _layouts(cls: type[Any]) -> Layouts[Any] | None:
+    """Return the layouts of a class; None for one with texts, aliases, or values it changes itself."""
     specs = field_specs(cls)
+    if hasattr(cls, "__post_init__") or any(one.codec is str or one.alias for one in specs):
+        return None
     names = {spec.key: (spec.name, spec.codec) for spec in specs}
-    return Layouts(cls, names, [spec.key for spec in specs if spec.required])
+    own = {"extra", *(spec.name for spec in specs)}
+    others = {one.name: one.default for one in dataclasses.fields(cls) if one.name not in own}
+    return Layouts(cls, names, [spec.key for spec in specs if spec.required], others)
 
 
 def _decode_each_field(cls: type[T], body: Mapping[str, Any], added: Mapping[str, Any]) -> T:
@@ -151,12 +157,38 @@ def encode_fields(message: Any) -> dict[str, Any]:
 
 def to_json(message: Any) -> dict[str, Any]:
     """Return the meaning of each field in plain JSON types; fields that are None are left out."""
-    result = {}
-    for spec in field_specs(type(message)):
-        value = getattr(message, spec.name)
-        if value is not None:
-            result[spec.name] = value if spec.codec in (int, str) else value.to_json()
-    return result
+    cls = type(message)
+    if cls not in _MEANINGS:
+        _MEANINGS[cls] = _meanings(cls)
+    read, rows = _MEANINGS[cls]
+    # Meanings are shared by all messages, so what can be changed is copied.
+    return {
+        name: meaning.copy() if type(meaning := cache[value]) is dict else meaning
+        for (name, cache), value in zip(rows, read(message))
+        if value is not None
+    }
+
+
+def _meanings(cls: type[Any]) -> Meanings:
+    """Return a function that reads all fields of a message, and the caches of their meanings."""
+    specs = field_specs(cls)
+    caches: dict[type[Any], dict[Any, Any]] = {
+        codec: ValueCache(_meaning(codec)) for codec in {one.codec for one in specs}
+    }
+    caches.update({int: _Unchanged(), str: _Unchanged()})
+    rows = [(spec.name, caches[spec.codec]) for spec in specs]
+    return attrgetter(*(name for name, _ in rows)), rows
+
+
+def _meaning(codec: type[Any]) -> Callable[[int], Any]:
+    return lambda raw: codec(raw).to_json()
+
+
+class _Unchanged(Dict[Any, Any]):
+    """Values that are their own meaning."""
+
+    def __missing__(self, value: Any) -> Any:
+        return value
 
 
 def decode_each(

@@ -8,7 +8,6 @@ from typing import Any
 
 from . import error_codes
 from .fields import field_spec
-from .packed import PackedMessage, with_slots
 from .types import (
     Bits,
     Code,
@@ -57,9 +56,8 @@ class Activity(Enum):
     UNKNOWN = "unknown"
 
 
-@with_slots
 @dataclass(frozen=True)
-class DHWStatus(PackedMessage):
+class DHWStatus:
     """Fields that every status contains.
 
     Each field is the integer that was sent, of a type whose properties give the meaning:
@@ -104,7 +102,6 @@ class DHWStatus(PackedMessage):
         return error_codes.advise_error(self.error_code, self.sub_error_code)
 
 
-@with_slots
 @dataclass(frozen=True)
 class DeviceStatus(DHWStatus):
     """Whole status message. A field that this heater's firmware does not send is None, never 0."""

@@ -1,4 +1,4 @@
-"""JSON parsers agree with json.loads; packed and field-by-field decoding agree."""
+"""JSON parsers agree with json.loads; quick and field-by-field decoding agree."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from navien_nwp500.exceptions import ProtocolError
-from navien_nwp500.protocol import json_codec, packed
+from navien_nwp500.protocol import json_codec, layouts
 from navien_nwp500.protocol.fields import (
     _decode_each_field,
     _layouts,
     decode_fields,
     encode_fields,
     field_specs,
+    to_json,
 )
 from navien_nwp500.protocol.status import DeviceStatus, DHWStatus
 
@@ -188,7 +189,7 @@ def decode_each_field(cls: type[Any], body: Any, **added: Any) -> Any:
 
 @MANY
 @given(bodies=st.lists(BODIES, min_size=1, max_size=3), connected=st.sampled_from([None, 2]))
-def test_packed_and_field_by_field_decoding_agree(
+def test_quick_and_field_by_field_decoding_agree(
     bodies: list[dict[str, Any]], connected: int | None
 ) -> None:
     added = {} if connected is None else {"device_connected": connected}
@@ -213,7 +214,7 @@ def test_an_unusual_value_in_any_field_is_decoded_alike(odd: Any) -> None:
 @pytest.mark.parametrize("more", [{}, {"newer": 3}, {"newer": "x", "newest": None}])
 @pytest.mark.parametrize("gone", [(), ("fanPwm",), ("command", "minorCode")])
 @pytest.mark.parametrize("count", [87, 99, 103])
-def test_messages_of_other_firmware_are_packed_too(
+def test_messages_of_other_firmware_are_decoded_quickly_too(
     count: int, gone: tuple[str, ...], more: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     body = {spec.key: 2 for spec in SPECS[:count] if spec.key not in gone}
@@ -238,18 +239,113 @@ def test_layouts_with_as_many_keys_replace_each_other() -> None:
 
 
 def test_caches_have_a_limit() -> None:
-    layouts = _layouts(DeviceStatus)
-    for number in range(3 * packed.CACHE_SIZE):
+    found = _layouts(DeviceStatus)
+    assert found is not None
+    for number in range(3 * layouts.CACHE_SIZE):
         body = {**CORE, "fanPwm": number, **{f"new{key}": 1 for key in range(number % 40)}}
-        assert decode_fields(DeviceStatus, body).fan_pwm == number
-    assert len(layouts._by_length) <= packed.MAX_LAYOUTS
-    assert {len(slot.cache) <= packed.CACHE_SIZE for slot in layouts._slots} == {True}
+        message = found.decode(body, {})
+        assert message is not None and message.fan_pwm == number
+        assert to_json(message)["fan_pwm"] == number
+    assert len(found.by_length) <= layouts.MAX_LAYOUTS
+    assert {len(cache) <= layouts.CACHE_SIZE for cache in found.caches.values()} == {True}
+    blocks = json_codec._Blocks()
+    for number in range(2 * json_codec.MAX_PAIRS):
+        assert blocks.parse(b'"a":%d,"b":2' % number) == {"a": number, "b": 2}
+    assert len(blocks._pairs) <= json_codec.MAX_PAIRS
 
 
-# Behaviour of a message, before and after the first read, decoded or constructed
+def test_a_message_has_nothing_of_the_one_before() -> None:
+    body = {spec.key: 2 for spec in SPECS[:87]} | {"new": [1]}
+    first = decode_fields(DeviceStatus, body, device_connected=2)
+    body["fanPwm"] = 300
+    body["new"].append(2)  # type: ignore[attr-defined]
+    second = decode_fields(DeviceStatus, body)
+    assert (first.fan_pwm, second.fan_pwm) == (2, 300)
+    assert (first.device_connected, second.device_connected) == (2, None)
+    to_json(second)["dhw_temperature"]["celsius"] = 0
+    assert to_json(second)["dhw_temperature"] == {"celsius": 1.0, "fahrenheit": 33.8}
+    vars(second)["fan_pwm"] = 7
+    assert decode_fields(DeviceStatus, body).fan_pwm == 300
 
 
-def unread() -> DeviceStatus:
+PIECES = (
+    *(b'"a":1', b'"a":2', b'"b":1', b'"b":-7', b'"c":300', b'"c":301', b'"c":123456789012345678'),
+    *(
+        b'"c":-0',
+        b'"c":01',
+        b'"c":1.5',
+        b'"c":true',
+        b'"c":1e3',
+        b'"c":"x"',
+        b'"c":9223372036854775808',
+    ),
+    *(
+        b' "c":1',
+        b'"c": 1',
+        b'"status":{"a":1}',
+        b'"\\u0061":3',
+        b'"status":"status"',
+        b'"d":[1]',
+        b"",
+    ),
+)
+FRAMES = (
+    b'{"response":{"x":"y","status":{%s}},"z":1}',
+    b'{"status":{%s}}',
+    b'{"other":{"status":{%s}}}',
+    b'{"response":{"status":{%s},"status":{}}}',
+    b'{"response":{"\\u0073tatus":{},"status":{%s}}}',
+    b'{"response":{"status":{%s}},"status":{}}',
+    b'[{"status":{%s}}]',
+    b'{"x":"\\"status\\":{","status":{%s}}',
+    b'{"status":{%s}',
+    b'{"status":{%s}}}',
+)
+
+
+@every_parser
+@MANY
+@given(
+    texts=st.lists(
+        st.tuples(st.sampled_from(FRAMES), st.lists(st.sampled_from(PIECES), max_size=4)),
+        min_size=2,
+        max_size=5,
+    )
+)
+def test_a_status_after_others_is_parsed_as_json_does(
+    parser: str, texts: list[tuple[bytes, list[bytes]]]
+) -> None:
+    quick = json_codec.PARSERS[parser]
+    for frame, pieces in texts:
+        whole = frame % b",".join(pieces)
+        kind, found = outcome(lambda: json_codec.loads(whole, quick))
+        assert (kind, found) == outcome(lambda: json.loads(whole)), whole
+        if kind == "value":
+            _spoil(json_codec.loads(whole, quick))
+
+
+@every_parser
+@pytest.mark.parametrize("odd", ["1.0", "1e400", "-0", "true", "null", '"x"', "[1.5]", str(10**30)])
+def test_one_odd_value_in_a_large_object_is_parsed_as_json_does(parser: str, odd: str) -> None:
+    large = ",".join(f'"k{number}":{number**9}' for number in range(99))
+    for text in (f"{{{large}}}", f'{{{large},"odd":{odd}}}', f'{{"odd":{odd},{large}}}'):
+        whole = text.encode()
+        found = outcome(lambda: json_codec.loads(whole, json_codec.PARSERS[parser]))
+        assert found == outcome(lambda: json.loads(whole))
+
+
+def _spoil(value: Any) -> None:
+    """Change what a parser has returned: the next result must not have it."""
+    for part in value.values() if type(value) is dict else ():
+        _spoil(part)
+    if type(value) is dict:
+        value["spoilt"] = value["a"] = None
+
+
+# Behaviour of a message, decoded or constructed
+
+
+def decoded_one() -> DeviceStatus:
     return decode_fields(
         DeviceStatus, {spec.key: 2 for spec in SPECS[:87]} | {"new": [1]}, device_connected=2
     )
@@ -257,12 +353,12 @@ def unread() -> DeviceStatus:
 
 def constructed() -> DeviceStatus:
     values = {
-        field.name: getattr(unread(), field.name) for field in dataclasses.fields(DeviceStatus)
+        field.name: getattr(decoded_one(), field.name) for field in dataclasses.fields(DeviceStatus)
     }
     return DeviceStatus(**values)
 
 
-@pytest.mark.parametrize("make", [unread, constructed])
+@pytest.mark.parametrize("make", [decoded_one, constructed])
 def test_a_message_behaves_like_a_dataclass(make: Callable[[], DeviceStatus]) -> None:
     message = make()
     assert message == constructed()
@@ -277,7 +373,7 @@ def test_a_message_behaves_like_a_dataclass(make: Callable[[], DeviceStatus]) ->
         hash(make())
 
 
-@pytest.mark.parametrize("make", [unread, constructed])
+@pytest.mark.parametrize("make", [decoded_one, constructed])
 @pytest.mark.parametrize("name", ["fan_pwm", "extra", "wifi_rssi", "of_no_class", "_packed"])
 def test_a_message_cannot_be_changed(make: Callable[[], DeviceStatus], name: str) -> None:
     message = make()
@@ -288,22 +384,21 @@ def test_a_message_cannot_be_changed(make: Callable[[], DeviceStatus], name: str
     assert message == constructed()
 
 
-@pytest.mark.parametrize("make", [unread, constructed])
+@pytest.mark.parametrize("make", [decoded_one, constructed])
 def test_an_unknown_attribute_is_an_error_with_its_name(make: Callable[[], DeviceStatus]) -> None:
     with pytest.raises(AttributeError, match="'DeviceStatus' object has no attribute 'fan_pwn'"):
         make().fan_pwn  # type: ignore[attr-defined]
 
 
-def test_a_message_supports_weak_references_and_has_no_dict() -> None:
+def test_a_message_supports_weak_references() -> None:
     import weakref
 
-    message = unread()
+    message = decoded_one()
     assert weakref.ref(message)() is message
-    assert not hasattr(message, "__dict__")
 
 
 def test_equal_values_are_shared_but_extra_is_not() -> None:
-    first, second = unread(), unread()
+    first, second = decoded_one(), decoded_one()
     assert first.dhw_temperature is second.dhw_temperature is first.dhw_temperature_setting
     assert type(first.dhw_temperature) is not type(first.tank_upper_temperature)
     plain = [decode_fields(DeviceStatus, dict(CORE)) for _ in range(2)]

@@ -30,12 +30,12 @@ from ...protocol.diagnostics import (
     pack_diagnostics,
 )
 from ...protocol.fields import (
-    INTEGER_LIMIT,
     encode_fields,
     field_specs,
     require_integer,
     require_list,
 )
+from ...protocol.layouts import INTEGER_LIMIT
 from ...protocol.messages import Address, Request
 from ...protocol.schedules import (
     RecirculationEntry,

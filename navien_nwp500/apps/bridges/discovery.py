@@ -34,6 +34,7 @@ from .entities import (
     option_names,
     setpoint_limits,
 )
+from .forecast_values import FORECASTS
 from .schedule_json import attributes_key
 
 
@@ -232,6 +233,8 @@ def _value_entities(
             yield spec.name, _entity(spec.name, *_platform(spec.codec), hidden)
     for key, (platform, traits, _) in DERIVED.items():
         yield key, _entity(key, platform, traits)
+    for key, one in FORECASTS.items():
+        yield key, _entity(key, "sensor", one.traits)
     for key in ENERGY_FIELDS:
         if key in fields:
             yield key, _entity(key, "sensor", COUNTERS[key[key.rindex("_") :]])

@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Callable, Mapping, NamedTuple
 
+from ...analysis.forecast import Forecast
 from ...analysis.hot_water import usable_water_of
 from ...models import Health, HealthState
 from ...protocol.account import LastError
@@ -37,6 +38,7 @@ from ...protocol.types import (
     TemperatureType,
     Watts,
 )
+from .forecast_values import forecast_state
 
 Traits = Mapping[str, Any]
 
@@ -109,6 +111,12 @@ ENTITIES: Mapping[str, EntityDescription] = {
     "usable_water": EntityDescription("Usable hot water", _icon("shower-head")),
     "usable_water_least": EntityDescription("Usable hot water, least"),
     "usable_water_most": EntityDescription("Usable hot water, most"),
+    "forecast": EntityDescription("Forecast", _icon("clock-check-outline")),
+    "ready_time": EntityDescription("Hot at"),
+    "ready_minutes": EntityDescription("Hot in"),
+    "ready_minutes_least": EntityDescription("Hot in, least"),
+    "ready_minutes_most": EntityDescription("Hot in, most"),
+    "heating_end_time": EntityDescription("Heating ends at"),
     "current_inst_power": EntityDescription("Power"),
     "ambient_temperature": EntityDescription("Intake air temperature"),
     "outside_temperature": EntityDescription("Outside temperature"),
@@ -318,7 +326,10 @@ def setpoint_limits(low: HalfCelsius, high: HalfCelsius, fahrenheit: bool) -> tu
 
 
 def state(
-    status: DeviceStatus, energy: EnergyTotal | None, received: datetime | None
+    status: DeviceStatus,
+    energy: EnergyTotal | None,
+    received: datetime | None,
+    made: Forecast | None = None,
 ) -> dict[str, Any]:
     """Return the values of all entities of a heater by JSON key; None means unknown.
 
@@ -326,6 +337,7 @@ def state(
     """
     values = {spec.name: _value(getattr(status, spec.name)) for spec in field_specs(DeviceStatus)}
     values.update((json_key(key), one.value(status)) for key, one in DERIVED.items())
+    values.update(forecast_state(made))
     for key in ENERGY_FIELDS if energy is not None else ():
         value = getattr(energy, key)
         values[json_key(key)] = kilowatt_hours(value) if key.endswith("_wh") else value

@@ -11,6 +11,9 @@ import time
 from datetime import datetime
 
 from ..._util.aio import LatestValue, run_until_first
+from ...analysis.forecast import Forecast
+from ...analysis.forecast_watch import ForecastWatch
+from ...analysis.learned import Learned
 from ...config import ReconnectConfig
 from ...device import NaviLinkDevice
 from ...exceptions import CommunicationError, DeviceError
@@ -62,6 +65,7 @@ class Follower:
         answer_timeout: float = 15.0,
         energy_interval: float = ENERGY_INTERVAL,
         with_schedules: bool = False,
+        learned: Learned = Learned(),
         reconnect: ReconnectConfig = ReconnectConfig(max_retries=None),
     ) -> None:
         self.heater = heater
@@ -70,6 +74,9 @@ class Follower:
         self.energy: EnergyTotal | None = None
         self.reservations: ReservationProgram | None = None
         self.tou_plan: TOUInfo | None = None
+        #: Of the newest status.
+        self.forecast: Forecast | None = None
+        self._forecasts = ForecastWatch(learned)
         #: Seconds a status stays valid: the polls that may fail, with their timeouts.
         self.max_age = MAX_FAILED_POLLS * (interval + answer_timeout)
         self._interval = interval
@@ -123,6 +130,7 @@ class Follower:
             async for status in statuses:
                 self._status_time = time.monotonic()
                 self._observe(status)
+                self._make_forecast(status)
                 self.updates.put(True)
                 if status.error_code not in (0, self._error_code):
                     await self._request_last_error()
@@ -131,6 +139,15 @@ class Follower:
                 await self._request_schedules(status)
         finally:
             await statuses.aclose()
+
+    def _make_forecast(self, status: DeviceStatus) -> None:
+        plan = self.tou_plan if status.tou_status else None
+        self.forecast = self._forecasts.forecast(
+            status,
+            datetime.now().astimezone(),
+            reservations=self.reservations,
+            periods=() if plan is None else plan.periods,
+        )
 
     def _observe(self, status: DeviceStatus) -> None:
         """Shorten the interval for a while when a setting or the activity has changed."""

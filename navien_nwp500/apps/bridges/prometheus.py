@@ -94,6 +94,7 @@ class HeaterCollector(Collector):
             names = [one.value for one in Activity]
             yield _states("navien_activity", "What the heater is doing.", names, activities)
             yield from _derived(statuses)
+            yield from self._forecasts()
         yield from self._counters()
 
     def _connections(self) -> Iterator[Metric]:
@@ -141,6 +142,21 @@ class HeaterCollector(Collector):
                 if error.time is not None:
                     times.add_metric(label, error.time.timestamp())
         yield from (codes, times, info)
+
+    def _forecasts(self) -> Iterator[Metric]:
+        """Yield when the water is at the setpoint, of heaters of which that is foreseeable."""
+        for suffix, part, meaning in (
+            ("", "minutes", "Time until the water is at the setpoint; none if not foreseeable."),
+            ("_least", "least", "Lower end of the 80 % band of the time until it is."),
+            ("_most", "most", "Upper end of the 80 % band of the time until it is."),
+        ):
+            family = GaugeMetricFamily(f"navien_ready{suffix}_seconds", meaning, labels=_LABELS)
+            for one in self._followers:
+                made = one.forecast if one.status is not None else None
+                if made is not None and made.times.ready is not None:
+                    minutes = getattr(made.times.ready, part)
+                    family.add_metric([one.heater.mac_address], 60 * round(minutes))
+            yield family
 
     def _counters(self) -> Iterator[Metric]:
         """Yield the lifetime counters of the heaters that respond."""

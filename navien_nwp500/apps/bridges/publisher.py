@@ -116,7 +116,9 @@ class HeaterPublisher:
     def _values(self, status: DeviceStatus, features: DeviceFeatures) -> dict[str, Any]:
         """Return the values shown: those of the status, and what was asked while it is under way."""
         self._target.observe(status)
-        shown = state(status, self._follower.energy, self._follower.heater.health.last_status)
+        follower = self._follower
+        received = follower.heater.health.last_status
+        shown = state(status, follower.energy, received, follower.forecast)
         shown.update(control_values(self._target, status))
         executing = () if self._executing is None else (self._executing,)
         for name, payload in (*executing, *self._commands.items()):

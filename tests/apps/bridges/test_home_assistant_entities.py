@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from email.message import Message
 from importlib import metadata
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any, AsyncIterator
 import pytest
 
 from navien_nwp500 import DeviceStatus, DHWMode
+from navien_nwp500.analysis.forecast import forecast
 from navien_nwp500.apps.bridges.controlled_heater import ControlledHeater
 from navien_nwp500.apps.bridges.controls import COMMANDS, CONTROLS, control_values
 from navien_nwp500.apps.bridges.discovery import DeviceDetails, Topics, discovery, sent_fields
@@ -28,6 +29,7 @@ from navien_nwp500.apps.bridges.entities import (
     shows_fahrenheit,
     state,
 )
+from navien_nwp500.apps.bridges.forecast_values import FORECASTS
 from navien_nwp500.models import Health, HealthState
 from navien_nwp500.protocol import commands
 from navien_nwp500.protocol.energy import EnergyTotal
@@ -43,6 +45,7 @@ from navien_nwp500.protocol.types import (
     RecircMode,
     TouOverride,
     Volume,
+    Watts,
 )
 from navien_nwp500.simulator import Heater, Simulator
 from support.cli import run, start
@@ -91,7 +94,8 @@ def enabled(features: DeviceFeatures, **options: Any) -> dict[str, dict[str, Any
 def values(status: DeviceStatus) -> dict[str, Any]:
     target = ControlledHeater(NO_FOLLOWER)
     target.observe(status)
-    return {**state(status, EnergyTotal(1000, 2000, 3, 4), NOW), **control_values(target, status)}
+    shown = state(status, EnergyTotal(1000, 2000, 3, 4), NOW, forecast(status, NOW))
+    return {**shown, **control_values(target, status)}
 
 
 def display(heater: Heater, status: DeviceStatus, **options: Any) -> Display:
@@ -106,7 +110,7 @@ def display(heater: Heater, status: DeviceStatus, **options: Any) -> Display:
 
 def test_every_field_is_an_entity_and_every_description_is_used(heater: Heater) -> None:
     found = entities(heater.features)
-    assert set(ENTITIES) | set(DERIVED) | FIELDS <= set(found)
+    assert set(ENTITIES) | set(DERIVED) | set(FORECASTS) | FIELDS <= set(found)
     hidden = {one.shows for one in CONTROLS}
     offered = {one.key: one for one in CONTROLS}
     for key, entity in found.items():
@@ -131,6 +135,30 @@ def test_every_value_is_accepted_in_every_mode(heater: Heater) -> None:
         status = replace(heater.status(), dhw_operation_setting=mode)
         assert display(heater, status).rejected() == [], mode
         assert display(heater, status, control=False).rejected() == [], mode
+
+
+def test_a_forecast_is_a_time_and_its_band_in_minutes(heater: Heater) -> None:
+    heater.advance(1800)  # the default tank starts by itself
+    status = heater.status()
+    made = forecast(status, NOW)
+    shown = state(status, None, NOW, made)
+    found = entities(heater.features)
+    ready = made.times.ready
+    assert ready is not None and shown["forecast"] == made.text
+    assert found["ready_time"]["device_class"] == "timestamp"
+    assert shown["ready_time"].endswith(":00+00:00")
+    assert abs(datetime.fromisoformat(shown["ready_time"]) - made.at(ready.minutes)) < timedelta(
+        minutes=1
+    )
+    minutes = [shown[f"ready_minutes{part}"] for part in ("_least", "", "_most")]
+    assert minutes == [round(ready.least), round(ready.minutes), round(ready.most)]
+    assert found["ready_minutes"]["unit_of_measurement"] == "min"
+    assert found["ready_minutes"]["device_class"] == "duration"
+    # Nothing tells when a heater that is off starts: only the sentence has a value.
+    off = replace(status, dhw_operation_setting=DHWMode.POWER_OFF, comp_use=Flag.READY)
+    off = replace(off, current_inst_power=Watts(1), operation_busy=Flag.READY)
+    shown = state(off, None, NOW, forecast(off, NOW))
+    assert [key for key in FORECASTS if shown[key] is not None] == ["forecast"]
 
 
 def test_only_lifetime_counters_have_the_device_class_energy(heater: Heater) -> None:

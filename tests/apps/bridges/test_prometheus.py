@@ -137,6 +137,9 @@ async def test_the_last_error_is_exported_while_the_heater_is_offline(sim: Simul
             found[f"navien_usable_water_{edge}_cubic_meters", FIRST] for edge in ("least", "most")
         )
         assert 0 <= least < most < 0.35
+        # The tank of the simulated heater is cold, so it heats.
+        ready = [found[f"navien_ready{edge}_seconds", FIRST] for edge in ("_least", "", "_most")]
+        assert ready == sorted(ready) and ready[2] >= 300
         assert ("navien_last_error_code", FIRST) not in found  # the cloud reports none
         assert ("navien_error_info", FIRST) not in found
         sim.set_error(799)

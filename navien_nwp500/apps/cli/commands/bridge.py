@@ -16,6 +16,7 @@ from ...._util.text import clean_text
 from ....config import read_environment
 from ....exceptions import ConfigurationError
 from ..context import CommandContext, open_context, select_devices
+from ..learned_file import known_heater
 from ..options import ACCOUNT_OPTIONS, DEVICE, INPUT_FILE, INTERVAL, Group, Number, combine, speed
 from ..output import print_note
 from ..parsing import parse_listen
@@ -207,7 +208,12 @@ async def _followers(
     config = context.client.config
     seconds = context.real_seconds(interval or config.polling_interval)
     return [
-        Follower(heater, seconds, answer_timeout=config.answer_timeout)
+        Follower(
+            heater,
+            seconds,
+            answer_timeout=config.answer_timeout,
+            learned=known_heater(context, heater.mac_address),
+        )
         for heater in await select_devices(context.client, device)
     ]
 
@@ -235,6 +241,7 @@ async def _prompt_followers(
             answer_timeout=config.answer_timeout,
             energy_interval=real(ENERGY_INTERVAL),
             with_schedules=True,
+            learned=known_heater(context, heater.mac_address),
         )
         for heater in await select_devices(context.client, device)
     ]

@@ -1,12 +1,13 @@
 """Draw the pictures of the README: ``make pictures``.
 
 The data are a fixed day and a fixed week of a simulated heater, without a cloud. The live view and the
-report of the program draw them. A headless Chromium takes the picture of the report; without Chromium
-the picture holds the charts of ``report --png``.
+report of the program draw them. A headless Chromium takes the pictures of the report and the dashboard;
+without Chromium that of the report holds the charts of ``report --png``, and those of the dashboard stay.
 """
 
 from __future__ import annotations
 
+import asyncio
 import io
 import re
 import shutil
@@ -99,11 +100,26 @@ def report(folder: Path, picture: Path) -> None:
         sys.exit(f"{browser} made no picture:\n{done.stderr.decode(errors='replace')}")
 
 
+def dashboard(folder: Path) -> None:
+    """Write the pictures of the dashboard."""
+    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
+    try:
+        from dashboard_pictures import draw
+    except ModuleNotFoundError as error:
+        print(f"the pictures of the dashboard stay: {error.name} is not installed", file=sys.stderr)
+        return
+    if browser is None:
+        print("the pictures of the dashboard stay: chromium is not installed", file=sys.stderr)
+        return
+    asyncio.run(draw(folder, browser, FOLDER / "dashboard.png", FOLDER / "dashboard_phone.png"))
+
+
 def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     (FOLDER / "live.svg").write_text(live_view(), "utf-8")
     with tempfile.TemporaryDirectory() as folder:
         report(Path(folder), FOLDER / "report.png")
+        dashboard(Path(folder))
     for path in sorted(FOLDER.iterdir()):
         print(f"{path.stat().st_size / 1000:6.0f} kB  {path.name}")
 

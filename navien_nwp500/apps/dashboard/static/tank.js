@@ -1,4 +1,4 @@
-/** Drawing of the tank: coloured by its two temperatures, a line where its hot water ends, what heats. */
+/** Drawing of the tank: coloured by its two temperatures, marks where its hot water ends, what heats. */
 
 import { drawing } from "./dom.js";
 import { percent, temperature } from "./units.js";
@@ -56,7 +56,8 @@ export class Tank {
     [0, charge - MIXED, charge + MIXED, 100].forEach((place, index) => {
       this.stops[index].setAttribute("offset", `${Math.min(100, Math.max(0, place))}%`);
     });
-    this.level.setAttribute("d", charge > 2 && charge < 98 ? `M30 ${TOP + (HEIGHT * charge) / 100}h100` : "");
+    const y = TOP + (HEIGHT * charge) / 100;
+    this.level.setAttribute("d", charge > 2 && charge < 98 ? `M30 ${y}h14M116 ${y}h14` : "");
     if (status) {
       this.svg.style.setProperty("--upper-warmth", `${100 * warmth(status.upper_c)}%`);
       this.svg.style.setProperty("--lower-warmth", `${100 * warmth(status.lower_c)}%`);

@@ -27,17 +27,24 @@ _HOUR = timedelta(hours=1)
 
 
 def is_octopus(content: Any) -> bool:
-    """Return whether this is an answer of Octopus Energy about unit rates."""
-    return (
-        isinstance(content, dict)
-        and isinstance(content.get("results"), list)
-        and any(isinstance(one, dict) and "value_inc_vat" in one for one in content["results"])
+    """Return whether this is an answer of Octopus Energy about unit rates, or a list of them."""
+    pages = content if isinstance(content, list) else [content]
+    return any(
+        isinstance(page, dict)
+        and isinstance(page.get("results"), list)
+        and any(isinstance(one, dict) and "value_inc_vat" in one for one in page["results"])
+        for page in pages
     )
 
 
-def read_octopus(content: Mapping[str, Any], file: str, options: TariffOptions) -> FixedPrices:
+def read_octopus(content: Any, file: str, options: TariffOptions) -> FixedPrices:
     """Read unit rates of Octopus Energy, in pence per kWh with VAT."""
-    results = content["results"]
+    pages = content if isinstance(content, list) else [content]
+    results: list[Any] = []
+    for number, page in enumerate(pages, 1):
+        if not isinstance(page, dict) or not isinstance(page.get("results"), list):
+            raise ConfigurationError(f"{file}, page {number} has no list results")
+        results += page["results"]
     methods = {str(_get(one, "payment_method") or "") for one in results}
     notes = [
         "Prices of Octopus Energy include VAT: --vat would count it twice. Standing charges are missing."
@@ -46,8 +53,8 @@ def read_octopus(content: Mapping[str, Any], file: str, options: TariffOptions) 
         notes.append("Prices are those for payment by direct debit.")
         others = methods - {"", "DIRECT_DEBIT"}
         results = [one for one in results if str(_get(one, "payment_method")) not in others]
-    if content.get("next"):
-        notes.append("The file is one page of a longer answer: other times have no price.")
+    if pages[-1].get("next"):
+        notes.append("The answer has more pages than this file: other times have no price.")
 
     def row(one: Mapping[str, Any]) -> TimedPrice:
         end = one.get("valid_to")

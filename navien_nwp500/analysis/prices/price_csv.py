@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from datetime import datetime
+from statistics import median
 from typing import Callable, Iterator, NamedTuple, Sequence, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -27,6 +28,8 @@ EXPECTED = (
 _PRICE = re.compile(
     r"(?<![a-z])(?:([a-z]{3}|€|\$|£)[ ./_-]*)?(ct|c|cents?|¢|p|pence|öre|øre)? ?(?:/|per) ?(k|m)wh\b"
 )
+#: Euros, dollars or pounds per kWh.
+_DOUBTFUL_PRICE = 3.0
 _CURRENCIES = {"€": "EUR", "£": "GBP"}
 _SUBUNITS = {"p": "GBP", "pence": "GBP"}
 _TIMES = {
@@ -154,7 +157,20 @@ def _times(table: _Table, column: _Column, options: TariffOptions) -> PriceSourc
 
     rows = [TimedPrice(utc(start), until and utc(until), price) for start, until, price in read]
     label = f"prices of {table.file}"
-    return fixed_prices(rows, table.file, options, currency=column.currency, label=label)
+    notes = _doubts(column, [row.price for row in rows])
+    return fixed_prices(
+        rows, table.file, options, currency=column.currency, label=label, notes=notes
+    )
+
+
+def _doubts(column: _Column, prices: Sequence[float]) -> list[str]:
+    """Return a note when the usual price is one that no household pays."""
+    usual = median(map(abs, prices)) if prices else 0.0
+    if column.currency not in ("EUR", "USD", "GBP") or usual <= _DOUBTFUL_PRICE:
+        return []
+    return [
+        f"The usual price is {usual:g} {column.currency} per kWh: check the unit in the header."
+    ]
 
 
 def _zone_of(times: Sequence[datetime], file: str, zone: ZoneInfo | None) -> ZoneInfo | None:
@@ -205,13 +221,15 @@ def _week(table: _Table, column: _Column, options: TariffOptions) -> CalendarPri
             for number in months:
                 found[number, weekday].append(price)
     days = {key: _whole_day(prices, key, table.file) for key, prices in found.items()}
-    notes = () if options.zone else ("The tariff names no time zone: it is by the heater's clock.",)
+    notes = _doubts(column, [one.price for day in days.values() for one in day])
+    if options.zone is None:
+        notes.append("The tariff names no time zone: it is by the heater's clock.")
     return CalendarPrices(
         days,
         options.zone,
         column.currency,
         f"prices of {table.file}",
-        notes,
+        tuple(notes),
         options.holidays,
         {number: days[number, Weekday.SUNDAY] for number in EVERY_MONTH},
     )

@@ -203,7 +203,17 @@ def test_octopus_agile(write: Write) -> None:
     later = {"value_inc_vat": 25.0, "valid_from": "2026-03-29T02:30:00+01:00", "valid_to": None}
     series = whole(write(octopus(later, next="page 2")))
     assert series.intervals[-1].end == utc(2030, 1, 1)
-    assert any("one page" in note for note in series.notes)
+    assert any("more pages" in note for note in series.notes)
+
+
+def test_octopus_in_several_pages(write: Write) -> None:
+    row = {"value_inc_vat": 30, "valid_from": "2026-03-28T23:30Z", "valid_to": "2026-03-29T00:00Z"}
+    pages = [octopus(next="page 2"), {"results": [row, octopus()["results"][2]], "next": None}]
+    series = whole(write(pages))
+    assert prices(series) == [0.3, -0.015, 0.21, 0.21]
+    assert not any("more pages" in note for note in series.notes)
+    with pytest.raises(ConfigurationError, match="page 2 has no list results"):
+        whole(write([octopus(), {}]))
 
 
 def test_octopus_with_two_methods_of_payment(write: Write) -> None:
@@ -373,6 +383,10 @@ OVERLAP = (
 )
 
 
+def week(hours: int = 24, days: str = "daily") -> str:
+    return "day,hour,ct/kWh\n" + "".join(f'"{days}",{hour},{hour}\n' for hour in range(hours))
+
+
 @pytest.mark.parametrize(
     ("text", "currency", "found"),
     [
@@ -394,6 +408,14 @@ def test_a_csv_with_times(
     assert (prices(series), series.currency, series.step) == (found, currency, HOUR)
 
 
+@pytest.mark.parametrize(
+    "text", ["start,EUR/kWh\n2026-03-01T00:00Z,85\n", week().replace("ct", "EUR")]
+)
+def test_a_price_that_nobody_pays_is_doubted(write: Write, text: str) -> None:
+    assert any("check the unit" in note for note in read_tariff(write(text)).notes)
+    assert not any("unit" in one for one in read_tariff(write(text.replace("EUR", "JPY"))).notes)
+
+
 def test_times_without_an_offset(write: Write) -> None:
     rows = "start,EUR/kWh\n2026-03-28T23:00,0.1\n2026-03-29T00:00,0.2\n"
     with pytest.raises(ConfigurationError, match="name their time zone with --zone"):
@@ -413,10 +435,6 @@ def test_a_csv_of_half_hours_and_of_several_columns(write: Write) -> None:
         whole(write(text))
     series = whole(write(text), rate="SEK/kWh")
     assert (prices(series), series.currency, series.step) == ([1, 2], "SEK", HOUR / 2)
-
-
-def week(hours: int = 24, days: str = "daily") -> str:
-    return "day,hour,ct/kWh\n" + "".join(f'"{days}",{hour},{hour}\n' for hour in range(hours))
 
 
 def test_a_csv_of_the_hours_of_a_week(write: Write) -> None:

@@ -203,6 +203,12 @@ class Edge:
         """Return the two statuses, or the one that there is."""
         return (self.after,) if self.before is None else (self.before, self.after)
 
+    @property
+    def is_narrow(self) -> bool:
+        """True when hardly anything can have happened between the two statuses unseen."""
+        before = self.before
+        return before is not None and self.after.when - before.when <= timedelta(seconds=60)
+
     def change(self, kind: str) -> Change | None:
         """Return the last change of a setting; None if it did not change."""
         return next((one for one in reversed(self.changes) if one.kind == kind), None)

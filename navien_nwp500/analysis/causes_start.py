@@ -166,26 +166,32 @@ def _tank(edge: Edge) -> Reason | None:
     point = edge.after.start_at
     named = "its start point" if point is None else f"its start point of {degrees(point)}"
     full = not _short(edge, "upper", edge.after.setpoint, 0.0)
-    sure = point is not None and not full
+    # In high demand mode the element starts earlier, and may be off again between two polls.
+    hidden = edge.after.mode == DHWMode.HIGH_DEMAND and not edge.is_narrow
+    sure = point is not None and not full and not hidden
     text = f"the lower tank fell to {named}"
     return Reason("tank", text, "sure" if sure else "likely", by="heater")
 
 
 def _element(edge: Edge) -> Reason | None:
     """Judge an element that starts by itself: how cold the tank must be depends on the mode."""
-    mode, setpoint = edge.after.mode, edge.after.setpoint
-    if not edge.after.element or mode is None:
+    mode, after = edge.after.mode, edge.after
+    if not after.element or mode is None:
         return None
     if mode in (DHWMode.ELECTRIC, DHWMode.HIGH_DEMAND):
-        if _short(edge, "upper", setpoint, ELEMENT_SHORT):
+        if _short(edge, "upper", after.setpoint, ELEMENT_SHORT):
+            # With both on, the heat pump may have been the first.
+            certainty = "likely" if after.heat_pump else "sure"
             text = f"the upper tank was {ELEMENT_SHORT} K too cold, for the element"
-            return Reason("element", text, by="heater")
+            return Reason("element", text, certainty, by="heater")
+    if after.heat_pump:
+        return None
     if mode == DHWMode.ELECTRIC and _at_start_point(edge):
         return Reason("element", "the lower tank fell to the element's start point", by="heater")
     upper = edge.lowest("upper")
     if mode == DHWMode.ENERGY_SAVER and upper is not None and _is_at(upper, edge):
         return Reason("element", "the upper tank fell to the element's start point", by="heater")
-    if edge.after.heat_pump or edge.change("mode") or edge.change("setpoint"):
+    if edge.change("mode") or edge.change("setpoint"):
         return None
     # It warms its sensor by 1 K a minute (PROTOCOL 14.3): the coldest moment was between statuses.
     return Reason("element", "the element started by itself", "likely", by="heater")
@@ -210,17 +216,18 @@ def _control(edge: Edge) -> Reason | None:
 
 #: Columns: the row's name, and the function that judges it.
 START_RULES: tuple[StartRule, ...] = (
-    StartRule("disinfection", _disinfection),
-    StartRule("freeze", _freeze),
+    # A cycle that was due meanwhile begins as the heater is switched on.
     StartRule("power", _power),
     StartRule("vacation over", _vacation),
+    StartRule("disinfection", _disinfection),
+    StartRule("freeze", _freeze),
     StartRule("window mode", _window_mode),
     StartRule("setpoint", _setpoint),
     StartRule("mode", _mode),
     StartRule("window over", _window_over),
     StartRule("window cold", _window_cold),
-    StartRule("tank", _tank),
     StartRule("element", _element),
+    StartRule("tank", _tank),
     StartRule("control", _control),
 )
 

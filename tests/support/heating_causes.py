@@ -38,12 +38,12 @@ _STOPS: Mapping[tuple[str, str], str] = {
     ("request", "mode"): "mode",
     ("request", "power"): "off",
     ("request", "vacation"): "vacation",
-    ("window", "mode"): "mode",
+    ("window begun", "mode"): "mode",
 }
 
 
-def true_kind(change: DemandChange, window: bool) -> str:
-    """The kind of the reason that belongs to what the controller did; ``window`` after it."""
+def true_kind(change: DemandChange) -> str:
+    """The kind of the reason that belongs to what the controller did."""
     author, branch = change.author, change.branch
     if author == "reservation":
         return "reservation"
@@ -51,8 +51,8 @@ def true_kind(change: DemandChange, window: bool) -> str:
         if author == "disinfection":
             return "disinfected"
         return branch if author == "sensors" else _STOPS[author, branch]
-    if author == "window":
-        return "window begun" if window else "window over"
+    if author.startswith("window"):
+        return author
     return branch if author == "sensors" else _STARTS[author, branch]
 
 
@@ -123,13 +123,13 @@ class Simulation:
         return self
 
     def advance(self, seconds: float) -> None:
-        """Let time pass in steps that show each change of the demand with its window."""
+        """Let time pass in steps that give each push its time."""
         while seconds > 0:
             step = min(10.0, seconds)
             seconds -= step
             for status in self.heater.advance(step):
                 self.stream.pushed.append((self.heater.now, status))
-            self._note()
+        self._note()
 
     def ask(self, command: str, action: Action, **values: int) -> Simulation:
         """Do what a client's request does, and record the request."""
@@ -168,7 +168,6 @@ class Simulation:
         return self
 
     def _note(self) -> None:
-        window = self.heater.settings.tou.window_active
         for when, change in self.heater.demand_log:
             if not any(change is one for one in self._seen):
                 self._seen = [*self._seen[-200:], change]
@@ -178,7 +177,7 @@ class Simulation:
                     truth.pop()
                     continue
                 tank = self.heater.tank
-                kind = true_kind(change, window)
+                kind = true_kind(change)
                 truth.append(Truth(when, change.started, kind, tank.drawn_wh, tank.lost_wh))
 
 

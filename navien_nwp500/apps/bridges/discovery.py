@@ -35,6 +35,7 @@ from .entities import (
     setpoint_limits,
 )
 from .forecast_values import FORECASTS
+from .heating_events import STARTED, STOPPED
 from .schedule_json import attributes_key
 
 
@@ -98,6 +99,11 @@ class Topics:
         return f"{self.root}/{self.mac}/refusal"
 
     @property
+    def heating(self) -> str:
+        """Return the topic of each start and end of heating, not retained, one JSON object."""
+        return f"{self.root}/{self.mac}/heating"
+
+    @property
     def retained(self) -> list[str]:
         """Return the topics that the broker retains of this heater."""
         return [self.discovery, self.state, self.availability, self.cloud, self.last_command]
@@ -138,6 +144,7 @@ def discovery(
     offered = [one for one in CONTROLS if one.available(features)]
     hidden = {one.shows for one in CONTROLS if control or one not in offered}
     components = {**dict(_value_entities(fields, hidden)), **_command_reports(topics)}
+    components["heating"] = _heating(topics)
     for key in components.keys() & set(ENERGY_FIELDS):
         components[key].update(_when_known(json_key(key), topics))
     if features.program_reservation_use == Flag.ACTIVE:
@@ -176,6 +183,14 @@ def _command_reports(topics: Topics) -> dict[str, dict[str, Any]]:
     last["state_topic"] = topics.last_command
     last["value_template"] = "{{ value_json['text'] }}"
     return {"command_refused": refused, "last_command": last}
+
+
+def _heating(topics: Topics) -> dict[str, Any]:
+    """Return the entity whose events are starts and ends of heating, with their causes."""
+    entity = _entity("heating", "event", {"event_types": [STARTED, STOPPED]})
+    entity["state_topic"] = topics.heating
+    del entity["value_template"]
+    return entity
 
 
 def _when_known(key: str, topics: Topics) -> dict[str, Any]:

@@ -155,6 +155,7 @@ ENTITIES: Mapping[str, EntityDescription] = {
     "missed": EntityDescription("Unanswered requests", diagnostic=True, enabled=False),
     "reconnects": EntityDescription("Reconnections", _COUNT, diagnostic=True, enabled=False),
     "bad_messages": EntityDescription("Bad messages", _COUNT, diagnostic=True, enabled=False),
+    "heating": EntityDescription("Heating", {"icon": "mdi:heat-wave"}),
     # It changes with every status, so it would fill the log. Home Assistant knows ``last_reported``.
     "command_refused": EntityDescription("Command refused", {"icon": "mdi:alert-octagon-outline"}),
     "last_command": EntityDescription(

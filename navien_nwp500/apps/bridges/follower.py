@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from datetime import datetime
+from typing import Callable
 
 from ..._util.aio import LatestValue, run_until_first
 from ...analysis.forecast import Forecast
@@ -26,6 +27,7 @@ from ...protocol.schedules import ReservationProgram
 from ...protocol.status import Activity, DeviceStatus
 from ...protocol.tou import TOUInfo
 from ...protocol.types import Flag
+from .heating_events import HeatingEvents
 
 _LOGGER = logger("navien_nwp500.bridges")
 
@@ -42,6 +44,8 @@ IDLE_INTERVAL = 25.0
 BUSY_INTERVAL = 10.0
 #: Polls after a change that come as often.
 POLLS_AFTER_CHANGE = 6
+#: The next try to see requests comes as late as after so many lost connections.
+REQUEST_TRIES = 5
 #: Fields that commands set.
 _SETTINGS = sorted({one.field for command in COMMANDS for one in command.expects})
 
@@ -50,7 +54,8 @@ class Follower:
     """Follower of one heater while ``run`` runs.
 
     ``updates`` gets a value when a status arrived or health, features or energy changed; it has one
-    reader. ``features`` and ``energy`` are None until the heater has sent them; so are
+    reader. ``heating`` has the events of heating runs, None without ``with_schedules``; its times are
+    those of ``now``, the heater's clock. ``features`` and ``energy`` are None until the heater has sent them; so are
     ``reservations`` and ``tou_plan``, which are requested only ``with_schedules``. Polls are
     ``interval`` seconds after the latest status, whoever requested it; with ``busy_interval`` they come
     so often while the heater heats, and for a while after a setting or its activity has changed.
@@ -66,6 +71,7 @@ class Follower:
         energy_interval: float = ENERGY_INTERVAL,
         with_schedules: bool = False,
         learned: Learned = Learned(),
+        now: Callable[[], datetime] = lambda: datetime.now().astimezone(),
         reconnect: ReconnectConfig = ReconnectConfig(max_retries=None),
     ) -> None:
         self.heater = heater
@@ -77,6 +83,7 @@ class Follower:
         #: Of the newest status.
         self.forecast: Forecast | None = None
         self._forecasts = ForecastWatch(learned)
+        self.heating = HeatingEvents(now) if with_schedules else None
         #: Seconds a status stays valid: the polls that may fail, with their timeouts.
         self.max_age = MAX_FAILED_POLLS * (interval + answer_timeout)
         self._interval = interval
@@ -110,7 +117,10 @@ class Follower:
 
     async def run(self) -> None:
         """Follow until cancelled. Raises AuthenticationError and ConfigurationError."""
-        await run_until_first(self._watch_with_retries(), self._watch_health())
+        parts = [self._watch_with_retries(), self._watch_health()]
+        if self.heating is not None:
+            parts.append(self._watch_requests(self.heating))
+        await run_until_first(*parts)
 
     async def _watch_with_retries(self) -> None:
         tries = 0
@@ -131,6 +141,8 @@ class Follower:
                 self._status_time = time.monotonic()
                 self._observe(status)
                 self._make_forecast(status)
+                if self.heating is not None:
+                    self.heating.add_status(status, self.reservations, self.tou_plan)
                 self.updates.put(True)
                 if status.error_code not in (0, self._error_code):
                     await self._request_last_error()
@@ -172,6 +184,19 @@ class Follower:
                     await self._request_last_error()
         finally:
             await changes.aclose()
+
+    async def _watch_requests(self, heating: HeatingEvents) -> None:
+        """Remember the requests of clients; ``_watch_with_retries`` reports a lost connection."""
+        while True:
+            requests = self.heater.watch_requests()
+            try:
+                async for request in requests:
+                    heating.add_request(request)
+            except CommunicationError as error:
+                _LOGGER.debug("%s: requests are not seen: %s", self.heater.name, error)
+            finally:
+                await requests.aclose()
+            await asyncio.sleep(self._reconnect.delay(REQUEST_TRIES))
 
     async def _request_last_error(self) -> None:
         """Request the last error that the cloud knows; a failure leaves the one known before."""

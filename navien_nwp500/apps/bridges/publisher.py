@@ -112,6 +112,9 @@ class HeaterPublisher:
         await self._publish(self.topics.cloud, values, effect)
         effect = "Home Assistant does not learn whether the heater responds"
         await self._publish(self.topics.availability, ONLINE if online else OFFLINE, effect)
+        effect = "Home Assistant does not learn why the heater heats"
+        for event in () if follower.heating is None else follower.heating.take():
+            await self._publish(self.topics.heating, json.dumps(event), effect, retain=False)
 
     def _values(self, status: DeviceStatus, features: DeviceFeatures) -> dict[str, Any]:
         """Return the values shown: those of the status, and what was asked while it is under way."""

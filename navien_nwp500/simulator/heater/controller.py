@@ -30,8 +30,9 @@ class DemandChange(NamedTuple):
     """A start or an end of the demand for heat.
 
     ``elapsed``: seconds since the start of the simulation. ``author``: who had the demand judged:
-    request, reservation, window, vacation, disinfection or sensors. ``branch``: setpoint, mode,
-    power, vacation, disinfection, or the rule of the sensors, as ``Demand.branch`` names it.
+    request, reservation, window begun, window over, vacation, disinfection or sensors. ``branch``:
+    setpoint, mode, power, vacation, disinfection, or the rule of the sensors, as ``Demand.branch``
+    names it.
     """
 
     elapsed: float
@@ -111,7 +112,8 @@ class Controller:
         """
         settings = self._settings
         self._window_over = not settings.tou.window_active
-        author, self._author = self._author, "window"
+        author = self._author
+        self._author = "window over" if self._window_over else "window begun"
         if settings.tou.window_active:
             if settings.mode in DEFERRED_MODES:
                 self._change_mode(DHWMode.HEAT_PUMP, starts_heating)

@@ -242,6 +242,7 @@ async def _prompt_followers(
             energy_interval=real(ENERGY_INTERVAL),
             with_schedules=True,
             learned=known_heater(context, heater.mac_address),
+            now=context.now,
         )
         for heater in await select_devices(context.client, device)
     ]

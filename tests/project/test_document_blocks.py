@@ -31,7 +31,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 PROGRAM = "navien-nwp500"
 #: Commands that run until they are stopped, unless a count is given.
-ENDLESS = {"monitor", "bridge", "simulate"}
+ENDLESS = {"dashboard", "monitor", "bridge", "simulate"}
 LIMIT = 60.0
 
 

@@ -15,7 +15,7 @@ pytest.importorskip("sqlalchemy")
 
 from navien_nwp500.apps.dashboard import api, history_api
 from navien_nwp500.apps.dashboard.web_server import BODY_BYTES
-from support.dashboard_bench import NOW, DashboardBench, write_history
+from support.dashboard_bench import DashboardBench, write_history
 
 DOCUMENT = json.loads((Path(api.__file__).parent / "openapi.json").read_text("utf-8"))
 METHODS = ("get", "post", "delete", "put", "patch")

@@ -30,6 +30,7 @@ COMMANDS = {
     "login": "Sign in and keep the session for later commands.",
     "logout": "Remove the saved e-mail, sessions and password.",
     "monitor": "Watch the heater live, until Ctrl-C.",
+    "plan": "Propose when to heat, so that hot water costs less.",
     "report": "Summarize recordings of monitor --csv, with charts.",
     "reservations": "Show and change the heater's schedule.",
     "set": "Change a setting of the heater.",

@@ -1,0 +1,1 @@
+"""Plans that make hot water cheaper: learned draws, a bound, a search, and what they promise."""

@@ -1,0 +1,144 @@
+"""What plans save in a year, on weeks that the search did not see, with an 80 % band."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple, Sequence
+
+import numpy as np
+
+from ...protocol.types import Volume
+from ..heater_model import HeaterModel
+from .draw_profile import DrawHistory
+from .heating_plan import DAY_STEPS, HeatingPlan, HoldWindow
+from .model_fit import ModelFit
+from .plan_run import DOUBTFUL_KELVIN, Limits, PlanRunner, WeekResults
+from .present_settings import PresentSettings
+from .price_weeks import PriceWeek
+from .proposal import PlanWishes, Saving, YearFigures
+from .sample_worlds import sample_weeks
+from .start_rules import WINDOW_START
+from .zone_arrays import Array
+
+#: Possible years in the search, and fresh ones for what is promised.
+SEARCH_WORLDS, _PROMISE_WORLDS, _MOST_COLUMNS = 6, 10, 60
+#: Two-sided 80 % of Student's distribution, by degrees of freedom.
+_STUDENT = {3: 1.638, 4: 1.533, 5: 1.476, 6: 1.440, 7: 1.415, 8: 1.397, 9: 1.383}
+#: Among plans that save so much of the best, the simplest is taken.
+_NEARLY = 0.95
+
+
+@dataclass(frozen=True)
+class PlanCase:
+    """What is known before the search."""
+
+    fit: ModelFit
+    draws: DrawHistory
+    settings: PresentSettings
+    limits: Limits
+    weeks: Sequence[PriceWeek]
+    scale: float
+    volume: Volume
+    notes: tuple[str, ...]
+    fixed: bool
+
+
+def runner_of(
+    model: HeaterModel,
+    draws: DrawHistory,
+    weeks: Sequence[PriceWeek],
+    limits: Limits,
+    worlds: int,
+    seed: int,
+) -> PlanRunner:
+    """Return a runner over sample weeks: every price week in each of some possible years."""
+    worlds = max(4, min(worlds, _MOST_COLUMNS // len(weeks)))
+    return PlanRunner(model, sample_weeks(draws, weeks, worlds=worlds, seed=seed), limits)
+
+
+def year_figures(results: WeekResults, runner: PlanRunner, row: int, scale: float) -> YearFigures:
+    """Return the figures of the plan in a row of the results; ``scale`` is for costs and energy."""
+    weeks = runner.weeks
+    worlds = len(np.unique(weeks.worlds))
+    shares = weeks.shares / worlds
+    column = int(results.coldest[row].argmin())
+    step = int(results.coldest_step[row, column])
+    place, rest = divmod(step, DAY_STEPS)
+    return YearFigures(
+        cost=float((results.cost[row] * shares).sum()) * scale,
+        kwh=float((results.watt_hours[row] * shares).sum()) * scale / 1000,
+        starts=float(results.starts[row].mean()),
+        coldest=float(results.coldest[row, column]),
+        coldest_at=((place + 6) % 7, rest),
+        missed=float((results.missed[row] * shares).sum()),
+        fewest=float(results.fewest[row].min()),
+    )
+
+
+class PlanPromise(NamedTuple):
+    """A plan on fresh weeks."""
+
+    plan: HeatingPlan
+    figures: YearFigures
+    saving: Saving
+
+
+def promises_of(
+    case: PlanCase, wishes: PlanWishes, plans: Sequence[HeatingPlan]
+) -> tuple[list[PlanPromise], YearFigures]:
+    """Return the plans that save, the best first, on weeks that the search did not see."""
+    runner = runner_of(
+        case.fit.model, case.draws, case.weeks, case.limits, _PROMISE_WORLDS, wishes.seed + 1
+    )
+    results = runner.run([case.settings.plan, *plans])
+    now = year_figures(results, runner, 0, case.scale)
+    found = []
+    for row, plan in enumerate(plans, 1):
+        saving = _saving(results.cost[0] - results.cost[row], runner, case.scale)
+        if results.doubtful[row].any():
+            saving = _with_doubt(saving, runner, case, plan)
+        found.append(PlanPromise(plan, year_figures(results, runner, row, case.scale), saving))
+    found = [one for one in found if one.saving.low > 0]
+    found.sort(key=lambda one: -one.saving.value)
+    if not found:
+        return [], now
+    best = found[0].saving.value
+    simple = min(
+        (one for one in found if one.saving.value >= _NEARLY * best),
+        key=lambda one: (one.plan.effort, -one.saving.value),
+    )
+    return _distinct([simple, *found]), now
+
+
+def _distinct(found: Sequence[PlanPromise]) -> list[PlanPromise]:
+    """Return the first plan of each kind: by its number of entries and its windows."""
+    kinds: dict[tuple[int, tuple[HoldWindow, ...]], PlanPromise] = {}
+    for one in found:
+        kinds.setdefault((len(one.plan.entries), one.plan.windows), one)
+    return list(kinds.values())
+
+
+def _saving(differences: Array, runner: PlanRunner, scale: float) -> Saving:
+    """Return the mean saving over possible years, and the band for one more year."""
+    weeks = runner.weeks
+    numbers = np.unique(weeks.worlds)
+    years = np.array(
+        [float((differences * weeks.shares)[weeks.worlds == one].sum()) for one in numbers]
+    )
+    years = years * scale
+    spread = float(years.std(ddof=1)) * _STUDENT.get(len(years) - 1, 1.38)
+    spread *= float(np.sqrt(1 + 1 / len(years)))
+    mean = float(years.mean())
+    return Saving(mean, mean - spread, mean + spread)
+
+
+def _with_doubt(saving: Saving, runner: PlanRunner, case: PlanCase, plan: HeatingPlan) -> Saving:
+    """Widen the band by a threshold of the window 1.5 K lower and higher."""
+    values = [saving.value]
+    for shift in (-DOUBTFUL_KELVIN, DOUBTFUL_KELVIN):
+        runner.window_start = WINDOW_START + shift
+        results = runner.run([case.settings.plan, plan])
+        values.append(_saving(results.cost[0] - results.cost[1], runner, case.scale).value)
+    runner.window_start = WINDOW_START
+    reach = max(abs(value - saving.value) for value in values)
+    return Saving(saving.value, saving.low - reach, saving.high + reach)

@@ -2,8 +2,8 @@
 
 Dynamic programming over the heat in the tank, with all draws and prices known beforehand and no rule
 of the heater in the way. Where a choice had to be made it favours the bound: the condenser meets the
-coldest water that the stored heat allows, the bottom loses nothing, a start costs nothing, and heat
-is rounded up. So no plan can cost less, except for the rounding of the tank's limits.
+coldest water that the stored heat allows, the bottom loses nothing, a start costs nothing, heat may
+be thrown away and is rounded up. So no plan can cost less, except for the rounding of the tank's limits.
 """
 
 from __future__ import annotations
@@ -68,17 +68,24 @@ def cheapest(
     the cheapest start counts.
     """
     full = tank.stored_wh(tank.top)
-    stored = np.arange(0.0, full + unit, unit)
-    cost = -stored * heat_price
-    for price, heat in zip(prices[::-1], drawn[::-1]):
-        best = np.full(len(stored), np.inf)
-        for part in range(fractions + 1):
-            after, used = tank.after(stored, float(heat), part / fractions, hours)
-            place = np.ceil(after / unit - 1e-9).astype(int)
-            allowed = (after >= 0) & (after <= full + unit)
-            later = np.where(allowed, cost[np.clip(place, 0, len(stored) - 1)], np.inf)
-            best = np.minimum(best, later + used * (price / 1000))
-        cost = best
+    count = int(np.ceil(full / unit)) + 1
+    # Draws are rounded down, stored heat up: both make the bound lower.
+    taken = np.floor(np.asarray(drawn) / unit + 1e-9).astype(int)
+    most = int(taken.max(initial=0))
+    left = (np.arange(count + most) - most) * unit
+    parts = np.arange(fractions + 1)[:, None] / fractions
+    after, used = tank.after(left, 0.0, parts, hours)
+    used = np.broadcast_to(used, after.shape) / 1000
+    place = np.clip(np.ceil(after / unit - 1e-9).astype(int), 0, count - 1)
+    barred = np.where((after >= 0) & (after <= full + unit), 0.0, np.inf)
+    value = np.arange(count) * unit * heat_price
+    cost = np.minimum.accumulate(-value)
+    for price, step in zip(prices[::-1], taken[::-1]):
+        best = (cost[place] + barred + used * price).min(axis=0)
+        # What is left after the draw decides.
+        cost = best[most - step : most - step + count]
+        # Warmer water costs more to heat. Heat may be thrown away, so that more is never worse.
+        cost = np.minimum.accumulate(cost)
     if start_wh is not None:
-        return float(cost[int(np.ceil(start_wh / unit - 1e-9))])
-    return float((cost + stored * heat_price).min())
+        return float(cost[min(count - 1, int(np.ceil(start_wh / unit - 1e-9)))])
+    return float((cost + value).min())

@@ -42,7 +42,7 @@ class PlanEntry:
 
 
 @dataclass(frozen=True)
-class HoldWindow:
+class PlanWindow:
     """Time-of-use window, in which the heater holds back: from ``start`` to before ``end``."""
 
     start: int
@@ -63,7 +63,7 @@ class HeatingPlan:
     setpoint: HalfCelsius
     mode: DHWMode = DHWMode.HEAT_PUMP
     entries: tuple[PlanEntry, ...] = ()
-    windows: tuple[HoldWindow, ...] = ()
+    windows: tuple[PlanWindow, ...] = ()
 
     @property
     def lowest(self) -> HalfCelsius:
@@ -118,7 +118,7 @@ class HeatingPlan:
 
 
 def _month_groups(
-    windows: Iterable[HoldWindow],
+    windows: Iterable[PlanWindow],
 ) -> dict[frozenset[int], dict[frozenset[Weekday], tuple[tuple[int, int], ...]]]:
     """Return the spans of each group of months and weekdays that have the same ones."""
     listed = tuple(windows)

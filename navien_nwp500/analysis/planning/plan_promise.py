@@ -10,7 +10,7 @@ import numpy as np
 from ...protocol.types import Volume
 from ..heater_model import HeaterModel
 from .draw_profile import DrawHistory
-from .heating_plan import DAY_STEPS, HeatingPlan, HoldWindow
+from .heating_plan import DAY_STEPS, HeatingPlan, PlanWindow
 from .model_fit import ModelFit
 from .plan_run import DOUBTFUL_KELVIN, Limits, PlanRunner, WeekResults
 from .present_settings import PresentSettings
@@ -112,7 +112,7 @@ def promises_of(
 
 def _distinct(found: Sequence[PlanPromise]) -> list[PlanPromise]:
     """Return the first plan of each kind: by its number of entries and its windows."""
-    kinds: dict[tuple[int, tuple[HoldWindow, ...]], PlanPromise] = {}
+    kinds: dict[tuple[int, tuple[PlanWindow, ...]], PlanPromise] = {}
     for one in found:
         kinds.setdefault((len(one.plan.entries), one.plan.windows), one)
     return list(kinds.values())

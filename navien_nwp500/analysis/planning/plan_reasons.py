@@ -7,7 +7,7 @@ from typing import Sequence
 
 import numpy as np
 
-from .heating_plan import HeatingPlan, HoldWindow, PlanEntry
+from .heating_plan import HeatingPlan, PlanEntry, PlanWindow
 from .price_weeks import PriceWeek, mean_day
 from .zone_arrays import Array
 
@@ -36,7 +36,7 @@ def _entry(one: PlanEntry, before: PlanEntry, after: PlanEntry, day: Array, mini
     return f"{text}: the mean price is {later:.3g} until {after.time:%H:%M}"
 
 
-def _window(one: HoldWindow, day: Array, plan: HeatingPlan) -> str:
+def _window(one: PlanWindow, day: Array, plan: HeatingPlan) -> str:
     inside = _mean(day, one.start, one.end)
     return (
         f"the price is {inside:.3g} on average: the heater starts only when the top is 8 K below the "

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...protocol.calendar import EVERY_DAY, WEEKDAYS, Weekday
 from ...protocol.types import DHWMode, HalfCelsius
-from .heating_plan import HeatingPlan, HoldWindow, PlanEntry
+from .heating_plan import HeatingPlan, PlanEntry, PlanWindow
 from .plan_run import PlanRunner, WeekResults
 from .zone_arrays import Array
 
@@ -50,7 +50,7 @@ class SearchSpace(NamedTuple):
     lowest: int
     highest: int
     present: int
-    window_sets: Sequence[tuple[HoldWindow, ...]]
+    window_sets: Sequence[tuple[PlanWindow, ...]]
     day: Array
     modes: Sequence[DHWMode] = (DHWMode.HEAT_PUMP,)
     flat: bool = False

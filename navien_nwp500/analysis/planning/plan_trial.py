@@ -54,7 +54,7 @@ class SimulatorTrial:
         column = self._column
         year = WEEKS_OF_YEAR * self._case.scale
         model = float(results.cost[0, column] - results.cost[1, column]) * year
-        pair = (self._cost(self._present) - self._cost(found)) * year, model
+        pair = float(self._cost(self._present) - self._cost(found)) * year, model
         saving = _corrected(promise.saving, *pair)
         return TrialVerdict(saving, pair, *self._objection(saving, found, self._present))
 

@@ -24,7 +24,7 @@ from ..thermal import tank_of
 from ..two_zone import WH_PER_LITRE_KELVIN
 from .cost_bound import FreeTank, cheapest
 from .draw_profile import DrawHistory, air_celsius, learn_draws
-from .heating_plan import DAY_STEPS, HeatingPlan, HoldWindow
+from .heating_plan import DAY_STEPS, HeatingPlan, PlanWindow
 from .model_fit import fit_model, lowest_setpoint
 from .plan_promise import SEARCH_WORLDS, PlanCase, promises_of, runner_of, year_figures
 from .plan_reasons import with_reasons
@@ -32,13 +32,13 @@ from .plan_run import Limits, PlanRunner, WeekResults
 from .plan_search import Scored, SearchSpace, search
 from .plan_trial import WARMER_KELVIN, SimulatorTrial
 from .present_settings import present_settings
-from .price_weeks import PriceWeek, mean_day, mean_holds, peak_holds, price_weeks
+from .price_weeks import PriceWeek, mean_day, mean_price_windows, price_weeks, top_price_windows
 from .proposal import Confirm, PlanProposal, PlanWishes, Saving
 
 #: Whole days of history that a plan needs.
 LEAST_DAYS = 14
 #: Plans that the simulator tries, one after another, until it confirms one.
-_TRIES = 3
+_TRIES = 2
 #: Model and recording may differ by so much before costs are scaled.
 _ALIKE = 0.10
 
@@ -162,9 +162,13 @@ def _space(case: PlanCase, wishes: PlanWishes) -> SearchSpace:
     highest = int(top) if wishes.highest is None else round(wishes.highest * 2)
     day = mean_day(case.weeks)
     flat = all(np.ptp(week.prices) < 1e-9 for week in case.weeks)
-    sets: list[tuple[HoldWindow, ...]] = [()]
+    sets: list[tuple[PlanWindow, ...]] = [()]
     if not flat:
-        holds = [mean_holds(day)] if case.fixed else [peak_holds(case.weeks, n) for n in (1, 2)]
+        holds = (
+            [mean_price_windows(day)]
+            if case.fixed
+            else [top_price_windows(case.weeks, n) for n in (1, 2)]
+        )
         sets += [one for one in holds if one and one not in sets]
     return SearchSpace(
         lowest=round(case.limits.minimum * 2),

@@ -11,7 +11,7 @@ from ...exceptions import ConfigurationError
 from ...protocol.calendar import EVERY_DAY, Weekday
 from ..prices import ClockSpan, FixedPrices, PriceSeries, PriceSource
 from ..prices.price_series import UTC
-from .heating_plan import DAY_STEPS, STEP_MINUTES, WEEK_DAYS, WEEK_STEPS, HoldWindow
+from .heating_plan import DAY_STEPS, STEP_MINUTES, WEEK_DAYS, WEEK_STEPS, PlanWindow
 from .zone_arrays import Array
 
 WEEKS_OF_YEAR = 365.25 / 7
@@ -104,7 +104,7 @@ def mean_day(weeks: Sequence[PriceWeek]) -> Array:
     return np.asarray((days * (shares / shares.sum())[:, None]).sum(axis=0))
 
 
-def peak_holds(weeks: Sequence[PriceWeek], levels: int) -> tuple[HoldWindow, ...]:
+def top_price_windows(weeks: Sequence[PriceWeek], levels: int) -> tuple[PlanWindow, ...]:
     """Return windows over the ``levels`` highest prices of each weekday, by month.
 
     A day with no more prices than that has none.
@@ -116,7 +116,7 @@ def peak_holds(weeks: Sequence[PriceWeek], levels: int) -> tuple[HoldWindow, ...
             for span in _top_spans(prices, levels):
                 grouped.setdefault((*span, frozenset(week.months)), set()).add(_WEEK[day])
     return tuple(
-        HoldWindow(start, end, frozenset(days), months)
+        PlanWindow(start, end, frozenset(days), months)
         for (start, end, months), days in sorted(grouped.items(), key=lambda one: one[0][:2])
     )
 
@@ -128,12 +128,12 @@ def _top_spans(prices: Array, levels: int) -> list[tuple[int, int]]:
     return spans(prices >= known[-levels])
 
 
-def mean_holds(day: Array) -> tuple[HoldWindow, ...]:
+def mean_price_windows(day: Array) -> tuple[PlanWindow, ...]:
     """Return one window over the dearest time of the mean day, in half hours above its upper quarter."""
     dear = day > np.quantile(day, 0.75)
     found = spans(np.repeat(dear, DAY_STEPS // 48))
     longest = max(found, key=lambda span: span[1] - span[0], default=None)
-    return () if longest is None else (HoldWindow(*longest, EVERY_DAY),)
+    return () if longest is None else (PlanWindow(*longest, EVERY_DAY),)
 
 
 def spans(flags: Array) -> list[tuple[int, int]]:

@@ -23,7 +23,7 @@ _DRAW_LITRES, _DRAW_GAP, _DRAW_GAP_AT_REST = 34.0, 16.7, 0.7
 _PART_LITRES = 4.0
 #: While so much of a tank is hot, its outlet is as hot as its upper zone; below it cools so many times
 #: as fast. A full tank of 60 degC then gives 155 L, and is at 40 degC with a mean of 36 (PROTOCOL 14.8).
-_HOT_SHARE, _COOLING = 0.60, 3.0
+_HOT_SHARE, _COOLING = 0.60, 4.0
 
 
 def heat_watts(model: HeaterModel, lower: Array, air: float) -> Array:

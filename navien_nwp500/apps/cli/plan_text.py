@@ -6,7 +6,7 @@ import textwrap
 from typing import TYPE_CHECKING, Any, Iterator
 
 from ...protocol.calendar import Weekday
-from .formatting import WIDTH
+from .formatting import WIDTH, both_units
 from .parsing import days_text, months_text
 from .saved_plans import SavedPlan, plan_json
 
@@ -85,7 +85,7 @@ def _fact(name: str, text: str) -> list[str]:
 
 def _plan(plan: HeatingPlan) -> str:
     """Describe a plan in a few words."""
-    parts = [] if plan.entries else [f"setpoint {plan.setpoint.celsius:.1f} °C"]
+    parts = [] if plan.entries else [f"setpoint {both_units(plan.setpoint, 'C')}"]
     if plan.entries:
         parts.append(f"{len(plan.entries)} reservations")
     if plan.windows:
@@ -104,13 +104,13 @@ def _figures(one: YearFigures, money: str) -> str:
 
 def _entries(plan: HeatingPlan) -> Iterator[str]:
     for one in plan.entries:
-        head = f"{one.time:%H:%M}  {one.setpoint.celsius:.1f} °C  {days_text(one.days):9} "
-        yield from textwrap.wrap(f"{head}{one.why}", WIDTH, subsequent_indent=" " * 26)
+        head = f"{one.time:%H:%M}  {both_units(one.setpoint, 'C')}  {days_text(one.days):8} "
+        yield from textwrap.wrap(f"{head}{one.why}", WIDTH, subsequent_indent=" " * 36)
     for window in plan.windows:
         span = f"{window.start // 60:02d}:{window.start % 60:02d}-"
         span += f"{window.end // 60:02d}:{window.end % 60:02d}"
         head = f"{span}  window  {days_text(window.days)}, {months_text(window.months)}: "
-        yield from textwrap.wrap(f"{head}{window.why}", WIDTH, subsequent_indent=" " * 26)
+        yield from textwrap.wrap(f"{head}{window.why}", WIDTH, subsequent_indent=" " * 36)
 
 
 def proposal_json(found: PlanProposal, saved: SavedPlan | None) -> dict[str, Any]:

@@ -6,6 +6,7 @@ twice has the same result, so an interrupted command is repeated.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Iterator
@@ -17,9 +18,10 @@ from ...protocol.status import DeviceStatus
 from ...protocol.tou import TOUPeriod, compare_tou
 from ...protocol.types import DHWMode, TouStatus
 from .context import wait_response
+from .formatting import both_units
 from .parsing import days_text
 from .plan_files import load_written_plan
-from .saved_plans import Backup, SavedPlan, heater_mark, save_backup
+from .saved_plans import Backup, SavedPlan, heater_mark, load_backup, save_backup
 
 
 async def read_state(heater: NaviLinkDevice, now: datetime, *, simulated: bool) -> Backup:
@@ -67,7 +69,8 @@ def differences(before: Backup, plan: SavedPlan) -> Iterator[str]:
         if plan.mode != before.mode:
             yield f"+ mode {plan.mode.text} instead of {before.mode.text}"
         if plan.setpoint != before.setpoint:
-            yield f"+ setpoint {plan.setpoint.celsius:.1f} °C instead of {before.setpoint.celsius:.1f}"
+            new, old = (both_units(one, "F") for one in (plan.setpoint, before.setpoint))
+            yield f"+ setpoint {new} instead of {old}"
     if plan.periods:
         if compare_tou(before.periods, plan.periods) or not before.tou_on:
             yield "+ time of use on, with the windows of the plan"
@@ -78,7 +81,7 @@ def differences(before: Backup, plan: SavedPlan) -> Iterator[str]:
 def reservation_text(one: Reservation) -> str:
     """Write a reservation in one line."""
     return (
-        f"{days_text(one.days):14} {one.time:%H:%M}  {one.temperature.celsius:.1f} °C"
+        f"{days_text(one.days):14} {one.time:%H:%M}  {both_units(one.temperature, 'F')}"
         f"  {one.mode.text}{'' if one.enabled else ', off'}"
     )
 
@@ -91,8 +94,10 @@ async def apply_plan(
     Without ``path`` nothing is kept: a simulated heater ends with the command. Raises as the methods of
     the heater do. ``plan undo`` then restores what was before.
     """
-    if path is not None and not path.exists():
-        save_backup(path, before)
+    if path is not None:
+        kept = load_backup(path) if path.exists() else before
+        replaced = kept.replaced_periods or bool(plan.periods)
+        save_backup(path, replace(kept, replaced_periods=replaced))
     if plan.periods:
         await _write_periods(heater, plan.periods, enabled=True)
     elif before.tou_on:
@@ -105,12 +110,10 @@ async def apply_plan(
 
 async def undo_plan(heater: NaviLinkDevice, backup: Backup) -> None:
     """Restore a backup, whatever part of a plan was applied. Raises as the heater's methods do."""
-    if backup.periods and backup.tou_on:
-        await _write_periods(heater, backup.periods, enabled=True)
-    elif backup.periods:
-        await _write_periods(heater, backup.periods, enabled=False)
-    else:
-        await wait_response(heater.set_tou(False))
+    if backup.replaced_periods and backup.periods:
+        await _write_periods(heater, backup.periods, enabled=backup.tou_on)
+    else:  # without periods nobody knows a plan that could be followed
+        await wait_response(heater.set_tou(backup.tou_on and not backup.replaced_periods))
     now = await wait_response(heater.get_reservations())
     await _write_reservations(heater, backup.program, now)
     await _write_setting(heater, backup.mode, backup.setpoint.celsius)

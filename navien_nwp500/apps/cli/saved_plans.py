@@ -44,7 +44,10 @@ class SavedPlan:
 
 @dataclass(frozen=True)
 class Backup:
-    """What a heater had before a plan; ``periods`` are those of its time-of-use plan, if known."""
+    """What a heater had before a plan; ``periods`` are those of its time-of-use plan, if known.
+
+    ``replaced_periods``: a plan that was applied since has replaced them.
+    """
 
     heater: str
     time: str
@@ -53,6 +56,7 @@ class Backup:
     mode: DHWMode
     tou_on: bool
     periods: tuple[TOUPeriod, ...]
+    replaced_periods: bool = False
 
 
 def last_plan_file() -> Path | None:
@@ -131,6 +135,7 @@ def save_backup(path: Path, backup: Backup) -> None:
         "mode": int(backup.mode),
         "tou_on": backup.tou_on,
         "periods": [period_json(one) for one in backup.periods],
+        "replaced_periods": backup.replaced_periods,
     }
     write_atomically(path, _encode(content), private=True)
 
@@ -148,6 +153,7 @@ def load_backup(path: Path) -> Backup:
             mode=DHWMode(int(body["mode"])),
             tou_on=bool(body["tou_on"]),
             periods=_periods(path, body),
+            replaced_periods=bool(body["replaced_periods"]),
         )
     except (LookupError, TypeError, ValueError, ProtocolError) as error:
         raise ConfigurationError(f"{display_path(path)} is damaged: {error!r}") from error

@@ -12,10 +12,10 @@ from ...._util.extras import missing_extra
 from ...._util.files import display_path
 from ....exceptions import ConfigurationError
 from ....protocol.tou import check_tou
-from ....protocol.types import DHWMode, HalfCelsius
+from ....protocol.types import DHWMode
 from ..context import open_device
 from ..database_option import DATABASE, open_store
-from ..formatting import print_json
+from ..formatting import both_units, print_json
 from ..options import INPUT_FILE, JSON, OUTPUT_FILE, WRITE_OPTIONS, Group, Number
 from ..output import print_note, print_result
 from ..parsing import Degrees, option_type, parse_degrees
@@ -82,6 +82,7 @@ def _celsius(given: Degrees | None) -> float | None:
 )
 @click.option(
     "--floor",
+    "coldest",
     metavar="DEGREES",
     type=option_type(parse_degrees),
     help="Coldest water while somebody draws, 45C or 113F.  [default: as now]",
@@ -161,7 +162,7 @@ def _make(
     zone: Any,
     heater: str | None,
     min_showers: float | None,
-    floor: Degrees | None,
+    coldest: Degrees | None,
     highest: Degrees | None,
     modes: tuple[DHWMode, ...],
     cold: float,
@@ -178,7 +179,7 @@ def _make(
         with open_store(database) as store:
             recording = load_history(store, zone=zone, heater=heater)
     source = read_tariff(tariff, zone)
-    wishes = PlanWishes(_celsius(floor), min_showers, _celsius(highest), modes, cold)
+    wishes = PlanWishes(_celsius(coldest), min_showers, _celsius(highest), modes, cold)
     found = make_plan(recording, source, wishes, confirm=simulate_week, progress=print_note)
     if found.plan is None:
         return found, None
@@ -293,7 +294,7 @@ async def undo(
             raise ConfigurationError(f"{display_path(path)} is of another heater")
         lines = [
             *(reservation_text(one) for one in before.program.reservations),
-            f"mode {before.mode.text}, setpoint {HalfCelsius(before.setpoint).celsius:.1f} °C",
+            f"mode {before.mode.text}, setpoint {both_units(before.setpoint, 'F')}",
             f"time of use {'on' if before.tou_on else 'off'}",
         ]
         if not dry_run:

@@ -1,0 +1,99 @@
+"""Draws that are learned from a recording, against those of the household."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+np: Any = pytest.importorskip("numpy", reason="the extra analysis is not installed")
+pytest.importorskip("pandas", reason="the extra analysis is not installed")
+
+from navien_nwp500.analysis.heater_model import HeaterModel
+from navien_nwp500.analysis.intervals import add_intervals
+from navien_nwp500.analysis.planning.draw_profile import (
+    DrawHistory,
+    learn_draws,
+    shower_steps,
+)
+from navien_nwp500.analysis.planning.model_fit import fit_model, lowest_setpoint
+from navien_nwp500.analysis.planning.present_settings import present_settings
+from navien_nwp500.analysis.recoveries import recoveries
+from navien_nwp500.analysis.thermal import tank_of
+from navien_nwp500.history.recordings import load
+from navien_nwp500.protocol.types import DHWMode
+from support.simulated_history import DEFAULT, LATE, DayPlan
+
+
+def learned(path: Path) -> DrawHistory:
+    statuses = add_intervals(load([path]).table)
+    return learn_draws(statuses, recoveries(statuses), HeaterModel(), cold=15.0)
+
+
+def litres_between(history: DrawHistory, start: float, end: float) -> float:
+    """Litres from a tank of 58 degC between two hours of a mean weekday."""
+    profile = history.profile(False)[int(start * 2) : int(end * 2)]
+    return float(profile.sum()) / (1.163 * (58 - 15))
+
+
+def true_litres(plan: DayPlan, start: float, end: float) -> float:
+    return sum(litres for hour, litres, _ in plan if start <= hour < end)
+
+
+def test_the_heat_of_a_day_balances(default_file: Path, late_file: Path) -> None:
+    for path, plan in ((default_file, DEFAULT), (late_file, LATE)):
+        history = learned(path)
+        assert len(history.days) >= 14 and history.balanced > 0.8
+        assert history.air == pytest.approx(20.0, abs=0.5)
+        drawn = history.daily_wh / (1.163 * (58 - 15))
+        assert drawn == pytest.approx(true_litres(plan, 0, 24), rel=0.12)
+
+
+def test_draws_are_where_the_household_has_them(default_file: Path, late_file: Path) -> None:
+    default, late = learned(default_file), learned(late_file)
+    assert litres_between(default, 5.5, 9) == pytest.approx(
+        true_litres(DEFAULT, 5.5, 9), rel=0.25
+    )
+    assert litres_between(default, 0, 5) < 3
+    assert litres_between(late, 16, 21) == pytest.approx(true_litres(LATE, 16, 21), rel=0.25)
+    assert litres_between(late, 0, 6) < 3
+
+
+def test_showers_are_the_large_draws() -> None:
+    heat = np.zeros(288)
+    heat[80:82] = 600.0
+    heat[100] = 200.0
+    found = shower_steps(heat, 15.0)
+    assert found[80] and found[81] and found.sum() == 2
+
+
+def test_a_heater_of_usual_figures_keeps_them_nearly(default_file: Path) -> None:
+    statuses = add_intervals(load([default_file]).table)
+    found, tank = recoveries(statuses), tank_of(statuses, None)
+    fit = fit_model(statuses, found, tank, 20.0)
+    assert 0.8 < fit.model.rate < 1.2 and 0.8 < fit.model.cop_scale < 1.2
+    assert fit_model(statuses, found[:2], tank, 20.0).model.rate == 1.0, "too few to refit"
+    assert lowest_setpoint(statuses, found, tank) == 40.5
+    settings = present_settings(statuses)
+    assert (settings.plan.setpoint, settings.plan.mode) == (121, DHWMode.HEAT_PUMP)
+    assert settings.plan.entries == () and settings.notes == ()
+
+
+def test_a_weak_heater_is_refitted_towards_what_was_recorded(default_file: Path) -> None:
+    """The same recording with three quarters of the power: the same heat from less electricity."""
+    statuses = add_intervals(load([default_file]).table)
+    statuses["heat_pump_watts"] *= 0.75
+    found, tank = recoveries(statuses), tank_of(statuses, None)
+    usual = fit_model(add_intervals(load([default_file]).table), found, tank, 20.0).model
+    fit = fit_model(statuses, found, tank, 20.0)
+    assert fit.runs >= 4
+    assert fit.model.cop_scale > usual.cop_scale * 1.05
+
+
+def test_a_daily_pattern_of_setpoints_is_the_present_plan(default_file: Path) -> None:
+    statuses = add_intervals(load([default_file]).table)
+    hour = (statuses["ms"] + statuses["offset"]) % 86_400_000 / 3_600_000
+    statuses["setpoint"] = np.where((hour >= 6) & (hour < 22), 60.0, 45.0)
+    plan = present_settings(statuses).plan
+    assert [(one.minute, one.setpoint) for one in plan.entries] == [(360, 120), (1320, 90)]

@@ -49,7 +49,7 @@ def record(
     path: Path,
     plan: DayPlan,
     *,
-    days: int = 15,
+    days: int = 14,
     setpoint: int = 121,
     mode: DHWMode = DHWMode.HEAT_PUMP,
     inlet: float = 15.0,
@@ -66,7 +66,8 @@ def record(
         seed=seed,
     )
     with CsvRecorder(path, heater="02:00:00:00:00:01", zone=ZoneInfo(zone)) as recorder:
+        recorder.write(heater.status(), heater.now)
         for _ in range(days * 288):
-            recorder.write(heater.status(), heater.now)
             heater.advance(300)
+            recorder.write(heater.status(), heater.now)
     return heater

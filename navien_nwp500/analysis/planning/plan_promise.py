@@ -93,10 +93,10 @@ def promises_of(
     results = runner.run([case.settings.plan, *plans])
     now = year_figures(results, runner, 0, case.scale)
     found = []
+    reach = _doubts(results, runner, case, plans)
     for row, plan in enumerate(plans, 1):
         saving = _saving(results.cost[0] - results.cost[row], runner, case.scale)
-        if results.doubtful[row].any():
-            saving = _with_doubt(saving, runner, case, plan)
+        saving = Saving(saving.value, saving.low - reach[row], saving.high + reach[row])
         found.append(PlanPromise(plan, year_figures(results, runner, row, case.scale), saving))
     found = [one for one in found if one.saving.low > 0]
     found.sort(key=lambda one: -one.saving.value)
@@ -132,13 +132,20 @@ def _saving(differences: Array, runner: PlanRunner, scale: float) -> Saving:
     return Saving(mean, mean - spread, mean + spread)
 
 
-def _with_doubt(saving: Saving, runner: PlanRunner, case: PlanCase, plan: HeatingPlan) -> Saving:
-    """Widen the band by a threshold of the window 1.5 K lower and higher."""
-    values = [saving.value]
+def _doubts(
+    results: WeekResults, runner: PlanRunner, case: PlanCase, plans: Sequence[HeatingPlan]
+) -> Array:
+    """Return how much each saving changes with a threshold of the window 1.5 K lower or higher."""
+    reach = np.zeros(len(plans) + 1)
+    if not results.doubtful.any():
+        return reach
+    worlds = len(np.unique(runner.weeks.worlds))
+    shares = runner.weeks.shares * case.scale / worlds
+    usual = ((results.cost[0] - results.cost) * shares).sum(axis=1)
     for shift in (-DOUBTFUL_KELVIN, DOUBTFUL_KELVIN):
         runner.window_start = WINDOW_START + shift
-        results = runner.run([case.settings.plan, plan])
-        values.append(_saving(results.cost[0] - results.cost[1], runner, case.scale).value)
+        other = runner.run([case.settings.plan, *plans])
+        saved = ((other.cost[0] - other.cost) * shares).sum(axis=1)
+        reach = np.maximum(reach, np.abs(saved - usual))
     runner.window_start = WINDOW_START
-    reach = max(abs(value - saving.value) for value in values)
-    return Saving(saving.value, saving.low - reach, saving.high + reach)
+    return np.where(results.doubtful.any(axis=1), reach, 0.0)

@@ -18,7 +18,9 @@ MANY_ENTRIES = 7
 MOST_ENTRIES = 16
 _HALF_HOURS = 48
 #: Plans that a round tries, and how many of them the next round changes.
-_ROUND, _KEPT, _ROUNDS = 60, 6, 9
+_ROUND, _KEPT, _ROUNDS = 120, 8, 4
+#: Plans that are run at once.
+_BATCH = 200
 #: Value of a thing to write, as a part of the cost: of two nearly equal plans the simpler one wins.
 _EFFORT = 0.001
 #: "As now" means within the error of the model.
@@ -82,7 +84,7 @@ def search(
     fresh = list(dict.fromkeys(_families(space)))
     for number in range(_ROUNDS + 1):
         while fresh:
-            batch, fresh = fresh[:_ROUND], fresh[_ROUND:]
+            batch, fresh = fresh[:_BATCH], fresh[_BATCH:]
             plans = [to_plan(genes, space) for genes in batch]
             results = runner.run(plans)
             costs, breaches = judge(results, runner, present)

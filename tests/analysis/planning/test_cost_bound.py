@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-np: Any = pytest.importorskip("numpy", reason="the extra analysis is not installed")
 pytest.importorskip("pandas", reason="the extra analysis is not installed")
+
+import numpy as np
 
 from navien_nwp500.analysis.heater_model import HeaterModel
 from navien_nwp500.analysis.planning.cost_bound import FreeTank, cheapest

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-np: Any = pytest.importorskip("numpy", reason="the extra analysis is not installed")
 pytest.importorskip("pandas", reason="the extra analysis is not installed")
+
+import numpy as np
 
 from navien_nwp500.analysis.heater_model import HeaterModel
 from navien_nwp500.analysis.intervals import add_intervals
@@ -52,9 +52,7 @@ def test_the_heat_of_a_day_balances(default_file: Path, late_file: Path) -> None
 
 def test_draws_are_where_the_household_has_them(default_file: Path, late_file: Path) -> None:
     default, late = learned(default_file), learned(late_file)
-    assert litres_between(default, 5.5, 9) == pytest.approx(
-        true_litres(DEFAULT, 5.5, 9), rel=0.25
-    )
+    assert litres_between(default, 5.5, 9) == pytest.approx(true_litres(DEFAULT, 5.5, 9), rel=0.25)
     assert litres_between(default, 0, 5) < 3
     assert litres_between(late, 16, 21) == pytest.approx(true_litres(LATE, 16, 21), rel=0.25)
     assert litres_between(late, 0, 6) < 3

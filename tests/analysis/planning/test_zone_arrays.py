@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from itertools import product
 from random import Random
-from typing import Any
 
 import pytest
 
-np: Any = pytest.importorskip("numpy", reason="the extra analysis is not installed")
 pytest.importorskip("pandas", reason="the extra analysis is not installed")
+
+import numpy as np
 
 from navien_nwp500.analysis import two_zone
 from navien_nwp500.analysis.heater_model import HeaterModel

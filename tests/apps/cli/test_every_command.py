@@ -19,6 +19,7 @@ from typing import Iterator, Mapping, NamedTuple
 import click
 import pytest
 
+from apps.cli.test_plan import write_backup, write_heating_plan
 from apps.cli.test_reservations import TWO
 from apps.cli.test_tou import PEAK_DAY, write_plan
 from navien_nwp500.history.csv import CsvRecorder
@@ -157,6 +158,8 @@ def inputs(tmp_path: Path) -> Path:
     with Database(folder / "history.db") as database:
         import_file(HistoryStore(database), folder / "tank.csv")
     write_plan(folder, PEAK_DAY)
+    write_heating_plan(folder)
+    write_backup(folder)
     return folder
 
 

@@ -18,6 +18,7 @@ import click
 import pytest
 from rich.console import Console
 
+from apps.cli.test_plan import write_backup, write_heating_plan
 from apps.cli.test_reservations import TWO
 from apps.cli.test_tou import PEAK_DAY, write_plan
 from navien_nwp500.apps.cli.live_view import LiveView
@@ -64,6 +65,8 @@ COMMANDS = {
     "logout": "logout",
     "monitor": "monitor --count 1",
     "monitor-json": "monitor --count 1 --json",
+    "plan-apply": "plan apply heating.json --dry-run",
+    "plan-undo": "plan undo --backup before.json --dry-run",
     "report": "report days.csv --tariff plan.json",
     "report-database": "report --database history.db",
     "report-markdown": "report days.csv --markdown",
@@ -153,6 +156,8 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with Database(folder / "history.db") as database:
         import_file(HistoryStore(database), folder / "days.csv")
     write_plan(folder, PEAK_DAY)
+    write_heating_plan(folder)
+    write_backup(folder)
     shutil.copy(SNAPSHOTS.parents[3] / "reference" / "reading.jsonl", folder)
     return folder
 

@@ -1,0 +1,214 @@
+"""Plans of simulated households: what is proposed, what is not, and that it keeps its promises."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("pandas", reason="the extra analysis is not installed")
+
+import numpy as np
+
+from navien_nwp500.analysis.heater_model import HeaterModel
+from navien_nwp500.analysis.planning.heating_plan import (
+    DAY_STEPS,
+    WEEK_STEPS,
+    HeatingPlan,
+    PlanEntry,
+    PlanWindow,
+)
+from navien_nwp500.analysis.planning.plan_run import Limits, PlanRunner, SampleWeeks
+from navien_nwp500.analysis.planning.plan_search import SearchSpace, search
+from navien_nwp500.analysis.planning.planner import make_plan
+from navien_nwp500.analysis.planning.price_weeks import price_weeks, top_price_windows
+from navien_nwp500.analysis.planning.proposal import PlanWishes
+from navien_nwp500.analysis.prices import FixedPrices, PriceInterval, PriceSeries
+from navien_nwp500.apps.cli.plan_confirmation import simulate_week
+from navien_nwp500.exceptions import ConfigurationError
+from navien_nwp500.history.recordings import load
+from navien_nwp500.protocol.calendar import EVERY_DAY, WEEKDAYS
+from navien_nwp500.protocol.tou import check_tou
+from navien_nwp500.protocol.types import DHWMode, HalfCelsius
+from support.day_tariffs import FLAT, MILD, PEAK
+
+PRESENT = HeatingPlan(HalfCelsius(121))
+
+
+def test_showers_after_work_are_heated_before_and_the_heater_holds_back(late_file: Path) -> None:
+    said: list[str] = []
+    found = make_plan(load([late_file]), PEAK, confirm=simulate_week, progress=said.append)
+    plan, saving = found.plan, found.saving
+    assert plan is not None and saving is not None and found.figures is not None, found.verdict
+    # Heated before the price rises, held back after it; a window alone leaves the water too cold. The
+    # simulator agrees.
+    assert plan.mode == DHWMode.HEAT_PUMP and plan.entries
+    assert 0 < saving.low < saving.value < saving.high <= found.bound
+    assert found.simulated is not None and found.simulated[0] > 0
+    assert found.figures.coldest >= found.present_figures.coldest - 1.0
+    assert found.figures.missed <= found.present_figures.missed
+    assert all(one.why for one in (*plan.entries, *plan.windows))
+    assert all(one.mode.name == "HEAT_PUMP" for one in plan.reservations())
+    periods = plan.periods(*found.window_prices)
+    if periods:
+        check_tou(periods)
+    # The bound is the first thing that is said after what was learned.
+    assert "saves more than" in said[1] and said[2].startswith("searching")
+
+
+def test_the_default_household_leaves_it_as_it_is(default_file: Path) -> None:
+    found = make_plan(load([default_file]), MILD, confirm=simulate_week)
+    assert found.plan is None
+    assert found.verdict.startswith("Leave it as it is")
+    # Hardly a part of what could be saved at all comes from other times.
+    assert found.bound - found.bound_flat < 0.1 * found.present_figures.cost
+
+
+def test_at_a_flat_price_nothing_is_proposed(default_file: Path) -> None:
+    found = make_plan(load([default_file]), FLAT)
+    assert found.plan is None and found.verdict.startswith("Leave it as it is")
+
+
+def test_a_floor_that_cannot_be_kept_names_the_draw(default_file: Path) -> None:
+    found = make_plan(load([default_file]), PEAK, PlanWishes(floor=59.5))
+    assert found.plan is None
+    assert "No plan keeps the water at 59.5 °C: the draw of " in found.verdict
+    day, _, rest = found.verdict.partition("the draw of ")[2].partition(" at ")
+    assert day in "Monday Tuesday Wednesday Thursday Friday Saturday Sunday" and rest[2] == ":"
+
+
+def test_a_short_history_says_what_is_missing(default_file: Path) -> None:
+    recording = load([default_file])
+    table = recording.table
+    week = table[table["ms"] < table["ms"].iloc[0] + 5 * 86_400_000].reset_index(drop=True)
+    with pytest.raises(
+        ConfigurationError, match="needs 14 whole days of history; this has 5, and"
+    ) as error:
+        make_plan(replace(recording, table=week), PEAK)
+    assert "no day of a weekend among them. 9 more: " in str(error.value)
+    with pytest.raises(ConfigurationError, match="no tank temperatures"):
+        make_plan(replace(recording, table=table.assign(upper=float("nan"))), PEAK)
+
+
+def sample(prices: Any, draws: dict[float, float]) -> SampleWeeks:
+    """Return one week with the same prices and draws (hour: Wh) each day."""
+    wanted = np.zeros((WEEK_STEPS, 1))
+    for day in range(8):
+        for hour, heat in draws.items():
+            wanted[day * DAY_STEPS + int(hour * 12)] = heat
+    return SampleWeeks(
+        wanted,
+        wanted > 700,
+        np.tile(prices, 8)[:, None],
+        [1],
+        np.array([52.0]),
+        np.array([0]),
+        20.0,
+        15.0,
+    )
+
+
+def runner(prices: Any, draws: dict[float, float]) -> PlanRunner:
+    return PlanRunner(HeaterModel(), sample(prices, draws), Limits(40.5))
+
+
+def best_plan(run: PlanRunner, prices: Any) -> HeatingPlan:
+    present = run.run([PRESENT])
+    space = SearchSpace(81, 121, 121, [()], prices.reshape(48, -1).mean(axis=1))
+    return search(run, space, present, seed=3)[0].plan
+
+
+DRAWS = {6.5: 2500.0, 18.0: 1200.0, 20.0: 1800.0}
+
+
+def test_nothing_is_heated_in_a_price_spike_without_draws() -> None:
+    prices = np.full(DAY_STEPS, 0.2)
+    prices[21 * 12 : 23 * 12] = 5.0
+    run = runner(prices, DRAWS)
+    spike = np.tile(prices > 1, 8)[DAY_STEPS:]
+    plans = [PRESENT, best_plan(run, prices)]
+    watts = run.run(plans, keep_watts=True).watts[DAY_STEPS:]
+    assert watts[spike][:, 0].any(), "the present settings do heat in it"
+    assert not watts[spike][:, 1].any()
+
+
+def test_a_constant_on_all_prices_keeps_the_plan() -> None:
+    prices = np.full(DAY_STEPS, 0.15)
+    prices[20 * 12 + 6 : 24 * 12] = 0.60
+    plain, more = (best_plan(runner(one, DRAWS), one) for one in (prices, prices + 0.02))
+    assert plain.entries and [one.minute for one in plain.entries] == [
+        one.minute for one in more.entries
+    ]
+    assert [one.setpoint for one in plain.entries] == [one.setpoint for one in more.entries]
+
+
+def test_no_plan_costs_less_than_the_bound() -> None:
+    from navien_nwp500.analysis.planning.cost_bound import FreeTank, cheapest
+
+    prices = np.full(DAY_STEPS, 0.15)
+    prices[20 * 12 + 6 : 24 * 12] = 0.60
+    run = runner(prices, DRAWS)
+    results = run.run([PRESENT, best_plan(run, prices)])
+    coldest = float(results.coldest.min())
+    tank = FreeTank(HeaterModel(), 60.5, (min(coldest, 60.0) + 15) / 2, 20.0, 15.0)
+    drawn = run.weeks.draws[DAY_STEPS:, 0].reshape(-1, 6).sum(axis=1)
+    bound = cheapest(
+        tank,
+        run.weeks.prices[DAY_STEPS::6, 0],
+        drawn,
+        hours=0.5,
+        heat_price=run.heat_price(0),
+    )
+    assert bound <= float(results.cost.min())
+
+
+def test_equal_heat_at_the_end_is_not_a_saving() -> None:
+    """A plan that lets the tank cool in the last hours seems cheap without what is left."""
+    prices = np.full(DAY_STEPS, 0.3)
+    run = runner(prices, {})
+    idle = HeatingPlan(
+        HalfCelsius(121),
+        entries=(
+            PlanEntry(WEEKDAYS, 600, HalfCelsius(121)),
+            PlanEntry(EVERY_DAY, 660, HalfCelsius(100)),
+        ),
+    )
+    found = run.run([PRESENT, idle])
+    assert abs(found.cost[0, 0] - found.cost[1, 0]) < 0.35 * found.cost[0, 0]
+
+
+def test_a_start_near_8_kelvin_in_a_window_is_doubtful() -> None:
+    taps = {19 + number / 4: 250.0 for number in range(10)}
+    run = runner(np.full(DAY_STEPS, 0.3), {17.5: 3000.0, 18.5: 1500.0, **taps})
+    window = PlanWindow(16 * 60, 22 * 60)
+    found = run.run([replace(PRESENT, windows=(window,)), PRESENT])
+    assert found.doubtful[0].any() and not found.doubtful[1].any()
+
+
+def test_windows_are_the_highest_prices_of_a_calendar() -> None:
+    weeks = price_weeks(PEAK, datetime(2026, 3, 1, tzinfo=timezone.utc), timedelta())
+    assert len(weeks) == 1 and weeks[0].share == pytest.approx(365.25 / 7)
+    windows = top_price_windows(weeks, 1)
+    assert [(one.start, one.end, one.days) for one in windows] == [(960, 1260, EVERY_DAY)]
+    assert top_price_windows(weeks, 2) == ()
+
+
+def test_published_prices_are_sampled_and_too_few_are_refused() -> None:
+    def prices(days: int) -> FixedPrices:
+        start = datetime(2026, 3, 1, 6, tzinfo=timezone.utc)
+        hours = [start + timedelta(hours=n) for n in range(days * 24)]
+        return FixedPrices(
+            PriceSeries(
+                [PriceInterval(h, h + timedelta(hours=1), 0.1 + h.hour / 100) for h in hours]
+            )
+        )
+
+    weeks = price_weeks(prices(40), datetime(2026, 4, 1, tzinfo=timezone.utc), timedelta(hours=-5))
+    assert len(weeks) == 4 and sum(one.share for one in weeks) == pytest.approx(365.25 / 7)
+    # Midnight at the heater is 5:00 in UTC.
+    assert weeks[0].prices[0] == pytest.approx(0.15)
+    with pytest.raises(ConfigurationError, match="no whole week"):
+        price_weeks(prices(8), datetime(2026, 4, 1, tzinfo=timezone.utc), timedelta())

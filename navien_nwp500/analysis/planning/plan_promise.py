@@ -42,6 +42,11 @@ class PlanCase:
     notes: tuple[str, ...]
     fixed: bool
 
+    @property
+    def flat(self) -> bool:
+        """Return whether there is one price at all times."""
+        return all(np.ptp(week.prices) < 1e-9 for week in self.weeks)
+
 
 def runner_of(
     model: HeaterModel,

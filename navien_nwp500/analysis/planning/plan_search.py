@@ -46,7 +46,8 @@ class SearchSpace(NamedTuple):
     """What plans may contain; setpoints in half degrees Celsius.
 
     ``window_sets``: the sets of windows, the first one empty. ``day``: mean price of each half hour.
-    ``flat``: there is one price, so that only the setpoint matters.
+    ``flat``: there is one price, so that only the setpoint matters. ``as_hot``: the highest setpoint of a
+    plan is the highest allowed.
     """
 
     lowest: int
@@ -56,6 +57,7 @@ class SearchSpace(NamedTuple):
     day: Array
     modes: Sequence[DHWMode] = (DHWMode.HEAT_PUMP,)
     flat: bool = False
+    as_hot: bool = False
 
 
 class Scored(NamedTuple):
@@ -81,7 +83,7 @@ def search(
     """Return plans, the best first. ``present`` are the results of the present settings."""
     random = Random(seed)
     known: dict[Genes, Scored] = {}
-    fresh = list(dict.fromkeys(_families(space)))
+    fresh = [one for one in dict.fromkeys(_families(space)) if _hot_enough(one, space)]
     for number in range(_ROUNDS + 1):
         while fresh:
             batch, fresh = fresh[:_BATCH], fresh[_BATCH:]
@@ -232,8 +234,15 @@ def _ordered(
     return tuple(sorted(found.items()))
 
 
+def _hot_enough(genes: Genes, space: SearchSpace) -> bool:
+    top = max((to for _, to in genes.toggles), default=genes.setpoint)
+    return top == space.highest or not space.as_hot
+
+
 def _possible(genes: Genes, space: SearchSpace) -> bool:
     """Return whether each toggle changes the setpoint, by 0.5 K or more."""
+    if not _hot_enough(genes, space):
+        return False
     if not genes.toggles:
         return genes.weekend
     if len(genes.toggles) < 2 or not all(

@@ -161,9 +161,8 @@ def _space(case: PlanCase, wishes: PlanWishes) -> SearchSpace:
     top = max([present.setpoint, *(one.setpoint for one in present.entries)])
     highest = int(top) if wishes.highest is None else round(wishes.highest * 2)
     day = mean_day(case.weeks)
-    flat = all(np.ptp(week.prices) < 1e-9 for week in case.weeks)
     sets: list[tuple[PlanWindow, ...]] = [()]
-    if not flat:
+    if not case.flat:
         holds = (
             [mean_price_windows(day)]
             if case.fixed
@@ -177,7 +176,8 @@ def _space(case: PlanCase, wishes: PlanWishes) -> SearchSpace:
         window_sets=sets,
         day=day,
         modes=wishes.modes,
-        flat=flat,
+        flat=case.flat,
+        as_hot=wishes.floor is None and wishes.min_showers is None,
     )
 
 
@@ -239,6 +239,8 @@ def _decide(
         return replace(proposal, verdict=_impossible(found[0], case, wishes))
     promises, present = promises_of(case, wishes, keeping[:40])
     proposal = replace(proposal, present_figures=present)
+    if case.flat:  # more starts wear the machine for nothing
+        promises = [one for one in promises if one.figures.starts <= present.starts]
     if not promises:
         return replace(proposal, verdict=_leave())
     trial = SimulatorTrial(case, wishes, confirm)

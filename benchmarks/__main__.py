@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Callable, Mapping, Sequence
 
-from . import decode, first_reading, many, outages, round_trip, start, year
+from . import decode, first_reading, history, many, outages, round_trip, start, year
 from .figures import Figure
 from .table import page, terminal
 from .turns import progress
@@ -22,6 +22,7 @@ BENCHMARKS: Mapping[str, tuple[str, Benchmark]] = {
     "round-trip": ("Round trip", round_trip.measure),
     "many": ("Many", many.measure),
     "year": ("A year", year.measure),
+    "history": ("A history", history.measure),
     "outages": ("Outages", outages.measure),
 }
 #: Minutes long, and run only by name.

@@ -13,9 +13,17 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 #: Those that take seconds and need nothing but what the tests have, and how many figures each has.
-QUICK = {"start": 4, "decode": 6, "first-reading": 12, "round-trip": 2, "many": 12, "outages": 1}
+QUICK = {
+    "start": 4,
+    "decode": 6,
+    "first-reading": 12,
+    "round-trip": 2,
+    "many": 12,
+    "history": 7,
+    "outages": 1,
+}
 #: Without a floor there is no ratio.
-BARE = {"many", "first-reading"}
+BARE = {"many", "first-reading", "history"}
 
 
 def benchmarks(*words: str) -> subprocess.CompletedProcess[str]:

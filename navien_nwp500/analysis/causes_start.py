@@ -137,16 +137,18 @@ def _setpoint(edge: Edge) -> Reason | None:
 
 
 def _window_over(edge: Edge) -> Reason | None:
-    change = edge.change("window")
-    if change is None or change.new or not _at_start_point(edge):
+    change, before = edge.change("window"), edge.before
+    if change is None or change.new or before is None or not _at_start_point(edge):
         return None
+    waited = _is_at(before.lower, edge)
+    if not (before.window or waited):
+        return None  # it had ended before the tank was cold enough
     off = edge.change("tou_on")
     if off is not None and not off.new:
         return _by_author(edge, off, "window over", "time of use was switched off")
     text = "the time-of-use window ended, for which the tank had waited"
     if edge.known.plan is not None and plan_edge(edge, change) is None:
         text = "a time-of-use window ended, but not by the plan: time of use was overridden"
-    waited = edge.before is not None and _is_at(edge.before.lower, edge)
     return Reason("window over", text, "sure" if waited else "likely", by="window")
 
 

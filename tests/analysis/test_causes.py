@@ -18,6 +18,7 @@ from navien_nwp500.models import EVERY_DAY, Reservation, ReservationMode, Reserv
 from navien_nwp500.protocol.types import DHWMode, HalfCelsius
 from navien_nwp500.simulator.heater.firmware import Firmware
 from navien_nwp500.simulator.heater.water_draws import Draws
+from stress.confusion import VIEWS, Quarter, judge
 from support.heating_causes import MONDAY, Simulation, Stream, compare
 
 HEAT_PUMP, ELECTRIC, SAVER, HIGH = (
@@ -320,6 +321,19 @@ def test_who_changed_a_setting_is_left_open_without_evidence() -> None:
     wrong = replace(other.stream.requests[0], values={"temperature": 100})
     (run,) = other.stream.runs(known=Knowledge(requests=(wrong,)))
     assert run.started.by == ""
+
+
+def test_three_days_of_a_household_with_reservations_an_app_and_windows() -> None:
+    """A short confusion table; ``tests/stress/confusion.py`` prints that of a quarter."""
+    quarter = Quarter(seed=3, first=14)
+    quarter.live(3)
+    for found in judge(quarter, VIEWS["every 30 s"]):
+        assert found.total >= 5 and len({true for true, _, _ in found.counts}) >= 2
+        assert (found.right, found.missed, found.wrong_times) == (found.total, 0, 0), found.counts
+    for found in judge(quarter, VIEWS["every 5 min"]):
+        assert found.sure_and_wrong == found.wrong_times == 0, found.counts
+        # A window may end within the 5 min of a draw: then it is likely the one or the other.
+        assert found.right >= found.total - 1, found.counts
 
 
 # Traps

@@ -45,10 +45,11 @@ RESERVATIONS = (
 class Quarter:
     """A simulated quarter, day by day; equal seeds give equal quarters."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, first: int = 0) -> None:
         self._random = Random(seed)
+        self._first = first
         self.simulation = Simulation(
-            now=START,
+            now=START + timedelta(days=first),
             draws=Draws(seed=seed),
             upper_celsius=58.0,
             lower_celsius=52.0,
@@ -56,8 +57,8 @@ class Quarter:
         )
 
     def live(self, days: int) -> None:
-        """Live through so many days."""
-        for day in range(days):
+        """Live through so many days, from the first on."""
+        for day in range(self._first, self._first + days):
             self._change_for_weeks(day)
             self._day(day, day % 13 < 6)
 

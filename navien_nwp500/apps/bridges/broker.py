@@ -16,6 +16,7 @@ import aiomqtt
 from aiomqtt import MqttError
 
 from ..._util.hosts import address_text, is_host
+from ..._util.mqtt_client import MqttClient
 from ..._util.network_errors import NO_TLS, explain_error
 from ...exceptions import ConfigurationError
 from ...protocol.redaction import library_logger, logger
@@ -152,11 +153,8 @@ class _Tls(ssl.SSLContext):
         return self.wrapped
 
 
-class BrokerClient(aiomqtt.Client):
-    """MQTT client that reads what the broker answers to a PUBLISH, and closes after a failed connect.
-
-    aiomqtt does neither: it ignores the answer, and keeps reading a connection that was not accepted.
-    """
+class BrokerClient(MqttClient):
+    """MQTT client that reads what the broker answers to a PUBLISH, which aiomqtt ignores."""
 
     def __init__(self, *args: Any, tls_context: _Tls | None, **options: Any) -> None:
         super().__init__(*args, tls_context=tls_context, **options)
@@ -164,11 +162,10 @@ class BrokerClient(aiomqtt.Client):
         self._publishing = asyncio.Lock()
         self._refusal: str | None = None
 
-    async def __aenter__(self) -> BrokerClient:
+    async def __aenter__(self) -> Any:
         try:
             return await super().__aenter__()
         except (MqttError, asyncio.CancelledError):
-            self._client.disconnect()
             if self._tls is not None and self._tls.wrapped is not None:
                 self._tls.wrapped.close()
             raise
@@ -189,10 +186,6 @@ class BrokerClient(aiomqtt.Client):
             if getattr(code, "value", code) >= _REFUSED:
                 return str(code)
         return None
-
-    def _on_disconnect(self, *arguments: Any) -> None:
-        if not self._connected.cancelled():  # after a timeout of the connect aiomqtt would raise
-            super()._on_disconnect(*arguments)
 
     def _on_publish(
         self, client: Any, userdata: Any, mid: int, reason_code: Any, properties: Any = None

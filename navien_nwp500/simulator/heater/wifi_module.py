@@ -16,9 +16,8 @@ from datetime import datetime
 from functools import cached_property
 from typing import Callable, Protocol, Sequence
 
-import aiomqtt
-
 from ..._util.aio import LatestValue, run_until_first
+from ..._util.mqtt_client import MqttClient
 from ...exceptions import ProtocolError
 from ...protocol.commands import STATUS
 from ...protocol.fields import encode_fields
@@ -93,7 +92,7 @@ class WifiModule:
         """Stay connected to the broker at this loopback port until cancelled."""
         topic = self.address.topic
         connection_topic = topic.replace("cmd/", "evt/", 1) + "/app-connection"
-        async with aiomqtt.Client(
+        async with MqttClient(
             "127.0.0.1",
             port,
             identifier=f"navilink-{self.address.mac_address}",
@@ -117,7 +116,7 @@ class WifiModule:
             for status in self.heater.advance(behind):
                 self._push(status)
 
-    async def _receive(self, client: aiomqtt.Client, connection_topic: str) -> None:
+    async def _receive(self, client: MqttClient, connection_topic: str) -> None:
         async for message in client.messages:
             topic = str(message.topic)
             payload = message.payload if isinstance(message.payload, bytes) else b""
@@ -166,7 +165,7 @@ class WifiModule:
         self._outbox.append((due, frame))
         self._wake.put(True)
 
-    async def _publish(self, client: aiomqtt.Client) -> None:
+    async def _publish(self, client: MqttClient) -> None:
         """Run the simulation and publish the frames that are due."""
         loop = asyncio.get_running_loop()
         step = max(self._clock.real_seconds(CONTROLLER_STEP), MIN_STEP)

@@ -8,7 +8,7 @@ INSTALLED := .venv/installed
 FLOORS := .venv/floors
 SITE := .venv/site
 
-.PHONY: help demo test test-all check soak fuzz bench docs pictures snapshots build release clean
+.PHONY: help demo test test-all check soak fuzz bench bench-fleet docs pictures snapshots build release clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 12
@@ -40,6 +40,9 @@ fuzz: $(INSTALLED)  ## fuzz the decoders for a minute, with atheris where it ins
 
 bench: $(FLOORS)  ## measure against the limits, print a table, write benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks
+
+bench-fleet: $(INSTALLED)  ## measure a fleet of 3 processes and 3,000 accounts, in 20 minutes
+	$(BIN)/python -m benchmarks.fleet
 
 docs: $(SITE)  ## build the documentation site; view it with python3 -m http.server -d site
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

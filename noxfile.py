@@ -2,7 +2,8 @@
 
 ``nox`` runs the tests, ``nox -s test-3.13`` on one Python, ``nox -s hostile`` in an unusual
 environment, ``nox -s brokers`` over each broker, ``nox -s build wheel`` builds and tries a release,
-``nox -s integration home_assistant`` tests with Home Assistant.
+``nox -s integration home_assistant`` tests with Home Assistant, ``nox -s manifests`` checks the files for
+Kubernetes and Compose.
 """
 
 from __future__ import annotations
@@ -64,6 +65,15 @@ def floors(session: nox.Session) -> None:
     session.install("uv")
     session.run("uv", "pip", "install", "--quiet", *_LOWEST, "--editable", ".[dev]")
     session.run("python", "-m", "pytest", *_SEVERAL, *session.posargs)
+
+
+@nox.session(python=PYTHONS[-1:])
+def manifests(session: nox.Session) -> None:
+    """Check the files of examples/fleet against the schemas of Kubernetes and Compose."""
+    session.install("kubernetes-validate", "check-jsonschema")
+    session.run("kubernetes-validate", "--strict", "examples/fleet/kubernetes.yaml")
+    compose = ("--builtin-schema", "vendor.compose-spec", "examples/fleet/compose.yaml")
+    session.run("check-jsonschema", *compose)
 
 
 @nox.session(python=False)

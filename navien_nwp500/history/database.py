@@ -143,6 +143,10 @@ class Database:
             os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
 
     def _new_engine(self) -> Any:
+        # A restarted server leaves dead connections in the pool; each is checked before use.
+        return self._create_engine({}, pool_pre_ping=True)
+
+    def _create_engine(self, connect_args: dict[str, Any], **pool: Any) -> Any:
         if self.path is not None:
             options: dict[str, Any] = {"timeout": BUSY_SECONDS, "check_same_thread": False}
         else:
@@ -154,11 +158,9 @@ class Database:
                 "keepalives_count": 3,
                 "tcp_user_timeout": 2000 * _CONNECT_SECONDS,
             }
+        options = {**options, **self._url.query, **connect_args}
         try:
-            # A restarted server leaves dead connections in the pool; each is checked before use.
-            engine = sa.create_engine(
-                self._url, connect_args={**options, **self._url.query}, pool_pre_ping=True
-            )
+            engine = sa.create_engine(self._url, connect_args=options, **pool)
         except ModuleNotFoundError as error:
             raise ConfigurationError(
                 missing_extra("a PostgreSQL database", error.name, "postgres")

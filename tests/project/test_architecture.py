@@ -24,7 +24,7 @@ LEVELS = {
 }
 SIMULATOR_MAY_IMPORT = {"protocol", "config", "exceptions", "_util"}
 #: Folders of apps that import others: the command line starts the programs.
-APPS_STARTED_BY_CLI = {"boost", "bridges", "report", "diagnostics", "dashboard"}
+APPS_STARTED_BY_CLI = {"boost", "fleet", "bridges", "report", "diagnostics", "dashboard"}
 
 
 def modules() -> Iterator[tuple[str, ...]]:
@@ -126,7 +126,7 @@ def test_the_folders_are_few() -> None:
     [
         ("awscrt", {"aws_iot_websocket"}),
         ("botocore", {"aiomqtt_websocket"}),
-        ("aiomqtt", {"aiomqtt_websocket", "broker", "wifi_module"}),
+        ("aiomqtt", {"aiomqtt_websocket", "broker", "mqtt_client"}),
     ],
 )
 def test_a_foreign_library_has_one_file_in_the_client_and_in_each_program(

@@ -31,6 +31,7 @@ COMMANDS = {
     "logout": "Remove the saved e-mail, sessions and password.",
     "monitor": "Watch the heater live, until Ctrl-C.",
     "plan": "Propose when to heat, so that hot water costs less.",
+    "record": "Record many accounts into one history, with several processes.",
     "report": "Summarize recordings of monitor --csv, with charts.",
     "reservations": "Show and change the heater's schedule.",
     "set": "Change a setting of the heater.",

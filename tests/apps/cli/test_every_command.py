@@ -7,6 +7,7 @@ new command is in it by itself.
 from __future__ import annotations
 
 import inspect
+import json
 import os
 import re
 import socketserver
@@ -41,19 +42,30 @@ REPLACED = {
     "--count 10": "--count 1",
     "mqtt://navien@homeassistant.local": "mqtt://127.0.0.1:GARBAGE",
     "127.0.0.1:9500": "127.0.0.1:0",
+    "--slots 32": "--shard 1/1",
+    "postgresql://navien@db.example.com/heater": "fleet.db",
     "127.0.0.1:9501": "127.0.0.1:0",
     "--until 2026-12-24": "7",
     "set boost --until 18:30": "set boost stop",
 }
 #: Commands that end with a signal, after so many seconds.
-UNTIL_SIGNAL = {"bridge mqtt", "bridge prometheus", "dashboard", "simulate"}
+UNTIL_SIGNAL = {"bridge mqtt", "bridge prometheus", "dashboard", "record", "simulate"}
 SECONDS = 1.0
 HISTORY = {f"history {name}" for name in ("export", "import", "info", "prune")}
-WITHOUT_CLOUD = {"completion", "install-service", "logout", "report", "simulate", "why", *HISTORY}
+WITHOUT_CLOUD = {
+    "completion",
+    "install-service",
+    "logout",
+    "record",
+    "report",
+    "simulate",
+    "why",
+    *HISTORY,
+}
 WITHOUT_BROKER = {*WITHOUT_CLOUD, "devices", "login", "set boost"}
-WRITES_FILE = {"capture", "history export", "monitor", "simulate"}
+WRITES_FILE = {"capture", "history export", "monitor", "record", "simulate"}
 STORES = {"history import", "history prune"}
-PRINTS_NOTHING = {"bridge mqtt", "bridge prometheus", "capture"}
+PRINTS_NOTHING = {"bridge mqtt", "bridge prometheus", "capture", "record"}
 #: ``tou rates`` asks another cloud; without a key it asks none.
 KEYLESS = {"tou rates": {2}}
 GARBAGE = b"\x00\xff\x15garbage\r\n\r\n" * 20
@@ -160,6 +172,8 @@ def inputs(tmp_path: Path) -> Path:
     write_plan(folder, PEAK_DAY)
     write_heating_plan(folder)
     write_backup(folder)
+    account = {"email": "user@example.com", "password_env": "NAVILINK_PASSWORD"}
+    (folder / "fleet.json").write_text(json.dumps({"accounts": [account]}), "utf-8")
     return folder
 
 

@@ -95,7 +95,7 @@ COMMANDS = {
 }
 #: Commands that run until they are stopped, ask for a password, or print what click wrote.
 WITHOUT_SNAPSHOT = {
-    *("bridge mqtt", "bridge prometheus", "dashboard", "simulate", "login", "completion")
+    *("bridge mqtt", "bridge prometheus", "dashboard", "record", "simulate", "login", "completion")
 }
 
 #: Parts that differ between runs and computers.

@@ -1,0 +1,164 @@
+"""Recording of one account: sign in, list its heaters, watch each, and begin again after errors."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
+from typing import Protocol, Sequence
+
+from ..._util.aio import cancel_and_wait, with_timeouts
+from ...client import NaviLinkClient
+from ...config import NaviLinkConfig
+from ...device import NaviLinkDevice
+from ...exceptions import ConfigurationError, InvalidCredentialsError, NaviLinkError
+from ...history.alerts import Alert, AlertWatch
+from ...protocol.status import DeviceStatus
+from .accounts_file import FleetAccount
+
+_LOGGER = logging.getLogger("navien_nwp500.fleet")
+
+#: Seconds after which the heaters of an account are listed again: one may have been added.
+RELIST_SECONDS = 3600.0
+#: Seconds before an account that failed is tried again, doubled each time up to the second.
+RETRY_SECONDS = (5.0, 600.0)
+
+
+class Put(Protocol):
+    """A function that takes a status of a heater, or None when it does not answer."""
+
+    def __call__(
+        self,
+        slot: int,
+        mac: str,
+        label: str,
+        when: datetime,
+        status: DeviceStatus | None,
+        alerts: Sequence[Alert],
+    ) -> None: ...
+
+
+class SignInRateLimiter:
+    """Turns to sign in, so many a second: a takeover would otherwise sign in thousands at once."""
+
+    def __init__(self, per_second: float) -> None:
+        self._interval = 1 / per_second
+        self._next = 0.0
+
+    async def turn(self) -> None:
+        """Wait for the next turn."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        at = max(now, self._next)
+        self._next = at + self._interval
+        await asyncio.sleep(at - now)
+
+
+@dataclass
+class AccountState:
+    """State of an account, for metrics: ``word`` is one of waiting, recording, retrying, refused."""
+
+    slot: int
+    word: str = "waiting"
+    devices: dict[str, NaviLinkDevice] = field(default_factory=dict)
+    missed: int = 0
+    heard: float | None = None
+
+
+class AccountRecorder:
+    """Recorder of one account until it is cancelled, or its credentials are refused."""
+
+    def __init__(
+        self,
+        account: FleetAccount,
+        config: NaviLinkConfig,
+        put: Put,
+        limiter: SignInRateLimiter,
+        state: AccountState,
+    ) -> None:
+        self._account = account
+        self._config = config
+        self._put = put
+        self._limiter = limiter
+        self._state = state
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    async def run(self) -> None:
+        """Record; return only if the password is missing or the cloud refuses it."""
+        delay, longest = RETRY_SECONDS
+        while True:
+            try:
+                await self._record()
+                delay = RETRY_SECONDS[0]
+                continue
+            except (InvalidCredentialsError, ConfigurationError) as error:
+                # Rejected credentials are not sent twice: the account is tried again when the file changes.
+                self._state.word = "refused"
+                _LOGGER.error("account in slot %d: %s", self._account.slot, error)
+                return
+            except NaviLinkError as error:
+                self._state.word = "retrying"
+                _LOGGER.warning("account in slot %d: %s", self._account.slot, error)
+            except Exception:  # an error of this program with one account must not end the others
+                self._state.word = "retrying"
+                _LOGGER.exception("account in slot %d", self._account.slot)
+            await asyncio.sleep(delay * random.uniform(0.75, 1.25))
+            delay = min(2 * delay, longest)
+
+    async def _record(self) -> None:
+        await self._limiter.turn()
+        password = self._account.password()
+        config = replace(self._config, email=self._account.email, password=password)
+        async with NaviLinkClient(config) as client:
+            try:
+                while True:
+                    self._start_watching(await client.get_devices())
+                    self._state.word = "recording"
+                    await self._wait_for_failure()
+            finally:
+                await cancel_and_wait(*self._tasks.values())
+                self._tasks.clear()
+                self._state.devices.clear()
+
+    def _start_watching(self, devices: Sequence[NaviLinkDevice]) -> None:
+        for device in devices:
+            if device.mac_address not in self._tasks:
+                self._state.devices[device.mac_address] = device
+                self._tasks[device.mac_address] = asyncio.get_running_loop().create_task(
+                    self._watch(device), name="fleet-watch"
+                )
+
+    async def _wait_for_failure(self) -> None:
+        """Wait until the heaters are to be listed again. Raises the error of a watch that ended."""
+        if not self._tasks:
+            await asyncio.sleep(RELIST_SECONDS)
+            return
+        done, _ = await asyncio.wait(
+            self._tasks.values(), timeout=RELIST_SECONDS, return_when=asyncio.FIRST_COMPLETED
+        )
+        for task in done:
+            task.result()
+
+    async def _watch(self, device: NaviLinkDevice) -> None:
+        interval, alerts = self._config.polling_interval, AlertWatch()
+        first_limit = self._config.answer_timeout + 5
+        watch = device.watch(interval)
+        statuses = with_timeouts(watch, interval + first_limit, interval + first_limit)
+        loop = asyncio.get_running_loop()
+        try:
+            async for status in statuses:
+                when = datetime.now(timezone.utc)
+                if status is None:
+                    self._state.missed += 1
+                    found = alerts.no_response()
+                else:
+                    self._state.heard = loop.time()
+                    found = alerts.check(status)
+                if status is not None or found:
+                    mac, name = device.mac_address, device.name
+                    self._put(self._account.slot, mac, name, when, status, found)
+        finally:
+            await statuses.aclose()
+            await watch.aclose()

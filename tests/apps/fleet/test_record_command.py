@@ -1,0 +1,153 @@
+"""The command record: its options, metrics and shards."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Callable
+
+import aiohttp
+import psycopg
+import pytest
+
+from apps.fleet.conftest import ACCOUNTS
+from navien_nwp500 import ConfigurationError
+from navien_nwp500.apps.cli.commands.record import choose_division
+from navien_nwp500.apps.fleet.accounts_file import AccountsFile, read_accounts
+from navien_nwp500.apps.fleet.fleet import Fleet, FleetSettings, Shard
+from navien_nwp500.history.database import Database
+from navien_nwp500.history.schema import to_ms
+from navien_nwp500.history.store import HistoryStore
+from support.background_simulator import BackgroundSimulator
+from support.programs import start_program
+
+LIMIT = 90.0
+PIPE = asyncio.subprocess.PIPE
+COMMON = ("--interval", "1", "--sign-ins", "100", "--listen", "127.0.0.1:0")
+
+
+async def start(
+    accounts: Path, settings: dict[str, str], *words: str
+) -> asyncio.subprocess.Process:
+    command = [sys.executable, "-m", "navien_nwp500", "record", "--accounts", str(accounts)]
+    return await start_program(*command, *words, env={**os.environ, **settings}, stderr=PIPE)
+
+
+async def metrics_url(process: asyncio.subprocess.Process) -> str:
+    assert process.stderr is not None
+    async for line in process.stderr:
+        if found := re.search(rb"http://\S+", line):
+            return found[0].decode()
+    raise AssertionError("no metrics are served")
+
+
+async def wait_for(condition: Callable[[], object]) -> None:
+    for _ in range(int(LIMIT / 0.1)):
+        if condition():
+            return
+        await asyncio.sleep(0.1)
+    raise AssertionError
+
+
+async def fetch(url: str) -> tuple[int, str]:
+    async with aiohttp.ClientSession() as session, session.get(url) as response:
+        return response.status, await response.text()
+
+
+async def test_accounts_are_recorded_and_metrics_name_none(
+    accounts: Path, cloud_settings: dict[str, str], url: str
+) -> None:
+    process = await start(accounts, cloud_settings, "--database", url, "--slots", "64", *COMMON)
+    address = await metrics_url(process)
+
+    def recorded() -> bool:
+        with psycopg.connect(url) as connection:
+            try:
+                row = connection.execute("SELECT count(DISTINCT heater_id) FROM status").fetchone()
+            except psycopg.errors.UndefinedTable:
+                return False
+        return row == (ACCOUNTS,)
+
+    await wait_for(recorded)
+    _, text = await fetch(address)
+    ready = await fetch(address.replace("/metrics", "/readyz"))
+    alive = await fetch(address.replace("/metrics", "/healthz"))
+    process.send_signal(signal.SIGTERM)
+    _, errors = await asyncio.wait_for(process.communicate(), LIMIT)
+    assert process.returncode == 0, errors
+    assert ready == (200, "recording 64 slots\n") and alive[0] == 200
+    assert "navien_slots_held 64.0" in text
+    assert f'navien_fleet_accounts{{state="recording"}} {ACCOUNTS}.0' in text
+    assert f'navien_fleet_heaters{{state="online"}} {ACCOUNTS}.0' in text
+    assert "navien_fleet_polls_missed_total 0.0" in text
+    password = cloud_settings["FLEET"]
+    for account in read_accounts(accounts):
+        assert account.email not in text and account.email.encode() not in errors
+    assert password not in text and password.encode() not in errors
+
+
+async def test_a_shard_records_its_part_without_postgresql(
+    accounts: Path, cloud_settings: dict[str, str], tmp_path: Path
+) -> None:
+    file = tmp_path / "history.db"
+    words = ("--database", str(file), "--shard", "1/2", *COMMON)
+    process = await start(accounts, cloud_settings, *words)
+    address = await metrics_url(process)
+    mine = sum(account.slot % 2 == 0 for account in read_accounts(accounts))
+    assert 0 < mine < ACCOUNTS
+    while True:
+        _, text = await asyncio.wait_for(fetch(address), LIMIT)
+        if f'navien_fleet_heaters{{state="online"}} {mine}.0' in text:
+            break
+        await asyncio.sleep(0.1)
+    process.send_signal(signal.SIGTERM)
+    await asyncio.wait_for(process.communicate(), LIMIT)
+    assert process.returncode == 0
+    with Database(file) as database:
+        assert len(HistoryStore(database).heaters()) == mine
+
+
+@pytest.mark.parametrize(
+    ("slots", "shard", "sentence"),
+    [
+        (None, None, "give --slots"),
+        (3, "1/2", "one of both"),
+        (None, "3/2", "must be as 2/5"),
+        (None, "0/2", "must be as 2/5"),
+        (3, None, "--shard"),  # a file has no slots
+    ],
+)
+def test_impossible_divisions_are_refused(
+    tmp_path: Path, slots: int | None, shard: str | None, sentence: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=sentence):
+        choose_division(str(tmp_path / "history.db"), slots, shard)
+
+
+async def test_what_waits_is_written_at_the_end(
+    accounts: Path, cloud: BackgroundSimulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    config = cloud.sim.config
+    monkeypatch.setenv("FLEET", config.password or "")
+    file = tmp_path / "history.db"
+    with Database(file) as database:
+        settings = FleetSettings(replace(config, polling_interval=0.2), sign_ins_per_second=100)
+        fleet = Fleet(AccountsFile(accounts), Shard(str(file), 1, 1), settings)
+        task = asyncio.ensure_future(fleet.run())
+        while not fleet.queue.written:
+            await asyncio.sleep(0.02)
+        with database.writing():  # others wait for it
+            while len(fleet.queue) < ACCOUNTS:
+                await asyncio.sleep(0.02)
+            waiting = {row.when for row in fleet.queue}
+            task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(task, LIMIT)
+        store = HistoryStore(database)
+        stored = {one.ms for heater in store.heaters() for one in store.readings(heater, ())}
+        assert {to_ms(when) for when in waiting} <= stored

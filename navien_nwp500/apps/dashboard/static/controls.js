@@ -26,13 +26,20 @@ export class Controls {
   /** Draw the controls of a heater; without any, as with --read-only, nothing is shown. */
   use(heater) {
     this.heater = heater;
+    // What is being entered stays when the connection was lost for a moment.
+    const drawn = JSON.stringify([heater.id, heater.controls, units.unitInUse()]);
+    if (drawn !== this.drawn) this.draw(heater);
+    this.drawn = drawn;
+    this.update(heater.now);
+    this.enable();
+  }
+
+  draw(heater) {
     this.updates = [];
     const builders = { temperature: this.temperature, mode: this.mode, power: this.power, vacation: this.vacation, tou: this.tou };
     const known = heater.controls.filter((control) => builders[control.command]);
     byId("controls-list").replaceChildren(...known.map((control) => builders[control.command].call(this, control)));
     byId("controls").hidden = !known.length;
-    this.update(heater.now);
-    this.enable();
   }
 
   update(now) {

@@ -83,6 +83,8 @@ class AccessFolder:
         flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY
         with open(os.open(path, flags, 0o600), "w", encoding="ascii") as file:
             file.write(content)
+        # The clock that ages are counted with, which need not be that of the disk.
+        os.utime(path, (time.time(), time.time()))
         return secret
 
     def _path(self, kind: str, secret: str) -> Path | None:

@@ -26,10 +26,14 @@ export class Controls {
   /** Draw the controls of a heater; without any, as with --read-only, nothing is shown. */
   use(heater) {
     this.heater = heater;
-    // What is being entered stays when the connection was lost for a moment.
+    // What is being entered stays when the connection was lost, or the server was started again and does
+    // not know yet what the heater can.
     const drawn = JSON.stringify([heater.id, heater.controls, units.unitInUse()]);
-    if (drawn !== this.drawn) this.draw(heater);
-    this.drawn = drawn;
+    if (heater.controls.length && drawn !== this.drawn) {
+      this.draw(heater);
+      this.drawn = drawn;
+    }
+    byId("controls").hidden = !heater.controls.length;
     this.update(heater.now);
     this.enable();
   }
@@ -39,7 +43,6 @@ export class Controls {
     const builders = { temperature: this.temperature, mode: this.mode, power: this.power, vacation: this.vacation, tou: this.tou };
     const known = heater.controls.filter((control) => builders[control.command]);
     byId("controls-list").replaceChildren(...known.map((control) => builders[control.command].call(this, control)));
-    byId("controls").hidden = !known.length;
   }
 
   update(now) {

@@ -151,7 +151,7 @@ export class History {
 
   /** A status was stored: show it, unless the past or a zoom is being read. */
   stored() {
-    if (this.zoomed || !this.series || this.series.range.next !== null || this.timer) return;
+    if (!this.series || this.series.range.next !== null || this.timer) return;
     this.timer = setTimeout(() => {
       this.timer = 0;
       if (document.visibilityState !== "hidden" && !this.zoomed) this.load();

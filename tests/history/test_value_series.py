@@ -197,8 +197,9 @@ def test_a_year_shows_the_last_setpoint_and_extremes_of_each_bucket(
     power, charge = found.values["power_w"], found.values["charge_percent"]
     assert power.mean[index] == pytest.approx(440 / 3) and power.max[index] == 400
     assert (charge.min[index], charge.max[index]) == (30, 90)
-    add(store, heater, reading(60, 0, dhw_temperature_setting=100), reading(75, 0))
-    assert value_series(store, heater, year, points=400, now=START).setpoint_c[index] == 55
+    lower = {"dhw_temperature_setting": 100}
+    add(store, heater, reading(60, 0, **lower), reading(75, 0, **lower))
+    assert value_series(store, heater, year, points=400, now=START).setpoint_c[index] == 50
 
 
 def test_deleted_statuses_leave_their_quarter_hours(
@@ -238,6 +239,8 @@ def test_a_cost_is_that_of_each_quarter_hour(store: HistoryStore, heater: Stored
     assert rows[1].wh == 0 and rows[1].cost == 0
     assert rows[2].wh is None and rows[2].cost is None
     assert PriceTable([]).cost(0, 1, 5.0) is None
+    assert PriceTable([(0, 2, 0.5)]).cost(0, 3, 6000) is None
+    assert PriceTable([(0, 2, 0.5), (2, 9, 0.2)]).cost(0, 3, 6000) == pytest.approx(2.4)
 
 
 def test_runs_have_start_end_energy_and_temperatures(
@@ -247,9 +250,9 @@ def test_runs_have_start_end_energy_and_temperatures(
     add(store, heater, reading(-5, 1), reading(0, 400), reading(10, 460), reading(20, 1, **hot))
     element: dict[str, Any] = {"comp_use": 1, "heat_upper_use": 2}
     add(store, heater, reading(100, 1), reading(110, 5000, **element), reading(200, 1))
-    add(store, heater, reading(300, 400))
+    add(store, heater, reading(300, 400), reading(330, 400))
     day = span_at("day", START, heater.time_zone)
-    last, second, first = heating_runs(store, heater, day)
+    last, third, second, first = heating_runs(store, heater, day)
     assert (first.start - START, (first.end or 0) - START) == (0, 20 * MINUTE)
     assert first.wh == pytest.approx(400 / 6 + 460 / 6) and first.max_watts == 460
     assert (first.upper_from, first.upper_to, first.lower_from, first.lower_to) == (50, 60, 40, 59)
@@ -257,7 +260,9 @@ def test_runs_have_start_end_energy_and_temperatures(
     # A gap ends a run 15 minutes after its last status.
     assert (second.end or 0) - START == 125 * MINUTE and second.wh == pytest.approx(1250)
     assert (second.upper_from, second.upper_to) == (50, 50)
-    assert (last.start - START, last.end, last.wh) == (300 * MINUTE, None, 0)
+    # Also one after which it heats again: what was between is not known.
+    assert (third.start - START, (third.end or 0) - START) == (300 * MINUTE, 315 * MINUTE)
+    assert (last.start - START, last.end, last.wh) == (330 * MINUTE, None, 0)
     # A run that began before the range is whole.
     part = range_span(START + 15 * MINUTE, START + 30 * MINUTE, heater.time_zone)
     assert heating_runs(store, heater, part) == [first]

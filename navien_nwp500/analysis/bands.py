@@ -2,21 +2,24 @@
 
 A forecast of T minutes has an expected deviation that grows with T. What past forecasts missed, in
 units of it, gives the band of the next one (split conformal prediction): of ten forecasts like those
-before, eight come true within their band, whatever the heater.
+before, eight come true within their band, whatever the heater. Only forecasts of a similar time count.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from math import ceil, floor, hypot
-from typing import Sequence
+from typing import NamedTuple, Sequence
 
-__all__ = ["NOW", "Band", "Calibration", "deviation"]
+__all__ = ["NOW", "Band", "Calibration", "Score", "deviation"]
 
 #: A band is never narrower, in minutes: a status is up to 5 minutes old, sensors have steps.
 NARROWEST_MINUTES = 5.0
-#: So many scores of a heater replace the assumed ones; the newest are kept.
-ENOUGH_SCORES, MOST_SCORES = 19, 200
+#: The scores of so many recoveries replace the assumed ones; those of the newest are kept.
+ENOUGH_RUNS, MOST_RUNS = 19, 200
+#: Each recovery is scored so often on its way: its draws make single scores vary.
+SCORES_A_RUN = 3
+MOST_SCORES = MOST_RUNS * SCORES_A_RUN
 #: Scores of a heater of which nothing is known: nine parts of a normal distribution.
 PRIOR_SCORES = (-1.282, -0.842, -0.524, -0.253, 0.0, 0.253, 0.524, 0.842, 1.282)
 #: Parts of the deviation: jitter of both sensors and the stop (0.2 K each, PROTOCOL 14.1), in
@@ -67,19 +70,29 @@ def deviation(
     return hypot(*parts)
 
 
+class Score(NamedTuple):
+    """How far off a forecast of so many minutes was: (true - forecast) / ``deviation``."""
+
+    minutes: float
+    value: float
+
+
 @dataclass(frozen=True)
 class Calibration:
-    """How far off the forecasts of a heater were: each score is (true - forecast) / ``deviation``.
+    """How far off the forecasts of a heater were.
 
     ``scores``: of forecasts made in a run, ``start_scores``: of those made before its start.
     """
 
-    scores: Sequence[float] = ()
-    start_scores: Sequence[float] = ()
+    scores: Sequence[Score] = ()
+    start_scores: Sequence[Score] = ()
 
     def band(self, minutes: float, expected: float, *, starting: bool = False) -> Band:
         """Return the band of a forecast by its ``deviation``; it does not begin before now."""
-        low, high = _quantiles(self.start_scores if starting else self.scores)
+        if starting:
+            low, high = _quantiles(self.start_scores, minutes, ENOUGH_RUNS)
+        else:
+            low, high = _quantiles(self.scores, minutes, ENOUGH_RUNS * SCORES_A_RUN)
         least, most = minutes + low * expected, minutes + high * expected
         missing = NARROWEST_MINUTES - (most - least)
         if missing > 0:
@@ -89,10 +102,12 @@ class Calibration:
         return Band(min(max(minutes, least), most), least, most)
 
 
-def _quantiles(scores: Sequence[float]) -> tuple[float, float]:
-    """Return the scores between which eight of ten further ones lie."""
-    own = list(scores[-MOST_SCORES:])
-    ordered = sorted(own if len(own) >= ENOUGH_SCORES else [*own, *PRIOR_SCORES])
+def _quantiles(scores: Sequence[Score], minutes: float, enough: int) -> tuple[float, float]:
+    """Return the scores between which eight of ten forecasts of about so many minutes lie."""
+    near = sorted(scores, key=lambda one: abs(one.minutes - minutes))
+    near = near[: max(enough, len(near) // 3)]
+    values = [one.value for one in near]
+    ordered = sorted(values if len(values) >= enough else [*values, *PRIOR_SCORES])
     count = len(ordered)
     return (
         ordered[max(floor(0.1 * (count + 1)), 1) - 1],

@@ -44,13 +44,12 @@ def forecast(
     volume: Volume | None = None,
     reservations: ReservationProgram | None = None,
     periods: Sequence[TOUPeriod] = (),
-    since: datetime | None = None,
 ) -> Forecast:
     """Return when the water is hot, from a status received at ``when``, in the heater's zone.
 
     ``litres`` of 40 degC are a further goal, with ``cold`` water in degC. ``learned`` are the figures
     of this heater. ``reservations`` and ``periods``, the time-of-use plan while it is on, foresee a
-    start. ``since``: when the run began that is under way, if known. Raises ValueOutOfRangeError for litres that are not above 0, and as ``usable_water``.
+    start. Raises ValueOutOfRangeError for litres that are not above 0, and as ``usable_water``.
 
     Source: PROTOCOL 9.12 and 14.
     """
@@ -65,8 +64,7 @@ def forecast(
     size = volume or volume_of(status)
     water = usable_water_of(status, volume=size, cold=cold)
     model, tank = learned.model.for_volume(size), TankState(upper.celsius, lower.celsius)
-    seconds = None if since is None else max(0.0, (when - since).total_seconds())
-    case = _Case(status, when, tank, learned.calibration, model, litres, size, cold, seconds)
+    case = _Case(status, when, tank, learned.calibration, model, litres, size, cold)
     return case.complete(replace(empty, water=water), reservations, periods)
 
 
@@ -100,7 +98,6 @@ class _Case:
     litres: float | None
     volume: Volume
     cold: float
-    running_seconds: float | None
 
     def complete(
         self,
@@ -160,12 +157,10 @@ class _Case:
 
     def _of_run(self, empty: Forecast, periods: Sequence[TOUPeriod]) -> Forecast:
         """Return the forecast of a heater that heats, or is about to."""
-        status, waiting = self.status, 0.0
-        situation = Situation.HEATING
-        running = status.comp_use.active and self.heats
-        tank = self.sensors._replace(lower=self.sensors.lower - self.model.stop_overshoot * running)
+        status, running = self.status, self.status.comp_use.active and self.heats
+        tank, waiting = self._running_tank(running), 0.0
         if not self.heats:
-            situation, tank = Situation.STARTING, self._starting_tank(self.rest.tank)
+            tank = self.sensors.starting(self.model)
             locked = status.current_statenum == HeatPumpState.LOCK_OUT
             seconds = self.model.lock_out_seconds / 2 if locked else self.model.start_seconds
             waiting = seconds / 60
@@ -187,11 +182,18 @@ class _Case:
                 notes += ("a disinfection is running, whose end is not known",)
         return replace(
             empty,
-            situation=situation,
+            situation=Situation.HEATING if self.heats else Situation.STARTING,
             times=times.later(waiting),
             notes=notes,
             deviation=expected,
         )
+
+    def _running_tank(self, running: bool) -> TankState:
+        """Return the water of a heater that heats, with its hidden heat if the heat pump runs."""
+        if not running:
+            return self.sensors
+        tank = self.sensors._replace(lower=self.sensors.lower - self.model.stop_overshoot)
+        return tank.running(self.model)
 
     @property
     def _window_short(self) -> float:
@@ -249,11 +251,8 @@ class _Case:
         heating = self._heating(rest.setpoint, rest.mode, condenser, not condenser)
         if rest.in_window:
             heating = replace(heating, stop=heating.stop - self._window_short)
-        times, expected = self._times(self._starting_tank(rest.tank), heating, True)
+        times, expected = self._times(rest.tank.starting(self.model), heating, True)
         return times.later(self.model.start_seconds / 60), expected
-
-    def _starting_tank(self, tank: TankState) -> TankState:
-        return tank.starting(self.model)
 
     def _heating(self, setpoint: float, mode: DHWMode, condenser: bool, element: bool) -> Heating:
         short = SAVER_STOP_SHORT if mode == DHWMode.ENERGY_SAVER else 0.0

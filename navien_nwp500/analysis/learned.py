@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from math import isfinite
 from typing import Any, Mapping, Sequence
 
-from .bands import Calibration
+from .bands import Calibration, Score
 from .heater_model import HeaterModel
 
 __all__ = ["Learned", "MadeForecast"]
@@ -46,9 +46,9 @@ class Learned:
     """
 
     model: HeaterModel = HeaterModel()
-    scores: Sequence[float] = ()
-    start_scores: Sequence[float] = ()
-    live_scores: Sequence[float] = ()
+    scores: Sequence[Score] = ()
+    start_scores: Sequence[Score] = ()
+    live_scores: Sequence[Score] = ()
     runs: int = 0
     until: int = 0
     forecasts: Sequence[MadeForecast] = ()
@@ -66,7 +66,7 @@ class Learned:
         """Return this for JSON."""
         return {
             "model": {name: getattr(self.model, name) for name in FITTED},
-            **{name: [round(score, 4) for score in getattr(self, name)] for name in _SCORES},
+            **{name: _rounded(getattr(self, name)) for name in _SCORES},
             "runs": self.runs,
             "until": self.until,
             "forecasts": [asdict(one) for one in self.forecasts],
@@ -78,7 +78,11 @@ class Learned:
         try:
             model = {name: _number(content["model"][name], *FITTED[name]) for name in FITTED}
             scores, start_scores, live_scores = (
-                tuple(_number(one, -1000, 1000) for one in content[name]) for name in _SCORES
+                tuple(
+                    Score(_number(minutes, 0, 1e6), _number(value, -1000, 1000))
+                    for minutes, value in content[name]
+                )
+                for name in _SCORES
             )
             forecasts = tuple(
                 MadeForecast(*(_number(entry[one.name], 0, 1e15) for one in fields(MadeForecast)))
@@ -88,6 +92,10 @@ class Learned:
         except (TypeError, KeyError, IndexError) as error:
             raise ValueError("it does not hold the figures of a heater") from error
         return cls(HeaterModel(**model), scores, start_scores, live_scores, runs, until, forecasts)
+
+
+def _rounded(scores: Sequence[Score]) -> list[list[float]]:
+    return [[round(one.minutes, 1), round(one.value, 4)] for one in scores]
 
 
 def _number(value: Any, low: float, high: float) -> Any:

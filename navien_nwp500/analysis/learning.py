@@ -15,7 +15,7 @@ import pandas as pd
 
 from ..history.recordings import Recording
 from ..protocol.types import Flag, Volume
-from .bands import MOST_SCORES, deviation
+from .bands import MOST_RUNS, MOST_SCORES, SCORES_A_RUN, Score, deviation
 from .heater_model import HeaterModel
 from .intervals import add_intervals
 from .learned import FITTED, Learned, MadeForecast
@@ -80,15 +80,17 @@ def learn(
     jacket = _jacket(table, model)
     if jacket is not None:
         model = _with(model, jacket_watts_per_kelvin=jacket)
-    runs = runs[-MOST_SCORES:]
+    runs = runs[-MOST_RUNS:]
     samples = [list(_samples(run, model)) for run in runs]
-    scores, start_scores = [0.0] * len(runs), [0.0] * len(runs)
+    scores: list[Score] = []
+    start_scores: list[Score] = []
     for fold in range(_FOLDS):
         others = [number for number in range(len(runs)) if number % _FOLDS != fold]
         fitted = _fit(model, [runs[n] for n in others], [samples[n] for n in others])
         for number in range(fold, len(runs), _FOLDS):
-            scores[number] = _score(runs[number], fitted, number * _SPREAD % 1.0)
-            start_scores[number] = _start_score(runs[number], fitted)
+            parts = [(number * _SPREAD + n / SCORES_A_RUN) % 1.0 for n in range(SCORES_A_RUN)]
+            scores += [_score(runs[number], fitted, part) for part in parts]
+            start_scores.append(_start_score(runs[number], fitted))
     live, waiting = _judge(before.forecasts, runs)
     return Learned(
         _fit(model, runs, samples),
@@ -143,8 +145,8 @@ def _predict(model: HeaterModel, tank: TankState, run: _Run, air: float) -> floa
 
 def _predict_at(model: HeaterModel, run: _Run, row: pd.Series) -> float | None:
     """Return the minutes from a status of the run to its end."""
-    air = _air(row, running=True)
-    return _predict(model, _tank(model, row).running(model, None, air=air), run, air)
+    tank = _tank(model, row).running(model)
+    return _predict(model, tank, run, _air(row, running=True))
 
 
 def _tank(model: HeaterModel, row: pd.Series) -> TankState:
@@ -152,22 +154,26 @@ def _tank(model: HeaterModel, row: pd.Series) -> TankState:
     return TankState(float(row["upper"]), float(row["lower"]) - model.stop_overshoot)
 
 
-def _score(run: _Run, model: HeaterModel, part: float) -> float:
+def _score(run: _Run, model: HeaterModel, part: float) -> Score:
     """Return how far off the forecast was that was made after this part of a run."""
     row = _row_at(run, part)
     left = run.left(row["ms"])
     made = _predict_at(model, run, row)
-    return 0.0 if made is None else float((left - made) / deviation(made))
+    return Score(left, 0.0) if made is None else _scored(made, left, deviation(made))
 
 
-def _start_score(run: _Run, model: HeaterModel) -> float:
+def _start_score(run: _Run, model: HeaterModel) -> Score:
     """Return how far off the forecast was that was made before a run."""
     tank = run.before.starting(model)
     made = _predict(model, tank, run, run.air)
+    left = run.left(run.start)
     if made is None:
-        return 0.0
-    gap_wh = tank.gap_wh(model)
-    return float((run.left(run.start) - made) / deviation(made, starting_gap_wh=gap_wh))
+        return Score(left, 0.0)
+    return _scored(made, left, deviation(made, starting_gap_wh=tank.gap_wh(model)))
+
+
+def _scored(made: float, true: float, expected: float) -> Score:
+    return Score(float(made), float((true - made) / expected))
 
 
 def _row_at(run: _Run, part: float) -> pd.Series:
@@ -295,11 +301,11 @@ def _jacket(table: pd.DataFrame, model: HeaterModel) -> float | None:
 
 def _judge(
     forecasts: Sequence[MadeForecast], runs: Sequence[_Run]
-) -> tuple[list[float], tuple[MadeForecast, ...]]:
+) -> tuple[list[Score], tuple[MadeForecast, ...]]:
     """Return the scores of forecasts that a recovery ended, and those that no recording covers."""
     scores = []
     for made in forecasts:
         run = next((one for one in runs if one.start <= made.ms <= one.end), None)
         if run is not None:
-            scores.append((run.left(made.ms) - made.minutes) / made.deviation)
+            scores.append(_scored(made.minutes, run.left(made.ms), made.deviation))
     return scores, tuple(made for made in forecasts if made.ms > runs[-1].end)

@@ -51,13 +51,9 @@ class TankState(NamedTuple):
         hidden = model.start_hidden_wh + model.start_hidden_ratio * self.gap_wh(model)
         return self._replace(hidden_wh=max(0.0, hidden))
 
-    def running(self, model: HeaterModel, seconds: float | None, *, air: float) -> TankState:
-        """Return this with the heat that is hidden in a run, since ``seconds`` if known."""
-        hidden = model.running_hidden_ratio * self.gap_wh(model)
-        if seconds is not None:
-            replaced = heat_watts(model, self.lower, air) * seconds / 3600
-            hidden = max(hidden, self.starting(model).hidden_wh - replaced)
-        return self._replace(hidden_wh=hidden)
+    def running(self, model: HeaterModel) -> TankState:
+        """Return this with the heat that is hidden in a run."""
+        return self._replace(hidden_wh=model.running_hidden_ratio * self.gap_wh(model))
 
 
 def heat_watts(model: HeaterModel, lower: float, air: float) -> float:

@@ -7,11 +7,11 @@ import sys
 from dataclasses import replace
 from datetime import datetime, time, timedelta, timezone
 from decimal import Decimal
-from typing import Any
+from typing import Any, Iterable
 
 import pytest
 
-from navien_nwp500.analysis.bands import NARROWEST_MINUTES, NOW, Band, Calibration, deviation
+from navien_nwp500.analysis.bands import NARROWEST_MINUTES, NOW, Band, Calibration, Score, deviation
 from navien_nwp500.analysis.forecast import Forecast, Situation, forecast
 from navien_nwp500.analysis.heater_model import HeaterModel
 from navien_nwp500.analysis.learned import Learned
@@ -115,8 +115,8 @@ def test_the_text_of_each_situation() -> None:
         "The heater is off; heating now would take 2 h 10 min.": made(
             resting(58.2, 48.5, dhwOperationSetting=6)
         ),
-        "While water runs: not before 13:57.": made(running(58.2, 49.15, dhwUse=2)),
-        "At the setpoint in 1 h 50 min, at 14:10 (13:57 to 14:22).": made(running(58.2, 49.15)),
+        "While water runs: not before 14:03.": made(running(58.2, 49.15, dhwUse=2)),
+        "At the setpoint in 1 h 55 min, at 14:17 (14:03 to 14:30).": made(running(58.2, 49.15)),
         "No forecast: the heater sends no temperature of the lower tank sensor.": made(
             status({key: value for key, value in IDLE.items() if key != "tankLowerTemperature"})
         ),
@@ -264,7 +264,7 @@ def test_what_is_there_takes_no_time() -> None:
 
 
 def test_a_band_widens_with_time_and_is_never_narrower_than_five_minutes() -> None:
-    narrow = Calibration([0.0] * 30)
+    narrow = Calibration([Score(100.0, 0.0)] * 60)
     for minutes in range(0, 600, 7):
         found = narrow.band(minutes, deviation(minutes))
         assert 0 <= found.least <= found.minutes <= found.most
@@ -274,13 +274,23 @@ def test_a_band_widens_with_time_and_is_never_narrower_than_five_minutes() -> No
     assert widths == sorted(widths) and widths[-1] > 3 * widths[0]
 
 
+def scores(values: Iterable[float], minutes: float = 100.0) -> list[Score]:
+    return [Score(minutes, value) for value in values]
+
+
 def test_the_band_holds_eight_of_ten_past_scores() -> None:
     # Of the scores 1 to 19, two are below 2 or above 18: ranks 0.1 x 20 and 0.9 x 20.
-    found = Calibration(list(range(1, 20))).band(100, 1.0)
+    ranks = scores(range(1, 20))
+    found = Calibration(start_scores=ranks).band(100, 1.0, starting=True)
     assert (found.least, found.most) == (102, 118)
-    few = Calibration([0.1]).band(100, 1.0)
-    assert (few.least, few.most) == pytest.approx((98.718, 101.282), abs=1.3)
+    # In a run three scores are those of one recovery; those of another time do not count.
+    other = scores([99.0] * 60, minutes=10.0)
+    found = Calibration(scores=[*other, *ranks, *ranks, *ranks]).band(100, 1.0)
+    assert (found.least, found.most) == (102, 118)
+    few = Calibration(scores([0.1])).band(100, 1.0)
     assert few.most - few.least == NARROWEST_MINUTES
+    # Without a score: those of a normal distribution, 1.28 deviations.
+    assert Calibration().band(100, 10.0) == pytest.approx(Band(100, 87.18, 112.82))
 
 
 def test_the_json_has_durations_in_minutes_and_times_with_a_zone() -> None:

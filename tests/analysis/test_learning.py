@@ -22,7 +22,7 @@ from support.status_examples import HEATING
 
 pytest.importorskip("pandas", reason="the extra analysis is not installed")
 
-from navien_nwp500.analysis.bands import Band
+from navien_nwp500.analysis.bands import Band, Score
 from navien_nwp500.analysis.forecast import forecast
 from navien_nwp500.analysis.heater_model import HeaterModel
 from navien_nwp500.analysis.learned import Learned, MadeForecast
@@ -34,7 +34,7 @@ from navien_nwp500.protocol.status import DeviceStatus
 from navien_nwp500.protocol.types import DHWMode, HalfCelsius
 from navien_nwp500.simulator import Heater
 
-PAST, FUTURE = 25, 100
+PAST, FUTURE = 40, 100
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +144,7 @@ def test_the_rate_of_a_heater_is_found(tmp_path: Path) -> None:
         path = tmp_path / f"{rate}.csv"
         record(path, [quiet_recovery(rate)] * 12)
         known = learn(load([path]))
-        assert known.runs == len(known.scores) == len(known.start_scores) == 12
+        assert known.runs == len(known.start_scores) == len(known.scores) / 3 == 12
         found.append(known.model.rate)
     assert found[1] / found[0] == pytest.approx(1.25, rel=0.06)
     # The simulator stops 0.6 to 0.7 K above the setpoint (PROTOCOL 9.3).
@@ -160,7 +160,8 @@ def test_a_forecast_that_was_made_is_scored_by_a_later_recording(tmp_path: Path)
     made = MadeForecast(int(at.timestamp() * 1000), recovery.end - 30 - 7, 5.0)
     waiting = MadeForecast(int(late.timestamp() * 1000), 60.0, 5.0)
     known = learn(load([path]), before=Learned(forecasts=(made, waiting)))
-    assert known.live_scores == pytest.approx((7 / 5,), abs=0.3)
+    (score,) = known.live_scores
+    assert score.value == pytest.approx(7 / 5, abs=0.3)
     assert known.forecasts == (waiting,)
     assert known.calibration.scores == (*known.scores, *known.live_scores)
 
@@ -174,11 +175,13 @@ def test_a_recording_without_a_recovery_teaches_nothing(tmp_path: Path) -> None:
 
 
 def test_what_was_learned_survives_as_json(learned: Learned) -> None:
-    full = replace(learned, live_scores=(0.5,), forecasts=(MadeForecast(5, 6.5, 7.5),))
+    full = replace(learned, live_scores=(Score(10.0, 0.5),), forecasts=(MadeForecast(5, 6.5, 7.5),))
     read = Learned.from_json(json.loads(json.dumps(full.to_json())))
     assert read.model == full.model and read.forecasts == full.forecasts
-    assert read.scores == pytest.approx(full.scores, abs=1e-3) and read.runs == full.runs
+    assert read.live_scores == full.live_scores and read.runs == full.runs
+    assert len(read.scores) == len(full.scores)
     damaged = [None, 1, [], {}, {**full.to_json(), "model": {}}, {**full.to_json(), "runs": "x"}]
+    damaged += [{**full.to_json(), "scores": one} for one in ([1.0], [[1.0]], [["a", 1]], None)]
     for name, value in [("rate", 50.0), ("rate", math.nan), ("rate", True), ("rate", None)]:
         content = full.to_json()
         content["model"][name] = value

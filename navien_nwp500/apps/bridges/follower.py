@@ -12,8 +12,7 @@ from datetime import datetime
 from typing import Callable
 
 from ..._util.aio import LatestValue, run_until_first
-from ...analysis.forecast import Forecast
-from ...analysis.forecast_watch import ForecastWatch
+from ...analysis.forecast import Forecast, forecast
 from ...analysis.learned import Learned
 from ...config import ReconnectConfig
 from ...device import NaviLinkDevice
@@ -82,7 +81,7 @@ class Follower:
         self.tou_plan: TOUInfo | None = None
         #: Of the newest status.
         self.forecast: Forecast | None = None
-        self._forecasts = ForecastWatch(learned)
+        self._learned = learned
         self.heating = HeatingEvents(now) if with_schedules else None
         #: Seconds a status stays valid: the polls that may fail, with their timeouts.
         self.max_age = MAX_FAILED_POLLS * (interval + answer_timeout)
@@ -154,9 +153,10 @@ class Follower:
 
     def _make_forecast(self, status: DeviceStatus) -> None:
         plan = self.tou_plan if status.tou_status else None
-        self.forecast = self._forecasts.forecast(
+        self.forecast = forecast(
             status,
             datetime.now().astimezone(),
+            learned=self._learned,
             reservations=self.reservations,
             periods=() if plan is None else plan.periods,
         )

@@ -11,8 +11,9 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from ...analysis.forecast_watch import ForecastWatch
+from ...analysis.forecast import forecast
 from ...analysis.hot_water import usable_water_of
+from ...analysis.learned import Learned
 from ...history.alerts import Alert
 from ...models import Health, HealthState
 from ...protocol.status import Activity, DeviceStatus
@@ -47,11 +48,11 @@ class LiveView:
         name: str,
         unit: str | None = None,
         console: Console | None = None,
-        forecasts: ForecastWatch | None = None,
+        learned: Learned = Learned(),
     ) -> None:
         self._name = name
         self._unit = unit
-        self._forecasts = forecasts or ForecastWatch()
+        self._learned = learned
         self._forecast = ""
         self._latest: tuple[DeviceStatus, datetime] | None = None
         self._health: Health | None = None
@@ -71,7 +72,7 @@ class LiveView:
 
     def show_status(self, status: DeviceStatus, when: datetime, alerts: list[Alert]) -> None:
         self._latest = status, when
-        self._forecast = self._forecasts.forecast(status, when).text
+        self._forecast = forecast(status, when, learned=self._learned).text
         point = int(status.current_inst_power), int(status.dhw_charge_per)
         self._history.append((when, point))
         self._add_alerts(when, alerts)

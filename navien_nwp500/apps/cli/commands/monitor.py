@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, AsyncIterator, Callable, Protocol
 import click
 
 from ...._util.aio import cancel_and_wait, run_until_first, with_timeouts
-from ....analysis.forecast_watch import ForecastWatch
+from ....analysis.forecast import forecast
+from ....analysis.learned import Learned
 from ....device import NaviLinkDevice
 from ....exceptions import CommunicationError, DeviceOfflineError
 from ....history.alerts import REQUEST, Alert, AlertWatch, Summary, longest_validity
@@ -92,11 +93,11 @@ async def monitor_command(
             recordings = Recordings(files, heater, zone or machine_zone(), csv_file, address)
             seconds = interval or context.client.config.polling_interval
             summary = Summary(max_interval=longest_validity(timedelta(seconds=seconds)))
-            forecasts = ForecastWatch(known_heater(context, heater.mac_address))
+            learned = known_heater(context, heater.mac_address)
             try:
                 async with (
                     finishing_boost(context, heater),
-                    _open_output(heater, as_json, unit, forecasts) as output,
+                    _open_output(heater, as_json, unit, learned) as output,
                 ):
                     watching = _watch(context, heater, seconds, count, recordings, output, summary)
                     await run_until_first(watching, _record_requests(context, heater, recordings))
@@ -238,16 +239,16 @@ async def _raise_offline(heater: NaviLinkDevice) -> None:
 
 @asynccontextmanager
 async def _open_output(
-    heater: NaviLinkDevice, as_json: bool, unit: str | None, forecasts: ForecastWatch
+    heater: NaviLinkDevice, as_json: bool, unit: str | None, learned: Learned
 ) -> AsyncIterator[Output]:
     if as_json:
-        yield _JsonOutput(heater, forecasts)
+        yield _JsonOutput(heater, learned)
     elif not sys.stdout.isatty():
         yield _TextOutput(unit)
     else:
         from ..live_view import LiveView
 
-        with LiveView(heater.name, unit, forecasts=forecasts) as view:
+        with LiveView(heater.name, unit, learned=learned) as view:
             refresh = asyncio.get_running_loop().create_task(_refresh(view, heater), name="refresh")
             try:
                 yield view
@@ -264,12 +265,12 @@ async def _refresh(view: LiveView, heater: NaviLinkDevice) -> None:
 class _JsonOutput:
     """One JSON object per status, with its alerts."""
 
-    def __init__(self, heater: NaviLinkDevice, forecasts: ForecastWatch) -> None:
+    def __init__(self, heater: NaviLinkDevice, learned: Learned) -> None:
         self._heater = heater
-        self._forecasts = forecasts
+        self._learned = learned
 
     def show_status(self, status: DeviceStatus, when: datetime, alerts: list[Alert]) -> None:
-        made = self._forecasts.forecast(status, when).to_json()
+        made = forecast(status, when, learned=self._learned).to_json()
         device = device_json(self._heater)
         self._print(when, alerts, {"device": device, **status_json(status), "forecast": made})
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Callable, Mapping, Sequence
 
 from .._util.aio import Notifier, cancel_and_wait, wait_at_most
+from .._util.memory import trim_heap_later
 from ..config import NaviLinkConfig, ReconnectConfig
 from ..exceptions import (
     AuthenticationError,
@@ -85,6 +86,7 @@ class Connection:
         self._process = OwnProcess()
         self._opened = False
         self._lost = False
+        self._trim: asyncio.TimerHandle | None = None
         self._changed = Notifier()
         # Monotonic time of each heater's latest message.
         self._received_at: dict[str, float] = {}
@@ -230,6 +232,8 @@ class Connection:
         tasks = [] if self._runner is None else [self._runner]
         self._runner = None
         self._stopped = True
+        if self._trim is not None:
+            self._trim.cancel()
         self._changed.notify()
         return tasks
 
@@ -278,11 +282,17 @@ class Connection:
                 self._opened = True
                 self._changed.notify()
                 await transport.wait_subscribed(*addresses)
+                self._trim_heap_later()
                 return transport, reading
             except BaseException as error:
                 await self._close_transport(transport, reading, error)
                 if not isinstance(error, PushesRefusedError):
                     raise
+
+    def _trim_heap_later(self) -> None:
+        if self._trim is not None:
+            self._trim.cancel()
+        self._trim = trim_heap_later()
 
     async def _serve(self, transport: SubscribedTransport, reading: asyncio.Task[None]) -> None:
         """Serve until the connection drops.
@@ -319,6 +329,7 @@ class Connection:
             if frame is None:
                 return
             self._dispatch(frame)
+            del frame  # it would be kept until the next one
 
     def _on_lost(self) -> None:
         if not self._lost:

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 #: Seconds an idle connection stays open. Calls come in a row or an hour apart, and an open
 #: connection takes 300 KB, most of it asyncio's read buffer for TLS (measured, Python 3.11).
-IDLE_TIMEOUT = 2.0
+IDLE_TIMEOUT = 0.5
 
 #: Largest response, as sent and inflated; a list of 20 heaters has some 15 KB.
 MAX_BODY_BYTES = 4 * 1024 * 1024

@@ -29,8 +29,8 @@ function run(one, currency, open) {
     .map(([name, from, to]) => `${name} ${units.temperature(from).replace(/ .*/, "")} to ${units.temperature(to)}`);
   const cost = units.money(one.cost, currency);
   const facts = [one.max_w && `up to ${units.power(one.max_w)}`, ...warmer];
-  const cause = one.cause && (one.certainty === "likely" ? `Likely: ${one.cause}` : one.cause);
-  const reason = [cause, one.stop].filter(Boolean).join(" ");
+  const cause = one.cause && (one.certainty === "likely" ? `likely: ${one.cause}` : one.cause);
+  const reason = [cause, one.stop].filter(Boolean).map(units.sentence).join(" ");
   return element("li", {},
     element("p", { class: "line-of" },
       element("button", { type: "button", class: "link", onclick: () => open(one.start, one.end) }, one.label),
@@ -47,7 +47,7 @@ export function showRuns(runs, currency, open) {
 function event(one) {
   return element("li", { class: one.kind },
     element("p", { class: "line-of" }, element("span", { class: "soft" }, one.label)),
-    element("p", {}, one.text, one.ended ? element("span", { class: "soft" }, ` Ended ${units.moment(one.ended)}.`) : null));
+    element("p", {}, units.sentence(one.text), one.ended ? element("span", { class: "soft" }, ` Ended ${units.moment(one.ended)}.`) : null));
 }
 
 /** Starts and stops of heating are left out: the runs show them. */

@@ -73,13 +73,13 @@ export class Now {
   showAlerts(status, alerts) {
     const items = alerts.map((alert) => {
       const error = alert.kind === "error" && status ? status.error : null;
-      return element("li", {}, element("strong", {}, alert.text),
+      return element("li", {}, element("strong", {}, units.sentence(alert.text)),
         error && error.advice ? element("span", {}, ` ${error.advice}`) : null,
         alert.since ? element("span", { class: "soft" }, ` Since ${units.moment(alert.since)}.`) : null);
     });
     const error = status && status.error;
     if (error && !alerts.some((alert) => alert.kind === "error")) {
-      items.unshift(element("li", {}, element("strong", {}, error.text), ` ${error.advice || ""}`));
+      items.unshift(element("li", {}, element("strong", {}, units.sentence(error.text)), ` ${error.advice || ""}`));
     }
     byId("alerts").replaceChildren(...items);
     byId("alerts").hidden = !items.length;

@@ -65,6 +65,9 @@ export function volume(litres) {
   return [String(Math.round(value)), unit === "F" ? "gallons" : "litres"];
 }
 
+/** A text of the program as a sentence. */
+export const sentence = (text) => capital(text) + (/[.!?]$/.test(text) ? "" : ".");
+
 export const capital = (word) => word.charAt(0).toUpperCase() + word.slice(1);
 
 export function plural(count, word) { return `${count} ${word}${count === 1 ? "" : "s"}`; }

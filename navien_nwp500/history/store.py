@@ -197,6 +197,16 @@ class HistoryStore:
             ).one()
         return count, first, last
 
+    def latest(self, heater: StoredHeater, field: str, among: Sequence[int]) -> int | None:
+        """Return the latest of some values that a field has had, None if it had none of them."""
+        column = STATUS.c[field]
+        query = sa.select(column).where(STATUS.c.heater_id == heater.id, column.in_(among))
+        with self.database.reading() as connection:
+            found: int | None = connection.execute(
+                query.order_by(STATUS.c.time.desc()).limit(1)
+            ).scalar_one_or_none()
+        return found
+
     def prune(self, before: int) -> int:
         """Delete the statuses before a time and return their number; quarter hours stay.
 

@@ -63,12 +63,13 @@ class WatchedHeater:
         threads: Threads,
         hub: LiveHub,
         learned: Learned = Learned(),
+        mode_before: DHWMode = DHWMode.ENERGY_SAVER,
     ) -> None:
         self.heater = heater
         self.stored = stored
         self.features: DeviceFeatures | None = None
         #: Mode to which the end of a vacation returns.
-        self.mode_before = DHWMode.ENERGY_SAVER
+        self.mode_before = mode_before
         self._recorder = recorder
         self._times = times
         self._threads = threads

@@ -22,11 +22,13 @@ from ...history.database import Database
 from ...history.database_recorder import BufferedDatabaseRecorder
 from ...history.store import HistoryStore, StoredHeater
 from ...protocol.redaction import library_logger, logger
+from ...protocol.types import DHWMode
 from .access import AccessFolder
 from .api import Api, ApiParts, DashboardSettings, SignIn
 from .api_error import ApiError
 from .command_runner import CommandRunner
 from .live_hub import LiveHub
+from .now_json import SELECTABLE_MODES
 from .request_checks import RequestChecks, add_headers
 from .static_files import FOLDER, StaticFiles
 from .threads import Threads
@@ -106,8 +108,11 @@ async def open_dashboard(
                 threads,
                 hub,
                 learned.get(device.mac_address, Learned()),
+                mode,
             )
-            for device, stored, recorder in zip(devices, history.heaters, history.recorders)
+            for device, stored, recorder, mode in zip(
+                devices, history.heaters, history.recorders, history.modes
+            )
         ]
         commands = CommandRunner(history.store, threads, hub)
         parts = ApiParts(heaters, history.store, threads, commands, hub, access)
@@ -125,11 +130,12 @@ async def open_dashboard(
 
 
 class _History(NamedTuple):
-    """An open history: its store, the heaters in it, and their recorders."""
+    """An open history: its store, and of each heater its entry, recorder and latest chosen mode."""
 
     store: HistoryStore
     heaters: Sequence[StoredHeater]
     recorders: Sequence[BufferedDatabaseRecorder]
+    modes: Sequence[DHWMode]
     files: ExitStack
 
 
@@ -146,7 +152,13 @@ def _open_history(
         ]
         for recorder in recorders:
             files.enter_context(recorder)
-        return _History(store, heaters, recorders, files.pop_all())
+        modes = [
+            DHWMode(
+                store.latest(one, "dhw_operation_setting", SELECTABLE_MODES) or DHWMode.ENERGY_SAVER
+            )
+            for one in heaters
+        ]
+        return _History(store, heaters, recorders, modes, files.pop_all())
 
 
 def _application(

@@ -19,6 +19,7 @@ from navien_nwp500.history.command_log import CommandLog
 from navien_nwp500.history.database import Database
 from navien_nwp500.history.store import HistoryStore
 from navien_nwp500.protocol import commands
+from navien_nwp500.simulator import Simulator
 from navien_nwp500.simulator.faults import DelayMessages, DropMessages, RefuseWrites
 from support.control_tools import record_writes
 from support.reliability_tools import wait_until, within_limit
@@ -68,7 +69,7 @@ async def status(bench: Bench) -> dict[str, Any]:
         (command("power", on=False), "confirms that it is off"),
         (command("power", on=True), "confirms that it is on"),
         (command("vacation", days=5), "a vacation of 5 days"),
-        (command("vacation", days=0), "the vacation is over; mode high demand"),
+        (command("vacation", days=0), "the vacation is over; mode "),
         (command("vacation", days=0), "No vacation is running; nothing was sent."),
         (command("tou", on=True), "time of use is on"),
         (command("tou", on=False), "time of use is off"),
@@ -224,6 +225,19 @@ async def test_a_command_that_a_killed_program_sent_is_not_sent_again(tmp_path: 
             answer = await send(page, body)
         assert sent == []
         assert answer["outcome"] == "unanswered" and "may have taken effect" in answer["text"]
+
+
+async def test_the_end_of_a_vacation_returns_to_the_mode_before_also_after_a_restart(
+    tmp_path: Path,
+) -> None:
+    async with Simulator(speed=600, control_interval=0.0) as sim:
+        async with open_bench(tmp_path, sim=sim) as bench, bench.page() as page:
+            await send(page, command("mode", mode="high_demand"))
+            await bench.heater.heater.get_status()
+            await send(page, command("vacation", days=3))
+        async with open_bench(tmp_path, sim=sim) as bench, bench.page() as page:
+            answer = await send(page, command("vacation", days=0))
+    assert answer["text"].endswith("the vacation is over; mode high demand.")
 
 
 async def test_one_command_runs_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

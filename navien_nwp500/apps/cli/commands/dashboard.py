@@ -21,6 +21,7 @@ from ....exceptions import ConfigurationError
 from ..boost_command import finishing_boost
 from ..context import CommandContext, import_simulator, open_context, select_devices
 from ..database_option import DATABASE, database_address, needs_history
+from ..learned_file import known_heater
 from ..options import (
     ACCOUNT_OPTIONS,
     DEVICE,
@@ -202,6 +203,9 @@ async def _serve(
                     ),
                     times=_poll_times(context, interval),
                     zone=zone,
+                    learned={
+                        one.mac_address: known_heater(context, one.mac_address) for one in heaters
+                    },
                 )
             )
             for heater in heaters:

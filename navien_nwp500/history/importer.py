@@ -13,6 +13,7 @@ from .._util.files import display_path
 from ..exceptions import ConfigurationError, ProtocolError
 from ..protocol.capture import IN, MQTT, read_capture
 from ..protocol.messages import parse_message
+from .alerts import REQUEST, Alert
 from .clock_check import possible_times
 from .csv_format import (
     HEATER,
@@ -24,6 +25,7 @@ from .csv_format import (
     parse_time,
     parse_values,
 )
+from .request_log import read_requests
 from .schema import to_ms
 from .store import SLICE, HistoryStore, Reading, ReadingSource, StoredHeater, plain_digits
 
@@ -62,8 +64,8 @@ def import_file(
     """Add the readings of a CSV recording or a capture to the database.
 
     ``heater`` is the MAC address for a file that names none, or its last four digits, and for a
-    capture, whose addresses are masked; ``zone`` is for a file that names none. The file is read whole
-    before anything is written. When ``stop`` is set, what was added stays. Raises ConfigurationError
+    capture, whose addresses are masked; ``zone`` is for a file that names none. The requests that were
+    recorded beside a CSV file of one heater are added too. The file is read whole before anything is written. When ``stop`` is set, what was added stays. Raises ConfigurationError
     with file and line if it is neither, or names no heater, and HistoryError and OSError.
     """
     result, stop = Imported(path), stop or Event()
@@ -74,6 +76,7 @@ def import_file(
     if stop.is_set():
         result.interrupted = True
         return result
+    requests = read_requests(path) if source is ReadingSource.CSV else []
     result.readings = len(rows)
     if heater is not None:
         whole = plain_digits(heater)
@@ -90,6 +93,8 @@ def import_file(
         stored = store.ensure_heater(name, zone=None if named is None else named.key)
         result.heaters += (stored.mac,)
         _add(store, stored, own, source, stop, result)
+        for request in requests if len(names) == 1 else ():
+            store.record(stored, to_ms(request.when), None, [Alert(REQUEST, request.text)])
     return result
 
 

@@ -1,6 +1,7 @@
-"""Requests of clients beside a CSV recording: ``tank.csv`` has them in ``tank.requests.csv``.
+"""Requests of clients beside a CSV recording: ``tank.csv`` has them in ``tank.requests.txt``.
 
-A line has the time and the request as ``ClientRequest.text``. The file begins with the first request.
+A line has the time and the request as ``ClientRequest.text``. The file begins with the first request;
+its name does not end in csv, so that ``report *.csv`` takes recordings alone.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ _HEADER = f"{TIMESTAMP},request"
 
 def request_log(recording: Path) -> Path:
     """Return the path of the requests that belong to a recording."""
-    return recording.with_suffix(".requests.csv")
+    return recording.with_suffix(".requests.txt")
 
 
 class RequestLog:

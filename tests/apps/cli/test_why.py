@@ -116,6 +116,17 @@ def test_the_history_says_the_same_as_the_recording(
     assert since == [stored[1]]  # it ended on that day of the heater
 
 
+def test_an_import_brings_the_requests_along(recording: Path, invoke: Invoke) -> None:
+    for _ in range(2):  # again, and nothing is doubled
+        code, _, err = invoke(f"history import {recording.name} --database imported.db")
+        assert (code, err) == (0, "")
+    with Database("imported.db") as database:
+        store = HistoryStore(database)
+        assert len(store.events(store.find_heater())) == 3
+    from_csv = told_json(invoke, f"why {recording.name} --json")
+    assert told_json(invoke, "why --database imported.db --json") == from_csv
+
+
 def test_reservations_come_from_a_file_or_from_the_heater(
     tmp_path: Path, background: BackgroundSimulator, invoke: Invoke
 ) -> None:

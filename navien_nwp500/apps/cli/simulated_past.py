@@ -103,7 +103,7 @@ class _Past:
         self._events = [one for one in self._events if one[0] >= self.heater.now]
         self._watch = AlertWatch()
         self._alert_key: tuple[int, ...] | None = None
-        self._away_until = self.heater.now
+        self._until = self._away_until = self.heater.now
 
     def record_day(self, store: HistoryStore) -> bool:
         """Simulate and store the next day; return False when that was the last."""
@@ -112,10 +112,12 @@ class _Past:
             name=self._record.device_name,
             zone=None if self._zone is None else self._zone.key,
         )
-        until = self.heater.now + timedelta(days=1)
-        last = until > self._end + timedelta(hours=1)
+        self._until += timedelta(days=1)
+        last = self._until > self._end
         readings: list[Reading] = []
-        while self.heater.now < until and not (last and self.heater.plant.heat_pump.compressor):
+        while self.heater.now < self._until and not (
+            last and self.heater.plant.heat_pump.compressor
+        ):
             self._step(store, heater, readings)
         store.add(heater, readings, ReadingSource.LIVE)
         return not last

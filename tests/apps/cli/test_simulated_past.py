@@ -13,6 +13,7 @@ import pytest
 
 pytest.importorskip("sqlalchemy")
 
+from navien_nwp500.apps.cli import simulated_past
 from navien_nwp500.apps.cli.simulated_past import simulator_with_past
 from navien_nwp500.apps.dashboard.history_json import runs_json
 from navien_nwp500.history.command_log import CommandLog
@@ -77,6 +78,16 @@ async def test_ten_days_have_recoveries_a_gap_an_element_and_an_alert(tmp_path: 
         assert {"power", "offline", "mode"} <= kinds
         modes = CommandLog(store).within(one, first, end)
         assert [(c.name, c.outcome) for c in modes] == [("mode", "confirmed")] * 2
+
+
+async def test_it_ends_on_the_day_that_was_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when each day ends some time late, as the last status of a day does."""
+    monkeypatch.setattr(simulated_past, "_INTERVAL", 7001.0)
+    simulator = await make(tmp_path / "history.db", 5)
+    now = simulator.clock.now()
+    assert now.date() == TODAY.date() and now.hour >= 5
 
 
 async def test_equal_starts_give_equal_pasts_and_other_seeds_others(tmp_path: Path) -> None:

@@ -91,10 +91,16 @@ def test_what_others_wrote_in_the_file_stays(tmp_path: Path) -> None:
     assert (file.read("04786332aaaa").runs, file.read("04786332bbbb").runs) == (1, 2)
 
 
-def test_a_simulated_heater_leaves_no_file(invoke: Invoke, recording: Path) -> None:
+def test_a_simulated_heater_neither_uses_nor_makes_a_file(
+    invoke: Invoke, output: Output, recording: Path, background: BackgroundSimulator
+) -> None:
     code, out, err = invoke(f"forecast --simulate --history {recording}")
     assert (code, err) == (0, "") and "from 3 recoveries" in out
     assert not learned_file().exists()
+    # The heater of --simulate has the same MAC address.
+    LearnedFile.of_user().write(background.sim.units[0].record.mac_address, Learned(runs=7))
+    assert "from 7 recoveries" in output("forecast")
+    assert "nothing yet" in output("forecast --simulate")
 
 
 def test_wrong_and_empty_histories(invoke: Invoke, tmp_path: Path) -> None:

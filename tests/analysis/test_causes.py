@@ -379,9 +379,9 @@ def told(*statuses: tuple[float, dict[str, Any]], known: Knowledge = Knowledge()
 def test_the_start_point_is_carried_forward() -> None:
     """A window raises it on some units, and single statuses have none: neither is the start point."""
     raised_point = {**WINDOW, "hp_lower_on_temp_setting": 121, "heat_min_op_temperature": None}
-    cold = {"tank_lower_temperature": 405}
+    cold = {"tank_lower_temperature": 380}
     (run,) = told(
-        (0, {"heat_min_op_temperature": None}),
+        (0, {"heat_min_op_temperature": None, "hp_lower_on_temp_setting": 76}),
         (1, {**raised_point, "tank_lower_temperature": 480}),
         (2, {**raised_point, **cold}),
         (2.5, {**cold, **ON, "hp_lower_on_temp_setting": None, "heat_min_op_temperature": None}),
@@ -436,8 +436,17 @@ def test_the_lock_out_delays_the_compressor_and_not_the_cause() -> None:
 def test_one_element_after_the_other_is_one_run(pushes: bool) -> None:
     simulation = tank(57, 54, mode=SAVER).ask_mode(ELECTRIC).run(0.5)
     assert len(simulation.stream.runs(pushes=pushes)) == 1
-    both = running(55, 50).ask_mode(ELECTRIC).run(0.2)  # the heat pump hands over to the element
-    assert len(both.stream.runs(pushes=True)) == 1
+
+
+def test_the_heat_pump_hands_over_to_the_element_in_one_run() -> None:
+    """Electric mode removes the old demand before it raises its own (PROTOCOL 9.4)."""
+    electric = {"dhw_operation_setting": 2}
+    element = {**electric, "current_heat_use": 2, "operation_mode": 64}
+    statuses = ((0, {}), (0.5, ON), (1, ON), (1.1, electric), (1.2, element), (2, element))
+    (run,) = told(*statuses)
+    assert run.end is None
+    first, second = told(*statuses[:4], (1.6, electric), (1.7, element))
+    assert first.stopped is not None and first.stopped.kind == "mode" and second.cause == "mode"
 
 
 def test_older_firmware_starts_at_its_own_lowest_setpoint() -> None:

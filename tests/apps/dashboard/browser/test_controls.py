@@ -137,6 +137,7 @@ def test_a_double_click_and_a_reload_send_once(
     page.get_by_role("dialog").locator(".primary").dblclick(force=True, no_wait_after=True)
     expect(result).to_have_class("running")
     # Nothing else is sent until the answer is known.
+    expect(page.locator(".control.power").get_by_role("button", name="Off")).to_be_disabled()
     page.locator(".control.power").get_by_role("button", name="Off").click(force=True)
     expect(page.get_by_role("dialog")).to_be_hidden()
     with page.expect_request(lambda one: sent[0]["id"] in one.url):

@@ -67,7 +67,11 @@ async def discovery(bench: Bench, home: HomeAssistant) -> str:
     assert not missing, missing
     unknown = [one for one in enabled if states[one]["state"] in ("unknown", "unavailable")]
     # A button is unknown until it is pressed, an event until it happens, a time until there is one.
-    odd = [one for one in unknown if not re.match(r"button|event|sensor.*(_time|_end)$", one)]
+    odd = [
+        one
+        for one in unknown
+        if not re.match(r"button|event|sensor.*(_time|_end|_ends_at|_hot_at|_hot_in.*)$", one)
+    ]
     return f"{len(entities)} entities, {len(enabled)} enabled; unknown: {', '.join(odd) or 'none'}"
 
 

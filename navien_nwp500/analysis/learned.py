@@ -5,7 +5,7 @@ It is kept as JSON; ``learning`` fits it to recordings. No pandas here.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from math import isfinite
 from typing import Any, Mapping, Sequence
 
@@ -42,7 +42,8 @@ class Learned:
 
     ``runs``: recoveries they are fitted to, ``until`` the end of the last, in ms since 1970.
     ``scores`` and ``start_scores``: of the forecasts that the recordings would have had in runs and
-    before them, ``live_scores``: of those that were made in runs (``bands``). ``forecasts``: those that no recording has judged yet.
+    before them, ``live_scores``: of those that were made in runs (``bands``). ``forecasts``: those
+    that no recording has judged yet.
     """
 
     model: HeaterModel = HeaterModel()
@@ -85,7 +86,11 @@ class Learned:
                 for name in _SCORES
             )
             forecasts = tuple(
-                MadeForecast(*(_number(entry[one.name], 0, 1e15) for one in fields(MadeForecast)))
+                MadeForecast(
+                    _number(entry["ms"], 0, 1e15),
+                    _number(entry["minutes"], 0, 1e6),
+                    _number(entry["deviation"], 0.1, 1e6),
+                )
                 for entry in content["forecasts"]
             )
             runs, until = (int(_number(content[name], 0, 1e15)) for name in ("runs", "until"))

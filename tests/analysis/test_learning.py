@@ -163,6 +163,7 @@ def test_what_was_learned_survives_as_json() -> None:
     read = Learned.from_json(json.loads(json.dumps(full.to_json())))
     assert read == full
     damaged = [None, 1, [], {}, {**full.to_json(), "model": {}}, {**full.to_json(), "runs": "x"}]
+    damaged.append({**full.to_json(), "forecasts": [{"ms": 1, "minutes": 5, "deviation": 0}]})
     damaged += [{**full.to_json(), "scores": one} for one in ([1.0], [[1.0]], [["a", 1]], None)]
     for name, value in [("rate", 50.0), ("rate", math.nan), ("rate", True), ("rate", None)]:
         content = full.to_json()

@@ -15,10 +15,11 @@ import numpy as np
 
 from ...exceptions import ConfigurationError
 from ...history.recordings import Recording
+from ...protocol.types import DHWMode
 from ..heater_model import HeaterModel
 from ..hot_water import SHOWER_CELSIUS
 from ..intervals import add_intervals
-from ..prices import FixedPrices, PriceSource
+from ..prices import CalendarPrices, FixedPrices, PriceSource
 from ..recoveries import recoveries
 from ..thermal import tank_of
 from ..two_zone import WH_PER_LITRE_KELVIN
@@ -89,6 +90,7 @@ def _prepare(
     wishes: PlanWishes,
     progress: Callable[[str], None],
 ) -> tuple[PlanCase, PlanRunner, WeekResults]:
+    _check_modes(source, wishes)
     statuses = add_intervals(recording.table)
     if statuses[["upper", "lower"]].isna().all().any():
         raise ConfigurationError("the recording has no tank temperatures; a plan needs both")
@@ -115,6 +117,15 @@ def _prepare(
     fixed = isinstance(source, FixedPrices)
     case = PlanCase(fit, draws, settings, limits, weeks, scale, tank.volume, notes, fixed)
     return case, runner, present
+
+
+def _check_modes(source: PriceSource, wishes: PlanWishes) -> None:
+    if isinstance(source, CalendarPrices) and source.power_charged:
+        if set(wishes.modes) - {DHWMode.HEAT_PUMP}:
+            raise ConfigurationError(
+                "this tariff charges for the highest power of the household, which a plan cannot "
+                "count, and an element draws several kW: leave --modes at heat-pump"
+            )
 
 
 def _check_days(draws: DrawHistory) -> None:

@@ -38,8 +38,9 @@ class CalendarPrices:
     """Source of prices by the local clock.
 
     ``days`` holds the prices of each month, 1 to 12, and weekday; ``holiday_prices`` those of the
-    dates in ``holidays``, by month. ``basis`` is as in :class:`PriceSeries`. ``zone`` is None when the tariff is by the heater's clock,
-    whatever its time zone is.
+    dates in ``holidays``, by month. ``basis`` is as in :class:`PriceSeries`. ``zone`` is None when
+    the tariff is by the heater's clock, whatever its time zone is. ``power_charged``: the tariff
+    also charges for the household's highest power, which is not in these prices.
 
     The clock decides: an hour that is repeated when daylight saving time ends has its price twice,
     a skipped hour never.
@@ -53,6 +54,7 @@ class CalendarPrices:
     holidays: frozenset[date] = frozenset()
     holiday_prices: Mapping[int, DayPrices] | None = None
     basis: str = ""
+    power_charged: bool = False
 
     def between(
         self, start: datetime, end: datetime, clock: Sequence[ClockSpan] | None = None

@@ -16,6 +16,8 @@ from .timed_prices import TariffOptions, parse_number
 Body = Mapping[str, Any]
 _HOURS = 24
 _DAYS_OF_MONTH = 365 / 12
+#: A tier without an end has no ``max``, 0, or a number at least so large.
+_UNBOUND = 1e30
 _SCHEDULES = ("energyweekdayschedule", "energyweekendschedule")
 _DEMAND = ("demandratestructure", "flatdemandstructure", "coincidentratestructure")
 
@@ -84,10 +86,11 @@ def read_openei(content: Any, file: str, options: TariffOptions) -> CalendarPric
         options.zone,
         "USD" if rate.get("country", "USA") == "USA" else None,
         ": ".join(filter(None, (utility, rate_title(rate)))),
-        tuple(_notes(rate, periods, fuel, options)),
+        (*rate_notes(rate, options), *_cost_notes(periods, options)),
         options.holidays,
         {month: days[month, Weekday.SUNDAY] for month in EVERY_MONTH},
         f"at {options.monthly_kwh:g} kWh a month" if any(one.scope for one in periods) else "",
+        any(_has_charge(rate.get(key)) for key in _DEMAND),
     )
 
 
@@ -125,10 +128,12 @@ def _tier_end(where: str, tier: Body) -> float:
             f"{where} of energyratestructure has tiers by {clean_text(str(unit))}, which depend on "
             "the highest power of the household; this cannot be priced"
         )
-    limit = tier.get("max")
-    if limit is None:
+    limit = 0.0 if tier.get("max") is None else parse_number(tier["max"])
+    if limit < 0:
+        raise ValueError(f"{where} of energyratestructure has a tier that ends at {limit:g} kWh")
+    if limit == 0 or limit >= _UNBOUND:
         return float("inf")
-    return parse_number(limit) * (_DAYS_OF_MONTH if unit == "kWh daily" else 1)
+    return limit * (_DAYS_OF_MONTH if unit == "kWh daily" else 1)
 
 
 def _fuel(rate: Body) -> list[float]:
@@ -170,17 +175,15 @@ def _day(hours: Sequence[int], periods: Sequence[_Price], fuel: float) -> DayPri
     return found
 
 
-def _notes(
-    rate: Body, periods: Sequence[_Price], fuel: Sequence[float], options: TariffOptions
-) -> Iterator[str]:
+def rate_notes(rate: Body, options: TariffOptions) -> tuple[str, ...]:
+    """Return sentences about what the prices of a rate leave out or presume."""
+    return (*_left_out(rate, options), *_doubts(rate))
+
+
+def _left_out(rate: Body, options: TariffOptions) -> Iterator[str]:
     clock = "the heater's clock" if options.zone is None else f"the clock of {options.zone.key}"
     yield f"OpenEI names no time zone: the prices are by {clock}."
-    if any(one.scope for one in periods):
-        yield (
-            f"The rate has tiers. The price is that of the tier at {options.monthly_kwh:g} kWh a "
-            "month for the whole household (--monthly-kwh); the range is over all tiers."
-        )
-    if any(fuel):
+    if any(_fuel(rate)):
         yield "The fuel adjustment of each month is added to its prices."
     service = rate.get("servicetype")
     if service not in (None, "Bundled"):
@@ -196,12 +199,19 @@ def _notes(
     if _sells(rate):
         yield "Its prices for sold energy are ignored."
     yield "Fixed and minimum charges, taxes and credits are not counted."
+
+
+def _cost_notes(periods: Sequence[_Price], options: TariffOptions) -> Iterator[str]:
+    if any(one.scope for one in periods):
+        yield (
+            f"The rate has tiers. The price is that of the tier at {options.monthly_kwh:g} kWh a "
+            "month for the whole household (--monthly-kwh); the range is over all tiers."
+        )
     if not options.holidays:
         yield (
             "OpenEI names no holidays: they are priced as their weekday (--holidays names a file of "
             "dates that have weekend prices)."
         )
-    yield from _doubts(rate)
 
 
 def _doubts(rate: Body) -> Iterator[str]:

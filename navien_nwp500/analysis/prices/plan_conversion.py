@@ -6,6 +6,7 @@ and at most 16 of the same months and weekdays (PROTOCOL 8.4). What does not fit
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import time, timedelta
 from decimal import Decimal
 from itertools import product
@@ -25,11 +26,11 @@ from ...protocol.tou import (
 )
 from .calendar_prices import MINUTES_OF_DAY, CalendarPrices, DayPrice
 from .heater_plan import PlanFile
-from .openei_rates import read_openei, select_rate
+from .openei_rates import rate_notes, read_openei, select_rate
+from .plan_losses import HOLIDAYS, calendar_losses, rounded_price, window_losses
 from .price_series import PriceSeries, PriceSource
 from .timed_prices import TariffOptions
 
-_PLACES = Decimal("0.00001")
 _HOUR = timedelta(hours=1)
 _MAX_PRICE = 2**31 // 10**5 - 1
 #: Numbers of different prices that are tried, most first.
@@ -130,7 +131,7 @@ def plan_from_prices(
     """
     if isinstance(source, CalendarPrices):
         days = {key: _slots(day) for key, day in source.days.items()}
-        notes = list(_calendar_notes(source))
+        notes = list(calendar_losses(source))
     else:
         if series is None or zone is None or not series.intervals:
             raise ConfigurationError(
@@ -157,13 +158,15 @@ def plan_from_prices(
             f"The plan would need {exact} periods, and the heater has {MAX_PERIODS}: {text}"
         )
     check_tou(periods)
-    return ConvertedPlan(periods, (*source.notes, *notes))
+    return ConvertedPlan(periods, (*source.notes, *notes, *window_losses(periods)))
 
 
 def openei_plan(content: Any, file: str, options: TariffOptions) -> PlanFile:
     """Return the plan for a rate of OpenEI, with its name and utility. Raises ConfigurationError."""
     rate = select_rate(content, file, options)
-    plan = plan_from_prices(read_openei(content, file, options))
+    prices = read_openei(content, file, options)
+    # What is said of tiers and holidays otherwise concerns the costs of a report.
+    plan = plan_from_prices(replace(prices, notes=(*rate_notes(rate, options), HOLIDAYS)))
     name, utility = (
         clean_text(value) if isinstance(value := rate.get(key), str) else None
         for key in ("name", "utility")
@@ -171,25 +174,16 @@ def openei_plan(content: Any, file: str, options: TariffOptions) -> PlanFile:
     return PlanFile(plan.periods, name, utility, None, plan.notes)
 
 
-def _calendar_notes(source: CalendarPrices) -> Iterator[str]:
-    if source.holidays:
-        yield "The heater knows no holidays: they have the prices of their weekday in the plan."
-
-
 def _slots(day: Sequence[DayPrice]) -> list[_Slot]:
     """Return the slots of a day, equal neighbours joined."""
     found: list[_Slot] = []
     for one in day:
-        low, high = (_rounded(edge) for edge in (one.scope or (one.price, one.price)))
+        low, high = (rounded_price(edge) for edge in (one.scope or (one.price, one.price)))
         if found and found[-1][1:] == (one.start, low, high):
             found[-1] = found[-1]._replace(end=one.end)
         else:
             found.append(_Slot(one.start, one.end, low, high))
     return found
-
-
-def _rounded(price: float) -> Decimal:
-    return Decimal(repr(price)).quantize(_PLACES)
 
 
 def _periods(days: _Days) -> list[TOUPeriod]:

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from ..._util.numbers import shown
 from ..._util.text import clean_text
 from ...exceptions import ConfigurationError
-from ...protocol.calendar import EVERY_MONTH, Weekday
+from ...protocol.calendar import EVERY_DAY, EVERY_MONTH, Weekday
 from ...protocol.calendar_text import parse_days, parse_months, parse_time
 from .calendar_prices import MINUTES_OF_DAY, CalendarPrices, DayPrice, DayPrices, zone_spans
 from .market_prices import choose
@@ -30,6 +30,9 @@ _PRICE = re.compile(
 )
 #: Euros, dollars or pounds per kWh.
 _DOUBTFUL_PRICE = 3.0
+_WEEK_HOURS = 7 * 24
+#: Name of a column whose header says "price" alone.
+_WITHOUT_UNIT = "price"
 _CURRENCIES = {"€": "EUR", "£": "GBP"}
 _SUBUNITS = {"p": "GBP", "pence": "GBP"}
 _TIMES = {
@@ -44,6 +47,7 @@ _TIMES = {
     "utc",
 }
 _ENDS = {"end", "to", "until", "interval end"}
+_HOURS = {"hour"}
 _DAYS = {"day", "days", "weekday", "weekdays"}
 _MONTHS = {"month", "months", "season"}
 
@@ -92,7 +96,8 @@ def read_csv(text: str, file: str, options: TariffOptions) -> PriceSource:
         raise ConfigurationError(f"{file} has no column of prices with a unit: {EXPECTED}")
     names = [column.name for column in columns]
     column = choose(columns, names, f"{file} has several columns of prices", options.rate)
-    if table.place(_DAYS) is not None:
+    hours_alone = table.place(_HOURS) is not None and table.place(_TIMES) is None
+    if table.place(_DAYS) is not None or hours_alone:
         return _week(table, column, options)
     return _times(table, column, options)
 
@@ -125,6 +130,8 @@ def _table(text: str, file: str) -> _Table:
 
 
 def _price_columns(header: Sequence[str]) -> Iterator[_Column]:
+    if not any(_PRICE.search(name) for name in header) and "price" in header:
+        yield _Column(header.index("price"), _WITHOUT_UNIT, None, 1)
     for place, name in enumerate(header):
         found = _PRICE.search(name)
         if found is None or (found[1] is None and found[2] is None):
@@ -166,11 +173,18 @@ def _times(table: _Table, column: _Column, options: TariffOptions) -> PriceSourc
 def _doubts(column: _Column, prices: Sequence[float]) -> list[str]:
     """Return a note when the usual price is one that no household pays."""
     usual = median(map(abs, prices)) if prices else 0.0
-    if column.currency not in ("EUR", "USD", "GBP") or usual <= _DOUBTFUL_PRICE:
+    notes = []
+    if column.name == _WITHOUT_UNIT:
+        notes.append(
+            'The column "price" names no unit: it is read as money per kWh. A header such as EUR/kWh '
+            "or ct/kWh says what it is."
+        )
+    elif column.currency not in ("EUR", "USD", "GBP"):
         return []
-    return [
-        f"The usual price is {usual:g} {column.currency} per kWh: check the unit in the header."
-    ]
+    if usual > _DOUBTFUL_PRICE:
+        money = "" if column.currency is None else f" {column.currency}"
+        notes.append(f"The usual price is {usual:g}{money} per kWh: check the unit in the header.")
+    return notes
 
 
 def _zone_of(times: Sequence[datetime], file: str, zone: ZoneInfo | None) -> ZoneInfo | None:
@@ -197,17 +211,21 @@ def _zone_of(times: Sequence[datetime], file: str, zone: ZoneInfo | None) -> Zon
 
 
 def _week(table: _Table, column: _Column, options: TariffOptions) -> CalendarPrices:
-    hour, start, end = (table.place(names) for names in ({"hour"}, _TIMES, _ENDS))
+    hour, start, end = (table.place(names) for names in (_HOURS, _TIMES, _ENDS))
     day, month = table.place(_DAYS), table.place(_MONTHS)
-    if day is None or (hour is None and (start is None or end is None)):
+    if hour is None and (start is None or end is None):
         raise ConfigurationError(f"{table.file} has no column of hours, nor start and end")
     found: dict[tuple[int, Weekday], list[DayPrice]] = {
         (number, weekday): [] for number in EVERY_MONTH for weekday in Weekday
     }
+    # Without days: the hours of every day, or those of a week from Monday 00:00 on.
+    highest = _WEEK_HOURS if day is None and len(table.rows) == _WEEK_HOURS else 24
     for line, cells in table.rows:
+        weekdays = EVERY_DAY if day is None else table.read(line, cells, day, parse_days)
         if hour is not None:
-            first = 60 * table.read(line, cells, hour, _hour)
-            last = first + 60
+            number, first = divmod(table.read(line, cells, hour, _hours_below(highest)), 24)
+            first, last = 60 * first, 60 * first + 60
+            weekdays = weekdays if highest == 24 else frozenset((list(Weekday)[number],))
         else:
             first, last = (
                 table.read(line, cells, place, _minute)
@@ -217,7 +235,7 @@ def _week(table: _Table, column: _Column, options: TariffOptions) -> CalendarPri
             last = last or MINUTES_OF_DAY
         price = DayPrice(first, last, table.price(line, cells, column))
         months = EVERY_MONTH if month is None else table.read(line, cells, month, parse_months)
-        for weekday in table.read(line, cells, day, parse_days):
+        for weekday in weekdays:
             for number in months:
                 found[number, weekday].append(price)
     days = {key: _whole_day(prices, key, table.file) for key, prices in found.items()}
@@ -235,10 +253,13 @@ def _week(table: _Table, column: _Column, options: TariffOptions) -> CalendarPri
     )
 
 
-def _hour(text: str) -> int:
-    if not text.isdecimal() or int(text) > 23:
-        raise ValueError(f"{shown(text)} is not an hour from 0 to 23")
-    return int(text)
+def _hours_below(count: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not text.isdecimal() or int(text) >= count:
+            raise ValueError(f"{shown(text)} is not an hour from 0 to {count - 1}")
+        return int(text)
+
+    return parse
 
 
 def _minute(text: str) -> int:

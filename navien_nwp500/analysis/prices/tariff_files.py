@@ -125,13 +125,13 @@ def _parse_json(text: str, file: str, options: TariffOptions) -> PriceSource:
         return read_comed(content, file, options)
     if rates_of(content):
         return read_openei(content, file, options)
-    if isinstance(content, dict) and content.get("items") == []:
-        raise ConfigurationError(f"{file} is an answer of OpenEI without any rate")
     error = content.get("error") or content.get("errors") if isinstance(content, dict) else None
     if error:
         raise ConfigurationError(
             f"{file} is an error message, not a tariff: {clean_text(str(error))[:200]}"
         )
+    if isinstance(content, dict) and content.get("items") == []:
+        raise ConfigurationError(f"{file} is an answer of OpenEI without any rate")
     raise ConfigurationError(f"{file} is JSON of an unknown form; {_EXPECTED}")
 
 

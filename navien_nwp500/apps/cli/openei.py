@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any, Mapping, Sequence
 
 from ..._util.network_errors import explain_error
@@ -57,9 +57,11 @@ async def fetch_rates(key: str, zip_code: str) -> list[Mapping[str, Any]]:
         message = error.get("message", error) if isinstance(error, dict) else error
         text = clean_text(str(message))[:200].replace(key, "***")
         raise CommunicationError(f"OpenEI answers: {text}")
-    if not isinstance(content, dict) or not isinstance(content.get("items"), list):
+    # Where no rate is known, the list may be missing.
+    items = content.get("items", []) if isinstance(content, dict) else None
+    if not isinstance(items, list):
         raise CommunicationError("OpenEI's answer has no list of rates; try again later")
-    return rates_of(content)
+    return rates_of(items)
 
 
 async def _get(query: Mapping[str, str]) -> bytes:
@@ -92,18 +94,37 @@ def _check_status(status: int) -> None:
         raise CommunicationError(f"OpenEI answers with HTTP status {status}; try again later")
 
 
-def present_rates(
-    rates: Sequence[Mapping[str, Any]], utility: str | None, now: datetime
-) -> list[Mapping[str, Any]]:
-    """Return the rates that are valid at a time and not replaced, of utilities with such a name."""
+def known_rates(rates: Sequence[Mapping[str, Any]], utility: str | None) -> list[Mapping[str, Any]]:
+    """Return the rates that no other one replaces, of utilities with such a name."""
     replaced = {str(rate.get("supersedes")) for rate in rates}
-    at = now.astimezone(timezone.utc).timestamp()
-
-    def is_present(rate: Mapping[str, Any]) -> bool:
-        end = rate.get("enddate")
-        ended = isinstance(end, (int, float)) and end < at
-        named = utility is None or comparable(utility) in comparable(str(rate.get("utility")))
-        return named and not ended and str(rate.get("label")) not in replaced
-
-    found = filter(is_present, rates)
+    found = [
+        rate
+        for rate in rates
+        if (utility is None or comparable(utility) in comparable(str(rate.get("utility"))))
+        and str(rate.get("label")) not in replaced
+    ]
     return sorted(found, key=lambda rate: (str(rate.get("utility")), str(rate.get("name"))))
+
+
+def ended_text(rate: Mapping[str, Any], now: datetime) -> str | None:
+    """Return since when a rate is no longer valid, for people; None while it is."""
+    end = _date(rate.get("enddate"))
+    if end is None or end >= now:
+        return None
+    years = (now - end).days // 365
+    age = "less than a year" if years < 1 else f"{years} year{'s' if years > 1 else ''}"
+    return f"ended {end:%Y-%m-%d}, {age} ago"
+
+
+def validity_text(rate: Mapping[str, Any], now: datetime) -> str:
+    """Return since when a rate is valid, or that it has ended, in brackets; empty if unknown."""
+    ended, start = ended_text(rate, now), _date(rate.get("startdate"))
+    if ended is not None:
+        return f"  ({ended})"
+    return "" if start is None else f"  (since {start:%Y-%m-%d})"
+
+
+def _date(value: Any) -> datetime | None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1e11:
+        return None
+    return datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(seconds=value)

@@ -80,6 +80,12 @@ def test_a_floor_that_cannot_be_kept_names_the_draw(default_file: Path) -> None:
     assert day in "Monday Tuesday Wednesday Thursday Friday Saturday Sunday" and rest[2] == ":"
 
 
+def test_no_element_where_the_highest_power_costs(default_file: Path) -> None:
+    wishes = PlanWishes(modes=(DHWMode.HEAT_PUMP, DHWMode.HIGH_DEMAND))
+    with pytest.raises(ConfigurationError, match="highest power .* --modes at heat-pump"):
+        make_plan(load([default_file]), replace(PEAK, power_charged=True), wishes)
+
+
 def test_a_short_history_says_what_is_missing(default_file: Path) -> None:
     recording = load([default_file])
     table = recording.table

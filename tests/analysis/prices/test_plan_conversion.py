@@ -21,6 +21,8 @@ from navien_nwp500.analysis.prices import (
     plan_prices,
     window_plan,
 )
+from navien_nwp500.analysis.prices.plan_conversion import openei_plan
+from navien_nwp500.analysis.prices.timed_prices import TariffOptions
 from navien_nwp500.exceptions import ConfigurationError, ValueOutOfRangeError
 from navien_nwp500.protocol.calendar import EVERY_DAY, EVERY_MONTH, WEEKDAYS, WEEKEND, Weekday
 from navien_nwp500.protocol.tou import check_tou, encode_tou_mqtt, largest_group, peak_windows
@@ -56,12 +58,90 @@ def test_a_plan_that_fits_is_exact_and_has_the_fewest_periods() -> None:
     check(plan.periods)
     # Summer: 4 periods on weekdays, 2 at weekends; winter: 2.
     assert len(plan.periods) == 8 and len(encode_tou_mqtt(plan.periods)) == 10
-    assert plan.notes == ()
+    assert [note.split(",")[0][:36] for note in plan.notes] == [
+        "The heater holds heating back in the",
+        "In that time heating ends about 2 K ",
+    ]
     start, end = (datetime(year, 1, 1, tzinfo=UTC) for year in (2026, 2027))
     again = plan_prices(plan.periods, zone=ZoneInfo("UTC")).between(start, end)
     for one in source.between(start, end).intervals:
         found = again.at(one.start)
         assert found is not None and found.price == one.price
+
+
+def openei(periods: int, hours: dict[str, list[int]], seasons: list[str]) -> dict[str, Any]:
+    """A rate of such a shape, with an invented price for each period, in two tiers."""
+    tiers = [[{"max": 300, "rate": 0.2 + n / 50}, {"rate": 0.3 + n / 50}] for n in range(periods)]
+    months = [hours[season] for season in seasons]
+    return {
+        "name": "Shape",
+        "energyratestructure": tiers,
+        "energyweekdayschedule": months,
+        "energyweekendschedule": months,
+    }
+
+
+SEASONS = ["winter"] * 5 + ["summer"] * 4 + ["winter"] * 3
+#: Two seasons; evenings 16 to 21 are dear.
+E_TOU_C = openei(
+    4, {"winter": [0] * 16 + [1] * 5 + [0] * 3, "summer": [2] * 16 + [3] * 5 + [2] * 3}, SEASONS
+)
+#: Two seasons; 15 to 24 partly dear, 16 to 21 dear.
+EV2_A = openei(
+    6,
+    {
+        "winter": [0] * 15 + [1] + [2] * 5 + [1] * 3,
+        "summer": [3] * 15 + [4] + [5] * 5 + [4] * 3,
+    },
+    SEASONS,
+)
+
+
+@pytest.mark.parametrize(("rate", "runs", "entries"), [(E_TOU_C, 3, 9), (EV2_A, 4, 12)])
+def test_rates_with_a_season_across_the_new_year(
+    rate: dict[str, Any], runs: int, entries: int
+) -> None:
+    plan = openei_plan(rate, "file", TariffOptions())
+    check(plan.periods)
+    written = encode_tou_mqtt(plan.periods)
+    # January to May, October to December, June to September; all days are 254.
+    assert len(written) == entries
+    assert [sum(one["season"] == mask for one in written) for mask in (31, 3584, 480)] == [runs] * 3
+    assert {one["week"] for one in written} == {254}
+    for day in (date(2026, 1, 7), date(2026, 7, 4)):
+        (window,) = peak_windows(plan.periods, day)
+        assert (window.start.hour, window.end.hour) == (16, 21)
+    text = " ".join(plan.notes)
+    for part in (
+        "highest tier decides",
+        "no holidays",
+        "2 K below",
+        "Fixed and minimum",
+        "heat pump",
+    ):
+        assert part in text
+    assert ("dearest time of a day alone" in text) == (runs == 4)
+    # What concerns the options of a report alone is not said here.
+    assert "--monthly-kwh" not in text and "--holidays" not in text
+
+
+def test_weekdays_and_weekends_are_written_apart() -> None:
+    plan = plan_from_prices(
+        calendar(lambda m, day, hour: 0.4 if day in WEEKDAYS and hour > 17 else 0.2)
+    )
+    assert {one["week"] for one in encode_tou_mqtt(plan.periods)} == {124, 130}
+    assert any("One price all day" in note and "weekend" in note for note in plan.notes)
+
+
+def test_a_plan_with_one_price_holds_nothing_back() -> None:
+    notes = plan_from_prices(calendar(lambda m, d, hour: 0.2)).notes
+    assert notes == ("Each day has one price, so the heater never holds heating back.",)
+
+
+def test_prices_that_differ_by_less_than_the_heater_stores() -> None:
+    plan = plan_from_prices(calendar(lambda m, d, hour: 0.200004 if hour > 17 else 0.2))
+    assert len(plan.periods) == 1
+    assert any("less than 0.00001" in note for note in plan.notes)
 
 
 def test_prices_of_tiers_stay_a_range() -> None:
@@ -85,7 +165,7 @@ def test_what_does_not_fit_is_merged_and_told() -> None:
     )
     plan = plan_from_prices(source)
     check(plan.periods)
-    text = plan.notes[-1]
+    text = plan.notes[0]
     assert "would need 576 periods, and the heater has 40" in text and "on average" in text
     windows = peak_windows(plan.periods, date(2026, 7, 1))
     assert [(one.start.hour, one.end.hour) for one in windows] == [(17, 20)]

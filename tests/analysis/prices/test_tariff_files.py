@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from navien_nwp500.analysis.prices import PriceSeries, read_tariff, tariff_files
+from navien_nwp500.analysis.prices import CalendarPrices, PriceSeries, read_tariff, tariff_files
 from navien_nwp500.analysis.prices.tariff_files import parse_tariff
 from navien_nwp500.analysis.prices.timed_prices import TariffOptions
 from navien_nwp500.exceptions import ConfigurationError
@@ -111,6 +111,57 @@ def test_a_rate_of_openei_by_hand(write: Write, form: Callable[[Any], Any]) -> N
         assert part not in text
 
 
+def golden(**changes: Any) -> dict[str, Any]:
+    """The sample of the format's description: tiers at 300 kWh, no peak at weekends."""
+    return {
+        "label": "golden",
+        "name": "Golden",
+        "energyratestructure": [
+            [{"max": 300, "unit": "kWh", "rate": 0.21, "adj": 0.012}, {"rate": 0.27, "adj": 0.012}],
+            [{"max": 300, "unit": "kWh", "rate": 0.38, "adj": 0.012}, {"rate": 0.44, "adj": 0.012}],
+            [{"unit": "kWh", "rate": 0.17, "adj": 0.012, "sell": 0.04}],
+        ],
+        "energyweekdayschedule": [[2] * 6 + [0] * 10 + [1] * 5 + [0] * 3] * 12,
+        "energyweekendschedule": [[2] * 7 + [0] * 17] * 12,
+        **changes,
+    }
+
+
+@pytest.mark.parametrize(
+    ("when", "kwh", "price"),
+    [
+        ((2026, 1, 7, 17, 30), 200, 0.392),
+        ((2026, 1, 7, 17, 30), 300, 0.392),
+        ((2026, 1, 7, 17, 30), 400, 0.452),
+        ((2026, 1, 10, 17, 30), 200, 0.222),
+        ((2026, 1, 10, 17, 30), 400, 0.282),
+        ((2026, 1, 7, 3), 200, 0.182),
+        ((2026, 1, 7, 6), 200, 0.222),
+        ((2026, 1, 10, 6), 200, 0.182),
+        ((2026, 1, 7, 21), 200, 0.222),
+    ],
+)
+def test_the_sample_of_openei(
+    write: Write, when: tuple[int, ...], kwh: float, price: float
+) -> None:
+    path = write({"items": [golden()]})
+    local = datetime(*when, tzinfo=NEW_YORK)  # type: ignore[misc, arg-type]
+    one = (
+        read_tariff(path, NEW_YORK, monthly_kwh=kwh)
+        .between(local.astimezone(UTC), local.astimezone(UTC) + HOUR / 60)
+        .intervals[0]
+    )
+    assert one.price == price
+
+
+@pytest.mark.parametrize("no_end", [None, 0, 1e30, 1e38])
+def test_a_tier_without_an_end(write: Write, no_end: float | None) -> None:
+    tiers = [{"max": 300, "rate": 0.2}, {"max": no_end, "rate": 0.3}, {"rate": 9.0}]
+    path = write(golden(energyratestructure=[tiers] * 3))
+    assert at(path, 2026, 1, 7, 17, monthly_kwh=300)[0] == 0.2
+    assert at(path, 2026, 1, 7, 17, monthly_kwh=1e6)[0] == 0.3
+
+
 def test_fuel_adjustments_and_holidays_of_openei(write: Write) -> None:
     path = write(rate(fueladjustmentsmonthly=[0] * 6 + [0.01] + [0] * 5))
     assert at(path, 2026, 7, 1, 17) == (0.462, 0.402, 0.462)
@@ -137,7 +188,10 @@ def test_fuel_adjustments_and_holidays_of_openei(write: Write) -> None:
     ],
 )
 def test_what_openei_says_besides_is_told(write: Write, changes: dict[str, Any], note: str) -> None:
-    assert any(note in one for one in read_tariff(write(rate(**changes))).notes)
+    source = read_tariff(write(rate(**changes)))
+    assert any(note in one for one in source.notes)
+    assert isinstance(source, CalendarPrices)
+    assert source.power_charged == (note == "highest power")
 
 
 @pytest.mark.parametrize(
@@ -148,6 +202,7 @@ def test_what_openei_says_besides_is_told(write: Write, changes: dict[str, Any],
         ({"energyratestructure": [[{"max": 5}]] * 3}, "without a rate"),
         ({"energyratestructure": [[{"rate": "much"}]] * 3}, "not a number"),
         ({"energyratestructure": [[{"rate": 1, "max": 9, "unit": "kWh/kW"}]] * 3}, "highest power"),
+        ({"energyratestructure": [[{"rate": 1, "max": -1}]] * 3}, "ends at -1 kWh"),
         ({"energyweekdayschedule": [[0] * 24] * 11}, "not 12 months"),
         ({"energyweekendschedule": [[0] * 23] * 12}, "not 24 hours in January"),
         ({"energyweekdayschedule": [[3] * 24] * 12}, "names period 3 in January"),
@@ -416,6 +471,31 @@ def test_a_price_that_nobody_pays_is_doubted(write: Write, text: str) -> None:
     assert not any("unit" in one for one in read_tariff(write(text.replace("EUR", "JPY"))).notes)
 
 
+def test_a_csv_whose_prices_have_no_unit(write: Write) -> None:
+    text = "start,price,end\n2026-03-01T00:00+01:00,0.25,2026-03-01T01:00+01:00\n"
+    series = whole(write(text))
+    assert (prices(series), series.currency) == ([0.25], None)
+    assert series.intervals[0][:2] == (utc(2026, 2, 28, 23), utc(2026, 3, 1))
+    assert [note for note in series.notes if "names no unit" in note]
+    assert not any("check the unit" in note for note in series.notes)
+    assert any("25 per kWh: check" in note for note in whole(write(text.replace("0.", ""))).notes)
+    both = "start,price,ct/kWh\n2026-03-01T00:00Z,9,25\n"
+    assert prices(whole(write(both))) == [0.25]
+
+
+def test_a_csv_of_24_or_168_hours(write: Write) -> None:
+    for count, monday, sunday in ((24, [0, 1], [0, 1]), (168, [0, 1], [144, 145])):
+        text = "hour,price\n" + "".join(f"{n},{n / 1000}\n" for n in range(count))
+        source = read_tariff(write(text), ZoneInfo("UTC"))
+        for day, expected in ((utc(2026, 3, 2), monday), (utc(2026, 3, 8), sunday)):
+            series = source.between(day, day + 2 * HOUR)
+            assert prices(series) == [n / 1000 for n in expected]
+    with pytest.raises(ConfigurationError, match="line 26: '24' is not an hour from 0 to 23"):
+        read_tariff(write("hour,price\n" + "".join(f"{n},1\n" for n in range(100))))
+    with pytest.raises(ConfigurationError, match="'2026-03-01' is not a time"):
+        read_tariff(write("date,hour,price\n2026-03-01,0,1\n"))
+
+
 def test_times_without_an_offset(write: Write) -> None:
     rows = "start,EUR/kWh\n2026-03-28T23:00,0.1\n2026-03-29T00:00,0.2\n"
     with pytest.raises(ConfigurationError, match="name their time zone with --zone"):
@@ -464,7 +544,7 @@ def test_a_csv_of_the_hours_of_a_week(write: Write) -> None:
         ("start,EUR/kWh\n2026-03-01T00:00Z,nan\n", "line 2: 'nan' is not a number"),
         ("start,EUR/kWh\n01/03/2026,1\n", "line 2: '01/03/2026' is not a time"),
         ("start,EUR/kWh\n", "has no prices"),
-        ("start,price\n2026-03-01T00:00Z,1\n", "no column of prices with a unit"),
+        ("start,cost\n2026-03-01T00:00Z,1\n", "no column of prices with a unit"),
         ("EUR/kWh\n1\n", "no column of times"),
         ("timestamp,dhw_charge_percent,current_inst_power\nx,1,2\n", "no column of prices"),
         ("", "is empty"),
@@ -514,6 +594,7 @@ def test_the_heaters_own_plan(write: Write, form: Any) -> None:
         ("[1, 2]", "unknown form"),
         ('"text"', "no column of prices"),
         ({"error": {"message": "invalid key"}}, "an error message.*invalid key"),
+        ({"error": {"message": "invalid key"}, "items": []}, "an error message.*invalid key"),
         ({"items": []}, "without any rate"),
         ("[" * 100_000, "nested too deep"),
         ({"periods": [{**PLAN[0], "end": "12:00"}]}, "is not covered"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+from datetime import datetime, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Iterator
@@ -33,11 +34,15 @@ ANSWER = {
     "items": [
         rate("b2"),
         rate("a1", utility="Another\x1b[31m Utility"),
-        rate("old", enddate=1577836800),
+        rate("old", startdate=1483228800, enddate=1577836800),
         rate("replaced"),
         rate("c3", supersedes="replaced", energyratestructure=[[{"rate": 0.3, "adj": 0.05}]]),
     ]
 }
+
+
+YEARS = (datetime.now(timezone.utc) - datetime(2020, 1, 1, tzinfo=timezone.utc)).days // 365
+ENDED = f"(ended 2020-01-01, {YEARS} years ago)"
 
 
 class OpenEI(ThreadingHTTPServer):
@@ -88,10 +93,11 @@ def test_present_rates_are_listed_by_utility(server: OpenEI, invoke: Invoke) -> 
         ["Example", "Light", "&", "Power"],
         ["b2", "Residential", "b2"],
         ["c3", "Residential", "c3"],
+        ["old", "Residential", "old", *ENDED.split()],
     ]
     assert server.query["address"] == ["12345"] and server.query["api_key"] == [KEY]
     code, out, _ = invoke("tou rates --zip 12345 --utility example --json")
-    assert code == 0 and [one["label"] for one in json.loads(out)] == ["b2", "c3"]
+    assert code == 0 and [one["label"] for one in json.loads(out)] == ["b2", "c3", "old"]
 
 
 def test_one_rate_is_saved_and_used(server: OpenEI, invoke: Invoke) -> None:
@@ -107,6 +113,20 @@ def test_one_rate_is_saved_and_used(server: OpenEI, invoke: Invoke) -> None:
     assert code == 0 and "0.35 per kWh" in out and "no time zone" in err
 
 
+def test_a_rate_that_has_ended_is_never_chosen_silently(server: OpenEI, invoke: Invoke) -> None:
+    save = "tou rates --zip 12345 --save rate.json"
+    server.body = json.dumps({"items": [rate("old", enddate=1577836800)]}).encode()
+    code, out, err = invoke(save)
+    assert (code, out) == (2, "") and "every rate there has ended (1)" in err
+    code, out, err = invoke(f"{save} --rate old")
+    assert code == 0 and f"{ENDED} is written" in err
+    assert "valid until 2020-01-01" in invoke("tou set rate.json --dry-run")[2]
+    present = rate("new", startdate=1483228800)
+    server.body = json.dumps({"items": [rate("old", enddate=1577836800), present]}).encode()
+    code, out, err = invoke(save)
+    assert code == 0 and "Residential new  (since 2017-01-01) is written" in err
+
+
 @pytest.mark.parametrize(
     ("status", "body", "code", "message"),
     [
@@ -118,7 +138,9 @@ def test_one_rate_is_saved_and_used(server: OpenEI, invoke: Invoke) -> None:
         (200, b"[" * 100_000, 1, "not JSON"),
         (200, b"[]", 1, "no list of rates"),
         (200, json.dumps({"error": {"message": f"bad key {KEY}"}}).encode(), 1, "bad key [*]{3}"),
-        (200, b'{"items": []}', 2, "no present rate for homes there"),
+        (200, b'{"items": []}', 2, "no rate for homes there"),
+        (200, b'{"inputs": {}}', 2, "no rate for homes there"),
+        (200, b'{"items": [], "error": {"message": "over limit"}}', 1, "over limit"),
     ],
 )
 def test_what_openei_may_answer_instead(

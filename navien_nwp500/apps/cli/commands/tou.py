@@ -24,7 +24,14 @@ from ....protocol.tou import TOUInfo, TOUPeriod, check_tou, compare_tou, peak_wi
 from ....protocol.types import TouOverride, TouStatus
 from ..context import CommandContext, open_device, wait_response
 from ..formatting import print_json
-from ..openei import MOST_RATES, fetch_rates, openei_key, present_rates
+from ..openei import (
+    MOST_RATES,
+    ended_text,
+    fetch_rates,
+    known_rates,
+    openei_key,
+    validity_text,
+)
 from ..options import INPUT_FILE, JSON, OUTPUT_FILE, READ_OPTIONS, WRITE_OPTIONS, Group
 from ..output import print_note, print_result
 from ..parsing import day_names, days_text, months_text
@@ -148,39 +155,56 @@ async def rates(
     """List electricity rates of OpenEI's database, for homes in the USA.
 
     Needs a free key of OpenEI in the environment or in .env, as OPENEI_API_KEY. --save writes one
-    rate for report --tariff and tou set; name it with --rate when there are several.
+    rate for report --tariff and tou set; name it with --rate when there are several, or when it has
+    ended: OpenEI's rates are often old.
 
     Example: navien-nwp500 tou rates --zip 12345
     """
     if not re.fullmatch(r"\d{5}", zip_code.strip(), re.ASCII):
         raise ConfigurationError(f"--zip is {zip_code!r}; a ZIP code has five digits")
     fetched = await fetch_rates(openei_key(), zip_code.strip())
-    found = present_rates(fetched, utility, datetime.datetime.now(datetime.timezone.utc))
+    now = datetime.datetime.now(datetime.timezone.utc)
+    found = known_rates(fetched, utility)
+    present = [one for one in found if ended_text(one, now) is None]
     if len(fetched) >= MOST_RATES:
         print_note(f"OpenEI returned its first {MOST_RATES} rates alone.")
     if not found:
         raise ConfigurationError(
-            f"OpenEI knows no present rate for homes there ({len(fetched)} before the choice)"
+            f"OpenEI knows no rate for homes there ({len(fetched)} before the choice)"
         )
     if save is not None:
-        chosen = select_rate(found, "OpenEI's answer", TariffOptions(rate=rate))
+        chosen = _chosen_rate(found, present, rate)
         write_atomically(save, json.dumps(chosen, indent=1).encode())
-        print_note(f"{rate_title(chosen)} is written to {display_path(save)}")
+        validity = validity_text(chosen, now)
+        print_note(f"{rate_title(chosen)}{validity} is written to {display_path(save)}")
     elif as_json:
-        keys = ("label", "utility", "name", "startdate", "description")
+        keys = ("label", "utility", "name", "startdate", "enddate", "description")
         listed = [{key: one.get(key) for key in keys} for one in found]
         print_result(json.dumps(listed, indent=2))
     else:
-        print_result("\n".join(_rates_text(found)))
+        print_result("\n".join(_rates_text(found, now)))
 
 
-def _rates_text(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def _chosen_rate(
+    found: Sequence[Mapping[str, Any]], present: Sequence[Mapping[str, Any]], name: str | None
+) -> Mapping[str, Any]:
+    """Return the rate of a name, else the only present one. Raises ConfigurationError."""
+    if name is None and not present:
+        raise ConfigurationError(
+            f"every rate there has ended ({len(found)}); if one is still right, name it with --rate: "
+            "without --save they are listed"
+        )
+    among = present if name is None else found
+    return select_rate(among, "OpenEI's answer", TariffOptions(rate=name))
+
+
+def _rates_text(found: Sequence[Mapping[str, Any]], now: datetime.datetime) -> Iterator[str]:
     utility = None
     for one in found:
         if one.get("utility") != utility:
             utility = one.get("utility")
             yield clean_text(str(utility))
-        yield f"  {clean_text(str(one.get('label'))):24}  {rate_title(one)}"
+        yield f"  {clean_text(str(one.get('label'))):24}  {rate_title(one)}{validity_text(one, now)}"
     yield "To use one: navien-nwp500 tou rates --zip ZIP --rate LABEL --save FILE"
 
 

@@ -151,7 +151,7 @@ async def finishing_boost(context: CommandContext, heater: NaviLinkDevice) -> As
     if file is None or not file.path.exists():
         yield
         return
-    output = _NoteOutput(heater)
+    output = _NoteOutput(heater, running=True)
     booster = Booster(heater, file, context, on_end=output.on_end)
     task = asyncio.get_running_loop().create_task(_finish(booster), name="finish-boost")
     try:
@@ -200,8 +200,9 @@ async def _setpoint(heater: NaviLinkDevice, typed: Degrees | None) -> HalfCelsiu
 class _TextOutput:
     """Sentences for people."""
 
-    def __init__(self, heater: NaviLinkDevice) -> None:
+    def __init__(self, heater: NaviLinkDevice, *, running: bool = False) -> None:
         self._heater = heater
+        self._running = running
 
     def show_dry_run(self, plan: BoostPlan) -> None:
         settings = _words(plan.boosted, self._unit)
@@ -210,6 +211,7 @@ class _TextOutput:
         )
 
     def on_start(self, plan: BoostPlan, status: DeviceStatus) -> None:
+        self._running = True
         lines = [f"Boost {_end(plan)}: {_words(plan.boosted, self._unit)}."]
         mode = plan.boosted.mode or plan.before.mode
         if mode != DHWMode.HEAT_PUMP:
@@ -227,6 +229,8 @@ class _TextOutput:
             print_result(f"No boost of {self._heater.name} was started on this computer.")
 
     def _end_text(self, result: BoostResult) -> str:
+        if result.reached and not self._running:
+            return _lines(f"The tank gives {usable_text(result.status)}.", "Nothing was sent.")
         lines = [f"The boost is over; the tank gives {usable_text(result.status)}."]
         if result.restored:
             lines.append(f"Restored: {_words(result.restored, self._unit)}.")

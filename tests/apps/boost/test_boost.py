@@ -355,7 +355,7 @@ async def test_the_plan_and_what_is_restored_follow_from_the_status(machine: Hea
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no signals between processes")
 @pytest.mark.navilink(frozen=False, draws=None, control_interval=0.0)
-async def test_the_next_monitor_restores_after_kill_9_and_a_signal_ends_a_boost(
+async def test_the_next_monitor_restores_after_kill_9_and_at_its_own_end(
     machine: Heater, sim: Simulator, tmp_path: Path
 ) -> None:
     machine.set_tou_enabled(False)
@@ -382,12 +382,12 @@ async def test_the_next_monitor_restores_after_kill_9_and_a_signal_ends_a_boost(
     code, out, _ = await run(tmp_path, "set", "boost", "stop", **variables)
     assert (code, out) == (0, "No boost of NWP500 was started on this computer.\n")
 
-    machine.set_setpoint(SIXTY)
-    process = await start(tmp_path, *arguments, **variables)
-    await first_line(process.stdout, b"The heater is set to")
-    process.send_signal(signal.SIGINT)
-    out_bytes, _ = await asyncio.wait_for(process.communicate(), LIMIT)
-    assert process.returncode == 130 and b"The boost is over" in out_bytes
+
+async def test_water_that_is_there_needs_no_boost(sim: Simulator, tmp_path: Path) -> None:
+    code, out, err = await run(tmp_path, "set", "boost", "--litres", "50", **sim.environment)
+    assert (code, err) == (0, "")
+    first, second = out.splitlines()
+    assert first.startswith("The tank gives about ") and second == "Nothing was sent."
 
 
 async def first_line(stream: asyncio.StreamReader | None, part: bytes) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from datetime import datetime, timezone
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
@@ -72,7 +73,8 @@ class LiveView:
 
     def show_status(self, status: DeviceStatus, when: datetime, alerts: list[Alert]) -> None:
         self._latest = status, when
-        self._forecast = forecast(status, when, learned=self._learned).text
+        made = forecast(status, when, learned=self._learned)
+        self._forecast = replace(made, notes=()).text  # two lines at most, of 56 columns
         point = int(status.current_inst_power), int(status.dhw_charge_per)
         self._history.append((when, point))
         self._add_alerts(when, alerts)
@@ -97,7 +99,7 @@ class LiveView:
         top = Table.grid(padding=(0, 3))
         top.add_row(self._tank(status), self._facts(status))
         columns = max(width - GRAPH_MARGIN, 10)
-        parts: list[RenderableType] = [top, self._text(self._forecast, "bold"), Text()]
+        parts: list[RenderableType] = [top, self._text(self._forecast, "bold")]
         parts += [self._graph(0, "power", "W", columns), self._graph(1, "charge", "%", columns)]
         parts += [self._hours(columns), self._connection()]
         parts += [self._text(text, "bold red") for text in self._active_alerts.values()]

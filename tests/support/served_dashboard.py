@@ -35,6 +35,7 @@ class Bench:
     url: str
     database: Path
     program: AsyncExitStack
+    running: asyncio.Future[None]
 
     async def end(self) -> None:
         """End the program, as a signal does; its cloud goes on."""
@@ -93,7 +94,7 @@ async def open_bench(
                 database=str(database),
                 access=access,
                 settings=settings,
-                times=PollTimes(interval, interval, sim.clock.now, FAST_RECONNECT),
+                times=PollTimes(interval, min(interval, 0.5), sim.clock.now, FAST_RECONNECT),
             )
         )
         running = asyncio.ensure_future(dashboard.run())
@@ -101,7 +102,7 @@ async def open_bench(
         online = [one for one in dashboard.heaters if one.heater.info.online and ready]
         await wait_until(lambda: running.done() or all(one.features for one in online))
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        yield Bench(sim, dashboard, access, url, database, program)
+        yield Bench(sim, dashboard, access, url, database, program, running)
 
 
 async def _stop(running: asyncio.Future[None]) -> None:

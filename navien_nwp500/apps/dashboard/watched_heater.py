@@ -157,7 +157,9 @@ class WatchedHeater:
             await self._write_waiting()
 
     def _interval(self, _: DeviceStatus | None) -> float:
-        return self._times.while_watched if self._hub.watched else self._times.interval
+        """Return the time to the next poll: short for a page, and until the features are known."""
+        soon = self._hub.watched or self.features is None
+        return self._times.while_watched if soon else self._times.interval
 
     async def _watch_with_retries(self) -> None:
         tries = 0

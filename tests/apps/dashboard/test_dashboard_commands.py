@@ -284,15 +284,21 @@ async def test_unknown_commands_and_those_of_another_heater_are_not_found(
             assert answer.status == 404
 
 
-async def test_a_command_at_the_end_of_the_program_finishes(tmp_path: Path) -> None:
+async def test_a_command_at_the_end_of_the_program_finishes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command_runner, "FINISH_SECONDS", 60.0)
     body = command("temperature", celsius=52)
     async with open_bench(tmp_path) as bench, bench.page() as page:
-        bench.sim.faults.inject(DelayMessages(seconds=0.3))
+        bench.sim.faults.inject(DelayMessages(seconds=600.0))
         async with record_writes(bench.sim) as sent:
             request = asyncio.ensure_future(send(page, body))
             await wait_until(lambda: bool(sent))
+        ending = asyncio.ensure_future(bench.end())
+        await wait_until(bench.running.done)
         assert not request.done()
-        await bench.end()
+        bench.sim.faults.clear()
+        await within_limit(ending)
         assert (await within_limit(request))["outcome"] == "confirmed"
     assert stored(tmp_path, body["id"]) == "confirmed"
 

@@ -145,16 +145,9 @@ async def test_a_dead_page_is_found_by_its_missing_pong(
 ) -> None:
     monkeypatch.setattr(live_hub, "HEARTBEAT", 0.1)
     async with open_bench(tmp_path) as bench, bench.page() as page:
-        async with (
-            page.ws_connect("/api/live", autoping=False) as _,
-            page.ws_connect("/api/live") as alive,
-        ):
-            reading = asyncio.ensure_future(read_to_end(alive))
-            await wait_until(lambda: len(bench.dashboard.hub._sockets) == 2)
-            await wait_until(lambda: len(bench.dashboard.hub._sockets) == 1)
-            assert not reading.done()
-            reading.cancel()
-            await asyncio.wait({reading})
+        async with page.ws_connect("/api/live", autoping=False):
+            await wait_until(lambda: bench.dashboard.hub.watched)
+            await wait_until(lambda: not bench.dashboard.hub.watched)
 
 
 async def test_what_a_page_says_is_limited(tmp_path: Path) -> None:
@@ -216,8 +209,8 @@ async def test_an_offline_heater_among_several_is_told_and_the_other_goes_on(
             sim.faults.clear()
             now = await now_when(page, lambda now: now["link"] == "online" and now["status"])
             assert now["link_text"].endswith("answers.") and now["alerts"] == []
-    events = stored_events(bench.database, sim.units[0].record.mac_address)
-    assert [(one["kind"], one["ended"] is not None) for one in events] == [("offline", True)]
+    event, *_ = stored_events(bench.database, sim.units[0].record.mac_address)
+    assert event["kind"] == "offline" and event["ended"] is not None
 
 
 def stored_events(path: Path, mac: str) -> list[dict[str, Any]]:

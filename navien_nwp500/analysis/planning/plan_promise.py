@@ -89,9 +89,12 @@ class PlanPromise(NamedTuple):
 
 
 def promises_of(
-    case: PlanCase, wishes: PlanWishes, plans: Sequence[HeatingPlan]
+    case: PlanCase, wishes: PlanWishes, plans: Sequence[HeatingPlan], most: float
 ) -> tuple[list[PlanPromise], YearFigures]:
-    """Return the plans that save, the best first, on weeks that the search did not see."""
+    """Return the plans that save, the best first, on weeks that the search did not see.
+
+    No promise is higher than ``most``; what a plan saves beyond it does not count.
+    """
     runner = runner_of(
         case.fit.model, case.draws, case.weeks, case.limits, _PROMISE_WORLDS, wishes.seed + 1
     )
@@ -101,7 +104,12 @@ def promises_of(
     reach = _doubts(results, runner, case, plans)
     for row, plan in enumerate(plans, 1):
         saving = _saving(results.cost[0] - results.cost[row], runner, case.scale)
-        saving = Saving(saving.value, saving.low - reach[row], saving.high + reach[row])
+        beyond = max(0.0, saving.value - most)
+        saving = Saving(
+            saving.value - beyond,
+            saving.low - reach[row] - beyond,
+            saving.high + reach[row] - beyond,
+        )
         found.append(PlanPromise(plan, year_figures(results, runner, row, case.scale), saving))
     found = [one for one in found if one.saving.low > 0]
     found.sort(key=lambda one: -one.saving.value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Sequence
 
 import numpy as np
 
@@ -13,6 +13,8 @@ from .proposal import Confirm, PlanWishes, Saving, SimulatedWeek, TrialWeek
 
 #: How much colder than its limits the simulator may find a plan, in K: the model knows one upper zone.
 _SLACK_KELVIN = 1.0
+#: A saving that may be a smaller part of the cost than this is none.
+_LEAST_SAVING = 0.02
 #: After a plan that was too cold, the next one is warmer by so much at most, in K.
 WARMER_KELVIN = 3.0
 
@@ -38,68 +40,87 @@ class SimulatorTrial:
         self._runner = runner_of(
             case.fit.model, case.draws, case.weeks, case.limits, SEARCH_WORLDS, wishes.seed + 2
         )
-        # The week that stands for most of the year.
-        self._column = int(self._runner.weeks.shares.argmax())
-        self._present: SimulatedWeek | None = None
+        weeks = self._runner.weeks
+        # The price week that stands for most of the year, in as many possible years.
+        price_week = int(weeks.shares.argmax())
+        kinds = len(weeks.worlds) // len(np.unique(weeks.worlds))
+        self._columns = [price_week + kinds * number for number in range(wishes.trial_weeks)]
+        self._present: list[SimulatedWeek] | None = None
         self._explicit = wishes.floor
 
-    def confirm(self, promise: PlanPromise) -> TrialVerdict:
-        """Return what the simulator says of a plan."""
+    def confirm(self, promise: PlanPromise, cost: float) -> TrialVerdict:
+        """Return what the simulator says of a plan; ``cost`` is that of a year at present."""
         if self._confirm is None:
             return TrialVerdict(promise.saving)
         if self._present is None:
             self._present = self._simulate(self._case.settings.plan)
         found = self._simulate(promise.plan)
         results = self._runner.run([self._case.settings.plan, promise.plan])
-        column = self._column
-        year = WEEKS_OF_YEAR * self._case.scale
-        model = float(results.cost[0, column] - results.cost[1, column]) * year
-        pair = float(self._cost(self._present) - self._cost(found)) * year, model
+        year = WEEKS_OF_YEAR * self._case.scale / len(self._columns)
+        gained = results.cost[0, self._columns] - results.cost[1, self._columns]
+        pair = (self._cost(self._present) - self._cost(found)) * year, float(gained.sum()) * year
         saving = _corrected(promise.saving, *pair)
-        return TrialVerdict(saving, pair, *self._objection(saving, found, self._present))
+        return TrialVerdict(saving, pair, *self._objection(saving, found, self._present, cost))
 
-    def _simulate(self, plan: HeatingPlan) -> SimulatedWeek:
+    def _simulate(self, plan: HeatingPlan) -> list[SimulatedWeek]:
         assert self._confirm is not None
-        weeks, column = self._runner.weeks, self._column
-        week = TrialWeek(
-            weeks.draws[:, column],
-            weeks.showers[:, column],
-            weeks.months[column],
-            weeks.air,
-            weeks.cold,
-            self._case.limits.minimum,
-            self._case.volume,
-        )
-        return self._confirm(plan, week)
+        weeks = self._runner.weeks
+        return [
+            self._confirm(
+                plan,
+                TrialWeek(
+                    weeks.draws[:, column],
+                    weeks.showers[:, column],
+                    weeks.months[column],
+                    weeks.air,
+                    weeks.cold,
+                    self._case.limits.minimum,
+                    self._case.volume,
+                ),
+            )
+            for column in self._columns
+        ]
 
-    def _cost(self, week: SimulatedWeek) -> float:
-        prices = self._runner.weeks.prices[DAY_STEPS:, self._column]
-        cost = float((week.watt_hours[DAY_STEPS:] * prices).sum()) / 1000
-        return cost + (week.stored_start - week.stored_end) * self._runner.heat_price(self._column)
+    def _cost(self, found: Sequence[SimulatedWeek]) -> float:
+        """Return the cost of the weeks, for equal heat at their ends."""
+        cost = 0.0
+        for column, week in zip(self._columns, found):
+            prices = self._runner.weeks.prices[DAY_STEPS:, column]
+            cost += float((week.watt_hours[DAY_STEPS:] * prices).sum()) / 1000
+            cost += (week.stored_start - week.stored_end) * self._runner.heat_price(column)
+        return cost
 
     def _objection(
-        self, saving: Saving, found: SimulatedWeek, present: SimulatedWeek
+        self,
+        saving: Saving,
+        found: Sequence[SimulatedWeek],
+        present: Sequence[SimulatedWeek],
+        cost: float,
     ) -> tuple[str | None, float]:
-        floor = present.coldest if self._explicit is None else self._explicit
-        if found.coldest < floor - _SLACK_KELVIN:
+        coldest, now = (min(week.coldest for week in weeks) for weeks in (found, present))
+        floor = now if self._explicit is None else self._explicit
+        if coldest < floor - _SLACK_KELVIN:
             text = (
-                f"The best plan gets as cold as {found.coldest:.1f} °C in the simulator; the limit is "
+                f"The best plan gets as cold as {coldest:.1f} °C in the simulator; the limit is "
                 f"{floor:.1f}."
             )
-            return text, floor - found.coldest
-        if found.missed > present.missed:
-            more = found.missed - present.missed
+            return text, floor - coldest
+        more = sum(week.missed for week in found) - sum(week.missed for week in present)
+        if more > 0:
             return f"With the best plan the simulator misses {more} more showers.", WARMER_KELVIN
-        if saving.low <= 0:
-            return "In the simulator its saving is within its uncertainty.", 0.0
+        if saving.low <= _LEAST_SAVING * abs(cost):
+            return "In the simulator its saving is within its uncertainty, or next to nothing.", 0.0
         return None, 0.0
 
 
 def _corrected(saving: Saving, simulated: float, model: float) -> Saving:
-    """Return the saving by the simulator's part of the model's, its difference in the band."""
-    part = min(1.5, max(0.0, simulated / model)) if model > 0 else 0.0
+    """Return the saving by the simulator's part of the model's, their difference in the band.
+
+    The simulator may lower a promise; a lucky week does not raise it.
+    """
+    part = min(1.0, max(0.0, simulated / model)) if model > 0 else 0.0
     value = saving.value * part
-    apart = 0.5 * abs(saving.value - value)
+    apart = 0.5 * (saving.value - value)
     low = float(np.hypot((saving.value - saving.low) * max(part, 0.2), apart))
     high = float(np.hypot((saving.high - saving.value) * max(part, 0.2), apart))
     return Saving(value, value - low, value + high)

@@ -58,15 +58,15 @@ def make_plan(
     not suffice.
     """
     case, runner, present = _prepare(recording, source, wishes, progress)
-    bound, flat = _bounds(case, runner, present, wishes)
-    progress(_bound_text(case, bound, flat, source.currency))
+    bound, times = _bounds(case, runner, present, wishes)
+    progress(_bound_text(bound, times, source.currency))
     figures = year_figures(present, runner, 0, case.scale)
     proposal = PlanProposal(
         "",
         case.settings.plan,
         figures,
         bound,
-        flat,
+        times,
         source.currency,
         notes=case.notes,
         days=len(case.draws.days),
@@ -195,7 +195,7 @@ def _space(case: PlanCase, wishes: PlanWishes) -> SearchSpace:
 def _bounds(
     case: PlanCase, runner: PlanRunner, present: WeekResults, wishes: PlanWishes
 ) -> tuple[float, float]:
-    """Return what no plan can save more than, in a year; and its part at a flat price."""
+    """Return what no plan can save more than in a year, and what other times alone cannot."""
     weeks, limits, model = runner.weeks, case.limits, case.fit.model
     top = max([case.settings.plan.setpoint, *(e.setpoint for e in case.settings.plan.entries)])
     highest = top.celsius if wishes.highest is None else wishes.highest
@@ -209,30 +209,31 @@ def _bounds(
     wanted = model.empty_celsius + (heat - last) / model.wh_per_kelvin if litres else 0.0
     least = max(wanted, (min(floor, highest) + weeks.cold) / 2)
     tank = FreeTank(model, highest, min(least, highest - 1), weeks.air, weeks.cold)
-    saved = np.zeros(2)
+    bound = times = 0.0
     columns = np.flatnonzero(weeks.worlds < 3)
     for column in columns:
-        prices = weeks.prices[DAY_STEPS:, column].reshape(-1, 6).min(axis=1)
-        drawn = weeks.draws[DAY_STEPS:, column].reshape(-1, 6).sum(axis=1)
-        mean = float(weeks.prices[:, column].mean())
-        flat_cost = present.watt_hours[0, column] * mean / 1000
-        for kind, (series, now) in enumerate(
-            ((prices, present.cost[0, column]), (np.full_like(prices, mean), flat_cost))
-        ):
-            least_cost = cheapest(
-                tank, series, drawn, hours=0.5, heat_price=runner.heat_price(int(column))
-            )
-            saved[kind] += (now - least_cost) * weeks.shares[column]
-    worlds = len(np.unique(weeks.worlds[columns]))
-    bound, flat = (max(0.0, float(one)) * case.scale / worlds for one in saved)
-    return bound, min(bound, flat)
+        prices = weeks.prices[DAY_STEPS:, column]
+        cost = cheapest(
+            tank,
+            prices.reshape(-1, 6).min(axis=1),
+            weeks.draws[DAY_STEPS:, column].reshape(-1, 6).sum(axis=1),
+            hours=0.5,
+            heat_price=runner.heat_price(int(column)),
+        )
+        now, used = present.cost[0, column], present.watt_hours[0, column] / 1000
+        bound += float(now - cost) * weeks.shares[column]
+        # The same electricity at the lowest price of all.
+        times += float(now - used * prices.min()) * weeks.shares[column]
+    factor = case.scale / len(np.unique(weeks.worlds[columns]))
+    bound = max(0.0, bound * factor)
+    return bound, min(bound, max(0.0, times * factor))
 
 
-def _bound_text(case: PlanCase, bound: float, flat: float, currency: str | None) -> str:
+def _bound_text(bound: float, times: float, currency: str | None) -> str:
     money = currency or "of the tariff's money"
     return (
-        f"no plan, however clever, saves more than {bound:.0f} {money} a year; {flat:.0f} of it would come "
-        "from colder water at any price"
+        f"no plan, however clever, saves more than {bound:.0f} {money} a year; heating at other times "
+        f"alone no more than {times:.0f}"
     )
 
 
@@ -248,7 +249,10 @@ def _decide(
     keeping = [one.plan for one in found if one.breach <= 1e-6]
     if not keeping:
         return replace(proposal, verdict=_impossible(found[0], case, wishes))
-    promises, present = promises_of(case, wishes, keeping[:40])
+    # Who asked for nothing keeps water as hot as now: only other times count as a saving.
+    as_now = wishes.floor is None and wishes.min_showers is None
+    most = proposal.bound_times if as_now else float("inf")
+    promises, present = promises_of(case, wishes, keeping[:40], most)
     proposal = replace(proposal, present_figures=present)
     if case.flat:  # more starts wear the machine for nothing
         promises = [one for one in promises if one.figures.starts <= present.starts]
@@ -263,7 +267,7 @@ def _decide(
         promises.remove(promise)
         if confirm is not None:
             progress(f"trying plan {number + 1} in the simulator")
-        verdict = trial.confirm(promise)
+        verdict = trial.confirm(promise, proposal.present_figures.cost)
         proposal = replace(
             proposal,
             figures=promise.figures._replace(

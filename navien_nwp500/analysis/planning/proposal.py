@@ -52,6 +52,7 @@ class PlanWishes:
 
     ``floor``: coldest water while somebody draws, ``min_showers``: showers that are always there; None:
     no worse than with the present settings. ``highest``: highest setpoint; None: the present one.
+    ``trial_weeks``: weeks, 1 to 4, in which the simulator tries a plan.
     """
 
     floor: float | None = None
@@ -61,6 +62,7 @@ class PlanWishes:
     cold: float = COLD_CELSIUS
     shower_litres: float = 60.0
     seed: int = 1
+    trial_weeks: int = 2
 
 
 class YearFigures(NamedTuple):
@@ -91,8 +93,8 @@ class Saving(NamedTuple):
 class PlanProposal:
     """The result. ``plan`` is None when nothing is worth changing, or nothing keeps the limits.
 
-    ``bound``: no plan saves more in a year; ``bound_flat``: the part of it that colder water would save
-    at any price. ``simulated``: saving of the confirmed weeks by simulator and by model, a year.
+    ``bound``: no plan saves more in a year; ``bound_times``: what heating at other
+    times alone saves at most. ``simulated``: saving of the confirmed weeks by simulator and by model, a year.
     ``verdict`` is a sentence for people. ``window_prices``: mean price of a kWh inside and outside of
     the plan's windows.
     """
@@ -101,7 +103,7 @@ class PlanProposal:
     present: HeatingPlan
     present_figures: YearFigures
     bound: float
-    bound_flat: float
+    bound_times: float
     currency: str | None
     plan: HeatingPlan | None = None
     figures: YearFigures | None = None

@@ -27,8 +27,8 @@ def proposal_text(found: PlanProposal) -> str:
     lines = [
         *_fact(
             "at most",
-            f"{found.bound:.0f} {money} a year can be saved at all; {found.bound_flat:.0f} of it by colder "
-            f"water at any price, {found.bound - found.bound_flat:.0f} by other times",
+            f"{found.bound:.0f} {money} a year can be saved at all, and {found.bound_times:.0f} by heating "
+            "at other times alone",
         ),
         *_fact("now", f"{_plan(found.present)}; {_figures(found.present_figures, money)}"),
     ]
@@ -38,7 +38,7 @@ def proposal_text(found: PlanProposal) -> str:
         simulated, model = found.simulated
         lines += _fact(
             "simulator",
-            f"in the week it tried, {simulated:.0f} {money} a year are saved; the model said {model:.0f}",
+            f"in the weeks it tried, {simulated:.0f} {money} a year are saved; the model said {model:.0f}",
         )
     lines += ["", *textwrap.wrap(found.verdict, WIDTH)]
     if found.plan is not None:
@@ -122,7 +122,7 @@ def proposal_json(found: PlanProposal, saved: SavedPlan | None) -> dict[str, Any
         "currency": found.currency,
         "days": found.days,
         "bound": round(found.bound, 2),
-        "bound_at_flat_price": round(found.bound_flat, 2),
+        "bound_of_other_times": round(found.bound_times, 2),
         "present": _figures_json(found.present_figures),
         "proposed": None if found.figures is None else _figures_json(found.figures),
         "saving": (

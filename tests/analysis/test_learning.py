@@ -67,6 +67,7 @@ def test_bands_hold_eight_of_ten_further_recoveries(tmp_path: Path) -> None:
         if number % 10 == 0:
             usual += forecasts(recovery, Learned())
     print_errors(rows)
+    print(f"{inside} of {FUTURE} runs and {mean(starts):.2f} of the starts are in the band")
     assert 75 <= inside <= 90
     assert len(starts) > 80 and 0.75 <= mean(starts) <= 0.92
     # What was learned is worth it.

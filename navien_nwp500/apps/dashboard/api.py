@@ -75,13 +75,18 @@ class SignIn:
 
         @web.middleware
         async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-            path = request.path
-            needed = "/api/" in path and not path.endswith(OPEN_PATHS)
-            if needed and self.session(request) is None:
+            if not self._is_open(request.path) and self.session(request) is None:
                 raise ApiError(401, "sign_in", f"Sign in first. {self._advice}")
             return await handler(request)
 
         return check
+
+    def _is_open(self, path: str) -> bool:
+        """Return True for what needs no session: the page, which holds no data, and the sign-in."""
+        base = self._settings.place.base
+        if base and path.startswith(f"{base}/"):
+            path = path[len(base) :]
+        return path in (base, "/", *OPEN_PATHS) or path.startswith("/static/")
 
     async def open(self, request: web.Request) -> web.Response:
         """Sign in with a one-time token or the password."""

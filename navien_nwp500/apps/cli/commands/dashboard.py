@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import sys
 import tempfile
 import webbrowser
@@ -39,7 +40,6 @@ from ..tariff_options import TARIFF, load_tariff
 from ..zone import ZONE, machine_zone
 
 if TYPE_CHECKING:
-    import socket
     from zoneinfo import ZoneInfo
 
     from ....simulator import Simulator
@@ -160,6 +160,15 @@ class _Site(NamedTuple):
     page: str
     folder: Path
 
+    def note_other_machines(self) -> None:
+        """Print how other machines reach the page, if they do so without a proxy."""
+        host, port = self.listening.getsockname()[:2]
+        if self.place.proxy is None and not is_loopback(host):
+            print_note(
+                f"From other machines: http://{socket.gethostname()}:{port}/, or by an address of "
+                "this machine"
+            )
+
 
 async def _serve(
     site: _Site,
@@ -211,6 +220,7 @@ async def _serve(
             for heater in heaters:
                 await stack.enter_async_context(finishing_boost(context, heater))
             print_result(site.page)
+            site.note_other_machines()
             print_note("Recording; Ctrl-C ends it.")
             if not no_browser and _has_browser():
                 await asyncio.get_running_loop().run_in_executor(None, webbrowser.open, site.page)

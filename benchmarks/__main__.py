@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Callable, Mapping, Sequence
 
-from . import decode, first_reading, history, many, outages, round_trip, start, year
+from . import decode, first_reading, history, many, outages, round_trip, small_board, start, year
 from .figures import Figure
 from .table import page, terminal
 from .turns import progress
@@ -28,6 +28,7 @@ BENCHMARKS: Mapping[str, tuple[str, Benchmark]] = {
 #: Minutes long, and run only by name.
 LONG: Mapping[str, tuple[str, Benchmark]] = {
     "thousand": ("A thousand", many.measure_thousand),
+    "small-board": ("A day on a small board", small_board.measure),
     "year-long": ("A year, from ten minutes", year.measure_long),
 }
 RESULTS = Path(__file__).with_name("RESULTS.md")

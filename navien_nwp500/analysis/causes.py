@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Iterable, Iterator, NamedTuple
+from typing import Iterable, Iterator, NamedTuple, Sequence
 
 from ..history.alerts import longest_validity
+from ..protocol.types import DHWMode
 from .causes_edge import (
     Change,
     Edge,
@@ -23,9 +24,10 @@ from .causes_edge import (
     between_text,
     changes_between,
 )
+from .causes_fall import RecentFall
 from .causes_sample import CAUSE_FIELDS, Sample, Values
 from .causes_share import HeatBalance
-from .causes_start import start_reason
+from .causes_start import HELD_MODES, start_reason
 from .causes_stop import stop_reason
 
 __all__ = [
@@ -45,11 +47,17 @@ __all__ = [
 #: A pause in the demand that is no end of a run: one source hands over to the other, as when
 #: electric mode removes the heat pump's demand and raises its own (PROTOCOL 9.4).
 HANDOVER = timedelta(seconds=30)
+#: In electric mode the lower element follows the upper one, in the same run (PROTOCOL 14.3).
+ELEMENT_HANDOVER = timedelta(seconds=90)
 #: A setting may be shown so long before its effect, or after it: the response to a control still
 #: shows the old demand, and a setpoint may follow one poll late (PROTOCOL 9.2, 9.9).
-SETTING_LEAD = timedelta(seconds=60)
-#: Statuses that a judgement may look back on.
-_LOOK_BACK = timedelta(minutes=5)
+SETTING_LEAD = timedelta(minutes=2)
+#: A lowered setpoint ends a run within this time (PROTOCOL 9.12).
+STOP_LEAD = timedelta(seconds=150)
+#: The compressor does not start again for so long after a stop (PROTOCOL 14.3).
+LOCK_OUT = timedelta(seconds=330)
+#: Statuses that a judgement may look back on: the lock-out, and two intervals of 5 min.
+_LOOK_BACK = timedelta(minutes=18)
 #: Intervals from which the usual one is told.
 _INTERVALS = 24
 _DEFAULT_INTERVAL = timedelta(minutes=5)
@@ -107,6 +115,9 @@ class RunWatch:
         self._recent: deque[_Moment] = deque()
         self._intervals: deque[timedelta] = deque(maxlen=_INTERVALS)
         self._balance = HeatBalance()
+        self._fall = RecentFall()
+        self._held: Change | None = None
+        self._stopped: Sample | None = None
         self._run: _Run | None = None
 
     @property
@@ -130,12 +141,14 @@ class RunWatch:
         found = self._settle(sample, gap)
         changes = () if before is None else tuple(changes_between(before, sample))
         self._recent.append(_Moment(sample, changes))
+        self._note_held(sample, changes)
         if self._run is None and sample.busy:
             self._run = self._begin(sample, gap)
             found.append(self._run.cause)
         elif self._run is not None:
             self._follow(self._run, sample)
         self._balance.add(sample, heating=self._run is not None)
+        self._fall.add(sample)
         self._forget(sample.when)
         return found
 
@@ -143,6 +156,15 @@ class RunWatch:
         """Return the run that goes on or has just ended; for the end of a recording."""
         run, self._run = self._run, None
         return [] if run is None else [self._ended(run)]
+
+    def _note_held(self, sample: Sample, changes: Sequence[Change]) -> None:
+        """Remember a mode that is shown in a window, and takes effect at its end (PROTOCOL 9.12)."""
+        for change in changes:
+            if change.kind == "mode":
+                held = sample.window and change.new in HELD_MODES
+                self._held = change if held else None
+            elif change.kind == "window" and change.new:
+                self._held = None
 
     def _limit(self) -> timedelta:
         """Return how long a status is valid: three usual intervals, at least 15 minutes.
@@ -167,10 +189,15 @@ class RunWatch:
             return [self._ended(run, gap=True)]
         if run.idle is not None:
             assert run.last_busy is not None
-            if sample.busy and sample.when - run.last_busy.when <= HANDOVER:
-                run.idle = run.end = None
-                return []
             assert run.end is not None
+            electric = run.last_busy.element and sample.mode == DHWMode.ELECTRIC
+            limit = ELEMENT_HANDOVER if electric else HANDOVER
+            if sample.when - run.last_busy.when <= limit:
+                if sample.busy and (sample.element or limit == HANDOVER):
+                    run.idle = run.end = None
+                    return []
+                if electric and not sample.busy:
+                    return []  # the lower element may follow
             run.end = replace(run.end, next=sample)
             self._run = None
             return [self._ended(run)]
@@ -183,7 +210,12 @@ class RunWatch:
         return []
 
     def _begin(self, sample: Sample, gap: bool) -> _Run:
-        edge = self._edge(gap)
+        edge = replace(
+            self._edge(gap, self._start_lead(sample)),
+            held=None if self._held is None else self._held.new,
+            hot_water=None if gap else self._fall.by_hot_water(sample),
+            stopped=self._stopped,
+        )
         before = edge.before
         cause = RunCause(
             start=sample.when,
@@ -193,12 +225,25 @@ class RunWatch:
         )
         return _Run(edge, cause, last_busy=sample)
 
+    def _start_lead(self, sample: Sample) -> timedelta:
+        """Return how long before the last status without demand a setting may have changed.
+
+        As the lock-out ends, a setting since the stop may have waited for it.
+        """
+        before, stopped = self._recent[-2].sample if len(self._recent) > 1 else None, self._stopped
+        if before is None or stopped is None:
+            return SETTING_LEAD
+        over = stopped.when + LOCK_OUT
+        if not before.when - SETTING_LEAD <= over <= sample.when + SETTING_LEAD:
+            return SETTING_LEAD
+        return max(SETTING_LEAD, before.when - stopped.when)
+
     def _follow(self, run: _Run, sample: Sample) -> None:
         if sample.busy:
             run.last_busy = sample
         elif run.idle is None:
             run.idle = sample
-            edge = self._edge(gap=False)
+            edge = self._edge(gap=False, lead=STOP_LEAD)
             # What was there at the start has not stopped it.
             later = tuple(one for one in edge.changes if one.latest > run.cause.start)
             run.end = replace(edge, changes=later)
@@ -207,6 +252,7 @@ class RunWatch:
         last = run.last_busy
         assert last is not None
         self._balance.start_anew(run.idle or last)
+        self._stopped = None if gap else run.idle
         if run.end is None:
             if not gap:
                 return run.cause  # it goes on
@@ -220,13 +266,13 @@ class RunWatch:
             stopped=stop_reason(run.end),
         )
 
-    def _edge(self, gap: bool) -> Edge:
+    def _edge(self, gap: bool, lead: timedelta) -> Edge:
         """Return the edge between the last two statuses, with what changed around it."""
         *earlier, last = self._recent
         before = earlier[-1].sample if earlier else None
         changes = list(last.changes)
         if before is not None and not gap:
-            since = before.when - SETTING_LEAD
+            since = before.when - lead
             shown = (moment for moment in earlier if moment.sample.when >= since)
             changes = [change for moment in shown for change in moment.changes] + changes
         return Edge(before, last.sample, tuple(changes), self.known, gap)

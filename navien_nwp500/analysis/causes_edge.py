@@ -119,8 +119,10 @@ def share_text(use: HeatUse | None) -> str:
     percent = round(100 * share)
     if not percent:
         return "100 % cooling"
-    seen = f" ({use.draws} draw{'s' * (use.draws != 1)} seen, last {use.last_draw:%H:%M})"
-    return f"{percent} % hot water{seen if use.last_draw else ''}, {100 - percent} % cooling"
+    seen = ""
+    if use.last_draw is not None:
+        seen = f" ({use.draws} draw{'s' * (use.draws != 1)} seen, last {use.last_draw:%H:%M})"
+    return f"{percent} % hot water{seen}, {100 - percent} % cooling"
 
 
 def between_text(after: datetime | None, when: datetime) -> str:
@@ -188,7 +190,9 @@ class Edge:
 
     ``before`` is None at the beginning of a recording; after a ``gap`` it is the one before it.
     ``changes`` are those of settings up to ``after``. ``next`` is the status after ``after``, once
-    there is one.
+    there is one. ``held``: mode that was written in a window and waits for its end. ``hot_water``:
+    whether draws explain how fast the lower tank fell; None if unknown. ``stopped``: the status with
+    which the run before was over.
     """
 
     before: Sample | None
@@ -197,6 +201,9 @@ class Edge:
     known: Knowledge = field(repr=False, default=Knowledge())
     gap: bool = False
     next: Sample | None = None
+    held: int | None = None
+    hot_water: bool | None = None
+    stopped: Sample | None = None
 
     @property
     def samples(self) -> tuple[Sample, ...]:

@@ -7,7 +7,7 @@ from typing import Mapping, NamedTuple
 
 from ..protocol.fields import field_specs
 from ..protocol.status import ELEMENT_WATTS, RUNNING_WATTS, DeviceStatus
-from ..protocol.types import DHWMode, Flag, TouOverride, TouStatus
+from ..protocol.types import DHWMode, DrEvent, Flag, TouOverride, TouStatus
 
 Values = Mapping[str, "int | None"]
 
@@ -35,6 +35,8 @@ CAUSE_FIELDS: tuple[str, ...] = (
     "heat_min_op_temperature",
     "tou_status",
     "tou_override_status",
+    "dr_event_status",
+    "freeze_protection_temperature",
     "anti_legionella_operation_busy",
     "program_reservation_use",
 )
@@ -42,6 +44,8 @@ assert set(CAUSE_FIELDS) <= {spec.name for spec in field_specs(DeviceStatus)}
 
 #: Bits of ``currentHeatUse``; those of ``operationMode`` are 32 times as large (PROTOCOL 6.6).
 _HEAT_PUMP, _ELEMENT = 1, 2
+#: The lowest setpoint of most units, for recordings that name none (PROTOCOL 6.8), in half degrees.
+_USUAL_MINIMUM = 81
 
 
 class Sample(NamedTuple):
@@ -69,6 +73,15 @@ class Sample(NamedTuple):
     #: Code of the control that this status answers, or 0 (PROTOCOL 4.2).
     control: int
     reservations_on: bool | None
+    #: Freeze protection starts here.
+    freeze_at: float | None
+    #: The grid asks to heat (PROTOCOL 12.7).
+    load_up: bool
+
+    @property
+    def by_heat_pump(self) -> bool:
+        """True unless the element alone is asked for heat."""
+        return self.heat_pump or not self.element
 
     @classmethod
     def of_values(cls, when: datetime, values: Values) -> Sample:
@@ -78,7 +91,7 @@ class Sample(NamedTuple):
         tou = values.get("tou_status")
         return cls(
             when=when,
-            busy=heat_pump or element,
+            busy=heat_pump or element or bool(_flag(values, "operation_busy")),
             heat_pump=heat_pump,
             element=element,
             drawing=_flag(values, "dhw_use"),
@@ -95,6 +108,8 @@ class Sample(NamedTuple):
             state=values.get("current_statenum"),
             control=_control(values.get("command")),
             reservations_on=_flag(values, "program_reservation_use"),
+            freeze_at=_scaled(values, "freeze_protection_temperature", 2),
+            load_up=values.get("dr_event_status") in (DrEvent.LOAD_UP, DrEvent.LOAD_UP_ADVANCED),
         )
 
     @classmethod
@@ -128,15 +143,21 @@ def _sources(values: Values) -> tuple[bool, bool]:
 
 
 def _window(values: Values) -> bool | None:
-    """Return as ``DeviceStatus.in_tou_window``; None when the time of use is unknown."""
+    """Return whether a window holds heating back; None when the time of use is unknown.
+
+    Then the upper start threshold is above the lowest setpoint (PROTOCOL 6.9). ``touStatus`` is the
+    same in and out of windows on some units, so it decides only where no threshold was recorded.
+    """
     tou, override = values.get("tou_status"), values.get("tou_override_status")
     if tou not in tuple(TouStatus):
         return None
     if tou == TouStatus.OFF or override == TouOverride.OVERRIDDEN:
         return False
-    start, stop = (values.get(f"hp_upper_{edge}_temp_setting") for edge in ("on", "off"))
-    raised = start is not None and stop is not None and start >= stop
-    return raised or tou == TouStatus.ON_PEAK
+    start = values.get("hp_upper_on_temp_setting")
+    if start is None:
+        return tou == TouStatus.ON_PEAK
+    lowest = values.get("heat_min_op_temperature")
+    return start > (_USUAL_MINIMUM if lowest is None else lowest)
 
 
 def _start_point(values: Values, window: bool | None) -> float | None:

@@ -17,6 +17,8 @@ from .causes_who import author_of
 
 #: In a window a recovery ends 1.9 to 2.0 K below the setpoint (PROTOCOL 9.12).
 WINDOW_STOP_SHORT = 2.0
+#: Statuses show such a stop at least so far below it.
+WINDOW_STOP_NEAREST = 1.3
 #: In mode 3 the element stops 0.9 K below the setpoint (PROTOCOL 14.3).
 SAVER_ELEMENT_SHORT = 0.9
 #: After a stop the lower sensor falls by 0.5 K within 2 min (LOG-B), so the last status before it or
@@ -118,7 +120,7 @@ def _disinfected(edge: Edge) -> Reason | None:
 
 def _window(edge: Edge) -> Reason | None:
     """Judge a window: it ends a recovery below the setpoint, and as it begins one above that."""
-    if not edge.after.window or edge.before is None or not edge.before.heat_pump:
+    if not edge.after.window or edge.before is None or not edge.before.by_heat_pump:
         return None
     lower, setpoint = edge.highest("lower"), edge.after.setpoint
     if lower is None or setpoint is None or lower < setpoint - WINDOW_STOP_SHORT - FALL:
@@ -126,20 +128,21 @@ def _window(edge: Edge) -> Reason | None:
     began = edge.change("window")
     if began is not None:
         text = "a time-of-use window began, and the tank was warm enough for it"
-    else:
-        text = (
-            f"the time-of-use window ends a recovery {WINDOW_STOP_SHORT:.0f} K below the setpoint"
-        )
-    return Reason("window", text, by="window")
+        return Reason("window", text, by="window")
+    if lower >= setpoint - FALL:
+        return None  # the setpoint
+    text = f"the time-of-use window ends a recovery {WINDOW_STOP_SHORT:.0f} K below the setpoint"
+    certainty = "sure" if lower <= setpoint - WINDOW_STOP_NEAREST else "likely"
+    return Reason("window", text, certainty, by="window")
 
 
 def _reached(edge: Edge) -> Reason | None:
     """Judge the heat pump, which goes on until the lower sensor has the setpoint (PROTOCOL 9.3)."""
     assert edge.before is not None
     lower, setpoint = edge.highest("lower"), edge.before.setpoint
-    if not edge.before.heat_pump or lower is None or setpoint is None:
+    if not edge.before.by_heat_pump or lower is None or setpoint is None:
         return None
-    if lower < setpoint - FALL or (edge.after.window and edge.before.window):
+    if lower < setpoint - FALL:
         return None
     return Reason("reached", f"the tank reached its setpoint of {degrees(setpoint)}", by="heater")
 
@@ -173,7 +176,7 @@ def _thawed(edge: Edge) -> Reason | None:
 def _air(edge: Edge) -> Reason | None:
     assert edge.before is not None
     air, (low, high) = edge.before.air, AIR
-    if not edge.before.heat_pump or air is None or low <= air <= high:
+    if not edge.before.by_heat_pump or air is None or low <= air <= high:
         return None
     return Reason("air", f"air of {degrees(air)}, in which the heat pump does not work", "likely")
 
@@ -182,11 +185,14 @@ def _upper_reached(edge: Edge) -> Reason | None:
     """Judge a stop with the upper sensor alone at the setpoint, as in LOG-B (PROTOCOL 9.3)."""
     assert edge.before is not None
     upper, setpoint = edge.highest("upper"), edge.before.setpoint
-    if edge.after.window or not edge.before.heat_pump or upper is None or setpoint is None:
+    if edge.after.window or not edge.before.by_heat_pump or upper is None or setpoint is None:
         return None
     if upper < setpoint - JITTER or _reached(edge) is not None:
         return None
-    return Reason("reached", f"the upper tank had its setpoint of {degrees(setpoint)}", "likely")
+    # In energy saver mode the upper sensor decides (PROTOCOL 14.3).
+    saver = edge.after.mode == DHWMode.ENERGY_SAVER and upper > setpoint
+    text = f"the upper tank had its setpoint of {degrees(setpoint)}"
+    return Reason("reached", text, "sure" if saver else "likely")
 
 
 #: Columns: the row's name, and the function that judges it.

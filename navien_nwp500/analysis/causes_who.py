@@ -12,11 +12,12 @@ from ..protocol.schedules import Reservation
 from ..protocol.tou import peak_windows
 from .causes_edge import Change, Edge
 
-#: A request takes effect within some 30 s (PROTOCOL 9.9); clocks differ by a few seconds.
-REQUEST_LEAD = timedelta(seconds=35)
+#: A request takes effect within some 30 s (PROTOCOL 9.9), and its setting may be shown one message
+#: later; clocks differ by a few seconds.
+REQUEST_LEAD = timedelta(seconds=120)
 CLOCK_SLACK = timedelta(seconds=5)
-#: A reservation comes within 5 s of its minute (PROTOCOL 8.3).
-RESERVATION_SLACK = timedelta(seconds=10)
+#: A reservation comes within 5 s of its minute (PROTOCOL 8.3); it may be shown one message later.
+RESERVATION_SLACK = timedelta(seconds=120)
 
 #: A window begins and ends within a minute of the plan.
 PLAN_SLACK = timedelta(seconds=60)

@@ -49,6 +49,9 @@ CAUSE_COLUMNS = (
     "heat_min_op_temperature",
     "tou_status",
     "tou_override_status",
+    "operation_busy",
+    "dr_event_status",
+    "freeze_protection_temperature",
     "anti_legionella_operation_busy",
     "program_reservation_use",
 )

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Callable, Sequence
 
 import numpy as np
+import pandas as pd
 
 from ...exceptions import ConfigurationError
 from ...history.recordings import Recording
@@ -35,6 +36,7 @@ from .plan_trial import WARMER_KELVIN, SimulatorTrial
 from .present_settings import present_settings
 from .price_weeks import PriceWeek, mean_day, mean_price_windows, price_weeks, top_price_windows
 from .proposal import Confirm, PlanProposal, PlanWishes, Saving
+from .zone_arrays import Array
 
 #: Whole days of history that a plan needs.
 LEAST_DAYS = 14
@@ -113,7 +115,8 @@ def _prepare(
     recorded = float(sum(run.heat_pump_wh + run.element_wh for run in found))
     known_days = float(statuses.loc[statuses["known"], "length"].sum()) / 86_400_000
     scale, said = _scale(recorded / known_days, float(present.watt_hours.mean()) / 7)
-    notes = (*source.notes, *settings.notes, *said, *_coverage(draws))
+    paid = _paid_text(statuses, mean_day(weeks), present)
+    notes = (*source.notes, *settings.notes, *said, *paid, *_coverage(draws))
     fixed = isinstance(source, FixedPrices)
     case = PlanCase(fit, draws, settings, limits, weeks, scale, tank.volume, notes, fixed)
     return case, runner, present
@@ -165,6 +168,22 @@ def _scale(recorded: float, modelled: float) -> tuple[float, tuple[str, ...]]:
         f"{recorded / 1000:.1f}: all figures are scaled by {ratio:.2f}."
     )
     return ratio, (text,)
+
+
+def _paid_text(statuses: pd.DataFrame, day: Array, present: WeekResults) -> tuple[str, ...]:
+    """Say when the heater ran at other prices than the model thinks: it learned other times of draws."""
+    local = (statuses["ms"] + statuses["offset"]).to_numpy()
+    hours = np.where(statuses["known"], statuses["length"], 0) / 3.6e6
+    used = ((statuses["heat_pump_watts"] + statuses["element_watts"]) * hours).to_numpy()
+    recorded = float((used * day[local // 1_800_000 % 48]).sum() / max(1.0, used.sum()))
+    modelled = float(present.cost.sum() / max(1.0, present.watt_hours.sum())) * 1000
+    if modelled <= 0 or abs(recorded / modelled - 1) <= _ALIKE:
+        return ()
+    text = (
+        f"In the recording a kWh cost {recorded:.3f} on average, in the model {modelled:.3f}: it has learned "
+        "the times of some draws only roughly."
+    )
+    return (text,)
 
 
 def _space(case: PlanCase, wishes: PlanWishes) -> SearchSpace:

@@ -12,7 +12,9 @@ from .price_weeks import WEEKS_OF_YEAR
 from .proposal import Confirm, PlanWishes, Saving, SimulatedWeek, TrialWeek
 
 #: How much colder than its limits the simulator may find a plan, in K: the model knows one upper zone.
-_SLACK_KELVIN = 1.0
+_SLACK_KELVIN = 0.5
+#: Factor on the draws of all weeks of the simulator but the first.
+_MORE = 1.15
 #: A saving that may be a smaller part of the cost than this is none.
 _LEAST_SAVING = 0.02
 #: After a plan that was too cold, the next one is warmer by so much at most, in K.
@@ -45,6 +47,8 @@ class SimulatorTrial:
         price_week = int(weeks.shares.argmax())
         kinds = len(weeks.worlds) // len(np.unique(weeks.worlds))
         self._columns = [price_week + kinds * number for number in range(wishes.trial_weeks)]
+        # Learned draws are smoother than those of people, so one week has more.
+        weeks.draws[:, self._columns[1:]] *= _MORE
         self._present: list[SimulatedWeek] | None = None
         self._explicit = wishes.floor
 

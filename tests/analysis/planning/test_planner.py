@@ -30,7 +30,7 @@ from navien_nwp500.analysis.prices import FixedPrices, PriceInterval, PriceSerie
 from navien_nwp500.apps.cli.plan_confirmation import simulate_week
 from navien_nwp500.exceptions import ConfigurationError
 from navien_nwp500.history.recordings import load
-from navien_nwp500.protocol.calendar import EVERY_DAY, WEEKDAYS
+from navien_nwp500.protocol.calendar import EVERY_DAY
 from navien_nwp500.protocol.tou import check_tou
 from navien_nwp500.protocol.types import DHWMode, HalfCelsius
 from support.day_tariffs import FLAT, MILD, PEAK
@@ -173,19 +173,24 @@ def test_no_plan_costs_less_than_the_bound() -> None:
     assert bound <= float(results.cost.min())
 
 
-def test_equal_heat_at_the_end_is_not_a_saving() -> None:
-    """A plan that lets the tank cool in the last hours seems cheap without what is left."""
-    prices = np.full(DAY_STEPS, 0.3)
-    run = runner(prices, {})
-    idle = HeatingPlan(
+def test_what_is_not_heated_before_the_week_ends_is_not_a_saving() -> None:
+    """Both plans are equal until Sunday evening, when one heats after the draw and one waits."""
+    run = runner(np.full(DAY_STEPS, 0.3), {19.0: 2000.0, 19.25: 2000.0})
+    run.weeks.draws[: 7 * DAY_STEPS] = 0.0
+    waiting = HeatingPlan(
         HalfCelsius(121),
         entries=(
-            PlanEntry(WEEKDAYS, 600, HalfCelsius(121)),
-            PlanEntry(EVERY_DAY, 660, HalfCelsius(100)),
+            PlanEntry(EVERY_DAY, 2 * 60, HalfCelsius(121)),
+            PlanEntry(EVERY_DAY, 18 * 60, HalfCelsius(84)),
         ),
     )
-    found = run.run([PRESENT, idle])
-    assert abs(found.cost[0, 0] - found.cost[1, 0]) < 0.35 * found.cost[0, 0]
+    found = run.run([PRESENT, waiting], keep_watts=True)
+    evening = found.watts[-5 * 12 :].sum(axis=0)[:, 0] / 12
+    assert evening[0] > 1000 and evening[1] == 0
+    week = found.watts[DAY_STEPS:].sum(axis=0)[:, 0] / 12 / 1000 * 0.3
+    plain = week[0] - week[1]
+    # Valued at the mean price, the heat that is missing takes most of the seeming saving away.
+    assert float(found.cost[0, 0] - found.cost[1, 0]) < plain - 0.7 * evening[0] / 1000 * 0.3
 
 
 def test_a_start_near_8_kelvin_in_a_window_is_doubtful() -> None:

@@ -18,7 +18,7 @@ from ..protocol.types import DHWMode, HeatPumpState, Volume
 from .bands import NOW, Band, Calibration, deviation
 from .forecast_result import Bands, Forecast, Situation
 from .heater_model import HeaterModel
-from .heating_times import SAVER_STOP_SHORT, Heating, heating_times
+from .heating_times import SAVER_STOP_SHORT, UPPER_ELEMENT_SECONDS, Heating, heating_times
 from .hot_water import COLD_CELSIUS, usable_water_of, volume_of
 from .learned import Learned
 from .starts import HEAT_PUMP_MODES, Rest, Start, next_start, standby_minutes, window_end
@@ -162,7 +162,8 @@ class _Case:
         if not self.heats:
             tank = self.sensors.starting(self.model)
             locked = status.current_statenum == HeatPumpState.LOCK_OUT
-            seconds = self.model.lock_out_seconds / 2 if locked else self.model.start_seconds
+            seconds = self._start_seconds(self.mode in HEAT_PUMP_MODES)
+            seconds = self.model.lock_out_seconds / 2 if locked else seconds
             waiting = seconds / 60
         element = status.heat_upper_use.active
         condenser = self.mode in HEAT_PUMP_MODES or running
@@ -252,7 +253,11 @@ class _Case:
         if rest.in_window:
             heating = replace(heating, stop=heating.stop - self._window_short)
         times, expected = self._times(rest.tank.starting(self.model), heating, True)
-        return times.later(self.model.start_seconds / 60), expected
+        return times.later(self._start_seconds(condenser) / 60), expected
+
+    def _start_seconds(self, condenser: bool) -> float:
+        """Return the time from demand until the first sensor rises."""
+        return self.model.start_seconds if condenser else UPPER_ELEMENT_SECONDS
 
     def _heating(self, setpoint: float, mode: DHWMode, condenser: bool, element: bool) -> Heating:
         short = SAVER_STOP_SHORT if mode == DHWMode.ENERGY_SAVER else 0.0

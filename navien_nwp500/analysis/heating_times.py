@@ -14,6 +14,8 @@ __all__ = ["Heating", "HeatingTimes", "heating_times"]
 
 #: How far below the setpoint the upper element stops in energy saver (PROTOCOL 14.3), in K.
 SAVER_STOP_SHORT = 0.9
+#: From the start of the upper element until its sensor follows (PROTOCOL 14.3).
+UPPER_ELEMENT_SECONDS = 72.6
 #: Part of the tank that the lower element heats: 0.77 K a minute (PROTOCOL 14.3).
 _LOWER_ELEMENT_SHARE = 0.396
 _ELEMENT_STEP_SECONDS = 30.0

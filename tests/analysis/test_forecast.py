@@ -232,6 +232,14 @@ def test_an_element_heats_the_top_first() -> None:
     assert band(made(both).times.end).minutes > 120
 
 
+def test_the_upper_sensor_follows_an_element_that_starts_after_a_minute() -> None:
+    found = made(resting(50.0, 30.0, dhwOperationSetting=2)).if_started
+    on = {"heatUpperUse": 2, "compUse": 1, "currentInstPower": 5190, "operationMode": 64}
+    now = made(running(50.0, 30.0, dhwOperationSetting=2, **on)).times
+    for later, sooner in zip(found[:2], now[:2]):
+        assert band(later).minutes - band(sooner).minutes == pytest.approx(1.21, abs=0.05)
+
+
 def test_a_start_waits_for_the_lock_out() -> None:
     waiting = {"operationBusy": 2, "operationMode": 32}
     locked = made(resting(57.0, 55.0, **waiting, currentStatenum=70))

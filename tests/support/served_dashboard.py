@@ -70,6 +70,7 @@ async def open_bench(
     folder: Path,
     *,
     interval: float = 0.2,
+    while_watched: float = 0.5,
     settings: DashboardSettings = DashboardSettings(LOCAL),
     config: dict[str, Any] | None = None,
     database: Path | None = None,
@@ -94,7 +95,9 @@ async def open_bench(
                 database=str(database),
                 access=access,
                 settings=settings,
-                times=PollTimes(interval, min(interval, 0.5), sim.clock.now, FAST_RECONNECT),
+                times=PollTimes(
+                    interval, min(interval, while_watched), sim.clock.now, FAST_RECONNECT
+                ),
             )
         )
         running = asyncio.ensure_future(dashboard.run())

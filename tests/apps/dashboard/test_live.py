@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket as sockets
 import sqlite3
+import threading
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Callable
@@ -25,6 +26,7 @@ from navien_nwp500.simulator.faults import (
     HeaterOffline,
     RefuseRequests,
 )
+from support.cli import LIMIT
 from support.reliability_tools import wait_until, within_limit
 from support.served_dashboard import (
     Bench,
@@ -169,7 +171,8 @@ async def test_sockets_are_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 async def test_an_opened_page_has_a_status_requested_when_the_last_is_old(tmp_path: Path) -> None:
     # A heater whose time stands still sends nothing by itself.
-    async with open_bench(tmp_path, interval=3600, frozen=True) as bench, bench.page() as page:
+    still: dict[str, Any] = {"interval": 3600, "while_watched": 3600, "frozen": True}
+    async with open_bench(tmp_path, **still) as bench, bench.page() as page:
         bench.heater._status_time -= 7200
         assert (await get(page, "/api/heaters/1/now"))["age_s"] >= 7200
         async with page.ws_connect("/api/live") as socket:
@@ -288,3 +291,18 @@ async def test_serving_goes_on_while_the_history_cannot_be_read(tmp_path: Path) 
         assert error["code"] == "history" and "no such table" in error["text"]
         await get(page, "/api/heaters/1/now")
         await get(page, "/api/heaters/1/periods")
+
+
+async def test_statuses_that_wait_at_the_end_are_stored(tmp_path: Path) -> None:
+    release = threading.Event()
+    async with open_bench(tmp_path) as bench, bench.page() as page:
+        writing = asyncio.ensure_future(bench.heater._threads.in_order(release.wait, LIMIT))
+        await wait_until(lambda: len(bench.heater._entries) >= 2)
+        last = await get(page, "/api/heaters/1/now")
+        ending = asyncio.ensure_future(bench.end())
+        release.set()
+        await within_limit(ending)
+        assert await writing
+    with Database(bench.database) as database:
+        store = HistoryStore(database)
+        assert last["time"] in {one.ms for one in store.readings(store.find_heater())}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Iterator
+from typing import Iterable, Iterator
 
 from ...device import NaviLinkDevice
 from ...exceptions import ConfigurationError, PlanCopyError
@@ -60,7 +60,7 @@ def _mode(status: DeviceStatus) -> DHWMode:
 def differences(before: Backup, plan: SavedPlan) -> Iterator[str]:
     """Describe what applying a plan changes, line by line; nothing when it is applied already."""
     wanted = frozenset(plan.reservations)
-    present = before.program.reservations if before.program.enabled else ()
+    present = in_order(before.program.reservations) if before.program.enabled else []
     if before.program.reservations and not before.program.enabled:
         yield f"- {len(before.program.reservations)} reservations, switched off"
     yield from (f"- {reservation_text(one)}" for one in present if one not in wanted)
@@ -76,6 +76,11 @@ def differences(before: Backup, plan: SavedPlan) -> Iterator[str]:
             yield "+ time of use on, with the windows of the plan"
     elif before.tou_on:
         yield "- time of use"
+
+
+def in_order(reservations: Iterable[Reservation]) -> list[Reservation]:
+    """Return reservations by their time: a heater keeps no order (PROTOCOL 8.3)."""
+    return sorted(reservations, key=lambda one: (one.time, sorted(day.value for day in one.days)))
 
 
 def reservation_text(one: Reservation) -> str:

@@ -62,7 +62,7 @@ WITHOUT_CLOUD = {
     "why",
     *HISTORY,
 }
-WITHOUT_BROKER = {*WITHOUT_CLOUD, "devices", "login", "set boost"}
+WITHOUT_BROKER = {*WITHOUT_CLOUD, "devices", "login", "plan undo", "set boost"}
 WRITES_FILE = {"capture", "history export", "monitor", "record", "simulate"}
 STORES = {"history import", "history prune"}
 PRINTS_NOTHING = {"bridge mqtt", "bridge prometheus", "capture", "record"}

@@ -19,7 +19,7 @@ from ..formatting import both_units, print_json
 from ..options import INPUT_FILE, JSON, OUTPUT_FILE, WRITE_OPTIONS, Group, Number
 from ..output import print_note, print_result
 from ..parsing import Degrees, option_type, parse_degrees
-from ..plan_writer import apply_plan, differences, read_state, reservation_text, undo_plan
+from ..plan_writer import apply_plan, differences, in_order, read_state, reservation_text, undo_plan
 from ..runner import run, run_async
 from ..saved_plans import (
     SavedPlan,
@@ -293,7 +293,7 @@ async def undo(
         if before.heater != heater_mark(heater) and backup is None:
             raise ConfigurationError(f"{display_path(path)} is of another heater")
         lines = [
-            *(reservation_text(one) for one in before.program.reservations),
+            *(reservation_text(one) for one in in_order(before.program.reservations)),
             f"mode {before.mode.text}, setpoint {both_units(before.setpoint, 'F')}",
             f"time of use {'on' if before.tou_on else 'off'}",
         ]

@@ -14,7 +14,7 @@ from ..history.alerts import LOW_CHARGE_PERCENT
 from ..history.recordings import Recording
 from ..protocol.tou import TOUPeriod
 from .causes import Knowledge, RunCause
-from .causes_table import causes_of
+from .causes.recorded_causes import causes_of
 from .costs import COSTS, Prices, add_costs, price_table, prices_over
 from .intervals import DAY_MS, HOUR_MS, add_intervals, split_intervals
 from .prices import PriceSeries, PriceSource, plan_prices

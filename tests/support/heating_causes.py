@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any, Callable, Iterator, Mapping, Sequence
 
-from navien_nwp500.analysis.causes import HANDOVER, Knowledge, RunCause, Sample, judge_samples
+from navien_nwp500.analysis.causes import Knowledge, RunCause, Sample, judge_samples
+from navien_nwp500.analysis.causes.run_watch import HANDOVER
 from navien_nwp500.protocol.client_requests import ClientRequest
 from navien_nwp500.protocol.schedules import ReservationProgram
 from navien_nwp500.protocol.status import DeviceStatus

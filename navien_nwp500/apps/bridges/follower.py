@@ -13,7 +13,7 @@ from typing import Callable
 
 from ..._util.aio import LatestValue, run_until_first
 from ...analysis.forecast import Forecast, forecast
-from ...analysis.learned import Learned
+from ...analysis.forecast.learned import Learned
 from ...config import ReconnectConfig
 from ...device import NaviLinkDevice
 from ...exceptions import CommunicationError, DeviceError

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any, Callable, Mapping, NamedTuple
 
-from ...analysis.bands import Band
 from ...analysis.forecast import Forecast
+from ...analysis.forecast.bands import Band
 
 Traits = Mapping[str, Any]
 

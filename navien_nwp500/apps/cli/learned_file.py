@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..._util.files import display_path, write_atomically
-from ...analysis.learned import Learned
+from ...analysis.forecast.learned import Learned
 from .context import CommandContext
 from .output import print_note
 from .saved_account import data_folder

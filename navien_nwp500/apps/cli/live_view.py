@@ -13,8 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ...analysis.forecast import forecast
+from ...analysis.forecast.learned import Learned
 from ...analysis.hot_water import usable_water_of
-from ...analysis.learned import Learned
 from ...history.alerts import Alert
 from ...models import Health, HealthState
 from ...protocol.status import Activity, DeviceStatus

@@ -15,7 +15,7 @@ from typing import Any, Callable, Sequence
 
 from ..._util.aio import Notifier, run_until_first
 from ...analysis.forecast import Forecast, forecast
-from ...analysis.learned import Learned
+from ...analysis.forecast.learned import Learned
 from ...config import ReconnectConfig
 from ...device import NaviLinkDevice
 from ...exceptions import CommunicationError, DeviceError

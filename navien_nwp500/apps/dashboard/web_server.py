@@ -15,7 +15,7 @@ from aiohttp.typedefs import Handler
 
 from ..._util.aio import run_until_first
 from ..._util.hosts import address_text
-from ...analysis.learned import Learned
+from ...analysis.forecast.learned import Learned
 from ...device import NaviLinkDevice
 from ...exceptions import HistoryError
 from ...history.database import Database

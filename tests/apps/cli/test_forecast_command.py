@@ -11,7 +11,7 @@ import pytest
 
 pytest.importorskip("pandas", reason="the extra analysis is not installed")
 
-from navien_nwp500.analysis.learned import Learned
+from navien_nwp500.analysis.forecast.learned import Learned
 from navien_nwp500.apps.cli.learned_file import LearnedFile
 from navien_nwp500.simulator.faults import RestFault
 from support.background_simulator import BackgroundSimulator, Invoke, Output

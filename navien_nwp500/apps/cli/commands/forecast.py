@@ -10,9 +10,9 @@ import click
 
 from ...._util.extras import missing_extra
 from ....analysis.forecast import Forecast, Situation, forecast
-from ....analysis.forecast_text import time_text
+from ....analysis.forecast.forecast_text import time_text
+from ....analysis.forecast.learned import Learned, MadeForecast
 from ....analysis.hot_water import SHOWER_CELSIUS, SHOWER_LITRES
-from ....analysis.learned import Learned, MadeForecast
 from ....device import NaviLinkDevice
 from ....exceptions import CommunicationError, ConfigurationError, DeviceError
 from ....protocol.schedules import ReservationProgram
@@ -100,7 +100,7 @@ def _learn(
 ) -> Learned:
     """Learn from recordings or the history database. Raises ConfigurationError and HistoryError."""
     try:
-        from ....analysis.learning import learn
+        from ....analysis.forecast.learning import learn
         from ....history.recordings import load, load_history
     except ModuleNotFoundError as error:
         raise ConfigurationError(

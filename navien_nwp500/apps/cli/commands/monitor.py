@@ -15,7 +15,7 @@ import click
 
 from ...._util.aio import cancel_and_wait, run_until_first, with_timeouts
 from ....analysis.forecast import forecast
-from ....analysis.learned import Learned
+from ....analysis.forecast.learned import Learned
 from ....device import NaviLinkDevice
 from ....exceptions import CommunicationError, DeviceOfflineError
 from ....history.alerts import REQUEST, Alert, AlertWatch, Summary, longest_validity

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Mapping, NamedTuple
 
-from ..protocol.fields import field_specs
-from ..protocol.status import ELEMENT_WATTS, RUNNING_WATTS, DeviceStatus
-from ..protocol.types import DHWMode, DrEvent, Flag, TouOverride, TouStatus
+from ...protocol.fields import field_specs
+from ...protocol.status import ELEMENT_WATTS, RUNNING_WATTS, DeviceStatus
+from ...protocol.types import DHWMode, DrEvent, Flag, TouOverride, TouStatus
 
 Values = Mapping[str, "int | None"]
 

@@ -1,7 +1,7 @@
 """Reasons why heating started and stopped, from statuses and what else is known. No I/O, no pandas.
 
 ``run_causes`` judges recorded statuses, ``RunWatch`` statuses as they come. The rules are the tables
-of ``causes_start`` and ``causes_stop``.
+of ``start_causes`` and ``stop_causes``.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Iterable, Iterator, NamedTuple, Sequence
 
-from ..history.alerts import longest_validity
-from ..protocol.types import DHWMode
-from .causes_edge import (
+from ...history.alerts import longest_validity
+from ...protocol.types import DHWMode
+from .cause_types import (
     Change,
     Edge,
     HeatUse,
@@ -24,11 +24,11 @@ from .causes_edge import (
     between_text,
     changes_between,
 )
-from .causes_fall import RecentFall
-from .causes_sample import CAUSE_FIELDS, Sample, Values
-from .causes_share import HeatBalance
-from .causes_start import HELD_MODES, start_reason
-from .causes_stop import stop_reason
+from .heat_balance import HeatBalance
+from .lower_fall import RecentFall
+from .start_causes import HELD_MODES, start_reason
+from .status_sample import CAUSE_FIELDS, Sample, Values
+from .stop_causes import stop_reason
 
 __all__ = [
     "CAUSE_FIELDS",

@@ -11,10 +11,17 @@ from typing import Any, Iterable
 
 import pytest
 
-from navien_nwp500.analysis.bands import NARROWEST_MINUTES, NOW, Band, Calibration, Score, deviation
 from navien_nwp500.analysis.forecast import Forecast, Situation, forecast
+from navien_nwp500.analysis.forecast.bands import (
+    NARROWEST_MINUTES,
+    NOW,
+    Band,
+    Calibration,
+    Score,
+    deviation,
+)
+from navien_nwp500.analysis.forecast.learned import Learned
 from navien_nwp500.analysis.heater_model import HeaterModel
-from navien_nwp500.analysis.learned import Learned
 from navien_nwp500.exceptions import ValueOutOfRangeError
 from navien_nwp500.protocol.calendar import EVERY_MONTH, Weekday
 from navien_nwp500.protocol.fields import decode_fields
@@ -312,7 +319,7 @@ def test_the_json_has_durations_in_minutes_and_times_with_a_zone() -> None:
 
 def test_a_forecast_needs_no_pandas() -> None:
     code = (
-        "import sys; import navien_nwp500.analysis.forecast, navien_nwp500.analysis.forecast_text; "
+        "import sys; import navien_nwp500.analysis.forecast, navien_nwp500.analysis.forecast.forecast_text; "
         "assert not {'pandas', 'numpy'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)

@@ -6,7 +6,7 @@ from collections import deque
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from .causes_sample import Sample
+from .status_sample import Sample
 
 #: The time that counts, and the step in which it is kept.
 RECENT = timedelta(minutes=30)

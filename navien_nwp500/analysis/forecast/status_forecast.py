@@ -10,19 +10,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Sequence
 
-from ..exceptions import ValueOutOfRangeError
-from ..protocol.schedules import ReservationProgram
-from ..protocol.status import Activity, DeviceStatus
-from ..protocol.tou import TOUPeriod
-from ..protocol.types import DHWMode, HeatPumpState, Volume
+from ...exceptions import ValueOutOfRangeError
+from ...protocol.schedules import ReservationProgram
+from ...protocol.status import Activity, DeviceStatus
+from ...protocol.tou import TOUPeriod
+from ...protocol.types import DHWMode, HeatPumpState, Volume
+from ..heater_model import HeaterModel
+from ..hot_water import COLD_CELSIUS, usable_water_of, volume_of
+from ..two_zone import TankState
 from .bands import NOW, Band, Calibration, deviation
 from .forecast_result import Bands, Forecast, Situation
-from .heater_model import HeaterModel
 from .heating_times import SAVER_STOP_SHORT, UPPER_ELEMENT_SECONDS, Heating, heating_times
-from .hot_water import COLD_CELSIUS, usable_water_of, volume_of
 from .learned import Learned
 from .starts import HEAT_PUMP_MODES, Rest, Start, next_start, standby_minutes, window_end
-from .two_zone import TankState
 
 __all__ = ["Bands", "Forecast", "Situation", "forecast"]
 

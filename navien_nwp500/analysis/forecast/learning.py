@@ -13,15 +13,15 @@ from typing import Iterator, NamedTuple, Sequence
 import numpy as np
 import pandas as pd
 
-from ..history.recordings import Recording
-from ..protocol.types import Flag, Volume
+from ...history.recordings import Recording
+from ...protocol.types import Flag, Volume
+from ..heater_model import HeaterModel
+from ..intervals import add_intervals
+from ..recoveries import Recovery, recoveries
+from ..thermal import tank_of
+from ..two_zone import TankState, heat_watts, heating_run
 from .bands import MOST_RUNS, MOST_SCORES, SCORES_A_RUN, Score, deviation
-from .heater_model import HeaterModel
-from .intervals import add_intervals
 from .learned import FITTED, Learned, MadeForecast
-from .recoveries import Recovery, recoveries
-from .thermal import tank_of
-from .two_zone import TankState, heat_watts, heating_run
 
 __all__ = ["learn"]
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Callable, NamedTuple
 
-from ..protocol.error_codes import describe_error
-from ..protocol.types import DHWMode
-from .causes_edge import Edge, Reason
-from .causes_sample import degrees, mode_text
-from .causes_start import FREEZE, JITTER
-from .causes_who import author_of
+from ...protocol.error_codes import describe_error
+from ...protocol.types import DHWMode
+from .cause_types import Edge, Reason
+from .setting_authors import author_of
+from .start_causes import FREEZE, JITTER
+from .status_sample import degrees, mode_text
 
 #: In a window a recovery ends 1.9 to 2.0 K below the setpoint (PROTOCOL 9.12).
 WINDOW_STOP_SHORT = 2.0

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple, Sequence
 
-from ..protocol.schedules import Reservation, ReservationProgram
-from ..protocol.tou import TOUPeriod, peak_windows
-from ..protocol.types import DHWMode
-from .heater_model import HeaterModel
-from .two_zone import TankState, step
+from ...protocol.schedules import Reservation, ReservationProgram
+from ...protocol.tou import TOUPeriod, peak_windows
+from ...protocol.types import DHWMode
+from ..heater_model import HeaterModel
+from ..two_zone import TankState, step
 
 __all__ = ["Rest", "Start", "next_start", "standby_minutes", "window_end"]
 

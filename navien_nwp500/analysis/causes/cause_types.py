@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta, tzinfo
 from typing import Any, Iterator, NamedTuple, Sequence
 
-from ..protocol.client_requests import ClientRequest
-from ..protocol.schedules import ReservationProgram
-from ..protocol.tou import TOUPeriod
-from .causes_sample import Sample
+from ...protocol.client_requests import ClientRequest
+from ...protocol.schedules import ReservationProgram
+from ...protocol.tou import TOUPeriod
+from .status_sample import Sample
 
 #: ``sure``: the rule holds and nothing else fits. ``likely``: it holds, but other rules do too, or a
 #: value is at its limit. ``unknown``: no rule fits, or nothing was recorded.

@@ -22,11 +22,11 @@ from support.status_examples import HEATING
 
 pytest.importorskip("pandas", reason="the extra analysis is not installed")
 
-from navien_nwp500.analysis.bands import Band, Score
 from navien_nwp500.analysis.forecast import forecast
+from navien_nwp500.analysis.forecast.bands import Band, Score
+from navien_nwp500.analysis.forecast.learned import Learned, MadeForecast
+from navien_nwp500.analysis.forecast.learning import learn
 from navien_nwp500.analysis.heater_model import HeaterModel
-from navien_nwp500.analysis.learned import Learned, MadeForecast
-from navien_nwp500.analysis.learning import learn
 from navien_nwp500.history.recordings import load
 from navien_nwp500.protocol.fields import decode_fields
 from navien_nwp500.protocol.messages import OPERATION_MODE_CHANGED

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Iterator, NamedTuple
 
-from ..protocol.calendar import Weekday
-from ..protocol.client_requests import ClientRequest
-from ..protocol.commands import COMMANDS
-from ..protocol.schedules import Reservation
-from ..protocol.tou import peak_windows
-from .causes_edge import Change, Edge
+from ...protocol.calendar import Weekday
+from ...protocol.client_requests import ClientRequest
+from ...protocol.commands import COMMANDS
+from ...protocol.schedules import Reservation
+from ...protocol.tou import peak_windows
+from .cause_types import Change, Edge
 
 #: A request takes effect within some 30 s (PROTOCOL 9.9), and its setting may be shown one message
 #: later; clocks differ by a few seconds.

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any, NamedTuple
 
-from ..models import UsableWater
+from ...models import UsableWater
+from ..hot_water import SHOWER_LITRES
 from .bands import Band
-from .hot_water import SHOWER_LITRES
 from .starts import Start
 
 __all__ = ["Bands", "Forecast", "Situation"]

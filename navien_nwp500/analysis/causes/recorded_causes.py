@@ -8,10 +8,10 @@ from typing import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
-from ..history.recordings import CAUSE_COLUMNS
-from .causes import Knowledge, RunCause, run_causes
-from .causes_sample import Values
-from .recoveries import Recovery
+from ...history.recordings import CAUSE_COLUMNS
+from ..recoveries import Recovery
+from .run_watch import Knowledge, RunCause, run_causes
+from .status_sample import Values
 
 #: Columns of the table in physical units, with their field and the counts of a unit.
 _SCALED = {

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Iterator, NamedTuple, Sequence
 
-from ..protocol.types import Volume
-from .heater_model import HeaterModel
-from .hot_water import COLD_CELSIUS, usable_water
-from .two_zone import LONGEST_SECONDS, TankState, heat_watts, heating_path, part_of_step, step
+from ...protocol.types import Volume
+from ..heater_model import HeaterModel
+from ..hot_water import COLD_CELSIUS, usable_water
+from ..two_zone import LONGEST_SECONDS, TankState, heat_watts, heating_path, part_of_step, step
 
 __all__ = ["Heating", "HeatingTimes", "heating_times"]
 

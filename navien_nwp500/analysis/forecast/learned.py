@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass, replace
 from math import isfinite
 from typing import Any, Mapping, Sequence
 
+from ..heater_model import HeaterModel
 from .bands import Calibration, Score
-from .heater_model import HeaterModel
 
 __all__ = ["Learned", "MadeForecast"]
 

@@ -10,10 +10,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Callable, NamedTuple
 
-from ..protocol.types import DHWMode
-from .causes_edge import Change, Edge, Reason
-from .causes_sample import degrees, mode_text
-from .causes_who import author_of, plan_edge, requests_within
+from ...protocol.types import DHWMode
+from .cause_types import Change, Edge, Reason
+from .setting_authors import author_of, plan_edge, requests_within
+from .status_sample import degrees, mode_text
 
 #: Sensors jitter by 0.2 K (PROTOCOL 14.1).
 JITTER = 0.25

@@ -13,7 +13,7 @@ from typing import Any, Callable
 import pytest
 
 from navien_nwp500.analysis.causes import Knowledge, OwnCommand, RunCause, run_causes
-from navien_nwp500.analysis.causes_edge import HeatUse, between_text, share_text
+from navien_nwp500.analysis.causes.cause_types import HeatUse, between_text, share_text
 from navien_nwp500.models import EVERY_DAY, Reservation, ReservationMode, ReservationProgram
 from navien_nwp500.protocol.client_requests import ClientRequest
 from navien_nwp500.protocol.types import DHWMode, HalfCelsius

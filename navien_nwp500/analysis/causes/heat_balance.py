@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from math import exp
 
-from ..protocol.types import Volume
-from .causes_edge import HeatUse
-from .causes_sample import Sample
-from .hot_water import WH_PER_KELVIN
+from ...protocol.types import Volume
+from ..hot_water import WH_PER_KELVIN
+from .cause_types import HeatUse
+from .status_sample import Sample
 
 #: Loss through the jacket in W/K, and from the bottom in W, of which the sensors see a part that
 #: grows with the gap between them (PROTOCOL 14.4).

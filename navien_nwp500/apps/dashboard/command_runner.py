@@ -117,7 +117,11 @@ class CommandRunner:
     async def close(self) -> None:
         """Let the running commands finish; after a while they are given up, which is said."""
         self._closed = True
-        tasks = [one.task for one in self._running.values() if one.task is not None]
+        tasks = [
+            one.task
+            for one in self._commands.values()
+            if one.task is not None and not one.task.done()
+        ]
         if tasks:
             await asyncio.wait(tasks, timeout=FINISH_SECONDS)
             await cancel_and_wait(*tasks)
@@ -154,7 +158,8 @@ class CommandRunner:
         finally:
             if command.outcome == RUNNING:  # cancelled
                 command.outcome, command.text = FAILED, _NOT_SENT
-            self._running.pop(command.heater, None)
+            if self._running.get(command.heater) is command:
+                del self._running[command.heater]
 
     async def _send_to_end(
         self, target: WatchedHeater, command: RequestedCommand, send: Send
@@ -164,6 +169,8 @@ class CommandRunner:
         finally:
             if command.outcome == RUNNING:  # cancelled
                 command.outcome, command.text = UNANSWERED, _CUT_OFF
+            # First: a page that is told may send the next one at once.
+            self._running.pop(command.heater, None)
             message = {"type": "command", "heater": command.heater, **command.to_json()}
             self._hub.publish(f"command {command.heater}", message)
             await self._end(target, command)

@@ -270,6 +270,8 @@ async def test_a_slow_command_is_told_to_be_running_and_its_end_comes_by_the_soc
         answer = await send(page, body)
         assert answer["outcome"] == "running"
         told = await next_message(socket, "command")
+        assert (await send(page, command("temperature", celsius=54)))["outcome"] == "running"
+        assert (await next_message(socket, "command"))["id"] != body["id"]
     assert (told["heater"], told["id"], told["outcome"]) == (1, body["id"], "confirmed")
     assert (await get(page, f"/api/heaters/1/commands/{body['id']}"))["text"] == told["text"]
 

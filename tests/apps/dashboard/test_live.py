@@ -207,10 +207,10 @@ async def test_an_offline_heater_among_several_is_told_and_the_other_goes_on(
             assert first["controls"] == [] and first["now"]["status"] is None
             assert second["controls"] and second["now"]["status"]
             assert "is offline: it is not connected to the cloud" in first["now"]["link_text"]
-            now = await now_when(page, lambda now: now["link"] == "offline")
+            now = await now_when(page, lambda now: now["link"] == "offline" and now["alerts"])
             assert [one["kind"] for one in now["alerts"]] == ["offline"]
             sim.faults.clear()
-            now = await now_when(page, lambda now: now["link"] == "online" and now["status"])
+            now = await now_when(page, lambda now: now["status"] and not now["alerts"])
             assert now["link_text"].endswith("answers.") and now["alerts"] == []
     event, *_ = stored_events(bench.database, sim.units[0].record.mac_address)
     assert event["kind"] == "offline" and event["ended"] is not None

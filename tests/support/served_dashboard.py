@@ -8,7 +8,7 @@ import uuid
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, AsyncIterator, NamedTuple
+from typing import Any, AsyncIterator, Callable, NamedTuple
 
 import aiohttp
 
@@ -20,7 +20,7 @@ from navien_nwp500.apps.dashboard.request_checks import PublicPlace
 from navien_nwp500.apps.dashboard.watched_heater import PollTimes, WatchedHeater
 from navien_nwp500.apps.dashboard.web_server import Dashboard, listen_on, open_dashboard
 from navien_nwp500.simulator import Simulator
-from support.reliability_tools import FAST_RECONNECT, LIMIT, fast_config, wait_until
+from support.reliability_tools import FAST_RECONNECT, LIMIT, fast_config, wait_until, within_limit
 
 LOCAL = PublicPlace.direct((), loopback=True)
 
@@ -158,3 +158,16 @@ async def read_to_end(socket: aiohttp.ClientWebSocketResponse) -> Received:
     """Read as a page does until the socket is closed."""
     messages = [json.loads(message.data) async for message in socket]
     return Received(messages, socket.close_code)
+
+
+async def now_when(
+    page: aiohttp.ClientSession, condition: Callable[[dict[str, Any]], object], heater: int = 1
+) -> dict[str, Any]:
+    """Return the present state of a heater as soon as it meets a condition."""
+
+    async def find() -> dict[str, Any]:
+        while not condition(now := await get(page, f"/api/heaters/{heater}/now")):
+            await asyncio.sleep(0.01)
+        return dict(now)
+
+    return await within_limit(find())

@@ -9,6 +9,7 @@ from .._util.extras import missing_extra
 try:
     from ..protocol.capture import CaptureEntry
     from .cloud.counters import Counters
+    from .heater.controller import DemandChange
     from .heater.energy_meter import EnergyUse
     from .heater.firmware import Firmware
     from .heater.simulated_heater import Heater
@@ -22,6 +23,7 @@ except ModuleNotFoundError as error:
 __all__ = [
     "CaptureEntry",
     "Counters",
+    "DemandChange",
     "Draw",
     "Draws",
     "EnergyUse",

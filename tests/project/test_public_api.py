@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 #: Documented places beside ``navien_nwp500``: modules with fixed names, and programs for others.
 MODULES = {
     *("client", "auth", "device", "aws_iot_websocket", "mqtt", "config", "models", "exceptions"),
-    *("simulator", "simulator.faults", "protocol.commands"),
+    *("simulator", "simulator.faults", "protocol.commands", "analysis.causes"),
     *("apps.diagnostics", "apps.pytest_plugin"),
 }
 PACKAGE = "navien_nwp500"
@@ -73,7 +73,7 @@ def test_an_undocumented_import_is_found() -> None:
 def public_values() -> Iterator[tuple[str, Any]]:
     for name in navien_nwp500.__all__:
         yield name, getattr(navien_nwp500, name)
-    for module in ("simulator", "simulator.faults", "apps.diagnostics"):
+    for module in ("simulator", "simulator.faults", "apps.diagnostics", "analysis.causes"):
         found = import_module(f"{PACKAGE}.{module}")
         for name in found.__all__:
             yield name, getattr(found, name)

@@ -54,7 +54,7 @@ ELEMENT_HANDOVER = timedelta(seconds=90)
 SETTING_LEAD = timedelta(minutes=2)
 #: A lowered setpoint ends a run within this time (PROTOCOL 9.12).
 STOP_LEAD = timedelta(seconds=150)
-#: The compressor does not start again for so long after a stop (PROTOCOL 14.3).
+#: The compressor does not start again for so long after a stop (PROTOCOL 14.2).
 LOCK_OUT = timedelta(seconds=330)
 #: Statuses that a judgement may look back on: the lock-out, and two intervals of 5 min.
 _LOOK_BACK = timedelta(minutes=18)

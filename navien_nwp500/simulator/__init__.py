@@ -10,6 +10,7 @@ try:
     from ..protocol.capture import CaptureEntry
     from .cloud.counters import Counters
     from .heater.controller import DemandChange
+    from .heater.controller import DemandChange
     from .heater.energy_meter import EnergyUse
     from .heater.firmware import Firmware
     from .heater.simulated_heater import Heater
@@ -23,6 +24,7 @@ except ModuleNotFoundError as error:
 __all__ = [
     "CaptureEntry",
     "Counters",
+    "DemandChange",
     "DemandChange",
     "Draw",
     "Draws",

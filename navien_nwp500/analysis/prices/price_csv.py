@@ -26,7 +26,7 @@ EXPECTED = (
     '"start,EUR/kWh", or with weekdays and hours, such as "day,hour,ct/kWh"'
 )
 _PRICE = re.compile(
-    r"(?<![a-z])(?:([a-z]{3}|€|\$|£)[ ./_-]*)?(ct|c|cents?|¢|p|pence|öre|øre)? ?(?:/|per) ?(k|m)wh\b"
+    r"(?<![a-z])(?:([a-z]{3}|€|\$|£)[ ./_-]*)?(ct|c|cents?|\xa2|p|pence|\xf6re|\xf8re)? ?(?:/|per) ?(k|m)wh\b"
 )
 #: Euros, dollars or pounds per kWh.
 _DOUBTFUL_PRICE = 3.0

@@ -50,7 +50,7 @@ _MODES = {
     "--litres",
     metavar="N",
     type=Number(min=1, max=1000),
-    help="End it when the tank gives so many litres of 40 °C.",
+    help="End it when the tank gives so many litres of hot water (40 C).",
 )
 @click.option(
     "--mode", type=click.Choice([*_MODES]), help="Mode meanwhile.  [default: the present]"

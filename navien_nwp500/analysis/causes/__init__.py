@@ -1,4 +1,4 @@
-"""Why heating started and stopped: each run of statuses gets its causes, by tables of rules. No pandas.
+"""Causes of heating runs: each run of statuses gets its start and stop, by tables of rules. No pandas.
 
 ``run_watch`` finds the runs, ``start_causes`` and ``stop_causes`` are the tables, and
 ``recorded_causes`` (which alone needs pandas) judges a recording.

@@ -18,7 +18,7 @@ CERTAINTIES = ("sure", "likely", "unknown")
 
 @dataclass(frozen=True)
 class Reason:
-    """What started or stopped a run.
+    """Reason of a start or a stop.
 
     ``kind`` is a word for programs, ``text`` a sentence part for people, ``certainty`` one of sure,
     likely and unknown. ``also``: what else fits. ``by``: who changed the setting, where one was:
@@ -153,7 +153,7 @@ _HEATER_NAMES = {"mode": "dhw_mode", "tou": "tou_on", "power": "power_on"}
 
 @dataclass(frozen=True)
 class Knowledge:
-    """What is known besides the statuses.
+    """Knowledge besides the statuses.
 
     ``requests``: of other clients, as recorded. ``commands``: of this program. ``reservations`` and
     ``plan``: of the heater, None when unknown. ``zone``: of the heater's clock.

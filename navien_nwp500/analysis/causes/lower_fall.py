@@ -1,4 +1,4 @@
-"""How fast the lower sensor fell in the last half hour: by hot water, or by slow cooling."""
+"""Fall of the lower sensor in the last half hour: by hot water, or by slow cooling."""
 
 from __future__ import annotations
 

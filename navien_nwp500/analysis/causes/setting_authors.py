@@ -1,4 +1,4 @@
-"""Who changed a setting: another client, this program, a reservation, or nobody that is known."""
+"""Authors of settings: another client, this program, a reservation, or nobody that is known."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _CONTROLS = {
 
 
 class Author(NamedTuple):
-    """Who changed a setting: a word for programs, and words after the sentence for people."""
+    """Author of a setting: a word for programs, and words after the sentence for people."""
 
     by: str
     text: str

@@ -1,4 +1,4 @@
-"""What the rules of causes need of one status, in physical units. No pandas."""
+"""Values of one status that the rules of causes need, in physical units. No pandas."""
 
 from __future__ import annotations
 

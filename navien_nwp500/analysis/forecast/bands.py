@@ -71,7 +71,7 @@ def deviation(
 
 
 class Score(NamedTuple):
-    """How far off a forecast of so many minutes was: (true - forecast) / ``deviation``."""
+    """Error of a forecast of so many minutes: (true - forecast) / ``deviation``."""
 
     minutes: float
     value: float
@@ -79,7 +79,7 @@ class Score(NamedTuple):
 
 @dataclass(frozen=True)
 class Calibration:
-    """How far off the forecasts of a heater were.
+    """Errors of the forecasts of a heater.
 
     ``scores``: of forecasts made in a run, ``start_scores``: of those made before its start.
     """

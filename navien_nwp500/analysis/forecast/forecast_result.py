@@ -16,7 +16,7 @@ __all__ = ["Bands", "Forecast", "Situation"]
 
 
 class Situation(Enum):
-    """What the forecast depends on."""
+    """Inputs of a forecast."""
 
     HOT = "hot"
     HEATING = "heating"

@@ -1,4 +1,4 @@
-"""How long heating takes: to the setpoint, to its end, to an amount of hot water. No pandas."""
+"""Duration of heating: to the setpoint, to its end, to an amount of hot water. No pandas."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ELEMENT_STEP_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Heating:
-    """What heats, and up to which temperatures in degC; ``air`` in degC.
+    """Heat sources and target temperatures in degC; ``air`` in degC.
 
     ``stop``: of the lower zone, at which the heat pump stops. ``element_stop``: of the upper sensor,
     for an upper element; None without one. Without a condenser the lower element follows it.

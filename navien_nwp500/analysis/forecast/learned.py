@@ -1,4 +1,4 @@
-"""What is known of one heater: its figures, how good its forecasts are, and forecasts to be judged.
+"""Knowledge of one heater: its figures, the errors of its forecasts, and forecasts to be judged.
 
 It is kept as JSON; ``learning`` fits it to recordings. No pandas here.
 """
@@ -56,7 +56,7 @@ class Learned:
 
     @property
     def calibration(self) -> Calibration:
-        """How far off forecasts of this heater were."""
+        """Errors of the forecasts of this heater."""
         return Calibration((*self.scores, *self.live_scores), self.start_scores)
 
     def with_forecast(self, made: MadeForecast) -> Learned:

@@ -42,7 +42,7 @@ class Rest:
 
     @property
     def short(self) -> float:
-        """How far the upper sensor is below the setpoint, in K."""
+        """Return by how much the upper sensor is below the setpoint, in K."""
         return self.setpoint - self.tank.upper
 
 

@@ -1,4 +1,4 @@
-"""What plans save in a year, on weeks that the search did not see, with an 80 % band."""
+"""Savings of plans in a year, on weeks that the search did not see, with an 80 % band."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _NEARLY = 0.95
 
 @dataclass(frozen=True)
 class PlanCase:
-    """What is known before the search."""
+    """Figures known before the search."""
 
     fit: ModelFit
     draws: DrawHistory

@@ -43,7 +43,7 @@ class Genes(NamedTuple):
 
 
 class SearchSpace(NamedTuple):
-    """What plans may contain; setpoints in half degrees Celsius.
+    """Limits of the search; setpoints in half degrees Celsius.
 
     ``window_sets``: the sets of windows, the first one empty. ``day``: mean price of each half hour.
     ``flat``: there is one price, so that only the setpoint matters. ``as_hot``: the highest setpoint of a

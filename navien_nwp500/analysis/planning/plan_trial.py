@@ -22,7 +22,7 @@ WARMER_KELVIN = 3.0
 
 
 class TrialVerdict(NamedTuple):
-    """What the simulator says.
+    """Result of the simulator.
 
     ``saving`` is corrected. ``pair``: savings by simulator and by model. ``objection``: what speaks
     against the plan, and ``colder``: how much colder than allowed it was, in K.

@@ -1,4 +1,4 @@
-"""What is asked of a plan, and what is proposed."""
+"""Wishes for a plan, and the proposal."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class TrialWeek(NamedTuple):
 
 
 class SimulatedWeek(NamedTuple):
-    """What the simulator found: Wh of each step, and the rest from Monday on.
+    """Result of the simulator: Wh of each step, and the rest from Monday on.
 
     Heat stored at start and end in Wh, the coldest water while somebody draws in degC, showers missed.
     """
@@ -48,7 +48,7 @@ class Confirm(Protocol):
 
 @dataclass(frozen=True)
 class PlanWishes:
-    """What people ask for; temperatures in degC.
+    """Wishes of people; temperatures in degC.
 
     ``floor``: coldest water while somebody draws, ``min_showers``: showers that are always there; None:
     no worse than with the present settings. ``highest``: highest setpoint; None: the present one.

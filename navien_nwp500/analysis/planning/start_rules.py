@@ -1,4 +1,4 @@
-"""What starts and stops heating, for many heaters at once (PROTOCOL 9.12, 14.3).
+"""Rules that start and stop heating, for many heaters at once (PROTOCOL 9.12, 14.3).
 
 Pure functions: arrays of temperatures in degC, of settings and of what runs; the answer is what runs
 next. Everything is elementwise, so single numbers work too.

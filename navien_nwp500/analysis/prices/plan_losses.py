@@ -1,4 +1,4 @@
-"""What a plan of the heater loses of a tariff, as sentences (PROTOCOL 8.4, 9.12)."""
+"""Losses of a tariff as a plan of the heater, as sentences (PROTOCOL 8.4, 9.12)."""
 
 from __future__ import annotations
 

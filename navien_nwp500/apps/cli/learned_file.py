@@ -19,7 +19,7 @@ _NAME = "learned.json"
 
 
 class LearnedFile:
-    """What is learned of the heaters, by the last digits of their MAC addresses."""
+    """Figures learned of the heaters, by the last digits of their MAC addresses."""
 
     def __init__(self, path: Path | None) -> None:
         """Use a file; without one nothing is known, and nothing is kept."""

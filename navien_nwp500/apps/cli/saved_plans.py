@@ -29,7 +29,7 @@ _MOST_BYTES = 200_000
 
 @dataclass(frozen=True)
 class SavedPlan:
-    """What ``plan apply`` writes.
+    """Settings that ``plan apply`` writes.
 
     ``setpoint`` and ``mode`` hold at once when there are no ``reservations``. Without ``periods`` time of
     use is off.
@@ -44,7 +44,7 @@ class SavedPlan:
 
 @dataclass(frozen=True)
 class Backup:
-    """What a heater had before a plan; ``periods`` are those of its time-of-use plan, if known.
+    """Settings of a heater before a plan; ``periods`` are those of its time-of-use plan, if known.
 
     ``replaced_periods``: a plan that was applied since has replaced them.
     """

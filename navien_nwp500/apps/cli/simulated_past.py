@@ -33,7 +33,7 @@ _CODECS = {spec.name: spec.codec for spec in field_specs(DeviceStatus)}
 
 
 class PastEvent(NamedTuple):
-    """What happens so many days before the end, at a time of the day."""
+    """Event so many days before the end, at a time of the day."""
 
     days_before: int
     hour: float

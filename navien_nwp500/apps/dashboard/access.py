@@ -1,4 +1,4 @@
-"""Who may use the dashboard: one-time tokens and sessions, in a private folder.
+"""Access to the dashboard: one-time tokens and sessions, in a private folder.
 
 Both are files named by a hash, so that the folder gives nobody access. A token is used by removing
 its file: that succeeds once, also when several programs share the folder.

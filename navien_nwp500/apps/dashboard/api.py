@@ -31,7 +31,7 @@ OPEN_PATHS = ("/api/about", "/api/session", "/api/openapi.json")
 
 @dataclass(frozen=True)
 class DashboardSettings:
-    """What the dashboard may do, and how one signs in: by token without a ``password_hash``."""
+    """Settings of the dashboard, and its sign-in: by token without a ``password_hash``."""
 
     place: PublicPlace
     read_only: bool = False

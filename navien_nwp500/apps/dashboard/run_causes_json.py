@@ -1,4 +1,4 @@
-"""Why heating runs of the history started and stopped, for the runs that the API lists."""
+"""Causes of the heating runs of the history, for the runs that the API lists."""
 
 from __future__ import annotations
 

@@ -151,7 +151,7 @@ async def dashboard_command(
 
 
 class _Site(NamedTuple):
-    """Where the page is, and who may see it."""
+    """Place of the page, and its access."""
 
     place: PublicPlace
     listening: socket.socket

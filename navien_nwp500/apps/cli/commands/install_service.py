@@ -187,7 +187,7 @@ def install_service_command(
 
 
 class _History(NamedTuple):
-    """What a service needs for its history; the dashboard's sessions are in the data folder too."""
+    """Needs of a service for its history; the dashboard's sessions are in the data folder too."""
 
     used: bool
     in_data_folder: bool

@@ -121,6 +121,8 @@ def test_a_phone_with_large_text_has_no_overflow(
     assert overflow(page, 390) == []
     for width in (800, 1400):
         page.set_viewport_size({"width": width, "height": 900})
+        # The charts follow the width of their place a frame later.
+        page.wait_for_function("width => document.documentElement.scrollWidth === width", arg=width)
         assert overflow(page, width) == []
 
 

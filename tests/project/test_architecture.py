@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter
+from functools import lru_cache
 from pathlib import Path
-from typing import Iterator
+from typing import Iterable, Iterator
 
 import pytest
 
@@ -32,14 +33,30 @@ def modules() -> Iterator[tuple[str, ...]]:
         yield path.relative_to(PACKAGE).with_suffix("").parts
 
 
-def parse(module: tuple[str, ...]) -> ast.Module:
-    return ast.parse(PACKAGE.joinpath(*module).with_suffix(".py").read_text("utf-8"))
+@lru_cache(maxsize=None)
+def nodes_of(module: tuple[str, ...]) -> list[ast.AST]:
+    """Return all nodes of a module, the module itself first; each module is parsed once."""
+    path = PACKAGE.joinpath(*module).with_suffix(".py")
+    return [*ast.walk(ast.parse(path.read_text("utf-8")))]
 
 
-def imports(module: tuple[str, ...], tree: ast.Module) -> set[tuple[str, ...]]:
+def tree_of(module: tuple[str, ...]) -> ast.Module:
+    tree = nodes_of(module)[0]
+    assert isinstance(tree, ast.Module)
+    return tree
+
+
+@pytest.fixture(autouse=True, scope="module")
+def forget_nodes() -> Iterator[None]:
+    """Free the nodes after the last test: every later garbage collection would visit them."""
+    yield
+    nodes_of.cache_clear()
+
+
+def imports(module: tuple[str, ...], nodes: Iterable[ast.AST]) -> set[tuple[str, ...]]:
     """Modules of the package that a module imports, also in functions and for type checking."""
     found = set()
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Import):
             names = [alias.name.split(".") for alias in node.names]
             found |= {tuple(name[1:]) for name in names if name[0] == PACKAGE.name}
@@ -79,7 +96,7 @@ def violations(module: tuple[str, ...], targets: set[tuple[str, ...]]) -> list[s
 def test_a_module_imports_only_from_lower_levels(module: tuple[str, ...]) -> None:
     assert module[0] in LEVELS or module == ("__init__",), f"give {module[0]} a level"
     if module != ("__init__",):
-        assert violations(module, imports(module, parse(module))) == []
+        assert violations(module, imports(module, nodes_of(module))) == []
 
 
 @pytest.mark.parametrize(
@@ -97,7 +114,7 @@ def test_a_module_imports_only_from_lower_levels(module: tuple[str, ...]) -> Non
     ],
 )
 def test_the_rule_sees_every_kind_of_violation(module: tuple[str, ...], source: str) -> None:
-    assert len(violations(module, imports(module, ast.parse(source)))) == 1
+    assert len(violations(module, imports(module, ast.walk(ast.parse(source))))) == 1
 
 
 def test_no_two_modules_and_no_two_public_classes_share_a_name() -> None:
@@ -108,7 +125,7 @@ def test_no_two_modules_and_no_two_public_classes_share_a_name() -> None:
     classes = Counter(
         node.name
         for one in modules()
-        for node in parse(one).body
+        for node in tree_of(one).body
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
     )
     assert [name for name, count in (names + classes).items() if count > 1] == []
@@ -134,7 +151,7 @@ def test_a_foreign_library_has_one_file_in_the_client_and_in_each_program(
 ) -> None:
     found = set()
     for one in modules():
-        for node in ast.walk(parse(one)):
+        for node in nodes_of(one):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom) and not node.level:
                 names = [node.module or ""]
@@ -147,7 +164,7 @@ def test_one_place_calls_into_the_event_loop_from_another_thread() -> None:
     calls = [
         (one[-1], node.attr)
         for one in modules()
-        for node in ast.walk(parse(one))
+        for node in nodes_of(one)
         if isinstance(node, ast.Attribute)
         and node.attr in {"call_soon_threadsafe", "run_coroutine_threadsafe"}
     ]
@@ -170,10 +187,10 @@ ORDINARY = set(
 def test_names_are_the_words_of_the_field() -> None:
     found = []
     for one in modules():
-        tree = parse(one)
-        names = {one[-1]} | {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
+        nodes = nodes_of(one)
+        names = {one[-1]} | {node.arg for node in nodes if isinstance(node, ast.arg)}
         definitions = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-        names |= {node.name for node in ast.walk(tree) if isinstance(node, definitions)}
+        names |= {node.name for node in nodes if isinstance(node, definitions)}
         for name in names - ORDINARY:
             parts = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.replace("NaviLink", "")).lower()
             if METAPHORS & set(parts.split("_")):
@@ -183,7 +200,7 @@ def test_names_are_the_words_of_the_field() -> None:
 
 def test_at_most_one_percent_of_the_docstrings_begin_with_a_question_word() -> None:
     documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-    nodes = [node for one in modules() for node in ast.walk(parse(one))]
+    nodes = [node for one in modules() for node in nodes_of(one)]
     texts = [ast.get_docstring(node) for node in nodes if isinstance(node, documented)]
     found = [one for one in texts if re.match("(What|Whether|Which|How|Who|Where|Why) ", one or "")]
     assert len(found) <= len(texts) / 100, found

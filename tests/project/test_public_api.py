@@ -6,6 +6,7 @@ import ast
 import inspect
 import re
 import typing
+from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Iterator
@@ -122,6 +123,17 @@ def _resolved(annotation: Any, module: str) -> Any:
     """Evaluate an annotation with all names its module can see, also for type checking only."""
     if not isinstance(annotation, str):
         return annotation
+    names = names_of(module)
+    return [
+        eval(word, names)
+        for word in re.findall(r"[A-Za-z_][\w.]*", annotation)
+        if word.split(".")[0] in names
+    ]
+
+
+@lru_cache(maxsize=None)
+def names_of(module: str) -> dict[str, Any]:
+    """Return all names that a module can see; each module is parsed once."""
     names = dict(vars(typing))
     tree = ast.parse(inspect.getsource(import_module(module)))
     for node in ast.walk(tree):
@@ -136,11 +148,7 @@ def _resolved(annotation: Any, module: str) -> Any:
             for alias in node.names:
                 names[alias.name.split(".")[0]] = import_module(alias.name.split(".")[0])
     names.update(vars(import_module(module)))
-    return [
-        eval(word, names)
-        for word in re.findall(r"[A-Za-z_][\w.]*", annotation)
-        if word.split(".")[0] in names
-    ]
+    return names
 
 
 def types_in(annotation: Any) -> Iterator[type]:

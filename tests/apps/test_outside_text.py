@@ -148,19 +148,26 @@ async def test_the_bridge_publishes_every_heater(named: Simulator, broker: AnyBr
         assert all(re.fullmatch(r"[\w/]+", topic) for topic in home.retained)
 
 
-@pytest.fixture
-def recording(tmp_path: Path) -> Callable[[str], Path]:
-    """Write a recording of this name."""
+@pytest.fixture(scope="module")
+def torn_recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A day of a heater, whose last line is torn: the notes name the file."""
+    path = tmp_path_factory.mktemp("recording") / "tank.csv"
     heater = Heater(now=START, seed=7)
-    with CsvRecorder(tmp_path / "tank.csv") as recorder:
+    with CsvRecorder(path) as recorder:
         for _ in range(100):
             heater.advance(900)
             recorder.write(heater.status(), heater.now)
+    with open(path, "a") as file:
+        file.write("2026")
+    return path
+
+
+@pytest.fixture
+def recording(torn_recording: Path, tmp_path: Path) -> Callable[[str], Path]:
+    """Write a recording of this name."""
 
     def copy(name: str) -> Path:
-        with open(tmp_path / "tank.csv", "a") as file:
-            file.write("2026")  # a torn line: the notes name the file
-        return Path(shutil.copy(tmp_path / "tank.csv", tmp_path / name))
+        return Path(shutil.copy(torn_recording, tmp_path / name))
 
     return copy
 

@@ -17,8 +17,8 @@ from .zone_arrays import Array
 MANY_ENTRIES = 7
 MOST_ENTRIES = 16
 _HALF_HOURS = 48
-#: Plans that a round tries, and how many of them the next round changes.
-_ROUND, _KEPT, _ROUNDS = 120, 8, 4
+#: Plans that a round tries, how many of them the next round changes, and the rounds after the first.
+_ROUND, _KEPT, ROUNDS = 120, 8, 4
 #: Plans that are run at once.
 _BATCH = 200
 #: Value of a thing to write, as a part of the cost: of two nearly equal plans the simpler one wins.
@@ -78,13 +78,17 @@ def search(
     present: WeekResults,
     *,
     seed: int = 0,
+    rounds: int = ROUNDS,
     progress: Callable[[float], None] = lambda part: None,
 ) -> list[Scored]:
-    """Return plans, the best first. ``present`` are the results of the present settings."""
+    """Return plans, the best first.
+
+    ``present`` are the results of the present settings. ``rounds``: how often the best are changed.
+    """
     random = Random(seed)
     known: dict[Genes, Scored] = {}
     fresh = [one for one in dict.fromkeys(_families(space)) if _hot_enough(one, space)]
-    for number in range(_ROUNDS + 1):
+    for number in range(rounds + 1):
         while fresh:
             batch, fresh = fresh[:_BATCH], fresh[_BATCH:]
             plans = [to_plan(genes, space) for genes in batch]
@@ -92,9 +96,9 @@ def search(
             costs, breaches = judge(results, runner, present)
             for genes, plan, cost, breach in zip(batch, plans, costs, breaches):
                 known[genes] = Scored(plan, float(cost), float(breach))
-        progress((number + 1) / (_ROUNDS + 1))
+        progress((number + 1) / (rounds + 1))
         best = sorted(known, key=lambda genes: known[genes].rank)[:_KEPT]
-        if number < _ROUNDS:
+        if number < rounds:
             fresh = list(_changed(best, known, space, random))
     return sorted(known.values(), key=lambda one: one.rank)
 

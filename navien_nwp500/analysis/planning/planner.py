@@ -31,7 +31,7 @@ from .model_fit import fit_model, lowest_setpoint
 from .plan_promise import SEARCH_WORLDS, PlanCase, promises_of, runner_of, year_figures
 from .plan_reasons import with_reasons
 from .plan_run import Limits, PlanRunner, WeekResults
-from .plan_search import Scored, SearchSpace, search
+from .plan_search import ROUNDS, Scored, SearchSpace, search
 from .plan_trial import WARMER_KELVIN, SimulatorTrial
 from .present_settings import present_settings
 from .price_weeks import PriceWeek, mean_day, mean_price_windows, price_weeks, top_price_windows
@@ -52,12 +52,13 @@ def make_plan(
     wishes: PlanWishes = PlanWishes(),
     *,
     confirm: Confirm | None = None,
+    rounds: int = ROUNDS,
     progress: Callable[[str], None] = lambda text: None,
 ) -> PlanProposal:
     """Return the plan that saves most, or why there is none.
 
-    ``progress`` gets sentences while it works. Raises ConfigurationError when recording or prices do
-    not suffice.
+    ``progress`` gets sentences while it works. ``rounds``: how often the best plans are changed; fewer
+    take less time. Raises ConfigurationError when recording or prices do not suffice.
     """
     case, runner, present = _prepare(recording, source, wishes, progress)
     bound, times = _bounds(case, runner, present, wishes)
@@ -81,6 +82,7 @@ def make_plan(
         space,
         present,
         seed=wishes.seed,
+        rounds=rounds,
         progress=lambda part: progress(f"searching plans: {part:.0%}"),
     )
     return _decide(case, wishes, found, proposal, confirm, progress)

@@ -1,6 +1,6 @@
 """A fleet of three processes, thousands of accounts and one PostgreSQL, with its failures.
 
-The heaters of the simulated cloud answer at their own pace, so a fast clock is used for them alone. A
+The heaters of the simulated cloud answer after two to four seconds, as real ones do. A
 trigger of the database notes which session has written each status and when.
 """
 
@@ -74,7 +74,7 @@ class Trial:
 
     def _start_cloud(self) -> dict[str, str]:
         file = self._folder / "cloud.env"
-        words = ["simulate", "--speed", "60", "--accounts", str(self.accounts)]
+        words = ["simulate", "--speed", "1", "--accounts", str(self.accounts)]
         self.cloud = self._process(words + ["--env-file", str(file)], os.environ)
         wait_for(file.exists, 120)
         return {name: value or "" for name, value in dotenv_values(file).items()}

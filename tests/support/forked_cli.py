@@ -17,12 +17,21 @@ import sys
 import tempfile
 import threading
 import traceback
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from importlib import import_module
 from pathlib import Path
 from pkgutil import walk_packages
 from typing import Any, Mapping, TypedDict
 
+#: What commands import when they need it; most of them do.
+IMPORTED_LATE = (
+    "dotenv",
+    "encodings.idna",
+    "sqlite3",
+    "awscrt.auth",
+    "awscrt.mqtt",
+    "awscrt.mqtt5",
+)
 #: On macOS a process that has used the frameworks of the system cannot be forked.
 AVAILABLE = sys.platform == "linux"
 
@@ -115,6 +124,9 @@ def serve(all_modules: bool) -> None:
     for found in walk_packages(navien_nwp500.__path__, "navien_nwp500."):
         if not found.name.startswith(left_out):
             import_module(found.name)
+    for name in IMPORTED_LATE:
+        with suppress(ModuleNotFoundError):
+            import_module(name)
     gc.freeze()  # so that the forks neither scan nor copy the loaded modules at exit
     for line in sys.stdin:
         request = json.loads(line)

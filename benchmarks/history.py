@@ -36,7 +36,7 @@ _STATUS_COLUMNS = "time, current_inst_power, tank_upper_temperature, tank_lower_
 
 def measure(quick: bool) -> list[Figure]:
     """Fill a file, ask it, and make a month for the demo."""
-    weeks, rounds = (4, 2) if quick else (52, 15)
+    weeks, rounds = (4, 1) if quick else (52, 15)
     progress(f"history: {weeks} weeks")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "history.db"
@@ -45,7 +45,7 @@ def measure(quick: bool) -> list[Figure]:
         questions = _ask(path, rounds)
         past = Path(folder) / "past.db"
         began = time.process_time()
-        days = 3 if quick else 30
+        days = 1 if quick else 30
         asyncio.run(_past(past, days))
         month = (time.process_time() - began) * 30 / days
     return [

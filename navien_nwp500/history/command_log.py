@@ -9,6 +9,7 @@ from typing import Any, Mapping
 import sqlalchemy as sa
 
 from .schema import COMMAND
+from .status_rows import insert_new
 from .store import HistoryStore, StoredHeater
 
 
@@ -51,7 +52,7 @@ class CommandLog:
         row = StoredCommand(command_id, heater.id, ms, name, arguments, who)
         values = {**vars(row), "arguments": json.dumps(arguments, sort_keys=True)}
         with self._database.writing() as connection:
-            return self._database.insert_new(connection, COMMAND, [values]) == 1
+            return insert_new(connection, COMMAND, [values]) == 1
 
     def end(self, command_id: str, *, ms: int, outcome: str, text: str) -> None:
         """Store the outcome of a command, unless it has one."""

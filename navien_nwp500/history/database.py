@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any, Iterator
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from .._util.extras import missing_extra
 from .._util.files import display_path
 from .._util.text import clean_text
 from ..exceptions import ConfigurationError, HistoryError
+from .migration import layout_number, migrate, tables
 from .schema import META, METADATA, SCHEMA_NUMBER
-from .views import create_views, view_names
+from .views import view_names
 
 #: Seconds a writer waits for another one.
 BUSY_SECONDS = 30
@@ -76,7 +76,8 @@ class Database:
             engine = self._new_engine()
             try:
                 with self._translated_errors(engine):
-                    self._prepare(engine)
+                    if self._prepare(engine):
+                        self._shrink(engine)
             except BaseException:
                 engine.dispose()
                 raise
@@ -103,15 +104,6 @@ class Database:
         with self._translated_errors(engine), engine.begin() as connection:
             yield connection
 
-    def insert_new(self, connection: Any, table: Any, rows: list[dict[str, Any]]) -> int:
-        """Insert the rows whose key is not there yet, and return their number."""
-        if not rows:
-            return 0
-        dialect = postgresql if self.path is None else sqlite
-        statement = dialect.insert(table).on_conflict_do_nothing()
-        statement = statement.execution_options(preserve_rowcount=True)
-        return int(connection.execute(statement, rows).rowcount)
-
     def size(self) -> int:
         """Return the bytes that the database uses."""
         if self.path is not None:
@@ -123,9 +115,13 @@ class Database:
 
     def shrink(self) -> None:
         """Give the space of deleted rows back to the file system; PostgreSQL does it by itself."""
+        engine = self._opened_engine()
+        with self._translated_errors(engine):
+            self._shrink(engine)
+
+    def _shrink(self, engine: Any) -> None:
         if self.path is not None:
-            engine = self._opened_engine()
-            with self._translated_errors(engine), engine.connect() as connection:
+            with engine.connect() as connection:
                 pragma = connection.connection.driver_connection.execute
                 pragma("PRAGMA incremental_vacuum").fetchall()
                 pragma("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
@@ -176,36 +172,41 @@ class Database:
             sa.event.listen(engine, "connect", _set_up_postgres)
         return engine
 
-    def _prepare(self, engine: Any) -> None:
+    def _prepare(self, engine: Any) -> bool:
+        """Bring the tables up to date; return True if that has left unused space."""
         with engine.begin() as connection:
             current = self._is_current(connection)
         if current or self._read_only:
             self.outdated = not current
-            return
+            return False
         with engine.execution_options(writes=True).begin() as connection:
             if self.path is None:
                 lock = sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)
                 connection.execute(sa.select(lock))
-            _migrate(connection)
+            # Another program may have done it meanwhile.
+            return not self._is_current(connection) and migrate(connection, self.name)
 
     def _is_current(self, connection: Any) -> bool:
         """Return True if no table, column or view is missing."""
-        found = _tables(connection)
+        found, number = tables(connection), None
         if META.name not in found and (found or self._read_only):
             raise ConfigurationError(
                 f"{self.name} is a database of another program; name another one"
             )
         if META.name in found:
-            query = sa.select(META.c.value).where(META.c.key == "schema")
-            number = connection.execute(query).scalar_one_or_none()
-            if number is not None and int(number) > SCHEMA_NUMBER:
+            number = layout_number(connection)
+            if number is not None and number > SCHEMA_NUMBER:
                 raise ConfigurationError(
                     f"{self.name} was made by a newer version of this program; install that version"
                 )
         views = set(sa.inspect(connection).get_view_names())
-        return views >= set(view_names(connection.dialect.name)) and all(
-            table.name in found and set(table.columns.keys()) <= found[table.name]
-            for table in METADATA.sorted_tables
+        return (
+            number == SCHEMA_NUMBER
+            and views >= set(view_names(connection.dialect.name))
+            and all(
+                table.name in found and set(table.columns.keys()) <= found[table.name]
+                for table in METADATA.sorted_tables
+            )
         )
 
     @contextmanager
@@ -282,35 +283,6 @@ def _set_up_postgres(connection: Any, _record: Any) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET TIME ZONE 'UTC'")
     connection.commit()
-
-
-def _tables(connection: Any) -> dict[str, set[str]]:
-    """Return the columns of each table."""
-    found = sa.inspect(connection).get_multi_columns()
-    return {name: {column["name"] for column in columns} for (_, name), columns in found.items()}
-
-
-def _migrate(connection: Any) -> None:
-    """Create missing tables and views and add missing columns, in one transaction."""
-    METADATA.create_all(connection)
-    found = _tables(connection)
-    missing = [
-        (table.name, column)
-        for table in METADATA.sorted_tables
-        for column in table.columns
-        if column.name not in found[table.name]
-    ]
-    if missing:
-        # Imported only now: it takes longer to load than to work.
-        from alembic.migration import MigrationContext
-        from alembic.operations import Operations
-
-        operations = Operations(MigrationContext.configure(connection))
-        for name, column in missing:
-            operations.add_column(name, sa.Column(column.name, column.type))
-    create_views(connection)
-    connection.execute(sa.delete(META).where(META.c.key == "schema"))
-    connection.execute(sa.insert(META).values(key="schema", value=str(SCHEMA_NUMBER)))
 
 
 def _reason(error: Exception) -> str:

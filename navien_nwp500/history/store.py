@@ -18,7 +18,8 @@ from ..protocol.status import DeviceStatus
 from .alerts import REQUEST, Alert
 from .database import Database
 from .quarters import FIELDS, QUARTER_MS, VALID_MS, Day, add_days, quarter_start, roll_up
-from .schema import EVENT, HEATER, QUARTER, STATUS, to_ms
+from .schema import EVENT, FIELD_COLUMNS, HEATER, QUARTER, STATUS, WHOLE_STATUS, to_ms
+from .status_rows import delete_unused_settings, insert_new, insert_statuses
 
 #: Rows that are read, or deleted in one transaction.
 SLICE = 5_000
@@ -27,7 +28,7 @@ _SAME_MESSAGE_MS = 1_000
 _SPECS = field_specs(DeviceStatus)
 _KEYS = {spec.key: spec.name for spec in _SPECS}
 _LIMITS = {
-    spec.name: 2**15 if isinstance(STATUS.c[spec.name].type, sa.SmallInteger) else 2**31
+    spec.name: 2**15 if isinstance(FIELD_COLUMNS[spec.name].type, sa.SmallInteger) else 2**31
     for spec in _SPECS
 }
 
@@ -127,7 +128,7 @@ class HistoryStore:
                 )
             if not found:
                 row = {"mac": mac, "name": name, "zone": zone}
-                self.database.insert_new(connection, HEATER, [row])
+                insert_new(connection, HEATER, [row])
             else:
                 old = found[0]
                 row = {
@@ -170,8 +171,8 @@ class HistoryStore:
         until: int | None = None,
     ) -> Iterator[Reading]:
         """Yield the readings from ``since`` to before ``until``, in order of time."""
-        columns = [STATUS.c.time, STATUS.c.extra, *(STATUS.c[name] for name in fields)]
-        query = sa.select(*columns).where(STATUS.c.heater_id == heater.id)
+        columns = [STATUS.c.time, STATUS.c.extra, *(FIELD_COLUMNS[name] for name in fields)]
+        query = sa.select(*columns).select_from(WHOLE_STATUS).where(STATUS.c.heater_id == heater.id)
         if until is not None:
             query = query.where(STATUS.c.time < until)
         query = query.order_by(STATUS.c.time).limit(SLICE)
@@ -199,8 +200,9 @@ class HistoryStore:
 
     def latest(self, heater: StoredHeater, field: str, among: Sequence[int]) -> int | None:
         """Return the latest of some values that a field has had, None if it had none of them."""
-        column = STATUS.c[field]
-        query = sa.select(column).where(STATUS.c.heater_id == heater.id, column.in_(among))
+        column = FIELD_COLUMNS[field]
+        query = sa.select(column).select_from(WHOLE_STATUS)
+        query = query.where(STATUS.c.heater_id == heater.id, column.in_(among))
         with self.database.reading() as connection:
             found: int | None = connection.execute(
                 query.order_by(STATUS.c.time.desc()).limit(1)
@@ -222,6 +224,10 @@ class HistoryStore:
             deleted += count
             if count < SLICE:
                 break
+        for heater in self.heaters():
+            with self.database.writing() as connection:
+                self._lock(connection, heater.id)
+                delete_unused_settings(connection, heater.id)
         self.database.shrink()
         return deleted
 
@@ -232,27 +238,35 @@ class HistoryStore:
         readings: Sequence[Reading],
         source: ReadingSource,
     ) -> int:
-        # One writer of a heater at a time, or two would replace the same quarter hour.
-        mine = sa.select(HEATER.c.id).where(HEATER.c.id == heater.id)
-        connection.execute(mine.with_for_update())
+        self._lock(connection, heater.id)
         rows = [_row(heater.id, reading, source) for reading in readings]
         if source is not ReadingSource.LIVE:
             rows = self._without_stored(connection, heater.id, rows, source)
-        new = self.database.insert_new(connection, STATUS, rows)
+        new = insert_statuses(connection, rows)
         if new:
             times = [row["time"] for row in rows]
             self._roll_up(connection, heater.id, min(times), max(times))
         return new
+
+    @staticmethod
+    def _lock(connection: Any, heater_id: int) -> None:
+        """Let one at a time write a heater, or two would replace the same quarter hour."""
+        mine = sa.select(HEATER.c.id).where(HEATER.c.id == heater_id)
+        connection.execute(mine.with_for_update())
 
     def _without_stored(
         self, connection: Any, heater_id: int, rows: list[dict[str, Any]], source: ReadingSource
     ) -> list[dict[str, Any]]:
         """Leave out the rows that another source has stored at nearly the same time."""
         times = [row["time"] for row in rows]
-        query = sa.select(STATUS).where(
-            STATUS.c.heater_id == heater_id,
-            STATUS.c.source != int(source),
-            STATUS.c.time.between(min(times) - _SAME_MESSAGE_MS, max(times) + _SAME_MESSAGE_MS),
+        query = (
+            sa.select(STATUS.c.time, *FIELD_COLUMNS.values())
+            .select_from(WHOLE_STATUS)
+            .where(
+                STATUS.c.heater_id == heater_id,
+                STATUS.c.source != int(source),
+                STATUS.c.time.between(min(times) - _SAME_MESSAGE_MS, max(times) + _SAME_MESSAGE_MS),
+            )
         )
         stored: dict[int, list[dict[str, Any]]] = {}
         for row in connection.execute(query).mappings():
@@ -336,7 +350,7 @@ class HistoryStore:
                 "ended": ms if alert.kind == REQUEST else None,
                 "detail": alert.text,
             }
-            self.database.insert_new(connection, EVENT, [row])
+            insert_new(connection, EVENT, [row])
 
     def events(
         self, heater: StoredHeater, since: int | None = None, until: int | None = None

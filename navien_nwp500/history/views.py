@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from ..protocol.fields import FieldSpec, field_specs
 from ..protocol.status import DeviceStatus
 from ..protocol.types import Temperature
-from .schema import HEATER, QUARTER, STATUS
+from .schema import FIELD_COLUMNS, HEATER, QUARTER, STATUS, WHOLE_STATUS
 
 #: Names of units in columns.
 _SUFFIXES = {
@@ -36,12 +36,16 @@ def view_names(dialect: str) -> list[str]:
     return ["v_status", "v_quarter", *(["v_day"] if dialect == "postgresql" else [])]
 
 
+def drop_views(connection: Any) -> None:
+    """Remove the views, which may be those of another version."""
+    for name in view_names(connection.dialect.name)[::-1]:
+        connection.exec_driver_sql(f"DROP VIEW IF EXISTS {name}")
+
+
 def create_views(connection: Any) -> None:
-    """Create the views, or replace those of another version."""
+    """Create the views."""
     dialect = connection.dialect.name
     queries = {"v_status": _status(dialect), "v_quarter": _quarter(dialect), "v_day": _day()}
-    for name in view_names(dialect)[::-1]:
-        connection.exec_driver_sql(f"DROP VIEW IF EXISTS {name}")
     for name in view_names(dialect):
         query = queries[name].compile(connection, compile_kwargs={"literal_binds": True})
         connection.exec_driver_sql(f"CREATE VIEW {name} AS {query}")
@@ -61,7 +65,7 @@ def _time(column: Any, dialect: str) -> Any:
 
 def _shown(spec: FieldSpec) -> Any:
     scale = getattr(spec.codec(1), "physical", 1)
-    value = STATUS.c[spec.name]
+    value = FIELD_COLUMNS[spec.name]
     if abs(scale) < 1:  # 594 / 10.0 is 59.4, and 594 * 0.1 is not
         value = value / sa.literal(float(round(1 / scale)))
     elif scale != 1:
@@ -72,7 +76,8 @@ def _shown(spec: FieldSpec) -> Any:
 def _status(dialect: str) -> Any:
     shown = [_shown(spec) for spec in field_specs(DeviceStatus)]
     time = _time(sa.type_coerce(STATUS.c.time, sa.BigInteger), dialect).label("time")
-    return sa.select(time, *_heater(), *shown).join_from(STATUS, HEATER)
+    whole = WHOLE_STATUS.join(HEATER, HEATER.c.id == STATUS.c.heater_id)
+    return sa.select(time, *_heater(), *shown).select_from(whole)
 
 
 def _heater() -> list[Any]:

@@ -57,8 +57,12 @@ def values(found: Reading) -> dict[str, int]:
 
 
 def test_a_column_for_each_field_of_the_status_table() -> None:
-    names = {spec.name for spec in field_specs(DeviceStatus)}
-    assert names == set(schema.STATUS.columns.keys()) - {"heater_id", "time", "source", "extra"}
+    status = set(schema.STATUS.columns.keys())
+    settings = set(schema.SETTINGS.columns.keys()) - {"id", "heater_id", "digest"}
+    assert status - schema.CHANGING == {"heater_id", "time", "source", "settings_id", "extra"}
+    assert sorted([*schema.CHANGING, *settings]) == sorted(
+        spec.name for spec in field_specs(DeviceStatus)
+    )
 
 
 @pytest.mark.parametrize("body", [IDLE, HEATING, CORE], ids=["idle", "heating", "core"])
@@ -81,6 +85,33 @@ def test_numbers_and_texts_that_no_column_can_hold_are_kept(
     (found,) = store.readings(heater)
     assert found.extra == {"newKey": "a\0b\ud800", "another": [1, None]}
     assert (found.values["wifi_rssi"], found.values["error_code"]) == (70_000, 2**40)
+
+
+def test_what_seldom_changes_is_stored_once_for_each_heater(store: HistoryStore) -> None:
+    heaters = [store.ensure_heater(mac) for mac in (MAC, "0123456789ac")]
+    for heater in heaters:
+        rows = [
+            reading(minute, dhwTemperature=100 + minute, dhwOperationSetting=1 + minute // 5 % 2)
+            for minute in range(20)
+        ]
+        for at in range(0, 20, 10):  # each setting comes in both parts
+            store.add(heater, rows[at : at + 10], ReadingSource.CSV)
+        found = [each.values for each in store.readings(heater)]
+        assert [one["dhw_operation_setting"] for one in found] == 2 * (5 * [1] + 5 * [2])
+        assert [one["dhw_temperature"] for one in found] == list(range(100, 120))
+    assert settings(store) == [(heaters[0].id, 2), (heaters[1].id, 2)]
+    # What no status has any more goes with them.
+    store.prune(MS + 15 * MINUTE)
+    assert settings(store) == [(heaters[0].id, 1), (heaters[1].id, 1)]
+    assert len(list(store.readings(heaters[0]))) == 5
+
+
+def settings(store: HistoryStore) -> list[tuple[int, int]]:
+    """Number of stored combinations of each heater."""
+    heater = schema.SETTINGS.c.heater_id
+    query = sa.select(heater, sa.func.count()).group_by(heater).order_by(heater)
+    with store.database.reading() as connection:
+        return [(id, count) for id, count in connection.execute(query)]
 
 
 def test_readings_of_a_time_come_in_order(store: HistoryStore, heater: StoredHeater) -> None:
@@ -136,6 +167,7 @@ def test_two_writers_lose_nothing(where: str, store: HistoryStore, heater: Store
         thread.join()
     assert [each.ms for each in store.readings(heater)] == [MS + n * MINUTE for n in range(60)]
     assert sum(row["seconds_known"] for row in store.quarters(heater)) == 59 * 60
+    assert settings(store) == [(heater.id, 1)]
 
 
 # Quarter hours
@@ -226,22 +258,26 @@ def test_an_event_has_its_end(store: HistoryStore, heater: StoredHeater) -> None
 
 def test_a_new_field_is_a_new_column(where: str, heater: StoredHeater, store: HistoryStore) -> None:
     """A database of an older version lacks columns, a table and the views."""
-    store.add(heater, [reading(0)], ReadingSource.LIVE)
+    older = {**reading(0).values, "recirc_error_status": None}
+    store.add(heater, [reading(0)._replace(values=older)], ReadingSource.LIVE)
     with store.database.writing() as connection:
         for view in view_names(connection.dialect.name)[::-1]:
             connection.execute(sa.text(f"DROP VIEW {view}"))
-        connection.execute(sa.text("ALTER TABLE status DROP COLUMN recirc_error_status"))
+        connection.execute(sa.text("ALTER TABLE settings DROP COLUMN recirc_error_status"))
         connection.execute(sa.text("ALTER TABLE quarter DROP COLUMN watts_max"))
         connection.execute(sa.text("DROP TABLE event"))
     with Database(where) as again:
         new = HistoryStore(again)
         new.add(heater, [reading(1)], ReadingSource.LIVE)
         assert [each.values["recirc_error_status"] for each in new.readings(heater)] == [None, 0]
+        # The older version goes on: its combination is there already.
+        new.add(heater, [reading(2)._replace(values=older)], ReadingSource.LIVE)
+        assert settings(new) == [(heater.id, 2)]
         assert new.events(heater) == []
         assert [row["watts_max"] for row in new.quarters(heater)] == [1]
         with again.reading() as connection:
             found = connection.execute(sa.text("SELECT recirc_error_status FROM v_status"))
-            assert found.scalars().all() == [None, 0]
+            assert found.scalars().all() == [None, 0, None]
 
 
 #: Columns that older layouts did not have, each layout with all that came later.
@@ -264,7 +300,7 @@ def test_each_older_layout_is_completed_and_keeps_its_rows(where: str, layout: i
             connection.exec_driver_sql(f"DROP VIEW {view}")
         schema.METADATA.drop_all(connection)
         older.create_all(connection)
-        connection.execute(sa.insert(older.tables["meta"]).values(key="schema", value="1"))
+        connection.execute(sa.insert(older.tables["meta"]).values(key="schema", value="2"))
         heater = {"id": 1, "mac": MAC, "name": "Cellar", "zone": None}
         connection.execute(sa.insert(older.tables["heater"]).values(heater))
         asked = {"heater_id": 1, "asked": MS, "arguments": "{}", "who": "me", "name": "power"}

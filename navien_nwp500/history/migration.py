@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from ..exceptions import ConfigurationError, HistoryError
 from .schema import FIELD_COLUMNS, HEATER, META, METADATA, SCHEMA_NUMBER, STATUS, UTC_TIME
 from .status_rows import insert_statuses
-from .views import create_views, drop_views
+from .views import replaced_views
 
 _LOGGER = logging.getLogger(__name__)
 #: Statuses that are read and written at once, and after how many that is said.
@@ -43,14 +43,13 @@ def migrate(connection: Any, name: str) -> bool:
     """
     found = tables(connection)
     older = META.name in found and layout_number(connection) == 1 and STATUS.name in found
-    drop_views(connection)
-    if older:
-        _set_aside(connection, name, found[STATUS.name])
-    METADATA.create_all(connection)
-    _add_columns(connection)
-    if older:
-        _move_statuses(connection, name, found[STATUS.name])
-    create_views(connection)
+    with replaced_views(connection):
+        if older:
+            _set_aside(connection, name, found[STATUS.name])
+        METADATA.create_all(connection)
+        _add_columns(connection)
+        if older:
+            _move_statuses(connection, name, found[STATUS.name])
     connection.execute(sa.delete(META).where(META.c.key == "schema"))
     connection.execute(sa.insert(META).values(key="schema", value=str(SCHEMA_NUMBER)))
     return older

@@ -7,7 +7,8 @@ time zones and has none. ``time`` is a ``TIMESTAMPTZ`` in PostgreSQL, seconds si
 
 from __future__ import annotations
 
-from typing import Any
+from contextlib import contextmanager
+from typing import Any, Iterator
 
 import sqlalchemy as sa
 
@@ -36,19 +37,35 @@ def view_names(dialect: str) -> list[str]:
     return ["v_status", "v_quarter", *(["v_day"] if dialect == "postgresql" else [])]
 
 
-def drop_views(connection: Any) -> None:
-    """Remove the views, which may be those of another version."""
-    for name in view_names(connection.dialect.name)[::-1]:
-        connection.exec_driver_sql(f"DROP VIEW IF EXISTS {name}")
-
-
-def create_views(connection: Any) -> None:
-    """Create the views."""
+@contextmanager
+def replaced_views(connection: Any) -> Iterator[None]:
+    """Remove the views, and create them at the end; who may read them may do so again."""
     dialect = connection.dialect.name
+    names = view_names(dialect)
+    grants = _grants(connection, names) if dialect == "postgresql" else []
+    for name in names[::-1]:
+        connection.exec_driver_sql(f"DROP VIEW IF EXISTS {name}")
+    yield
     queries = {"v_status": _status(dialect), "v_quarter": _quarter(dialect), "v_day": _day()}
-    for name in view_names(dialect):
+    for name in names:
         query = queries[name].compile(connection, compile_kwargs={"literal_binds": True})
         connection.exec_driver_sql(f"CREATE VIEW {name} AS {query}")
+    for grant in grants:
+        connection.exec_driver_sql(grant)
+
+
+def _grants(connection: Any, names: list[str]) -> list[str]:
+    """Return the statements that give the rights of others on the views."""
+    query = sa.text(
+        "SELECT privilege_type, table_name, grantee FROM information_schema.table_privileges"
+        " WHERE table_schema = current_schema() AND grantee <> current_user"
+    )
+    quoted = connection.dialect.identifier_preparer.quote_identifier
+    return [
+        f"GRANT {right} ON {name} TO {who if who == 'PUBLIC' else quoted(who)}"
+        for right, name, who in connection.execute(query)
+        if name in names
+    ]
 
 
 def column_name(spec: FieldSpec) -> str:

@@ -19,7 +19,7 @@ from navien_nwp500.history.command_log import CommandLog
 from navien_nwp500.history.database import Database, parse_address
 from navien_nwp500.history.database_state import read_state
 from navien_nwp500.history.store import HistoryStore, Reading, ReadingSource
-from navien_nwp500.history.views import drop_views, view_names
+from navien_nwp500.history.views import view_names
 from navien_nwp500.protocol.fields import decode_fields
 from navien_nwp500.protocol.status import DeviceStatus
 from support.status_examples import CORE, HEATING, IDLE
@@ -70,7 +70,8 @@ def make_layout_1(where: str, without: tuple[str, ...] = ()) -> None:
         ),
     )
     with Database(where) as database, database.writing() as connection:
-        drop_views(connection)
+        for view in reversed(view_names(connection.dialect.name)):
+            connection.exec_driver_sql(f"DROP VIEW {view}")
         old.create(connection)
         query = sa.select(*columns).select_from(schema.WHOLE_STATUS)
         connection.execute(sa.insert(old).from_select([one.name for one in columns], query))
@@ -187,6 +188,30 @@ def test_programs_that_open_it_at_once_migrate_it_once(where: str) -> None:
     for thread in threads:
         thread.join()
     assert found == [readings] * 3
+
+
+@pytest.mark.parametrize("where", ["postgresql"], indirect=True)
+def test_a_status_that_an_older_program_is_writing_is_kept(where: str) -> None:
+    fill(where)
+    count = len(content(where)["status"])
+    make_layout_1(where)
+    found: list[Any] = []
+    other = threading.Thread(target=lambda: found.append(stored(where)))
+    engine = sa.create_engine(parse_address(where))
+    with engine.begin() as connection:
+        connection.exec_driver_sql("SELECT id FROM heater WHERE id = 1 FOR UPDATE")
+        other.start()
+        other.join(0.5)  # it waits for this transaction, or each would for the other
+        connection.exec_driver_sql(
+            "INSERT INTO status (heater_id, time, source, dhw_charge_per, vacation_day_setting)"
+            " VALUES (1, '2027-01-01T00:00:00Z', 1, 42, 7)"
+        )
+    engine.dispose()
+    other.join()
+    (_, readings, *_), (_, others, *_), _ = found[0]
+    assert len(readings) + len(others) == count + 1
+    known = {name: value for name, value in readings[-1].values.items() if value is not None}
+    assert known == {"dhw_charge_per": 42, "vacation_day_setting": 7}
 
 
 def test_a_long_migration_says_how_far_it_is(

@@ -83,3 +83,21 @@ def test_every_query_of_the_dashboard_has_rows(database: Database) -> None:
         text = text.replace("${heater:sqlstring}", "'0123456789ab'")
         assert "$" not in text
         assert query(database, text), text
+
+
+@pytest.mark.parametrize("where", ["postgresql"], indirect=True)
+def test_who_may_read_the_views_may_do_so_after_a_migration(database: Database, where: str) -> None:
+    roles = [f'"reader {where[-4:]}"', "PUBLIC"]
+    rights = (
+        "SELECT relname, relacl::text FROM pg_class WHERE relname LIKE 'v\\_%' ORDER BY relname"
+    )
+    with database.writing() as connection:
+        connection.exec_driver_sql(f"CREATE ROLE {roles[0]}")
+        connection.exec_driver_sql(f"GRANT SELECT ON heater, v_status TO {roles[0]}")
+        connection.exec_driver_sql(f"GRANT SELECT ON v_day TO {roles[1]}")
+        connection.exec_driver_sql("ALTER TABLE command DROP COLUMN text")
+    before = query(database, rights)
+    assert [row["relacl"] is None for row in before] == [False, True, False]
+    with Database(where) as again:
+        assert not again.outdated and query(again, rights) == before
+        assert query(again, "SELECT text FROM command") == []

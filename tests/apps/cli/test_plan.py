@@ -14,6 +14,7 @@ import pytest
 
 from apps.cli.test_reservations import TWO
 from apps.cli.test_tou import PEAK_DAY, tou_status, write_plan
+from navien_nwp500 import NaviLinkConfig
 from navien_nwp500.apps.cli.saved_plans import (
     Backup,
     SavedPlan,
@@ -74,6 +75,10 @@ def data_folder(
     for name in ("XDG_DATA_HOME", "XDG_CACHE_HOME"):
         monkeypatch.setenv(name, str(tmp_path / name))
     monkeypatch.setattr("navien_nwp500.apps.cli.saved_plans.data_folder", lambda: tmp_path / "data")
+    # The simulated heater takes commands as fast as they come.
+    usual = NaviLinkConfig.from_environment
+    quick = staticmethod(lambda **options: usual(**{"command_interval": 0.0, **options}))
+    monkeypatch.setattr(NaviLinkConfig, "from_environment", quick)
     background.write_reservations(*TWO)
     yield tmp_path / "data"
 

@@ -224,9 +224,12 @@ def _fit(
 
 def _line(gaps: np.ndarray, hidden: np.ndarray) -> tuple[float, float]:
     """Return the Wh that are hidden at a start, and the part of the gap's Wh on top."""
-    default = HeaterModel.start_hidden_ratio
     priors = [[1 / _START_DEVIATION_WH, 0.0], [0.0, 1 / _RATIO_DEVIATION]]
-    goals = [0.0, default / _RATIO_DEVIATION]
+    usual = HeaterModel
+    goals = [
+        usual.start_hidden_wh / _START_DEVIATION_WH,
+        usual.start_hidden_ratio / _RATIO_DEVIATION,
+    ]
     rows = np.column_stack([np.ones(len(gaps)), gaps])
     return _least_squares(rows, hidden, np.full(len(gaps), _START_SPREAD_WH), priors, goals)
 

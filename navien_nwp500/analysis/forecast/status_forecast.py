@@ -18,7 +18,7 @@ from ...protocol.types import DHWMode, HeatPumpState, Volume
 from ..heater_model import HeaterModel
 from ..hot_water import COLD_CELSIUS, usable_water_of, volume_of
 from ..two_zone import TankState
-from .bands import NOW, Band, Calibration, deviation
+from .bands import NOW, Band, Calibration, deviation, unlearned_spread
 from .forecast_result import Bands, Forecast, Situation
 from .heating_times import SAVER_STOP_SHORT, UPPER_ELEMENT_SECONDS, Heating, heating_times
 from .learned import Learned
@@ -272,17 +272,19 @@ class _Case:
             cold=self.cold,
         )
         calibration, known = self.calibration, self.status.ambient_temperature is not None
-        gap_wh = tank.gap_wh(self.model) if starting else None
+        gap_wh = tank.gap_wh(self.model)
 
         def expected(minutes: float) -> float:
-            return deviation(minutes, starting_gap_wh=gap_wh, air_known=known)
+            return deviation(minutes, starting_gap_wh=gap_wh if starting else None, air_known=known)
 
-        bands = Bands(
-            *(
-                None if one is None else calibration.band(one, expected(one), starting=starting)
-                for one in times
+        def band(minutes: float) -> Band:
+            usual = expected(minutes)
+            unlearned = unlearned_spread(
+                *(minutes, usual), gap_wh=gap_wh, hidden_wh=tank.hidden_wh, starting=starting
             )
-        )
+            return calibration.band(minutes, usual, starting=starting, unlearned=unlearned)
+
+        bands = Bands(*(None if one is None else band(one) for one in times))
         return bands, 0.0 if times.end is None else expected(times.end)
 
     def _while_drawing(self, made: Forecast) -> Forecast:

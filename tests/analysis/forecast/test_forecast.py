@@ -34,7 +34,9 @@ from support.status_examples import CORE, HEATING, IDLE
 #: A Tuesday.
 NOON = datetime(2026, 1, 6, 12, 20, tzinfo=timezone.utc)
 #: A heater of which exactly the figures of PROTOCOL 14 hold.
-QUIET = Learned(replace(HeaterModel(), start_hidden_ratio=0.0, running_hidden_ratio=0.0))
+QUIET = Learned(
+    replace(HeaterModel(), start_hidden_wh=0.0, start_hidden_ratio=0.0, running_hidden_ratio=0.0)
+)
 EVERY_DAY = frozenset(Weekday)
 
 
@@ -96,6 +98,8 @@ def test_heating_now_takes_the_time_of_the_record(
     found = made(resting(upper, lower, air=air), learned=QUIET)
     assert found.situation is Situation.RESTING and found.times == (None, None, None)
     assert band(found.if_started.end).minutes == pytest.approx(minutes, rel=0.04)
+    usual = band(made(resting(upper, lower, air=air)).if_started.end)
+    assert usual.least <= minutes <= usual.most, "a quiet tank is in the band too"
 
 
 def test_a_run_takes_the_same_by_its_higher_sensor_and_its_colder_air() -> None:
@@ -108,9 +112,10 @@ def test_a_run_takes_the_same_by_its_higher_sensor_and_its_colder_air() -> None:
 def test_heat_that_a_draw_hid_makes_a_start_longer() -> None:
     quiet = made(resting(58.2, 44.0), learned=QUIET)
     usual = made(resting(58.2, 44.0))
-    # 0.3 x 140.5 Wh/K x 14.2 K = 598 Wh by some 1.2 kW (PROTOCOL 13, point 24).
-    more = band(usual.if_started.end).minutes - band(quiet.if_started.end).minutes
-    assert more == pytest.approx(30, abs=3)
+    # 250 Wh, and 0.3 x 140.5 Wh/K x 14.2 K = 598 Wh, by some 1.2 kW (PROTOCOL 13, point 24).
+    long, short = band(usual.if_started.end), band(quiet.if_started.end)
+    assert long.minutes - short.minutes == pytest.approx(42, abs=3)
+    assert long.most - long.minutes > short.most - short.minutes
 
 
 def test_the_text_of_each_situation() -> None:
@@ -118,12 +123,12 @@ def test_the_text_of_each_situation() -> None:
     texts = {
         "The water is at the setpoint.": made(resting(60.6, 55.0)),
         "No start is foreseeable: not before Wed 14:44 by standby alone; heating now would take "
-        "2 h 10 min.": made(rest),
-        "The heater is off; heating now would take 2 h 10 min.": made(
+        "2 h 25 min.": made(rest),
+        "The heater is off; heating now would take 2 h 25 min.": made(
             resting(58.2, 48.5, dhwOperationSetting=6)
         ),
-        "While water runs: not before 14:03.": made(running(58.2, 49.15, dhwUse=2)),
-        "At the setpoint in 1 h 55 min, at 14:17 (14:03 to 14:30).": made(running(58.2, 49.15)),
+        "While water runs: not before 13:56.": made(running(58.2, 49.15, dhwUse=2)),
+        "At the setpoint in 1 h 55 min, at 14:17 (13:56 to 15:13).": made(running(58.2, 49.15)),
         "No forecast: the heater sends no temperature of the lower tank sensor.": made(
             status({key: value for key, value in IDLE.items() if key != "tankLowerTemperature"})
         ),
@@ -165,7 +170,7 @@ def test_without_the_air_the_band_is_wider() -> None:
     unknown = band(
         made(status({k: v for k, v in fields.items() if k != "ambientTemperature"})).times.end
     )
-    assert unknown.most - unknown.least > 1.3 * (known.most - known.least)
+    assert unknown.most - unknown.least > 1.1 * (known.most - known.least)
 
 
 def reserved(hour: int, celsius: float, mode: DHWMode = DHWMode.HEAT_PUMP) -> ReservationProgram:
@@ -179,8 +184,8 @@ def test_a_reservation_foresees_a_start() -> None:
     assert found.situation is Situation.FORESEEN and found.start is not None
     assert found.start.when == NOON.replace(hour=15, minute=0)
     times, now = found.times, made(running(57.0, 55.6, dhwTemperatureSetting=124)).times
-    # 160 min until then, in which the tank cools by 0.9 K or 14 min of heating.
-    assert band(times.ready).minutes - band(now.ready).minutes == pytest.approx(175, abs=12)
+    # 160 min until then, in which the tank cools by 0.9 K or 14 min of heating, and 15 min of a start.
+    assert band(times.ready).minutes - band(now.ready).minutes == pytest.approx(190, abs=12)
     assert found.text.startswith("Heating starts at 15:00 (a reservation). At the setpoint in 4 h")
     # The same setpoint and mode start nothing, nor does a setpoint below the water (PROTOCOL 9.12).
     for useless in (reserved(15, 60.5), reserved(15, 50.0)):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from random import Random
 from statistics import mean
@@ -16,9 +16,7 @@ from typing import Sequence
 
 import pytest
 
-from support import captures
 from support.recoveries import MIDNIGHT, SimulatedRecovery, record, simulated_recovery
-from support.status_examples import HEATING
 
 pytest.importorskip("pandas", reason="the extra analysis is not installed")
 
@@ -28,9 +26,6 @@ from navien_nwp500.analysis.forecast.learned import Learned, MadeForecast
 from navien_nwp500.analysis.forecast.learning import learn
 from navien_nwp500.analysis.heater_model import HeaterModel
 from navien_nwp500.history.recordings import load
-from navien_nwp500.protocol.fields import decode_fields
-from navien_nwp500.protocol.messages import OPERATION_MODE_CHANGED
-from navien_nwp500.protocol.status import DeviceStatus
 from navien_nwp500.protocol.types import DHWMode, HalfCelsius
 from navien_nwp500.simulator import Heater
 
@@ -173,38 +168,3 @@ def test_what_was_learned_survives_as_json() -> None:
     for content in damaged:
         with pytest.raises(ValueError):
             Learned.from_json(content)
-
-
-@pytest.mark.skipif(not captures.AVAILABLE, reason=captures.SKIP_REASON)
-def test_the_recorded_run_is_forecast_within_seven_minutes() -> None:
-    """The field log: until minute 13.6 the tank recovers from draws, which a status does not show."""
-    rows = captures.field_log()
-    times = [datetime.fromisoformat(row["timestamp"]) for row in rows]
-    stop = next(
-        number
-        for number, row in enumerate(rows)
-        if row["command"] == str(int(OPERATION_MODE_CHANGED))
-    )
-    errors = []
-    for when, row in zip(times[:stop], rows):
-        if (when - times[0]).total_seconds() > 13.6 * 60:
-            found = forecast(logged_status(row), MIDNIGHT).times.end
-            assert found is not None
-            errors.append(found.minutes - (times[stop] - when).total_seconds() / 60)
-    assert len(errors) > 50 and max(map(abs, errors)) <= 7
-
-
-def logged_status(row: dict[str, str]) -> DeviceStatus:
-    """Return the heater of a row, without what a forecast does not read."""
-
-    def tenths(name: str) -> int:
-        return round((float(row[f"{name}_temperature"]) - 32) / 0.18)
-
-    values = {
-        "tankUpperTemperature": tenths("tank_upper"),
-        "tankLowerTemperature": tenths("tank_lower"),
-        "ambientTemperature": tenths("ambient"),
-        "dhwTemperatureSetting": round((float(row["dhw_temperature_setting"]) - 32) / 0.9),
-        "currentInstPower": int(row["current_inst_power"]),
-    }
-    return decode_fields(DeviceStatus, {**HEATING, **values})

@@ -62,7 +62,10 @@ def _celsius(given: Degrees | None) -> float | None:
     return given.value if given.unit != "F" else (given.value - 32) / 1.8
 
 
-@click.group("plan", cls=Group, invoke_without_command=True)
+# The metavar: older versions of click do not show that a subcommand may be left out.
+@click.group(
+    "plan", cls=Group, invoke_without_command=True, subcommand_metavar="[COMMAND] [ARGS]..."
+)
 @click.option(
     "--history", multiple=True, type=INPUT_FILE, help="Recording of monitor --csv; may be repeated."
 )

@@ -42,7 +42,7 @@ _MODES = {
 
 
 @click.command("boost", short_help="Heat now for a while, then restore the settings.")
-@click.argument("stop", type=click.Choice(["stop"]), required=False)
+@click.argument("stop", type=click.Choice(["stop"]), required=False, metavar="[stop]")
 @click.option(
     "--until", metavar="HH:MM", type=option_type(parse_time), help="End it at this time of day."
 )

@@ -34,21 +34,22 @@ def hours(span: TimeSpan) -> float:
     return (span.end - span.start) / HOUR_MS
 
 
+# Days of the past: governments change the rules of the future, and the tables of zones follow.
 @pytest.mark.parametrize(
     ("zone", "noon", "length", "first_hours"),
     [
-        ("Europe/Berlin", (2026, 3, 29, 12), 23, ["00:00", "01:00", "03:00"]),
-        ("Europe/Berlin", (2026, 10, 25, 12), 25, ["00:00", "01:00", "02:00", "02:00", "03:00"]),
+        ("Europe/Berlin", (2024, 3, 31, 12), 23, ["00:00", "01:00", "03:00"]),
+        ("Europe/Berlin", (2024, 10, 27, 12), 25, ["00:00", "01:00", "02:00", "02:00", "03:00"]),
         ("Asia/Kolkata", (2026, 3, 29, 12), 24, ["00:00", "01:00"]),
         ("Asia/Kathmandu", (2026, 3, 29, 12), 24, ["00:00", "01:00"]),
         # Clocks change by half an hour, at 2:00 to 1:30 and back.
-        ("Australia/Lord_Howe", (2026, 4, 5, 2), 24.5, ["00:00", "01:00", "01:30", "02:00"]),
-        ("Australia/Lord_Howe", (2026, 10, 4, 2), 23.5, ["00:00", "01:00", "02:30", "03:00"]),
+        ("Australia/Lord_Howe", (2024, 4, 7, 2), 24.5, ["00:00", "01:00", "01:30", "02:00"]),
+        ("Australia/Lord_Howe", (2024, 10, 6, 2), 23.5, ["00:00", "01:00", "02:30", "03:00"]),
         # At 2:45 to 3:45: two parts of hours.
-        ("Pacific/Chatham", (2026, 9, 26, 23), 23, ["00:00", "01:00", "02:00", "03:45", "04:00"]),
+        ("Pacific/Chatham", (2024, 9, 28, 23), 23, ["00:00", "01:00", "02:00", "03:45", "04:00"]),
         # Midnight is left out: the day begins at 1:00.
-        ("America/Havana", (2026, 3, 8, 16), 23, ["01:00", "02:00"]),
-        ("America/Havana", (2026, 11, 1, 16), 25, ["00:00", "00:00", "01:00"]),
+        ("America/Havana", (2024, 3, 10, 16), 23, ["01:00", "02:00"]),
+        ("America/Havana", (2024, 11, 3, 16), 25, ["00:00", "00:00", "01:00"]),
     ],
 )
 def test_a_day_has_the_hours_that_the_heaters_clock_shows(

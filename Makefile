@@ -16,10 +16,10 @@ help:  ## list the targets
 demo: $(RUNS)  ## show a simulated heater in the browser; ARGS=--text: a day in the terminal, in half a minute
 	@sh scripts/demo.sh $(ARGS)
 
-# Compiled modules are always kept: the tests start hundreds of processes. Three of them run at a time,
+# Compiled modules are always kept: the tests start hundreds of processes. Four of them run at a time,
 # also on two cores, because tests often wait.
 test: $(INSTALLED)  ## run all tests, in parallel
-	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses=3 --dist=worksteal
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses=4 --dist=worksteal
 
 test-all: $(INSTALLED)  ## run all tests on each Python found, and with the oldest allowed packages
 	$(BIN)/nox

@@ -295,7 +295,7 @@ def _tags(system: str, machine: str, libc: str) -> list[str]:
 
 
 # As "make test".
-_SEVERAL = ["--numprocesses=3", "--dist=worksteal"]
+_SEVERAL = ["--numprocesses=4", "--dist=worksteal"]
 # The packages of pyproject.toml at their lowest version, their own dependencies as usual.
 _LOWEST = ["--resolution", "lowest-direct"]
 # Tests that depend on the broker.

@@ -78,9 +78,10 @@ def value_at(chart: Any, y: float) -> float:
 
 
 def asked(page: Any, act: Callable[[], object]) -> dict[str, str]:
-    """Return the values of the request for a series that an act causes."""
+    """Return the values of the request for a series that an act causes, when its answer is shown."""
     with page.expect_request(lambda request: "/series?" in request.url) as request:
         act()
+    page.wait_for_selector("#history:not([aria-busy])")
     values = parse_qs(urlsplit(request.value.url).query)
     return {name: texts[0] for name, texts in values.items()}
 

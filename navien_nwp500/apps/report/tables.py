@@ -46,7 +46,7 @@ def facts(report: Report) -> list[KeyFigure]:
     known_days = total["ms"] / DAY_MS
     energy = total["energy_wh"]
     whole = [run.hours for run in report.recoveries if run.whole]
-    recoveries = f"{len(report.recoveries)} recoveries" + (
+    recoveries = _count(len(report.recoveries), "recovery", "recoveries") + (
         f", {sum(whole) / len(whole):.1f} h on average" if whole else ""
     )
     found = [
@@ -356,7 +356,7 @@ def _cop(report: Report) -> tuple[str, str]:
     cop = report.cop
     if cop.value is None or cop.margin is None:
         return NOTHING, cop.text
-    return f"{cop.value:.1f} ± {cop.margin:.1f}", f"from {cop.runs} recoveries; see the notes"
+    return f"{cop.value:.1f} ± {cop.margin:.1f}", f"from {_count(cop.runs, 'recovery', 'recoveries')}; see the notes"
 
 
 def _split(total: Any) -> str:
@@ -388,8 +388,8 @@ def _percent(share: float) -> str:
     return f"{_or(share * 100, '.0f')} %"
 
 
-def _count(number: float, noun: str) -> str:
-    return f"{number:.0f} {noun}{'' if number == 1 else 's'}"
+def _count(number: float, noun: str, several: str = "") -> str:
+    return f"{number:.0f} {noun if number == 1 else several or noun + 's'}"
 
 
 def _money(low: float, high: float, places: int = 2) -> str:

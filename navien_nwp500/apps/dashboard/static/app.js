@@ -28,6 +28,7 @@ class App {
     this.heater = null;
     this.version = null;
     this.state = null;
+    this.lost = false;
     this.signedOut = false;
     this.now = new Now((text) => this.announce(text));
     this.history = new History();
@@ -99,7 +100,6 @@ class App {
   /** Show the way in, above what is known; that is old from now on. */
   askToSignIn() {
     this.live.close();
-    this.now.connection(false);
     const password = this.method === "password";
     byId("sign-in-title").textContent = this.heater ? "Your sign-in has ended" : "Sign in";
     byId("sign-in-text").textContent = password ? "Enter the password of this dashboard." : "The program prints an address when it starts. Open it, or paste it here. "
@@ -117,19 +117,23 @@ class App {
   connection(word, seconds) {
     const before = this.state;
     this.state = word;
-    const connected = word === "open";
     if (word === "signed-out") {
       if (!this.signedOut) this.askToSignIn();
       this.signedOut = true;
     }
-    this.now.connection(connected);
+    this.now.connection(word);
     const link = byId("link");
     link.className = `link ${word}`;
-    link.textContent = { open: "Live", "signed-out": "Signed out" }[word]
+    link.textContent = { open: "Live", paused: "Connecting …", "signed-out": "Signed out" }[word]
       || `No connection, trying again in ${units.plural(seconds, "second")}`;
-    if (before && before !== word) {
-      this.announce(connected ? "Connected again." : word === "closed" ? "The connection to the dashboard is lost." : "");
-    }
+    if (before) this.announceConnection(word);
+  }
+
+  /** A loss is told once, and its end; that the page was not seen for a while is no loss. */
+  announceConnection(word) {
+    if (word === "closed" && !this.lost) this.announce("The connection to the dashboard is lost.");
+    if (word === "open" && this.lost) this.announce("Connected again.");
+    this.lost = word === "paused" ? this.lost : word !== "open";
   }
 
   take(message) {

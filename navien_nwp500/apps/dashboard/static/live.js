@@ -9,7 +9,7 @@ export class Live {
   /**
    * `on.message(message)` gets every message, `on.about(about)` what the server says of itself before
    * each connection, `on.state(word, seconds)` each change: "open", "closed" (trying again in so many
-   * seconds), "signed-out".
+   * seconds), "paused" (the page is not seen, or is seen again and connects), "signed-out".
    */
   constructor(on) {
     this.on = on;
@@ -19,14 +19,20 @@ export class Live {
     this.attempt = 0;
     document.addEventListener("visibilitychange", () => this.follow());
     addEventListener("pageshow", (event) => { if (event.persisted) this.follow(); });
-    addEventListener("pagehide", () => this.close());
+    addEventListener("pagehide", () => this.pause());
     addEventListener("online", () => this.soon());
   }
 
   /** Open the connection if the page is seen, close it if not. */
   follow() {
-    if (document.visibilityState === "hidden") this.close();
+    if (document.visibilityState === "hidden") this.pause();
     else this.soon();
+  }
+
+  /** Close the connection of a page that is not seen: what it shows is of the past from now on. */
+  pause() {
+    this.close();
+    this.on.state("paused");
   }
 
   /** Connect at once, unless connected. */

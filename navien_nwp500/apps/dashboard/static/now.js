@@ -10,6 +10,11 @@ const SHORTEST_OLD_S = 15;
 /** The server asks the heater when a page is opened: until then a status is not called old. */
 const GRACE = 10000;
 const TICK = 5000;
+/** Why what is shown is not followed. */
+const UNREACHED = {
+  closed: "The dashboard cannot be reached, so this may no longer be true.",
+  "signed-out": "You are not signed in, so this may no longer be true.",
+};
 
 export class Now {
   /** `announce(text)` is told what a screen reader should say. */
@@ -17,7 +22,7 @@ export class Now {
     this.tank = new Tank(byId("tank"));
     this.announce = announce;
     this.now = null;
-    this.connected = true;
+    this.link = "paused";
     this.connectedAt = Date.now();
     setInterval(() => this.showAge(), TICK);
   }
@@ -36,15 +41,24 @@ export class Now {
     this.showAlerts(status, now.alerts);
     this.showAge();
     if (before && before.heater === now.heater) this.tell(before, now);
-    const charge = status ? `${units.percent(status.charge_percent)} hot water` : "Hot water";
-    document.title = `${charge} · ${heater.name}`;
+    this.name = heater.name;
+    this.showTitle();
   }
 
-  /** The connection to the server was lost or found. */
-  connection(connected) {
-    if (connected && !this.connected) this.connectedAt = Date.now();
-    this.connected = connected;
+  /** The connection to the server is "open", "closed", "signed-out", or "paused" while the page is not seen. */
+  connection(word) {
+    if (word === "open" && this.link !== "open") this.connectedAt = Date.now();
+    this.link = word;
     this.showAge();
+    this.showTitle();
+  }
+
+  /** The title is read while another page is seen, which is when nothing follows the heater. */
+  showTitle() {
+    if (!this.now) return;
+    const { status } = this.now;
+    const charge = status && this.link === "open" ? `${units.percent(status.charge_percent)} hot water` : "Hot water";
+    document.title = `${charge} · ${this.name}`;
   }
 
   showWater(status) {
@@ -103,15 +117,15 @@ export class Now {
     const { age_s: known, poll_s: poll, link, link_text: linkText } = this.now;
     const limit = Math.max(SHORTEST_OLD_S, POLLS_UNTIL_OLD * poll);
     const late = known !== null && this.age() > limit && Date.now() - this.connectedAt > GRACE;
-    const reachable = this.connected && link === "online";
-    const old = !reachable || late || known === null;
+    const followed = this.link === "open";
+    const old = UNREACHED[this.link] || (followed && link !== "online") || late || known === null;
     const reasons = [];
-    if (late) reasons.push("The heater has sent nothing since, so this may no longer be true.");
-    if (!this.connected) reasons.push("The dashboard cannot be reached, so this may no longer be true.");
-    else if (link !== "online") reasons.push(linkText);
+    if (late && followed) reasons.push("The heater has sent nothing since, so this may no longer be true.");
+    if (UNREACHED[this.link]) reasons.push(UNREACHED[this.link]);
+    else if (followed && link !== "online") reasons.push(linkText);
     say(byId("age"), known === null ? "No status yet." : `Status from ${units.age(this.age())}.`);
     say(byId("old"), reasons.join(" "));
-    byId("now").classList.toggle("old", old);
+    byId("now").classList.toggle("old", Boolean(old));
   }
 }
 

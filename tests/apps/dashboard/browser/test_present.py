@@ -98,17 +98,24 @@ def test_a_hidden_page_has_no_connection(
     sockets: list[Any] = []
     opened.page.on("websocket", lambda socket: sockets.append(socket))
     page = opened.open(bench.new_address())
+    link = page.locator("#link")
     with sockets[0].expect_event("close"):
         page.evaluate(HIDE, "hidden")
-    with page.expect_websocket():
-        page.evaluate(HIDE, "visible")
-    expect(page.locator("#link")).to_have_text("Live")
+    # The title of a tab is read while another one is seen: it must hold nothing of the past.
+    expect(link).to_have_text("Connecting …")
+    expect(page).to_have_title(re.compile("^Hot water · "))
+    page.evaluate(HIDE, "visible")
+    expect(link).to_have_text("Live")
+    expect(page).to_have_title(re.compile("^[0-9]+ % hot water · "))
     # Kept by the browser while another page was shown.
     with sockets[1].expect_event("close"):
         page.evaluate("dispatchEvent(new PageTransitionEvent('pagehide', {persisted: true}))")
-    with page.expect_websocket():
-        page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))")
+    expect(link).to_have_text("Connecting …")
+    page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))")
+    expect(link).to_have_text("Live")
     assert len(sockets) == 3
+    expect(page.locator("#announcements")).to_be_empty()
+    expect(page.locator("#old")).to_be_hidden()
 
 
 def test_twelve_tabs_are_live(open_bench: Any, new_page: NewPage, browser_thread: Any) -> None:

@@ -99,7 +99,7 @@ class PureMqtt3(Transport):
         loop = asyncio.get_running_loop()
         opened = cls()
         # Loading two libraries and the system's certificates takes about 100 ms.
-        tls, path = await loop.run_in_executor(None, _prepare, url, credentials, ca_bytes)
+        tls, path = await asyncio.to_thread(_prepare, url, credentials, ca_bytes)
         opened._url = url
         opened._client = opened._build_client(tls, path)
         opened._running = loop.create_task(opened._run(tls), name="navilink-aiomqtt")

@@ -100,8 +100,7 @@ class Connector:
         """Return the certificates to trust. Raises ConfigurationError when there are none."""
         if self._ca_file is None:
             return None
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(None, _read_certificates, Path(self._ca_file))
+        return await asyncio.to_thread(_read_certificates, Path(self._ca_file))
 
     def _explain(self, error: HandshakeRefusedError) -> str:
         skew = self._auth.clock_skew

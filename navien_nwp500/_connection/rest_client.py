@@ -152,11 +152,10 @@ class RestClient:
         async with self._lock:
             if self._closed:
                 raise CommunicationError("the client is closed; create a new one")
-            loop = asyncio.get_running_loop()
             if not self._prepared:
-                self._proxy = await loop.run_in_executor(None, find_proxy, self._base_url)
+                self._proxy = await asyncio.to_thread(find_proxy, self._base_url)
                 if self._given_session is not None and self._ca_file is not None:
-                    self._tls = await loop.run_in_executor(None, tls_context, self._ca_file)
+                    self._tls = await asyncio.to_thread(tls_context, self._ca_file)
                 self._prepared = True
             if self._given_session is not None:
                 if self._given_session.closed:
@@ -167,7 +166,7 @@ class RestClient:
                 return self._given_session
             if self._own_session is None:
                 # Loading certificates and aiohttp from disk would block the event loop.
-                context = await loop.run_in_executor(None, tls_context, self._ca_file)
+                context = await asyncio.to_thread(tls_context, self._ca_file)
                 import aiohttp
 
                 connector = aiohttp.TCPConnector(ssl=context, keepalive_timeout=IDLE_TIMEOUT)

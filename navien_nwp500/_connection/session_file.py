@@ -12,9 +12,11 @@ import contextlib
 import os
 import stat
 from dataclasses import asdict, dataclass, fields
+from functools import partial
 from pathlib import Path
-from typing import Any, AsyncIterator, Callable, TypeVar
+from typing import Any, AsyncIterator, TypeVar
 
+from .._util.aio import in_thread
 from .._util.files import open_locked, release_lock, write_atomically
 from ..config import same_email
 from ..protocol.redaction import logger
@@ -27,7 +29,6 @@ MAX_SIZE = 256 * 1024
 #: Seconds between two tries to take the lock, and until it is given up.
 LOCK_INTERVAL, LOCK_TIMEOUT = 0.05, 90.0
 
-T = TypeVar("T")
 C = TypeVar("C", bound=ExpiringCredentials)
 
 
@@ -59,7 +60,7 @@ class SessionFile:
     async def read(self, email: str) -> SavedSession | None:
         """Return the saved session of this account; None when there is no usable one."""
         try:
-            return await _in_thread(lambda: _parse(_read(self._path), email, self._base_url))
+            return await in_thread(lambda: _parse(_read(self._path), email, self._base_url))
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
@@ -78,7 +79,7 @@ class SessionFile:
         }
         text = json.dumps(document, indent=1) + "\n"
         try:
-            await _in_thread(lambda: write_atomically(self._path, text.encode(), private=True))
+            await in_thread(lambda: write_atomically(self._path, text.encode(), private=True))
         except OSError as error:
             self._warn_once(
                 f"the session cannot be saved in {self._path}, so the next run signs in again: "
@@ -91,7 +92,7 @@ class SessionFile:
         if saved is None or saved.tokens != rejected:
             return
         try:
-            await _in_thread(lambda: self._path.unlink(missing_ok=True))
+            await in_thread(lambda: self._path.unlink(missing_ok=True))
         except OSError as error:
             self._warn_once(
                 f"the cloud rejects the saved session {self._path}, and it cannot be deleted: "
@@ -111,16 +112,17 @@ class SessionFile:
         try:
             yield
         finally:
-            if descriptor is not None:
-                # Shielded, because an executor drops a cancelled call that has not begun.
-                await asyncio.shield(_in_thread(lambda: release_lock(descriptor, self._lock_path)))
+            await in_thread(partial(release_lock, descriptor, self._lock_path))
 
     async def _lock(self) -> int | None:
         loop = asyncio.get_running_loop()
         end = loop.time() + LOCK_TIMEOUT
         while loop.time() < end:
             try:
-                descriptor = await _in_thread(lambda: open_locked(self._lock_path))
+                descriptor = await in_thread(
+                    partial(open_locked, self._lock_path),
+                    undo=lambda taken: release_lock(taken, self._lock_path),
+                )
             except OSError as error:
                 self._warn_once(
                     f"the saved session is renewed without the lock {self._lock_path}: "
@@ -149,10 +151,6 @@ class SessionFile:
 def _reason(error: Exception) -> str:
     """Return the reason without the temporary file name, which differs each time."""
     return getattr(error, "strerror", None) or str(error)
-
-
-async def _in_thread(call: Callable[[], T]) -> T:
-    return await asyncio.get_running_loop().run_in_executor(None, call)
 
 
 def _read(path: Path) -> Any:

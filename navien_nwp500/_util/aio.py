@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from concurrent.futures import Executor
 from typing import (
     Any,
     AsyncGenerator,
@@ -84,20 +85,25 @@ async def run_until_first(*parts: Awaitable[Any]) -> None:
         await cancel_and_wait(*tasks)
 
 
-async def in_thread(call: Callable[[], T], undo: Callable[[T], object] | None = None) -> T:
+async def in_thread(
+    call: Callable[[], T],
+    undo: Callable[[T], object] | None = None,
+    executor: Executor | None = None,
+) -> T:
     """Run a blocking call in a thread and wait until it ends, even when cancelled.
 
-    When cancelled, call ``undo`` with the result before raising CancelledError.
+    When cancelled, call ``undo`` with the result before raising CancelledError. A call that may be
+    left alone when cancelled, as it only reads, needs no more than ``asyncio.to_thread``.
     """
     loop = asyncio.get_running_loop()
-    future = loop.run_in_executor(None, call)
+    future = loop.run_in_executor(executor, call)
     try:
         return await asyncio.shield(future)
     except asyncio.CancelledError:
         await _wait_done(future)
         if undo is not None and future.exception() is None:
             result = future.result()
-            await _wait_done(loop.run_in_executor(None, lambda: undo(result)))
+            await _wait_done(loop.run_in_executor(executor, lambda: undo(result)))
         raise
 
 

@@ -94,8 +94,10 @@ def open_locked(path: Path) -> int | None:
     return descriptor
 
 
-def release_lock(descriptor: int, path: Path) -> None:
-    """End the lock of ``open_locked`` and remove its file."""
+def release_lock(descriptor: int | None, path: Path) -> None:
+    """End a lock that ``open_locked`` has returned, if any, and remove its file."""
+    if descriptor is None:
+        return
     # The file is removed before the lock ends: one that another process holds must stay.
     with contextlib.suppress(OSError):  # Windows keeps a file that is open
         os.unlink(path)

@@ -8,6 +8,7 @@ import logging
 import os
 import stat
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from navien_nwp500 import (
 from navien_nwp500._connection import session_file
 from navien_nwp500._connection.credentials import AwsCredentials, Tokens
 from navien_nwp500._connection.session_file import SavedSession, SessionFile
+from navien_nwp500._util.files import open_locked
 from navien_nwp500.simulator import Simulator
 from navien_nwp500.simulator.faults import RestFault
 from support import session_worker
@@ -338,6 +340,32 @@ async def test_a_process_that_holds_the_lock_is_waited_for_with_a_limit(
     assert sim.counters.refreshes == 1
     assert [f"{path.name}.lock" in text for text in caplog.messages] == [True]
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]
+
+
+async def test_a_lock_is_released_when_cancelled_while_it_is_taken(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A slow disk takes the lock after the cancellation: nobody would release it."""
+    begun, go_on, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def slow(lock: Path) -> int | None:
+        begun.set()
+        assert go_on.wait(60)
+        try:
+            return open_locked(lock)
+        finally:
+            ended.set()
+
+    monkeypatch.setattr(session_file, "open_locked", slow)
+    entering = asyncio.ensure_future(SessionFile(path, URL).locked().__aenter__())
+    assert await asyncio.to_thread(begun.wait, 60)
+    entering.cancel()
+    await asyncio.sleep(0)
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await entering
+    assert await asyncio.to_thread(ended.wait, 60)
+    assert not path.with_name(f"{path.name}.lock").exists()
 
 
 @posix

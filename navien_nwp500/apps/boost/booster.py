@@ -7,9 +7,10 @@ import time
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import AsyncIterator, Callable, Protocol, TypeVar
+from functools import partial
+from typing import AsyncIterator, Callable, Protocol
 
-from ..._util.aio import cancel_and_wait
+from ..._util.aio import cancel_and_wait, in_thread
 from ..._util.files import open_locked, release_lock
 from ...device import NaviLinkDevice
 from ...exceptions import (
@@ -35,7 +36,6 @@ from .boost_plan import (
 )
 
 _LOGGER = logger("navien_nwp500.boost")
-T = TypeVar("T")
 
 #: A boost for an amount of water ends when nothing has heated for so long: a lock-out and a start
 #: take 6 minutes (PROTOCOL 9.1).
@@ -106,7 +106,7 @@ class Booster:
                     f"{self._heater.name} is boosted already, by another program on this computer; "
                     "to end that: navien-nwp500 set boost stop"
                 )
-            left = await _in_thread(self._file.read)
+            left = await in_thread(self._file.read)
             if left is not None:
                 await self._restore(left, None, TRIES_AFTER_STOP)
             plan, status = await self._plan(request)
@@ -122,7 +122,7 @@ class Booster:
         None when there is none, or another program runs it. Raises and is cancelled as ``run``.
         """
         async with self._locked() as held:
-            plan = await _in_thread(self._file.read) if held else None
+            plan = await in_thread(self._file.read) if held else None
             if plan is None:
                 return None
             _LOGGER.warning(
@@ -138,16 +138,16 @@ class Booster:
         boost, and when the other program has restored. Raises DeviceError when it has not within two
         minutes, and as ``run``.
         """
-        plan = await _in_thread(self._file.read)
+        plan = await in_thread(self._file.read)
         if plan is None:
             return None
         ended = replace(plan, end=self._clock.now())
-        await _in_thread(lambda: self._file.write(ended))
+        await in_thread(partial(self._file.write, ended))
         limit = time.monotonic() + STOP_LIMIT
         while time.monotonic() < limit:
             async with self._locked() as held:
                 if held:
-                    left = await _in_thread(self._file.read)
+                    left = await in_thread(self._file.read)
                     if left is None:
                         return None
                     return await self._restore(left, None, TRIES_AFTER_STOP)
@@ -163,12 +163,12 @@ class Booster:
     async def _locked(self) -> AsyncIterator[bool]:
         """Take the lock of the heater's boost; False while another program has it."""
         path = self._file.lock_path
-        descriptor = await _in_thread(lambda: open_locked(path))
+        release = partial(release_lock, path=path)
+        descriptor = await in_thread(partial(open_locked, path), undo=release)
         try:
             yield descriptor is not None
         finally:
-            if descriptor is not None:
-                release_lock(descriptor, path)
+            release(descriptor)
 
     async def _plan(self, request: BoostRequest) -> tuple[BoostPlan, DeviceStatus]:
         features = await self._heater.get_features()
@@ -185,7 +185,7 @@ class Booster:
         reached, ended = None, False
         try:
             if start:
-                await _in_thread(lambda: self._file.write(plan))
+                await in_thread(partial(self._file.write, plan))
                 await self._start(plan)
             reached, ended = await self._wait(plan), True
         finally:
@@ -202,7 +202,7 @@ class Booster:
                 # A mode that the window had deferred: it is what the owner wants at its end.
                 wanted = replace(plan.boosted, mode=plan.boosted.mode or old)
                 plan = replace(plan, before=replace(plan.before, mode=mode), boosted=wanted)
-                await _in_thread(lambda: self._file.write(plan))
+                await in_thread(partial(self._file.write, plan))
         status = await self._apply(replace(plan.boosted, tou=None)) or status
         if status is not None:
             self._on_start(plan, status)
@@ -212,7 +212,7 @@ class Booster:
         watch = asyncio.get_running_loop().create_task(self._watch(plan), name="boost-watch")
         try:
             while True:
-                present = await _in_thread(self._file.read)
+                present = await in_thread(self._file.read)
                 if present is None or self._clock.now() >= present.end:
                     return None if plan.litres is None else False
                 done, _ = await asyncio.wait({watch}, timeout=self._check)
@@ -244,7 +244,7 @@ class Booster:
 
     async def _restore(self, plan: BoostPlan, reached: bool | None, tries: int) -> BoostResult:
         """Restore what the boost has changed; a heater that does not answer is tried again."""
-        saved: BoostPlan | None = await _in_thread(self._file.read)
+        saved: BoostPlan | None = await in_thread(self._file.read)
         plan = saved or plan
         pause = self._clock.real_seconds(RETRY) if tries == TRIES else self._check
         restored, kept = BoostSettings(), BoostSettings()
@@ -268,7 +268,7 @@ class Booster:
                 self._heater.name,
             )
             raise
-        await _in_thread(self._file.delete)
+        await in_thread(self._file.delete)
         result = BoostResult(plan, status, restored, kept, reached)
         self._on_end(result)
         return result
@@ -290,7 +290,3 @@ class Booster:
         if mode is not None and mode != DHWMode.HEAT_PUMP:
             status = await heater.set_dhw_mode(mode, dry_run=dry_run)
         return status
-
-
-async def _in_thread(call: Callable[[], T]) -> T:
-    return await asyncio.get_running_loop().run_in_executor(None, call)

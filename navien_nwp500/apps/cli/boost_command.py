@@ -113,7 +113,7 @@ async def _stop(
         heater = (await select_devices(context.client, device))[0]
         with boost_file(context, heater) as file:
             output = _JsonOutput(heater) if as_json else _TextOutput(heater)
-            present = await asyncio.get_running_loop().run_in_executor(None, file.read)
+            present = await asyncio.to_thread(file.read)
             result = await wait_response(
                 Booster(heater, file, context, on_end=output.on_end).stop()
             )

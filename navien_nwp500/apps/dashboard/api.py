@@ -134,8 +134,7 @@ class SignIn:
         if stored is None:
             return False
         async with self._hashing:
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(None, is_password, value, stored)
+            return await asyncio.to_thread(is_password, value, stored)
 
     @property
     def _cookie_options(self) -> dict[str, Any]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, Callable, TypeVar
+
+from ..._util.aio import in_thread
 
 T = TypeVar("T")
 #: A slow question of one page delays that of another little.
@@ -20,23 +22,13 @@ class Threads:
 
     async def in_order(self, function: Callable[..., T], *arguments: Any) -> T:
         """Call a function after those before it; a cancellation is raised when it has ended."""
-        return await _finish(self._writer, function, *arguments)
+        return await in_thread(partial(function, *arguments), executor=self._writer)
 
     async def call(self, function: Callable[..., T], *arguments: Any) -> T:
         """Call a function beside others; a cancellation is raised when it has ended."""
-        return await _finish(self._others, function, *arguments)
+        return await in_thread(partial(function, *arguments), executor=self._others)
 
     def close(self) -> None:
         """Wait until all calls have ended; blocks."""
         self._others.shutdown()
         self._writer.shutdown()
-
-
-async def _finish(executor: ThreadPoolExecutor, function: Callable[..., T], *arguments: Any) -> T:
-    future = asyncio.get_running_loop().run_in_executor(executor, function, *arguments)
-    try:
-        return await asyncio.shield(future)
-    except asyncio.CancelledError:
-        await asyncio.wait({future})
-        future.exception()  # retrieved, so that asyncio does not report it
-        raise

@@ -239,16 +239,14 @@ class ConnectionCheck:
 
     async def recording(self) -> Fact:
         assert self._recording is not None
-        loop = asyncio.get_running_loop()
-        count = await loop.run_in_executor(None, _count_lines, self._recording)
+        count = await asyncio.to_thread(_count_lines, self._recording)
         if not count:
             raise advice.EmptyRecordingError("it contains no status")
         return Fact(f"it contains {count} status{'es' if count > 1 else ''}")
 
     async def database(self) -> Fact:
         assert self._database is not None
-        loop = asyncio.get_running_loop()
-        return Fact(*await loop.run_in_executor(None, check_database, self._database))
+        return Fact(*await asyncio.to_thread(check_database, self._database))
 
     def _opened_transport(self) -> Transport:
         assert self._transport is not None
@@ -271,19 +269,17 @@ class ConnectionCheck:
         raise failures[0]
 
     async def _resolve(self, url: str) -> str:
-        loop = asyncio.get_running_loop()
-        proxy = await loop.run_in_executor(None, find_proxy, url)
+        proxy = await asyncio.to_thread(find_proxy, url)
         count = await network.addresses(url, proxy)
         known = f"{count} address{'es' if count > 1 else ''}"
         return known if proxy is None else f"{known} of the proxy; {_THROUGH}"
 
     async def _open_tls(self, url: str) -> str:
-        loop = asyncio.get_running_loop()
         try:
-            trust = await loop.run_in_executor(None, tls_context, self._config.ca_file)
+            trust = await asyncio.to_thread(tls_context, self._config.ca_file)
         except ConfigurationError as error:
             raise network.UntrustedError("the certificate file cannot be used") from error
-        proxy = await loop.run_in_executor(None, find_proxy, url)
+        proxy = await asyncio.to_thread(find_proxy, url)
         days = (await network.certificate_end(url, trust, proxy) - time.time()) / 86400
         valid = f"certificate trusted, valid for {days:.0f} more days"
         return valid if proxy is None else f"{valid}; {_THROUGH}"

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from functools import partial
 from typing import Any, Callable, Iterator, NamedTuple, Sequence, TypeVar
 
-from ..._util.aio import Notifier
+from ..._util.aio import Notifier, in_thread
 from ...history.alerts import Alert
 from ...history.schema import to_ms
 from ...history.store import HistoryStore, Reading, StoredHeater
@@ -113,12 +113,7 @@ class DatabaseThread:
 
     async def call(self, function: Callable[..., T], *arguments: Any) -> T:
         """Call a function in the thread. A cancellation is raised when the call has ended."""
-        future = asyncio.get_running_loop().run_in_executor(self._executor, function, *arguments)
-        try:
-            return await asyncio.shield(future)
-        except asyncio.CancelledError:
-            await asyncio.wait({future})
-            raise
+        return await in_thread(partial(function, *arguments), executor=self._executor)
 
     def end(self) -> None:
         """Stop the thread; nothing may be running in it."""

@@ -143,13 +143,12 @@ async def _write_during(
 
 async def _write(records: RecordQueue, file: IO[bytes], speed: float) -> None:
     """Write one line per entry, with times of a heater that runs ``speed`` times as fast."""
-    loop = asyncio.get_running_loop()
     first: datetime | None = None
     while (record := await records.get()) is not None:
         entry = record.__dict__["entry"]
         first = first or entry.time
         entry = replace(entry, time=first + (entry.time - first) * speed)
-        await loop.run_in_executor(None, file.write, f"{entry.line}\n".encode())
+        await asyncio.to_thread(file.write, f"{entry.line}\n".encode())
 
 
 async def _send_requests(

@@ -223,7 +223,7 @@ async def _serve(
             site.note_other_machines()
             print_note("Recording; Ctrl-C ends it.")
             if not no_browser and _has_browser():
-                await asyncio.get_running_loop().run_in_executor(None, webbrowser.open, site.page)
+                await asyncio.to_thread(webbrowser.open, site.page)
             ends = [] if seconds is None else [asyncio.sleep(seconds)]
             await run_until_first(dashboard.run(), *ends)
 

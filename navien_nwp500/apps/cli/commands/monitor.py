@@ -8,12 +8,13 @@ import sys
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, AsyncIterator, Callable, Protocol
+from typing import TYPE_CHECKING, Any, AsyncIterator, Protocol
 
 import click
 
-from ...._util.aio import cancel_and_wait, run_until_first, with_timeouts
+from ...._util.aio import cancel_and_wait, in_thread, run_until_first, with_timeouts
 from ....analysis.forecast import forecast
 from ....analysis.forecast.learned import Learned
 from ....device import NaviLinkDevice
@@ -149,11 +150,11 @@ class Recordings:
     async def write(self, status: DeviceStatus | None, when: datetime, alerts: list[Alert]) -> None:
         """Write what is there, in a thread."""
         if self.names:
-            await _record(self._write, status, when, alerts)
+            await in_thread(partial(self._write, status, when, alerts))
 
     async def write_request(self, request: ClientRequest) -> None:
         """Write a request of a client, in a thread."""
-        await _record(self._write_request, request)
+        await in_thread(partial(self._write_request, request))
 
     def _write_request(self, request: ClientRequest) -> None:
         if self._requests is not None:
@@ -219,16 +220,6 @@ async def _record_requests(
         finally:
             await requests.aclose()
     await asyncio.Event().wait()
-
-
-async def _record(write: Callable[..., None], *entry: Any) -> None:
-    """Write an entry in a thread. A cancellation is raised when it is written."""
-    writing = asyncio.get_running_loop().run_in_executor(None, write, *entry)
-    try:
-        await asyncio.shield(writing)
-    except asyncio.CancelledError:
-        await asyncio.wait({writing})
-        raise
 
 
 async def _raise_offline(heater: NaviLinkDevice) -> None:

@@ -135,7 +135,7 @@ export class Controls {
 
   ask(command, values, what, details, word) {
     if (this.sender.pending || this.dialog.open) return;
-    this.question = { command, values, what };
+    this.question = { heater: this.heater.id, command, values, what };
     byId("confirm-title").textContent = `${what}?`;
     byId("confirm-text").textContent = details;
     byId("confirm-yes").textContent = word;
@@ -145,8 +145,8 @@ export class Controls {
   }
 
   answered() {
-    const { command, values, what } = this.question;
-    if (this.dialog.returnValue === "yes") this.sender.send(this.heater.id, command, values, what);
+    const { heater, command, values, what } = this.question;
+    if (this.dialog.returnValue === "yes") this.sender.send(heater, command, values, what);
   }
 
   show({ outcome, text }) {

@@ -48,7 +48,8 @@ export class History {
     };
     this.charts = CHARTS.map((spec) => new Chart(byId("charts"), spec, on));
     this.bars = new Bars((row) => this.open(row));
-    Object.assign(this, { heater: null, series: null, cursor: null, loading: null, timer: 0, view: viewInAddress() });
+    Object.assign(this, { heater: null, series: null, cursor: null, loading: null, timer: 0, view: viewInAddress(),
+      shown: null, waiting: [] });
     this.listen();
   }
 
@@ -57,8 +58,9 @@ export class History {
       radio.addEventListener("change", () => this.go({ span: radio.value, at: this.anchor() }));
     }
     const buttons = {
-      previous: () => this.shift(-1), next: () => this.shift(1), today: () => this.go({ span: this.span() }),
-      "zoom-in": () => this.zoomBy(0.5), "zoom-out": () => this.zoomBy(2), "zoom-end": () => this.endZoom(),
+      previous: () => this.whenShown(() => this.shift(-1)), next: () => this.whenShown(() => this.shift(1)),
+      "zoom-in": () => this.whenShown(() => this.zoomBy(0.5)), "zoom-out": () => this.whenShown(() => this.zoomBy(2)),
+      today: () => this.go({ span: this.span() }), "zoom-end": () => this.endZoom(),
       "try-again": () => this.load(),
     };
     for (const [id, act] of Object.entries(buttons)) byId(id).addEventListener("click", act);
@@ -72,14 +74,26 @@ export class History {
 
   /** The time around which another span is shown: the present, or the middle of what is shown. */
   anchor() {
-    if (!this.series || (!this.zoomed && this.series.range.next === null)) return undefined;
-    const { from, to } = this.series.range;
+    if (!this.zoomed && this.shown !== this.view) return this.view.at;
+    if (!this.zoomed && this.series.range.next === null) return undefined;
+    const { from, to } = this.zoomed ? this.view : this.series.range;
     return Math.round((from + to) / 2);
+  }
+
+  /** Do what counts from the time last asked for: at once, or when the server has told its bounds. */
+  whenShown(act) {
+    if (this.shown === this.view) {
+      act();
+      return;
+    }
+    this.waiting.push(act);
+    if (!this.loading) this.load();
   }
 
   go(view, remember = true) {
     this.view = view;
     this.cursor = null;
+    this.waiting = [];
     if (remember) history.pushState(null, "", addressOf(view));
     this.load();
   }
@@ -87,11 +101,10 @@ export class History {
   shift(direction) {
     const { from, to, previous, next } = this.series.range;
     if (this.zoomed) this.zoomTo(from + direction * (to - from), to + direction * (to - from));
-    else this.go({ span: this.span(), at: direction < 0 ? previous : next });
+    else if ((direction < 0 ? previous : next) !== null) this.go({ span: this.span(), at: direction < 0 ? previous : next });
   }
 
   zoomBy(factor) {
-    if (!this.series) return;
     const { range, times, bucket_ms: bucket } = this.series;
     const middle = this.cursor === null ? (range.from + range.to) / 2 : times[this.cursor] + bucket / 2;
     const half = ((range.to - range.from) * factor) / 2;
@@ -127,7 +140,7 @@ export class History {
     const at = this.cursor ?? Math.max(0, this.charts[0].newest);
     const step = event.shiftKey ? 10 : 1;
     const to = { ArrowLeft: at - step, ArrowDown: at - step, ArrowRight: at + step, ArrowUp: at + step, Home: 0, End: last }[event.key];
-    const act = { "+": () => this.zoomBy(0.5), "-": () => this.zoomBy(2), Escape: () => this.escape(),
+    const act = { "+": () => byId("zoom-in").click(), "-": () => byId("zoom-out").click(), Escape: () => this.escape(),
       PageUp: () => byId("previous").click(), PageDown: () => byId("next").click() }[event.key];
     if (to === undefined && !act) return;
     event.preventDefault();
@@ -145,7 +158,7 @@ export class History {
   use(heater) {
     const other = !this.heater || this.heater.id !== heater.id;
     this.heater = heater;
-    if (other) this.cursor = null;
+    if (other) Object.assign(this, { cursor: null, shown: null });
     this.load();
   }
 
@@ -158,18 +171,19 @@ export class History {
     }, REFRESH);
   }
 
-
   async load() {
+    this.showView();
+    if (!this.heater) return; // until the server has told the heaters
     if (this.loading) this.loading.abort();
     const request = new AbortController();
     this.loading = request;
-    this.showView();
     byId("history").setAttribute("aria-busy", "true");
     try {
       await this.fetch(request.signal);
       byId("history-error").hidden = true;
     } catch (error) {
       if (error.name === "AbortError") return;
+      this.waiting = [];
       if (error.status === undefined) throw error;
       byId("history-error-text").textContent = error.message;
       byId("history-error").hidden = false;
@@ -189,6 +203,7 @@ export class History {
     const unit = units.unitInUse();
     const series = await get(pathOf(id, "series", { ...time, points: POINTS, unit }), signal);
     this.showSeries(series);
+    this.catchUp(signal);
     const shown = { from: series.range.from, to: series.range.to };
     const [periods, runs, events] = await Promise.all([
       get(pathOf(id, "periods", this.zoomed ? { span: this.span(), at: Math.round((from + to) / 2) } : time), signal),
@@ -198,11 +213,20 @@ export class History {
     showEvents(events.events);
   }
 
+  /** Do what was asked for while this answer was awaited; it ends this request where it asks for another time. */
+  catchUp(signal) {
+    while (this.waiting.length && !signal.aborted) {
+      const [act, ...rest] = this.waiting;
+      act();
+      this.waiting = rest;
+    }
+  }
+
   showSeries(series) {
     const before = this.series;
     const same = before && before.times[0] === series.times[0] && before.bucket_ms === series.bucket_ms;
     if (!same) this.cursor = null;
-    this.series = series;
+    Object.assign(this, { series, shown: this.view });
     this.charts.forEach((chart) => chart.show(series));
     this.moveCursor(this.cursor);
     const { range } = series;

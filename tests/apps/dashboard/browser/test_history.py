@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import threading
 from datetime import datetime, timedelta
 from statistics import mean
 from typing import Any, Callable
@@ -206,6 +207,37 @@ def test_zoom_and_steps_ask_the_server_again(
     expect(label).to_have_text("Wednesday, 11 March 2026")
     page.go_back()
     expect(label).to_have_text("Thursday, 12 March 2026")
+
+
+def test_quick_clicks_count_from_what_was_asked_for_last(
+    bench: Any, new_page: NewPage, browser_thread: Any
+) -> None:
+    page = open_day(bench, new_page)
+    label = page.locator("#range")
+    page.goto(f"{bench.address}#span=day&at={to_ms(DAY) - DAY_MS}")
+    expect(label).to_have_text("Tuesday, 10 March 2026")
+    hold, held = threading.Event(), []
+    page.route(
+        "**/series?**",
+        lambda route: held.append(route) if hold.is_set() else route.continue_(),
+    )
+
+    def click_while_waiting(*names: str) -> None:
+        """Click without an answer in between; then all answers come, the first one last."""
+        hold.set()
+        for name in names:
+            page.locator(".toolbar").get_by_text(name, exact=True).click()
+        hold.clear()
+        while held:
+            held.pop().continue_()
+
+    click_while_waiting("›", "›")
+    expect(label).to_have_text("Thursday, 12 March 2026")
+    click_while_waiting("‹", "Month", "Year", "Week")
+    expect(label).to_have_text("9 to 15 March 2026")
+    expect(page.locator(".spans input:checked")).to_have_value("week")
+    click_while_waiting("Day", "+", "+")
+    expect(label).to_have_text("12 March 2026, 09:00 to 15:00")
 
 
 def test_one_cursor_reads_all_charts(bench: Any, new_page: NewPage, browser_thread: Any) -> None:

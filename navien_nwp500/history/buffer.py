@@ -43,7 +43,8 @@ class BufferedRecorder:
 
     def __init__(self, recorder: Recorder, capacity: int = CAPACITY) -> None:
         self._recorder = recorder
-        self._waiting: deque[tuple[Any, ...]] = deque(maxlen=capacity)
+        self._waiting: deque[tuple[Any, ...]] = deque()
+        self._capacity = capacity
         # Held while entries are written: a slow disk must not mix them with the last ones at exit.
         self._lock = threading.Lock()
         self._problem: str | None = None
@@ -78,10 +79,11 @@ class BufferedRecorder:
     def put(self, *entry: Any) -> None:
         """Write an entry, or keep it in memory until that is possible."""
         with self._lock:
-            if len(self._waiting) == self._waiting.maxlen:
-                self._dropped += 1
             self._waiting.append(entry)
             self._flush()
+            if len(self._waiting) > self._capacity:
+                self._waiting.popleft()
+                self._dropped += 1
 
     def _flush(self) -> None:
         count = len(self._waiting)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing, contextmanager
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, Iterator
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -77,6 +78,59 @@ def test_statuses_wait_while_postgresql_is_away(
         recorder.write(status(subErrorCode=5), minute(5))
     assert codes(where) == [0, 1, 2, 3, 4, 5]
     assert [record.levelname for record in caplog.records] == ["ERROR", "WARNING"]
+
+
+@contextmanager
+def full_disk(where: str) -> Iterator[None]:
+    """Let nothing be stored: no file of this process grows, or the server has no space left."""
+    if not where.startswith("postgresql"):
+        resource = pytest.importorskip("resource", reason="Windows has no limit of file sizes")
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        return
+    import psycopg
+
+    with closing(psycopg.connect(where, autocommit=True)) as server:
+        server.execute("""CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            RAISE 'could not extend file: No space left on device' USING ERRCODE = 'disk_full';
+            END $$""")
+        server.execute("CREATE TRIGGER full_disk BEFORE INSERT ON status EXECUTE FUNCTION refuse()")
+        try:
+            yield
+        finally:
+            server.execute("DROP FUNCTION refuse CASCADE")
+
+
+def test_statuses_wait_while_the_disk_is_full(where: str, caplog: pytest.LogCaptureFixture) -> None:
+    watch = AlertWatch()
+
+    def write(*numbers: int) -> None:
+        for number in numbers:
+            # Each status begins or ends an alert: an event may not stay without its status.
+            one = status(errorCode=799 * (number % 2), subErrorCode=number)
+            recorder.write(one, minute(number), watch.check(one))
+
+    with BufferedDatabaseRecorder(where, heater=MAC, capacity=3) as recorder:
+        write(0)
+        with full_disk(where):
+            write(1, 2, 3)
+            assert recorder.problem
+        write(4)
+        assert codes(where) == [0, 1, 2, 3, 4] and not recorder.problem
+        with full_disk(where):
+            write(5, 6, 7, 8, 9)
+        assert recorder.dropped == 2
+    assert codes(where) == [0, 1, 2, 3, 4, 7, 8, 9]
+    with Database(where) as database:
+        store = HistoryStore(database)
+        begun = [one["time"] for one in store.events(store.find_heater())]
+    assert begun == [int(minute(number).timestamp() * 1000) for number in (1, 3, 7, 9)]
+    assert [record.levelname for record in caplog.records] == ["ERROR", "WARNING"] * 2
+    assert recorder.name in caplog.text and "0 dropped" in caplog.text
 
 
 def test_statuses_wait_while_another_program_holds_the_file(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import subprocess
 import sys
 import threading
 from datetime import datetime, timedelta, timezone
@@ -436,35 +435,3 @@ def test_a_killed_writer_leaves_every_status_that_it_has_written(where: str) -> 
         check = sqlite3.connect(where)
         assert check.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         check.close()
-
-
-FILL = """
-import resource, signal, sys
-from navien_nwp500.exceptions import HistoryError
-from navien_nwp500.history.database import Database
-from navien_nwp500.history.store import HistoryStore, Reading, ReadingSource
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-with Database(sys.argv[1]) as database:
-    store = HistoryStore(database)
-    heater = store.ensure_heater("0123456789ab")
-    infinity = resource.RLIM_INFINITY
-    resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, infinity))
-    try:
-        for n in range(10_000):
-            store.add(heater, [Reading(n * 60_000, {"error_code": n})], ReadingSource.LIVE)
-    except HistoryError as error:
-        print(error)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (infinity, infinity))
-    stored = [each.values["error_code"] for each in store.readings(heater)]
-    assert stored == list(range(n)), (n, stored)
-    assert store.add(heater, [Reading(n * 60_000, {})], ReadingSource.LIVE) == 1
-"""
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit of file sizes")
-def test_a_full_disk_is_an_error_and_loses_nothing(tmp_path: Path) -> None:
-    path = tmp_path / "history.db"
-    words = [sys.executable, "-W", "error", "-c", FILL, str(path)]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=120)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith(str(path))

@@ -38,6 +38,7 @@ from navien_nwp500.protocol.types import (
 )
 from support import captures
 from support.cloud_tools import key_paths, response_keys
+from support.field_log import HALVES_OF_A_DEGREE, TENTHS_OF_A_DEGREE, log_numbers, log_status
 
 if not captures.AVAILABLE:
     pytest.skip(captures.SKIP_REASON, allow_module_level=True)
@@ -296,73 +297,7 @@ def difference(decoded: DeviceStatus, name: str) -> tuple[float, float]:
     return value.kelvin, value.fahrenheit_degrees
 
 
-# The field log: 99 keys of newer firmware, converted by the rules of its README.
-
-TENTHS_OF_A_DEGREE = {
-    "tank_upper_temperature",
-    "tank_lower_temperature",
-    "discharge_temperature",
-    "suction_temperature",
-    "evaporator_temperature",
-    "ambient_temperature",
-    "target_super_heat",
-    "current_super_heat",
-}
-HALVES_OF_A_DEGREE = {
-    "dhw_temperature",
-    "dhw_temperature_setting",
-    "dhw_target_temperature_setting",
-    "dhw_temperature2",
-    "freeze_protection_temperature",
-    "heat_min_op_temperature",
-    "recirc_temp_setting",
-    "recirc_temperature",
-    "recirc_faucet_temperature",
-    "current_inlet_temperature",
-    *(
-        f"{source}_{place}_{edge}_temp_setting"
-        for source in ("hp", "he")
-        for place in ("upper", "lower")
-        for edge in ("on", "off")
-    ),
-}
-# PROTOCOL 6.4: the keys in which the newer firmware sends 0 for off.
-ZERO_WHEN_OFF = {"dhw_use_sustained"}
-NAMES = {
-    "current_heat_use": {"UNKNOWN": 0, "HEATPUMP": 1},
-    "operation_mode": {"STANDBY": 0, "HEAT_PUMP_MODE": 32},
-    "dhw_operation_setting": {"ENERGY_SAVER": 3},
-    "temperature_type": {"FAHRENHEIT": 2},
-    "temp_formula_type": {"STANDARD": 1},
-    "error_code": {"NO_ERROR": 0},
-    "tou_status": {"False": 0},
-    "tou_override_status": {"True": 1},
-}
-NOT_SENT = {"timestamp", "freeze_protection_temp_min", "freeze_protection_temp_max"}
-
-
-def raw(name: str, text: str) -> int:
-    if name in NAMES:
-        return NAMES[name][text]
-    if text in ("True", "False"):
-        return 2 if text == "True" else 0 if name in ZERO_WHEN_OFF else 1
-    if name in HALVES_OF_A_DEGREE:
-        return round((float(text) - 32) / 0.9)
-    if name in TENTHS_OF_A_DEGREE:
-        return round((float(text) - 32) / 0.18)
-    if name.endswith(("_diff_temp_setting", "_flow_rate")):
-        return round(float(text) * 10)
-    return int(text)
-
-
-def log_numbers(line: dict[str, str]) -> dict[str, int]:
-    return {name: raw(name, text) for name, text in line.items() if name not in NOT_SENT}
-
-
-def log_status(line: dict[str, str]) -> DeviceStatus:
-    keys = {spec.name: spec.key for spec in field_specs(DeviceStatus)}
-    body = {keys[name]: value for name, value in log_numbers(line).items()}
-    return decode_status(json.dumps(body).encode())
+# The field log: 99 keys of newer firmware.
 
 
 def test_every_status_of_the_field_log_survives_a_round_trip() -> None:

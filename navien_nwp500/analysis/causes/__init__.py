@@ -4,12 +4,21 @@
 ``recorded_causes`` (which alone needs pandas) judges a recording.
 """
 
-from .cause_types import HeatUse, Knowledge, OwnCommand, Reason, RunCause, between_text
+from .cause_types import (
+    ElementStart,
+    HeatUse,
+    Knowledge,
+    OwnCommand,
+    Reason,
+    RunCause,
+    between_text,
+)
 from .run_watch import RunWatch, judge_samples, run_causes
 from .status_sample import CAUSE_FIELDS, Sample
 
 __all__ = [
     "CAUSE_FIELDS",
+    "ElementStart",
     "HeatUse",
     "Knowledge",
     "OwnCommand",

@@ -32,6 +32,16 @@ class Reason:
     by: str = ""
 
 
+def first_reason(found: Sequence[Reason]) -> Reason | None:
+    """Return the first of the reasons that fit, with the others beside it; None without one."""
+    if not found:
+        return None
+    first, others = found[0], [one for one in found[1:] if one.kind != found[0].kind]
+    if others and first.certainty == "sure":
+        first = replace(first, certainty="likely")
+    return replace(first, also=(*first.also, *(other.text for other in others)))
+
+
 @dataclass(frozen=True)
 class HeatUse:
     """Heat that left the tank since the last run, in Wh, and the draws that were seen.
@@ -52,13 +62,30 @@ class HeatUse:
         return self.drawn_wh / total if total >= 50 else None
 
 
+class ElementStart(NamedTuple):
+    """An element that joined the heat pump in a run, or took over from it, and why.
+
+    It started between ``start_after``, the last status without it, and ``start``.
+    """
+
+    start: datetime
+    start_after: datetime
+    reason: Reason
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        times = {"start": _iso(self.start), "start_after": _iso(self.start_after)}
+        return {**times, "reason": asdict(self.reason)}
+
+
 @dataclass(frozen=True)
 class RunCause:
     """One heating run, from the first to the last request for heat, with its causes.
 
     It started between ``start_after``, the last status without it (None when that is not known),
     and ``start``; likewise ``end_after`` and ``end``. ``end`` and ``stopped`` are None while it goes
-    on. ``use`` is the heat that had left the tank before; None when that is not known.
+    on. ``use`` is the heat that had left the tank before; None when that is not known. ``elements``:
+    where an element joined the heat pump on the way.
     """
 
     start: datetime
@@ -68,6 +95,7 @@ class RunCause:
     end: datetime | None = None
     end_after: datetime | None = None
     stopped: Reason | None = None
+    elements: tuple[ElementStart, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return it for JSON: times as text with their offset, shares from 0 to 1."""
@@ -79,6 +107,7 @@ class RunCause:
             "end_after": _iso(self.end_after),
             "started": asdict(self.started),
             "stopped": None if self.stopped is None else asdict(self.stopped),
+            "elements": [one.to_dict() for one in self.elements],
             "hot_water_share": None if use is None else use.hot_water_share,
             "draws": None if use is None else use.draws,
             "last_draw": None if use is None else _iso(use.last_draw),
@@ -126,12 +155,16 @@ def share_text(use: HeatUse | None) -> str:
 
 
 def between_text(after: datetime | None, when: datetime) -> str:
-    """Return ``06:51``, or ``between 06:51 and 06:56`` when it may be any time in there."""
+    """Return ``06:51``, or ``between 06:51 and 06:56`` when it may be any time in there.
+
+    The earlier time has its date when it is half a day before or more.
+    """
     if after is None:
         return f"before {when:%H:%M}"
     if when - after <= timedelta(seconds=60):
         return f"{when:%H:%M}"
-    return f"between {after:%H:%M} and {when:%H:%M}"
+    far = when - after >= timedelta(hours=12)
+    return f"between {after:{'%Y-%m-%d %H:%M' if far else '%H:%M'}} and {when:%H:%M}"
 
 
 class OwnCommand(NamedTuple):

@@ -27,6 +27,8 @@ DRAW_KELVIN = 0.4
 PAUSE = timedelta(minutes=3)
 #: Longer intervals may hide a draw.
 LONGEST_INTERVAL = timedelta(minutes=10)
+#: Within a longer gap the heater may have heated, and in a shorter one if the tank is warmer, in K.
+LONGEST_GAP, WARMED_KELVIN = timedelta(hours=1), 0.3
 
 
 class HeatBalance:
@@ -47,6 +49,14 @@ class HeatBalance:
         self._since = self._last = end
         self._settled_at = end.when + SETTLING
         self._missed = False
+
+    def go_on_after_gap(self, sample: Sample) -> None:
+        """Take the first status after a gap; begin anew if the heater may have heated in it."""
+        before, now = None if self._last is None else _mean(self._last), _mean(sample)
+        if self._last is None or before is None or now is None:
+            return
+        if sample.when - self._last.when > LONGEST_GAP or now > before + WARMED_KELVIN:
+            self.__init__()  # type: ignore[misc]
 
     def add(self, sample: Sample, heating: bool) -> None:
         """Take the next status; the one with which heating begins is the last."""

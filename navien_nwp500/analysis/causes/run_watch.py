@@ -16,6 +16,7 @@ from ...protocol.types import DHWMode
 from .cause_types import (
     Change,
     Edge,
+    ElementStart,
     HeatUse,
     Knowledge,
     OwnCommand,
@@ -26,7 +27,7 @@ from .cause_types import (
 )
 from .heat_balance import HeatBalance
 from .lower_fall import RecentFall
-from .start_causes import HELD_MODES, start_reason
+from .start_causes import HELD_MODES, element_reason, start_reason
 from .status_sample import CAUSE_FIELDS, Sample, Values
 from .stop_causes import stop_reason
 
@@ -99,6 +100,8 @@ class _Run:
     cause: RunCause
     settled: bool = False
     last_busy: Sample | None = None
+    #: An element is asked for, in the mode that asked for it.
+    element: bool = False
     #: The first status without demand, and the edge there.
     idle: Sample | None = None
     end: Edge | None = None
@@ -139,6 +142,8 @@ class RunWatch:
             sample = sample.carry_forward(before)
             self._intervals.append(sample.when - before.when)
         found = self._settle(sample, gap)
+        if gap:
+            self._balance.go_on_after_gap(sample)
         changes = () if before is None else tuple(changes_between(before, sample))
         self._recent.append(_Moment(sample, changes))
         self._note_held(sample, changes)
@@ -186,7 +191,8 @@ class RunWatch:
             return []
         if gap:
             self._run = None
-            return [self._ended(run, gap=True)]
+            ended, self._balance = self._ended(run, gap=True), HeatBalance()
+            return [ended]
         if run.idle is not None:
             assert run.last_busy is not None
             assert run.end is not None
@@ -195,6 +201,7 @@ class RunWatch:
             if sample.when - run.last_busy.when <= limit:
                 if sample.busy and (sample.element or limit == HANDOVER):
                     run.idle = run.end = None
+                    run.element = run.element and sample.mode == run.last_busy.mode
                     return []
                 if electric and not sample.busy:
                     return []  # the lower element may follow
@@ -212,7 +219,6 @@ class RunWatch:
     def _begin(self, sample: Sample, gap: bool) -> _Run:
         edge = replace(
             self._edge(gap, self._start_lead(sample)),
-            held=None if self._held is None else self._held.new,
             hot_water=None if gap else self._fall.by_hot_water(sample),
             stopped=self._stopped,
         )
@@ -223,7 +229,7 @@ class RunWatch:
             started=start_reason(edge),
             use=self._balance.use(sample),
         )
-        return _Run(edge, cause, last_busy=sample)
+        return _Run(edge, cause, last_busy=sample, element=sample.element)
 
     def _start_lead(self, sample: Sample) -> timedelta:
         """Return how long before the last status without demand a setting may have changed.
@@ -240,13 +246,21 @@ class RunWatch:
 
     def _follow(self, run: _Run, sample: Sample) -> None:
         if sample.busy:
-            run.last_busy = sample
+            if sample.element and not run.element:
+                self._note_element(run, sample)
+            run.last_busy, run.element = sample, sample.element
         elif run.idle is None:
             run.idle = sample
             edge = self._edge(gap=False, lead=STOP_LEAD)
             # What was there at the start has not stopped it.
             later = tuple(one for one in edge.changes if one.latest > run.cause.start)
             run.end = replace(edge, changes=later)
+
+    def _note_element(self, run: _Run, sample: Sample) -> None:
+        edge = self._edge(gap=False, lead=SETTING_LEAD)
+        before = edge.before or sample
+        started = ElementStart(sample.when, before.when, element_reason(edge))
+        run.cause = replace(run.cause, elements=(*run.cause.elements, started))
 
     def _ended(self, run: _Run, gap: bool = False) -> RunCause:
         last = run.last_busy
@@ -275,7 +289,8 @@ class RunWatch:
             since = before.when - lead
             shown = (moment for moment in earlier if moment.sample.when >= since)
             changes = [change for moment in shown for change in moment.changes] + changes
-        return Edge(before, last.sample, tuple(changes), self.known, gap)
+        held = None if self._held is None else self._held.new
+        return Edge(before, last.sample, tuple(changes), self.known, gap, held=held)
 
     def _forget(self, now: datetime) -> None:
         while len(self._recent) > 3 and now - self._recent[0].sample.when > _LOOK_BACK:

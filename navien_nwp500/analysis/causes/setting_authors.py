@@ -67,7 +67,7 @@ def author_of(edge: Edge, change: Change) -> Author:
         return Author("reservation", f" by the reservation at {entry.time:%H:%M}")
     answered = [one.control for one in (*edge.samples, edge.next) if one is not None]
     if _CONTROLS[change.kind] & set(answered):
-        return Author("client", " by a client: the heater answered a control")
+        return Author("client", " by a client, such as the app, whose command the heater answered")
     return Author("", _guess(edge, change))
 
 
@@ -137,7 +137,7 @@ def _guess(edge: Edge, change: Change) -> str:
     """Return what may have made a change that nothing recorded explains."""
     on = edge.after.reservations_on
     if on is False:
-        return "; no reservation is on: at the panel, or by a client that was not seen"
+        return "; no reservation is on, so at the panel or by a client that was not seen"
     narrow = change.latest - change.earliest <= timedelta(seconds=60)
     local = change.latest.astimezone(edge.known.zone) if edge.known.zone else change.latest
     if narrow and local.second > 45:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Callable, NamedTuple
 
 from ...protocol.types import DHWMode
-from .cause_types import Change, Edge, Reason
+from .cause_types import Change, Edge, Reason, first_reason
 from .setting_authors import author_of, plan_edge, requests_within
 from .status_sample import degrees, mode_text
 
@@ -62,12 +62,16 @@ def start_reason(edge: Edge) -> Reason:
     if edge.before is None or edge.gap:
         return _unseen(edge)
     found = [reason for reason in (rule.judge(edge) for rule in START_RULES) if reason]
-    if not found:
-        return _late(edge) or Reason("unknown", _unexplained(edge), "unknown")
-    first, others = found[0], [one for one in found[1:] if one.kind != found[0].kind]
-    if others and first.certainty == "sure":
-        first = replace(first, certainty="likely")
-    return replace(first, also=(*first.also, *(other.text for other in others)))
+    return first_reason(found) or _late(edge) or Reason("unknown", _unexplained(edge), "unknown")
+
+
+def element_reason(edge: Edge) -> Reason:
+    """Return why an element joined the heat pump, which was heating already, or took over from it."""
+    # The rules of the element ask what it would do alone.
+    alone = replace(edge, after=edge.after._replace(heat_pump=False))
+    rules = (rule for rule in START_RULES if rule.name in _ELEMENT_RULES)
+    found = [reason for reason in (rule.judge(alone) for rule in rules) if reason]
+    return first_reason(found) or Reason("unknown", _unexplained(edge), "unknown")
 
 
 def _unseen(edge: Edge) -> Reason:
@@ -282,6 +286,9 @@ START_RULES: tuple[StartRule, ...] = (
     StartRule("control", _control),
     StartRule("continued", _continued),
 )
+
+#: Rows that start an element in a run too.
+_ELEMENT_RULES = ("disinfection", "freeze", "window mode", "setpoint", "mode", "element")
 
 
 def _late(edge: Edge) -> Reason | None:

@@ -5,12 +5,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Callable, NamedTuple
 
 from ...protocol.error_codes import describe_error
 from ...protocol.types import DHWMode
-from .cause_types import Edge, Reason
+from .cause_types import Edge, Reason, first_reason
 from .setting_authors import author_of
 from .start_causes import FREEZE, JITTER
 from .status_sample import degrees, mode_text
@@ -44,12 +43,8 @@ class StopRule(NamedTuple):
 def stop_reason(edge: Edge) -> Reason:
     """Return why heating stopped."""
     found = [reason for reason in (rule.judge(edge) for rule in STOP_RULES) if reason]
-    if not found:
-        return Reason("unknown", f"no rule of the heater explains it{_how_far(edge)}", "unknown")
-    first, others = found[0], [one for one in found[1:] if one.kind != found[0].kind]
-    if others and first.certainty == "sure":
-        first = replace(first, certainty="likely")
-    return replace(first, also=(*first.also, *(other.text for other in others)))
+    unknown = Reason("unknown", f"no rule of the heater explains it{_how_far(edge)}", "unknown")
+    return first_reason(found) or unknown
 
 
 def _off(edge: Edge) -> Reason | None:
@@ -168,7 +163,7 @@ def _thawed(edge: Edge) -> Reason | None:
     upper = edge.highest("upper")
     if not edge.before.element or upper is None:
         return None
-    if edge.after.mode not in _RESTING and not FREEZE < upper <= FREEZE_OVER + 5:
+    if edge.before.mode not in _RESTING and not FREEZE < upper <= FREEZE_OVER + 5:
         return None
     return Reason("thawed", "freeze protection had warmed the tank", by="heater")
 

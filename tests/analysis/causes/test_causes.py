@@ -413,6 +413,33 @@ def test_the_heat_pump_hands_over_to_the_element_in_one_run() -> None:
     assert first.stopped is not None and first.stopped.kind == "mode" and second.cause == "mode"
 
 
+BOTH = {"current_heat_use": 3, "operation_mode": 96}
+
+
+def test_an_element_that_joins_the_heat_pump_has_a_reason_of_its_own() -> None:
+    high = {"dhw_operation_setting": 4, "tank_upper_temperature": 575}
+    (run,) = told(
+        (0, high), (1, {**high, **ON, "tank_lower_temperature": 404}), (2, {**high, **BOTH})
+    )
+    (joined,) = run.elements
+    assert run.cause == "tank" and (joined.reason.kind, joined.reason.certainty) == (
+        "element",
+        "sure",
+    )
+    assert joined.start - joined.start_after == timedelta(minutes=1)
+    assert run.to_dict()["elements"][0]["reason"]["kind"] == "element"
+    (run,) = told((0, {}), (1, ON), (2, {**BOTH, "dhw_operation_setting": 3}), (3, BOTH))
+    assert [one.reason.kind for one in run.elements] == ["mode"]
+    (run,) = told((0, {}), (1, {**BOTH, "dhw_operation_setting": 3}))
+    assert run.elements == (), "it began with the run"
+
+
+def test_an_element_that_is_switched_off_with_the_heater_has_thawed_nothing() -> None:
+    saver = {"dhw_operation_setting": 3}
+    (run,) = told((0, saver), (1, {**saver, **BOTH}), (2, {"dhw_operation_setting": 6}), (3, {}))
+    assert run.stopped is not None and (run.stopped.kind, run.stopped.also) == ("off", ())
+
+
 def test_older_firmware_starts_at_its_own_lowest_setpoint() -> None:
     low = HalfCelsius(70)
     simulation = tank(60, 36, firmware=Firmware.A, min_setpoint=low).draw(90, 12).run(1)
@@ -491,6 +518,22 @@ def test_shares_of_hot_water_and_cooling(household: Simulation, spacing: int) ->
         assert run.use.hot_water_share == pytest.approx(drawn / (drawn + lost), abs=0.1)
         assert run.use.draws >= 1 and run.use.last_draw is not None
         assert "% hot water (" in run.text and "% cooling" in run.text
+
+
+@pytest.mark.parametrize(
+    ("minutes", "warmer", "known"), [(20, 0, True), (90, 0, False), (20, 10, False)]
+)
+def test_what_left_the_tank_is_not_told_over_a_gap_in_which_it_may_have_heated(
+    minutes: int, warmer: int, known: bool
+) -> None:
+    steps = [(n, {"tank_lower_temperature": 560 - 4 * n}) for n in range(0, 30, 2)]
+    again = {"tank_lower_temperature": 448 + warmer}
+    after = 28 + minutes
+    (run,) = told(
+        *steps, (after, again), (after + 2, {**again, **ON, "tank_lower_temperature": 404})
+    )
+    # 7.8 K of the mean since the first status, 2.2 K since the gap, of which sensors show 63 %.
+    assert run.use is not None and (run.use.drawn_wh > 3000) is known
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,9 @@ from navien_nwp500.history.store import HistoryStore, Reading, ReadingSource
 from navien_nwp500.models import EVERY_DAY, ClientRequest, Reservation, ReservationMode
 from navien_nwp500.protocol.types import HalfCelsius
 from navien_nwp500.simulator import Simulator
+from support import captures
 from support.background_simulator import BackgroundSimulator, Invoke, Output
+from support.field_log import captured_statuses
 from support.heating_causes import Simulation
 from support.reliability_tools import fast_config, wait_until, within_limit
 
@@ -64,6 +66,32 @@ def test_it_reads_at_80_columns(recording: Path, output: Output) -> None:
     assert "by another client (0a1b2c3d), such as the app" in words
     assert "the tank reached its setpoint of 139.1 °F (59.5 °C) (sure)" in words
     assert "the setpoint was lowered below the upper tank, to 131.0 °F (55.0 °C)" in words
+
+
+CAPTURED = """\
+2025-09-26 20:41 to 2025-09-26 20:43, 2 min
+  started  before 20:41: it was already heating when the recording began
+           (unknown)
+  element  20:42: the mode was changed to energy saver by a client, such as the
+           app, whose command the heater answered (sure)
+  element  20:42: the mode was changed to high demand by a client, such as the
+           app, whose command the heater answered (sure)
+  stopped  20:43: the heater was switched off by a client, such as the app,
+           whose command the heater answered (sure)
+
+2025-09-26 20:44 to 2025-09-26 20:46 or later, 2 min were recorded
+  started  between 20:43 and 20:44: the heater was switched on by a client, such
+           as the app, whose command the heater answered (sure)
+  stopped  after 20:46: nothing was recorded when it stopped (unknown)
+"""
+
+
+@pytest.mark.skipif(not captures.AVAILABLE, reason=captures.SKIP_REASON)
+def test_the_captured_messages_as_an_owner_reads_them(tmp_path: Path, output: Output) -> None:
+    with CsvRecorder(tmp_path / "captured.csv", heater=MAC, zone=ZoneInfo("UTC")) as recorder:
+        for when, status in captured_statuses()[2:17]:
+            recorder.write(status, when)
+    assert output("why captured.csv") == CAPTURED
 
 
 def told_json(invoke: Invoke, command: str) -> list[dict[str, Any]]:

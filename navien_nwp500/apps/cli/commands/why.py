@@ -19,6 +19,7 @@ from ....analysis.causes import (
     between_text,
     run_causes,
 )
+from ....analysis.forecast.forecast_text import duration_text
 from ....exceptions import CommunicationError, ConfigurationError
 from ....history.cause_records import CauseRecords, csv_records, stored_records
 from ....protocol.schedules import ReservationProgram
@@ -162,14 +163,26 @@ def _selected(
 
 
 def _lines(run: RunCause) -> Iterator[str]:
-    over = "goes on" if run.end is None else f"to {run.end:%Y-%m-%d %H:%M}"
-    hours = "" if run.end is None else f", {(run.end - run.start).total_seconds() / 3600:.1f} h"
-    yield f"{run.start:%Y-%m-%d %H:%M} {over}{hours}"
+    yield f"{run.start:%Y-%m-%d %H:%M} {_until(run)}"
     start = between_text(run.start_after, run.start)
     yield from _reason("started", start, run.text, run.started)
+    for element in run.elements:
+        when = between_text(element.start_after, element.start)
+        yield from _reason("element", when, element.reason.text, element.reason)
     if run.stopped is not None and run.end is not None:
-        end = between_text(run.end_after, run.end)
+        unseen = run.stopped.kind == "gap"
+        end = f"after {run.end:%H:%M}" if unseen else between_text(run.end_after, run.end)
         yield from _reason("stopped", end, run.stopped.text, run.stopped)
+
+
+def _until(run: RunCause) -> str:
+    """Return the end of a run, and how long it took."""
+    if run.end is None:
+        return "goes on"
+    lasted = duration_text((run.end - run.start).total_seconds() / 60)
+    if run.stopped is not None and run.stopped.kind == "gap":
+        return f"to {run.end:%Y-%m-%d %H:%M} or later, {lasted} were recorded"
+    return f"to {run.end:%Y-%m-%d %H:%M}, {lasted}"
 
 
 def _reason(name: str, when: str, text: str, reason: Reason) -> Iterator[str]:

@@ -133,11 +133,7 @@ class RestClient:
             raise CommunicationError(f"{path}: the cloud cannot be reached: {reason}") from error
         capture.log_call(capture.IN, method, path, content, status)
         if 300 <= status < 400:
-            raise RedirectedError(
-                f"{path}: the server redirects to {_shown_address(location)} (HTTP {status}). The "
-                "request is not repeated there, because it may contain the password; check "
-                "NAVILINK_BASE_URL, and whether a proxy or the network redirects"
-            )
+            raise _redirected(path, status, location)
         return _parse_envelope(path, status, content, retry_after)
 
     async def close(self) -> None:
@@ -276,6 +272,14 @@ def _text(value: Any) -> str:
     """Return a text of the cloud on one line, without private data; empty if it is no text."""
     text = value if isinstance(value, str) else ""
     return mask_text(clean_text(text[:2000]))[:200]
+
+
+def _redirected(path: str, status: int, location: str | None) -> RedirectedError:
+    return RedirectedError(
+        f"{path}: the server redirects to {_shown_address(location)} (HTTP {status}). The request is "
+        "not repeated there, because it may contain the password; check NAVILINK_BASE_URL, and "
+        "whether a proxy or the network redirects"
+    )
 
 
 def _shown_address(location: str | None) -> str:

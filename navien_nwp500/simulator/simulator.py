@@ -139,37 +139,16 @@ class Simulator:
         seed: int = 0,
     ) -> None:
         _check(heaters, accounts, control_interval, latency, min(len(other_devices), 1))
+        _check_replay(replay, heaters, accounts)
+        records = [_record(number, firmware) for number in range(accounts * heaters)]
         if replay:
-            if (heaters, accounts) != (1, 1):
-                raise ConfigurationError(
-                    "a replayed capture has its own heaters and one account; give neither"
-                )
-            found = captured_heaters(replay)
-            heaters, start = len(found), start or replay[0].time
-        else:
-            found = [_record(number, firmware) for number in range(accounts * heaters)]
+            records, start = captured_heaters(replay), start or replay[0].time
         self._state_file = None if state is None else StateFile(state)
         saved = None if self._state_file is None else self._state_file.read()
         if saved is not None:
             start, password = start or saved.time, password or saved.password
-        today = datetime.now().astimezone()
-        morning = today.replace(hour=START_HOUR, minute=0, second=0, microsecond=0)
-        self.clock = Clock(start or morning, speed, frozen=frozen)
-        password = password or secrets.token_urlsafe(12)
-        owners = [
-            CloudAccount(
-                email_of(number),
-                password,
-                [
-                    *found[number * heaters : (number + 1) * heaters],
-                    *_others(number * len(other_devices), other_devices),
-                ],
-                user_seq=FIRST_USER + number,
-                user_type=user_type,
-                pushes=pushes,
-            )
-            for number in range(accounts)
-        ]
+        self.clock = Clock(start or _this_morning(), speed, frozen=frozen)
+        owners = _accounts(accounts, password, records, other_devices, user_type, pushes)
         self.account = owners[0]
         #: Wakes the task that saves the state.
         self._issued: LatestValue[bool] = LatestValue()
@@ -178,10 +157,8 @@ class Simulator:
             latency=latency,
             broker=broker,
             refresh_token_reuse=refresh_token_reuse,
-            port=0 if saved is None else saved.port,
-            certificates=None if saved is None else saved.certificates,
-            ca_file=None if self._state_file is None else self._state_file.ca_file,
             on_issued=lambda: self._issued.put(True),
+            **_saved_options(self._state_file, saved),
         )
         options = {
             "firmware": firmware,
@@ -191,7 +168,7 @@ class Simulator:
         }
         self.units: Sequence[HeaterUnit] = [
             self._unit(record, seed + number, replay, control_interval, **options)
-            for number, record in enumerate(found)
+            for number, record in enumerate(records)
         ]
         if saved is not None and self._state_file is not None:
             with self._state_file.explain_damage():
@@ -341,6 +318,13 @@ def _check(
         raise ConfigurationError(f"latency is {shown(latency)}; it must be 0 to {MAX_LATENCY} s")
 
 
+def _check_replay(replay: Sequence[CaptureEntry], heaters: int, accounts: int) -> None:
+    if replay and (heaters, accounts) != (1, 1):
+        raise ConfigurationError(
+            "a replayed capture has its own heaters and one account; give neither"
+        )
+
+
 def email_of(account: int) -> str:
     """Return the e-mail of an account by its number, from 0."""
     return EMAIL if account == 0 else EMAIL.replace("@", f"{account + 1}@")
@@ -353,6 +337,49 @@ def _record(number: int, firmware: Firmware) -> HeaterRecord:
         controller_serial=f"12345678AB{12345678 + number}",
         controller_version=firmware.value,
     )
+
+
+def _accounts(
+    count: int,
+    password: str | None,
+    records: Sequence[HeaterRecord],
+    other_types: Sequence[int],
+    user_type: str,
+    pushes: bool,
+) -> list[CloudAccount]:
+    """Return accounts that have equal parts of the heaters, and other devices each.
+
+    A password that is None is chosen at random.
+    """
+    password = password or secrets.token_urlsafe(12)
+    size = len(records) // count
+    return [
+        CloudAccount(
+            email_of(number),
+            password,
+            [
+                *records[number * size : (number + 1) * size],
+                *_others(number * len(other_types), other_types),
+            ],
+            user_seq=FIRST_USER + number,
+            user_type=user_type,
+            pushes=pushes,
+        )
+        for number in range(count)
+    ]
+
+
+def _saved_options(file: StateFile | None, saved: SavedState | None) -> dict[str, Any]:
+    """Return the arguments of the server that a saved state keeps over a restart."""
+    options: dict[str, Any] = {} if file is None else {"ca_file": file.ca_file}
+    if saved is not None:
+        options.update(port=saved.port, certificates=saved.certificates)
+    return options
+
+
+def _this_morning() -> datetime:
+    today = datetime.now().astimezone()
+    return today.replace(hour=START_HOUR, minute=0, second=0, microsecond=0)
 
 
 def _others(first: int, types: Sequence[int]) -> Iterator[HeaterRecord]:

@@ -6,11 +6,8 @@ exported only while they are current; a heater that does not respond has ``navie
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
-from typing import Any, AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from typing import Any, AsyncContextManager, Iterable, Iterator, Mapping, Sequence
 
-from aiohttp import web
-from prometheus_client import CollectorRegistry
 from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
@@ -18,9 +15,9 @@ from prometheus_client.core import (
     Metric,
     StateSetMetricFamily,
 )
-from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
+from ..._util.metrics_server import serve_collector
 from ...analysis.hot_water import usable_water_of
 from ...protocol.energy import EnergyTotal
 from ...protocol.fields import field_specs
@@ -245,24 +242,9 @@ def _states(name: str, meaning: str, names: Iterable[str], values: Mapping[str, 
     return family
 
 
-@asynccontextmanager
-async def serve_metrics(followers: Sequence[Follower], host: str, port: int) -> AsyncIterator[str]:
-    """Serve ``/metrics`` on an address and yield its URL; with port 0 the system chooses a port."""
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(HeaterCollector(followers))
+def serve_metrics(followers: Sequence[Follower], host: str, port: int) -> AsyncContextManager[str]:
+    """Serve ``/metrics`` on an address while the block runs; its value is the URL.
 
-    async def metrics(request: web.Request) -> web.Response:
-        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
-        return web.Response(body=encode(registry), headers={"Content-Type": content_type})
-
-    app = web.Application()
-    app.router.add_get("/metrics", metrics)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, host, port).start()
-        bound = runner.addresses[0]
-        address = f"[{bound[0]}]" if ":" in bound[0] else bound[0]
-        yield f"http://{address}:{bound[1]}/metrics"
-    finally:
-        await runner.cleanup()
+    With port 0 the system chooses a port.
+    """
+    return serve_collector(HeaterCollector(followers), host, port)

@@ -78,6 +78,14 @@ INTERVAL = click.option(
 COUNT = click.option(
     "--count", metavar="N", type=click.IntRange(min=1), help="End after this number of statuses."
 )
+COLD = click.option(
+    "--cold",
+    metavar="CELSIUS",
+    type=Number(0, 35),
+    default=15.0,
+    show_default=True,
+    help="Temperature of the cold water, in degrees Celsius.",
+)
 
 
 def speed(default: float) -> Decorator:

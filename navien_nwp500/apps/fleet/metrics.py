@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from contextlib import asynccontextmanager
-from typing import AsyncIterator, Iterator
+from typing import AsyncContextManager, Iterator
 
 from aiohttp import web
-from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
-from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
+from ..._util.metrics_server import serve_collector
 from ...models import HealthState
 from .fleet import Fleet
 
@@ -81,18 +79,11 @@ class FleetCollector(Collector):
         return family
 
 
-@asynccontextmanager
-async def serve_fleet_metrics(fleet: Fleet, host: str, port: int) -> AsyncIterator[str]:
-    """Serve ``/metrics``, ``/healthz`` and ``/readyz``, and yield the URL of the first.
+def serve_fleet_metrics(fleet: Fleet, host: str, port: int) -> AsyncContextManager[str]:
+    """Serve ``/metrics``, ``/healthz`` and ``/readyz``; the value of the block is the first's URL.
 
     ``/healthz`` answers while the event loop runs; ``/readyz`` with 503 while nothing is recorded.
     """
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(FleetCollector(fleet))
-
-    async def metrics(request: web.Request) -> web.Response:
-        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
-        return web.Response(body=encode(registry), headers={"Content-Type": content_type})
 
     async def health(_: web.Request) -> web.Response:
         return web.Response(text="alive\n")
@@ -103,16 +94,5 @@ async def serve_fleet_metrics(fleet: Fleet, host: str, port: int) -> AsyncIterat
             return web.Response(status=503, text="the database cannot be written\n")
         return web.Response(text=f"recording {held} slots\n" if held else "standing by\n")
 
-    app = web.Application()
-    app.router.add_get("/metrics", metrics)
-    app.router.add_get("/healthz", health)
-    app.router.add_get("/readyz", ready)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, host, port).start()
-        bound = runner.addresses[0]
-        address = f"[{bound[0]}]" if ":" in bound[0] else bound[0]
-        yield f"http://{address}:{bound[1]}/metrics"
-    finally:
-        await runner.cleanup()
+    routes = [web.get("/healthz", health), web.get("/readyz", ready)]
+    return serve_collector(FleetCollector(fleet), host, port, routes)

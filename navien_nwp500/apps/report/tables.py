@@ -356,7 +356,10 @@ def _cop(report: Report) -> tuple[str, str]:
     cop = report.cop
     if cop.value is None or cop.margin is None:
         return NOTHING, cop.text
-    return f"{cop.value:.1f} ± {cop.margin:.1f}", f"from {_count(cop.runs, 'recovery', 'recoveries')}; see the notes"
+    return (
+        f"{cop.value:.1f} ± {cop.margin:.1f}",
+        f"from {_count(cop.runs, 'recovery', 'recoveries')}; see the notes",
+    )
 
 
 def _split(total: Any) -> str:

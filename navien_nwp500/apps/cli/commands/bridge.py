@@ -119,16 +119,10 @@ async def mqtt(
         from ...bridges.home_assistant import Broker, MqttBridge, Presentation
     except ModuleNotFoundError as error:
         raise _missing_extra(error) from error
-    for name in (topic, discovery):
-        if not name.strip("/") or set(name) & set("+#") or name != clean_text(name):
-            raise ConfigurationError(
-                f"{name!r} is not a topic prefix; it may not contain +, # or control characters"
-            )
-    if configuration_url and not re.match(r"https?://[^\s/]", configuration_url):
-        raise ConfigurationError(
-            f"--configuration-url is {configuration_url!r}; it must begin with http:// or https:// "
-            "and a host"
-        )
+    _check_prefix(topic)
+    _check_prefix(discovery)
+    if configuration_url:
+        _check_url(configuration_url)
     target = Broker.parse(broker, load_password(password_file), ca_file)
     if forget is not None:
         await _forget(target, topic, forget)
@@ -150,6 +144,20 @@ async def mqtt(
             details=DeviceDetails(configuration_url, area),
         )
         await MqttBridge(target, followers, presentation, account_macs=macs).run()
+
+
+def _check_prefix(name: str) -> None:
+    if not name.strip("/") or set(name) & set("+#") or name != clean_text(name):
+        raise ConfigurationError(
+            f"{name!r} is not a topic prefix; it may not contain +, # or control characters"
+        )
+
+
+def _check_url(url: str) -> None:
+    if not re.match(r"https?://[^\s/]", url):
+        raise ConfigurationError(
+            f"--configuration-url is {url!r}; it must begin with http:// or https:// and a host"
+        )
 
 
 async def _forget(target: Broker, topic: str, forget: str) -> None:

@@ -22,7 +22,7 @@ from ..context import CommandContext, open_device, wait_response
 from ..database_option import DATABASE, open_store
 from ..formatting import facts_table, print_json
 from ..learned_file import LearnedFile
-from ..options import INPUT_FILE, READ_OPTIONS, Number
+from ..options import COLD, INPUT_FILE, READ_OPTIONS, Number
 from ..output import print_note, print_result
 from ..runner import run_async
 
@@ -35,14 +35,7 @@ from ..runner import run_async
     type=Number(min=0, min_open=True, max=9999),
     help="Also tell when there are so many litres of water at 40 degrees Celsius.",
 )
-@click.option(
-    "--cold",
-    metavar="CELSIUS",
-    type=Number(0, 35),
-    default=15.0,
-    show_default=True,
-    help="Temperature of the cold water, in degrees Celsius.",
-)
+@COLD
 @click.option(
     "--history",
     "recordings",

@@ -16,7 +16,7 @@ from ....protocol.types import DHWMode
 from ..context import open_device
 from ..database_option import DATABASE, open_store
 from ..formatting import both_units, print_json
-from ..options import INPUT_FILE, JSON, OUTPUT_FILE, WRITE_OPTIONS, Group, Number
+from ..options import COLD, INPUT_FILE, JSON, OUTPUT_FILE, WRITE_OPTIONS, Group, Number
 from ..output import print_note, print_result
 from ..parsing import Degrees, option_type, parse_degrees
 from ..plan_writer import apply_plan, differences, in_order, read_state, reservation_text, undo_plan
@@ -104,14 +104,7 @@ def _celsius(given: Degrees | None) -> float | None:
     show_default=True,
     help=f"Modes that a plan may use: {', '.join(_MODES)}.",
 )
-@click.option(
-    "--cold",
-    metavar="CELSIUS",
-    type=Number(0, 35),
-    default=15.0,
-    show_default=True,
-    help="Temperature of the cold water, in degrees Celsius.",
-)
+@COLD
 @JSON
 @click.option("--save", type=OUTPUT_FILE, help="Write the plan to a file, for plan apply.")
 @click.pass_context

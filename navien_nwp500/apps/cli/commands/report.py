@@ -16,7 +16,7 @@ from ...._util.files import display_path, write_atomically
 from ....exceptions import ConfigurationError
 from ....protocol.types import Volume
 from ..database_option import DATABASE, database_files, open_store
-from ..options import INPUT_FILE, JSON, OUTPUT_FILE, Number
+from ..options import COLD, INPUT_FILE, JSON, OUTPUT_FILE, Number
 from ..output import plain, print_note, print_result
 from ..runner import run_async
 from ..tariff_options import TARIFF, load_tariff
@@ -24,6 +24,7 @@ from ..zone import ZONE
 
 if TYPE_CHECKING:
     from ....analysis.summary import Report
+    from ....history.recordings import Recording
     from ...report.tables import KeyFigure
 
 _VOLUMES = {volume.name.rpartition("_")[2]: volume for volume in Volume}
@@ -56,14 +57,7 @@ _VOLUMES = {volume.name.rpartition("_")[2]: volume for volume in Volume}
     show_default=True,
     help="Litres of water at 40 degrees Celsius per shower.",
 )
-@click.option(
-    "--cold",
-    metavar="CELSIUS",
-    type=Number(0, 35),
-    default=15.0,
-    show_default=True,
-    help="Temperature of the cold water, in degrees Celsius.",
-)
+@COLD
 @run_async
 async def report_command(
     recordings: Sequence[Path],
@@ -96,7 +90,6 @@ async def report_command(
     try:
         from ....analysis.summary import summarize
         from ....analysis.thermal import Assumptions
-        from ....history.recordings import load, load_history
         from ...report.charts import png as draw_png
         from ...report.html import page
         from ...report.json_output import document
@@ -108,11 +101,7 @@ async def report_command(
     _check_outputs(
         [html, png], [*recordings, tariff, prices["holidays"], *database_files(database)]
     )
-    if database is None:
-        recording = load(recordings, zone=zone, heater=heater)
-    else:
-        with open_store(database) as store:
-            recording = load_history(store, zone=zone, heater=heater)
+    recording = _load(recordings, database, zone, heater)
     known = ZoneInfo(recording.zone) if zone is None and recording.zone else zone
     source = load_tariff(tariff, known, **prices)
     assume = Assumptions(_VOLUMES.get(tank or ""), shower, cold)
@@ -130,6 +119,17 @@ async def report_command(
     for path in (html, png):
         if path is not None:
             print_note(f"{'written':15} {display_path(path)}")
+
+
+def _load(
+    recordings: Sequence[Path], database: str | None, zone: ZoneInfo | None, heater: str | None
+) -> Recording:
+    from ....history.recordings import load, load_history
+
+    if database is None:
+        return load(recordings, zone=zone, heater=heater)
+    with open_store(database) as store:
+        return load_history(store, zone=zone, heater=heater)
 
 
 def _check_outputs(outputs: Sequence[Path | None], inputs: Sequence[Path | None]) -> None:

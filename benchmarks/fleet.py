@@ -1,323 +1,304 @@
 """A fleet of three processes, thousands of accounts and one PostgreSQL, with its failures.
 
-The heaters of the simulated cloud answer after two to four seconds, as real ones do. A
-trigger of the database notes which session has written each status and when.
+A process is killed, frozen, frozen inside a transaction and started once more than needed, and the
+database is restarted. With ``--growth`` one process records from 1 to 3,000 accounts, and what it costs is
+written to ``benchmarks/fleet_growth.csv``, from which ``make pictures`` draws the chart.
 """
 
 from __future__ import annotations
 
 import argparse
-import itertools
-import json
-import os
-import shutil
+import csv
 import signal
-import subprocess
 import sys
 import time
-import urllib.request
-from collections import defaultdict
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Callable, Iterator, Sequence
-
-from dotenv import dotenv_values
-
-from navien_nwp500.history.database import Database
-from navien_nwp500.simulator.simulator import email_of
+from typing import Any, Generator, Iterator, Sequence
 
 from .figures import Figure, Sample, at_most
+from .fleet_trial import Recorder, Trial, TrialError
 from .table import terminal
 from .turns import progress
 
-ROOT = Path(__file__).parents[1]
 PROCESSES = 3
-SLOTS = 32
+SLOTS, ALL_SLOTS = 32, 64
 #: Seconds after which PostgreSQL ends the session of a frozen process; the default of ``record``.
 FROZEN = 15.0
-TRIGGER = """
-CREATE TABLE written (number BIGSERIAL, heater_id INTEGER, session INTEGER,
-                      at DOUBLE PRECISION DEFAULT extract(epoch FROM clock_timestamp()));
-CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN
-  INSERT INTO written (heater_id, session) VALUES (NEW.heater_id, pg_backend_pid()); RETURN NEW; END';
-CREATE TRIGGER note AFTER INSERT ON status FOR EACH ROW EXECUTE FUNCTION note();
-"""
+GROWTH = Path(__file__).with_name("fleet_growth.csv")
+#: Numbers of accounts of which the growth is made.
+STEPS = (1, 10, 100, 300, 1000, 3000)
+#: Seconds after the last start until its memory is returned to the system.
+SETTLE = 20.0
 
 
-class Trial:
-    """A cloud, a database and the processes of a fleet."""
-
-    def __init__(self, stack: ExitStack, accounts: int, interval: float) -> None:
-        self._stack = stack
-        self.accounts, self.interval = accounts, interval
-        self._folder = Path(stack.enter_context(TemporaryDirectory()))
-        self.server = stack.enter_context(_postgres())
-        self.url = self.server.new_database()
-        with Database(self.url):
-            pass
-        self.query(TRIGGER)
-        self._variables = self._start_cloud()
-        entries = [
-            {"email": email_of(number), "password_env": "FLEET_PASSWORD"}
-            for number in range(accounts)
-        ]
-        self._file = self._folder / "fleet.json"
-        self._file.write_text(json.dumps({"accounts": entries}), "utf-8")
-
-    def query(self, sql: str) -> list[tuple[Any, ...]]:
-        import psycopg
-
-        with closing(psycopg.connect(self.url, autocommit=True)) as connection:
-            cursor = connection.execute(sql)
-            return cursor.fetchall() if cursor.description else []
-
-    def _start_cloud(self) -> dict[str, str]:
-        file = self._folder / "cloud.env"
-        words = ["simulate", "--speed", "1", "--accounts", str(self.accounts)]
-        self.cloud = self._process(words + ["--env-file", str(file)], os.environ)
-        wait_for(file.exists, 120)
-        return {name: value or "" for name, value in dotenv_values(file).items()}
-
-    def _process(self, words: list[str], env: Any) -> subprocess.Popen[bytes]:
-        log = self._stack.enter_context(open(self._folder / f"log{time.monotonic_ns()}", "wb"))
-        command = [sys.executable, "-m", "navien_nwp500", *words]
-        process = subprocess.Popen(
-            command, stdout=log, stderr=log, env={**env, "PYTHONPATH": str(ROOT)}
-        )
-        self._stack.callback(_end, process)
-        return process
-
-    def start(self) -> Recorder:
-        """Start one more process of the fleet."""
-        with_password = {"FLEET_PASSWORD": self._variables["NAVILINK_PASSWORD"]}
-        port = self._free_port()
-        words = ["record", "--accounts", str(self._file), "--database", self.url]
-        words += ["--slots", str(SLOTS), "--interval", str(self.interval), "--sign-ins", "50"]
-        words += ["--listen", f"127.0.0.1:{port}"]
-        return Recorder(
-            self._process(words, {**os.environ, **self._variables, **with_password}), port
-        )
-
-    @staticmethod
-    def _free_port() -> int:
-        import socket
-
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            return int(probe.getsockname()[1])
-
-    def heard(self) -> int:
-        """Return the number of heaters that were ever recorded."""
-        return int(self.query("SELECT count(DISTINCT heater_id) FROM written")[0][0])
-
-    def silences(self, since: float) -> float:
-        """Return the longest time between two rows of a heater, from a time until now."""
-        rows = self.query(
-            "SELECT max(gap) FROM (SELECT at - lag(at, 1, 0) OVER (PARTITION BY heater_id ORDER BY number)"
-            f" AS gap, at FROM written) AS gaps WHERE at > {since}"
-        )
-        still = self.query(
-            "SELECT extract(epoch FROM clock_timestamp()) - min(last) FROM "
-            "(SELECT max(at) AS last FROM written GROUP BY heater_id) AS newest"
-        )
-        return max(float(rows[0][0] or 0), float(still[0][0]))
-
-    def doubled(self) -> int:
-        """Return the number of heaters whose sessions took turns."""
-        found: dict[int, list[int]] = defaultdict(list)
-        for heater, session in self.query("SELECT heater_id, session FROM written ORDER BY number"):
-            found[heater].append(session)
-        runs = ([one for one, _ in itertools.groupby(all_of_it)] for all_of_it in found.values())
-        return sum(len(run) != len(set(run)) for run in runs)
-
-
-class Recorder:
-    """One process of the fleet."""
-
-    def __init__(self, process: subprocess.Popen[bytes], port: int) -> None:
-        self.process = process
-        self._url = f"http://127.0.0.1:{port}/metrics"
-
-    def metrics(self) -> dict[str, float]:
-        """Return the metrics by name; nothing before they are served."""
-        try:
-            with urllib.request.urlopen(self._url, timeout=20) as response:
-                lines = response.read().decode().splitlines()
-        except OSError:
-            return {}
-        pairs = (line.rsplit(" ", 1) for line in lines if line and not line.startswith("#"))
-        return {name: float(value) for name, value in pairs}
-
-    @property
-    def held(self) -> float:
-        """Return the number of slots that the process holds."""
-        return self.metrics().get("navien_slots_held", 0)
-
-    @property
-    def cpu_seconds(self) -> float:
-        """Return the seconds of a processor that it has used."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / float(os.sysconf("SC_CLK_TCK"))
-
-    @property
-    def megabytes(self) -> float:
-        """Return its resident memory."""
-        pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
-        return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.send_signal(signal.SIGCONT)
-    process.terminate()
-    try:
-        process.wait(60)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-
-
-def _postgres() -> Any:
-    sys.path.insert(0, str(ROOT / "tests"))
-    from support.postgres import running_server
-
-    servers = sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")))
-    initdb = shutil.which("initdb", path=os.pathsep.join([os.environ["PATH"], *servers]))
-    if initdb is None:
-        raise SystemExit("the server of PostgreSQL is not installed: apt-get install postgresql")
-    return running_server(initdb)
-
-
-def wait_for(condition: Callable[[], object], seconds: float) -> float:
-    """Wait until the condition is true, and return the seconds that took."""
-    began = time.monotonic()
-    while not condition():
-        if time.monotonic() > began + seconds:
-            raise SystemExit("the fleet did not get there in time")
-        time.sleep(0.1)
-    return time.monotonic() - began
-
-
-def measure(accounts: int, seconds: float, interval: float) -> Iterator[Figure]:
+def measure(
+    accounts: int, seconds: float, interval: float, logs: Path
+) -> Generator[Figure, None, None]:
     """Yield the figures of a quiet time, then of each failure."""
+    with trial(accounts, interval, logs) as running:
+        running.name_accounts(accounts)
+        began = time.monotonic()
+        fleet = []
+        for number in range(PROCESSES):
+            # One after the other: each signs in as fast as it can.
+            fleet.append(running.start(SLOTS))
+            running.wait_for(lambda: fleet[-1].metrics().get("navien_fleet_recording"), 300)
+            if fleet[-1].held:
+                running.wait_for_all(_share(running, number + 1), 0, 1200)
+        running.wait_for_all(accounts, 0, 1200)
+        yield _figure("until all were recorded", "s", time.monotonic() - began)
+        yield from _quiet(running, fleet, seconds)
+        yield from _failures(running, fleet)
+
+
+@contextmanager
+def trial(accounts: int, interval: float, logs: Path) -> Iterator[Trial]:
+    """Start a cloud and a database, and end them with all processes, which nothing may interrupt."""
+    progress(f"fleet: a cloud of {accounts:,} accounts, polled every {interval:g} s")
     with ExitStack() as stack:
-        progress(f"fleet: {accounts:,} accounts, polled every {interval:g} s")
-        trial = Trial(stack, accounts, interval)
-        fleet = [trial.start() for _ in range(PROCESSES)]
-        yield _figure(
-            "until all were recorded", "s", wait_for(lambda: trial.heard() == accounts, 1200)
-        )
-        yield from _quiet(trial, fleet, seconds)
-        yield from _failures(trial, fleet)
+        try:
+            yield Trial(stack, accounts, interval, logs)
+        finally:
+            progress("fleet: everything ends")
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, signal.SIG_IGN)
 
 
-def _quiet(trial: Trial, fleet: Sequence[Recorder], seconds: float) -> Iterator[Figure]:
+def _share(running: Trial, processes: int) -> int:
+    """Return how many accounts the first processes must record; some slots hold a few more."""
+    return int(running.accounts * min(1.0, processes * SLOTS / ALL_SLOTS) * 0.9)
+
+
+def _quiet(running: Trial, fleet: Sequence[Recorder], seconds: float) -> Iterator[Figure]:
     progress(f"fleet: nothing happens for {seconds:g} s")
-    time.sleep(2 * trial.interval)
-    cpu, rows, began = sum(one.cpu_seconds for one in fleet), trial.query(_COUNT)[0][0], time.time()
-    missed = sum(one.metrics()["navien_fleet_polls_missed_total"] for one in fleet)
-    time.sleep(seconds)
-    span = time.time() - began
-    cpu = sum(one.cpu_seconds for one in fleet) - cpu
-    yield _figure("rows a second", "", (trial.query(_COUNT)[0][0] - rows) / span)
-    yield _figure("CPU of the fleet", "%", 100 * cpu / span)
-    yield _figure("CPU of a poll", "ms", 1000 * cpu / max(trial.query(_COUNT)[0][0] - rows, 1))
-    yield _figure("memory of the fleet", "MB", sum(one.megabytes for one in fleet))
-    yield _figure(
-        "memory an account",
-        "KiB",
-        sum(one.megabytes for one in fleet) * 1e6 / 1024 / trial.accounts,
+    time.sleep(running.interval)
+    cpu, cloud, database = (
+        _fleet_seconds(fleet),
+        running.cloud_seconds(),
+        running.database_seconds(),
     )
-    now = sum(one.metrics()["navien_fleet_polls_missed_total"] for one in fleet)
-    yield _figure("polls lost", "", now - missed, at_most(1))
+    rows, began, clock = running.rows(), time.monotonic(), time.time()
+    missed, lag = sum(one.missed for one in fleet), 0.0
+    while (left := began + seconds - time.monotonic()) > 0:
+        time.sleep(min(left, 15))
+        found = [one.metrics() for one in fleet]
+        lag = max(lag, *(one["navien_fleet_lag_seconds"] for one in found))
+        lost = sum(one["navien_fleet_polls_missed_total"] for one in found) - missed
+        progress(
+            f"  {time.monotonic() - began:4.0f} s: {running.rows() - rows:,} rows, {lost:g} lost"
+        )
+    span, rows = time.monotonic() - began, running.rows() - rows
+    cpu = _fleet_seconds(fleet) - cpu
+    megabytes = sum(one.megabytes for one in fleet)
+    yield _figure("rows a second", "", rows / span)
+    yield _figure("CPU of the fleet", "%", 100 * cpu / span)
+    yield _figure("CPU of a poll", "ms", 1000 * cpu / max(rows, 1))
+    yield _figure("CPU of the cloud", "%", 100 * (running.cloud_seconds() - cloud) / span)
+    yield _figure("CPU of PostgreSQL", "%", 100 * (running.database_seconds() - database) / span)
+    yield _figure("memory of the fleet", "MB", megabytes)
+    yield _figure("memory an account", "KiB", megabytes * 1e6 / 1024 / running.accounts)
+    yield _figure("longest wait of a row", "s", lag)
+    yield _figure("longest silence", "s", running.silence(clock), at_most(2 * running.interval))
+    lost = sum(one.missed for one in fleet) - missed
+    yield _figure("polls lost", "", lost, at_most(1))
 
 
-_COUNT = "SELECT count(*) FROM written"
+def _fleet_seconds(fleet: Sequence[Recorder]) -> float:
+    return sum(one.cpu_seconds for one in fleet)
 
 
-def _failures(trial: Trial, fleet: list[Recorder]) -> Iterator[Figure]:
-    allowed = 2 * trial.interval
+def _failures(running: Trial, fleet: list[Recorder]) -> Iterator[Figure]:
     for name, limit, fail in (
         ("killed", 1.0, _kill),
         ("frozen", FROZEN, _freeze),
+        ("frozen in a transaction", FROZEN, _freeze_in_transaction),
         ("doubled", 0.0, _double),
         ("database restarted", 1.0, _restart),
     ):
         progress(f"fleet: {name}")
         since = time.time()
-        taken = fail(trial, fleet)
+        taken = fail(running, fleet)
         if taken is not None:
-            yield _figure(f"{name}: all 64 slots held again", "s", taken)
-        # Everybody twice more: the silence is over, or still lasts and counts.
-        time.sleep(allowed + 5)
-        silence = trial.silences(since)
-        yield _figure(f"{name}: longest silence", "s", silence, at_most(limit + allowed + STARTS))
-    yield _figure("heaters recorded by two", "", trial.doubled(), at_most(1))
+            yield _figure(f"{name}: all slots held again", "s", taken)
+        allowed = limit + 2 * running.interval
+        # Everybody once more: the silence is over, or still lasts and counts.
+        try:
+            running.wait_for_all(running.accounts, time.time(), allowed + 60)
+        except TrialError as error:
+            progress(f"  {error}")
+        yield _figure(f"{name}: longest silence", "s", running.silence(since), at_most(allowed))
+        if fail is _double:
+            yield _figure(f"{name}: slots of the new process", "", fleet[-1].held, at_most(1))
+    yield _figure("heaters recorded by two", "", running.doubled(), at_most(1))
 
 
-#: Seconds that a third of the accounts need to sign in again, with 50 sign-ins a second.
-STARTS = 30.0
+def _wait_for_others(running: Trial, before: dict[int, int]) -> float:
+    """Wait until all slots are held, and not by the same sessions as before."""
+
+    def held() -> bool:
+        now = running.holders()
+        return now.keys() != before.keys() and sum(now.values()) == ALL_SLOTS
+
+    return running.wait_for(held, 120, lambda: f"{sum(running.holders().values())} slots are held")
 
 
-def _held(fleet: Sequence[Recorder]) -> bool:
-    return sum(one.held for one in fleet) == 64
-
-
-def _holder(fleet: list[Recorder]) -> Recorder:
+def _holder(fleet: Sequence[Recorder]) -> Recorder:
     return next(one for one in fleet if one.held)
 
 
-def _kill(trial: Trial, fleet: list[Recorder]) -> float:
-    victim = _holder(fleet)
-    victim.process.kill()
+def _kill(running: Trial, fleet: list[Recorder]) -> float:
+    victim, before = _holder(fleet), running.holders()
     fleet.remove(victim)
-    taken = wait_for(lambda: _held(fleet), 120)
-    fleet.append(trial.start())
+    running.forget(victim)
+    victim.process.kill()
+    taken = _wait_for_others(running, before)
+    fleet.append(running.start(SLOTS))
     return taken
 
 
-def _freeze(trial: Trial, fleet: list[Recorder]) -> float:
-    victim = _holder(fleet)
+def _freeze(running: Trial, fleet: list[Recorder]) -> float:
+    victim, before = _holder(fleet), running.holders()
     victim.process.send_signal(signal.SIGSTOP)
-    others = [one for one in fleet if one is not victim]
-    taken = wait_for(lambda: _held(others), 120)
+    taken = _wait_for_others(running, before)
     victim.process.send_signal(signal.SIGCONT)
     return taken
 
 
-def _double(trial: Trial, fleet: list[Recorder]) -> None:
-    fleet.append(trial.start())
+def _freeze_in_transaction(running: Trial, fleet: list[Recorder]) -> float:
+    """Freeze a process while its transaction waits for a lock, which it gets after that."""
+    import psycopg
+
+    victim, before = _holder(fleet), running.holders()
+    with closing(psycopg.connect(running.url)) as connection:
+        connection.execute("LOCK TABLE written IN SHARE MODE")
+        running.wait_for(lambda: len(_waiting(running)) == len(before), 10)
+        victim.process.send_signal(signal.SIGSTOP)
+        connection.commit()
+    began = time.monotonic()
+    running.wait_for(lambda: _idle_in_transaction(running), 10)
+    taken = time.monotonic() - began + _wait_for_others(running, before)
+    victim.process.send_signal(signal.SIGCONT)
+    return taken
 
 
-def _restart(trial: Trial, fleet: list[Recorder]) -> float:
-    lost = [one.metrics().get("navien_fleet_sessions_lost_total", 0) for one in fleet]
-    trial.server.stop()
-    trial.server.start()
+def _waiting(running: Trial) -> list[Any]:
+    return running.query(
+        "SELECT pid FROM pg_locks WHERE relation = 'written'::regclass AND NOT granted"
+    )
 
-    def restored() -> bool:
-        found = [one.metrics() for one in fleet]
-        return _held(fleet) and all(
-            now["navien_fleet_sessions_lost_total"] > before and now["navien_fleet_recording"]
-            for now, before in zip(found, lost)
-        )
 
-    return wait_for(restored, 120)
+def _idle_in_transaction(running: Trial) -> list[Any]:
+    """Return the session that has not gone on with its transaction, as only a frozen process does."""
+    return running.query(
+        "SELECT pid FROM pg_stat_activity WHERE state = 'idle in transaction'"
+        " AND state_change < clock_timestamp() - interval '1 s'"
+    )
+
+
+def _double(running: Trial, fleet: list[Recorder]) -> None:
+    fleet.append(running.start(SLOTS))
+    running.wait_for(lambda: fleet[-1].metrics().get("navien_fleet_recording"), 120)
+
+
+def _restart(running: Trial, fleet: list[Recorder]) -> float:
+    before = running.holders()
+    running.server.stop()
+    running.server.start()
+    return running.wait_for(
+        lambda: not before.keys() & running.holders().keys()
+        and sum(running.holders().values()) == ALL_SLOTS,
+        120,
+    )
+
+
+def grow(
+    accounts: int, seconds: float, interval: float, logs: Path
+) -> Generator[dict[str, float], None, None]:
+    """Yield what one process costs with more and more accounts, in ``seconds`` each."""
+    steps = [step for step in STEPS if step < accounts] + [accounts]
+    with trial(accounts, interval, logs) as running:
+        running.name_accounts(0)
+        recorder = running.start(ALL_SLOTS)
+        running.wait_for(lambda: recorder.metrics().get("navien_fleet_recording"), 300)
+        for step in steps:
+            running.name_accounts(step)
+            running.wait_for_all(step, 0, 1200)
+            time.sleep(SETTLE)
+            rows, cpu, began = running.rows(), recorder.cpu_seconds, time.monotonic()
+            time.sleep(seconds)
+            span = time.monotonic() - began
+            yield {
+                "accounts": step,
+                "megabytes": round(recorder.megabytes, 1),
+                "cpu_percent": round(100 * (recorder.cpu_seconds - cpu) / span, 3),
+                "rows_a_second": round((running.rows() - rows) / span, 3),
+                "interval": interval,
+            }
 
 
 def _figure(what: str, unit: str, value: float, goal: Any = None) -> Figure:
     return Figure(what, unit, Sample([value]), goal=goal)
 
 
-def main() -> None:
-    """Measure and print the table."""
+def write_growth(found: Generator[dict[str, float], None, None]) -> None:
+    """Write the growth, when all of it is measured."""
+    rows = []
+    with closing(found):
+        for row in found:
+            rows.append(row)
+            progress("  " + ", ".join(f"{name} {value:g}" for name, value in row.items()))
+    with GROWTH.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def print_figures(found: Generator[Figure, None, None]) -> None:
+    """Print the table, also of a run that does not reach its end."""
+    figures: list[Figure] = []
+    try:
+        for figure in found:
+            figures.append(figure)
+            progress(f"  {figure.what}: {figure.ours.median:.4g} {figure.unit}")
+    finally:
+        found.close()
+        if figures:
+            print(terminal({"A fleet": figures}), flush=True)
+
+
+def main() -> int:
+    """Measure, print the table and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.fleet", description=__doc__)
     parser.add_argument("--accounts", type=int, default=3000)
-    parser.add_argument("--seconds", type=float, default=600, help="of quiet time")
-    parser.add_argument("--interval", type=float, default=300, help="seconds between polls")
+    parser.add_argument(
+        "--seconds", type=float, help="of quiet time [600; of each step of --growth 120]"
+    )
+    parser.add_argument("--interval", type=float, default=60, help="seconds between polls [60]")
+    parser.add_argument(
+        "--growth", action="store_true", help="measure the cost of 1 to 3,000 accounts"
+    )
+    parser.add_argument(
+        "--logs", type=Path, metavar="FOLDER", help="keep the logs of all processes"
+    )
     given = parser.parse_args()
-    figures = list(measure(given.accounts, given.seconds, given.interval))
-    print(terminal({"A fleet": figures}))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with TemporaryDirectory(prefix="fleet-") as temporary:
+        logs = given.logs or Path(temporary)
+        logs.mkdir(parents=True, exist_ok=True)
+        try:
+            if given.growth:
+                write_growth(grow(given.accounts, given.seconds or 120, given.interval, logs))
+            else:
+                print_figures(measure(given.accounts, given.seconds or 600, given.interval, logs))
+        except TrialError as error:
+            progress(f"fleet: {error}")
+            return 1
+        except KeyboardInterrupt:
+            return 130
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

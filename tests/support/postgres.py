@@ -42,6 +42,12 @@ class PostgresServer:
             **self._user,
         )
 
+    @property
+    def pid(self) -> int:
+        """Return the process id of the running server."""
+        assert self._process is not None
+        return self._process.pid
+
     def url(self, database: str = "postgres") -> str:
         return f"postgresql://test@/{database}?host={self._folder}"
 

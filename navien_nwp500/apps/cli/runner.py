@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import logging
 import os
@@ -114,6 +115,21 @@ def log_to_stderr(level: str | None = None) -> None:
     logger = logging.getLogger("navien_nwp500")
     logger.handlers = [handler]
     logger.setLevel(NaviLinkConfig(log_level=level).log_level)
+
+
+def raise_open_file_limit() -> None:
+    """Let this process open as many files and connections as the system allows.
+
+    Each account needs one. The usual limit of 1024 is there for programs that use select(), which
+    asyncio and the SDK do not.
+    """
+    if sys.platform == "win32":
+        return
+    import resource
+
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):  # macOS may report more than it grants
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 async def _run_until_signal(command: Coroutine[Any, Any, None]) -> int:

@@ -16,7 +16,7 @@ from ....exceptions import ConfigurationError
 from ..options import INPUT_FILE, INTERVAL, Number
 from ..output import print_note
 from ..parsing import parse_listen
-from ..runner import log_to_stderr, run_async
+from ..runner import log_to_stderr, raise_open_file_limit, run_async
 from ..zone import ZONE, machine_zone
 
 if TYPE_CHECKING:
@@ -84,6 +84,7 @@ async def record_command(
     # A fleet runs for months, so reconnecting is never given up.
     config = NaviLinkConfig.from_environment(reconnect=ReconnectConfig(max_retries=None))
     log_to_stderr(config.log_level)
+    raise_open_file_limit()
     if interval is not None:
         config = replace(config, polling_interval=interval)
     division = choose_division(database, slots, shard)

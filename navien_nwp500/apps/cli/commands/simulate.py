@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from pathlib import Path
 
 import click
@@ -12,7 +13,7 @@ from ....protocol.capture import read_capture
 from ..context import import_simulator
 from ..options import INPUT_FILE, OUTPUT_FILE, Number, speed as speed_option
 from ..output import print_note, print_result
-from ..runner import log_to_stderr, run_async
+from ..runner import log_to_stderr, raise_open_file_limit, run_async
 
 
 @click.command("simulate")
@@ -70,6 +71,7 @@ async def simulate_command(
     Example: navien-nwp500 simulate --speed 600 --env-file sim.env
     """
     log_to_stderr()
+    raise_open_file_limit()
     entries = [] if replay is None else read_capture(replay)
     async with import_simulator()(
         speed=speed,
@@ -84,6 +86,8 @@ async def simulate_command(
             write_atomically(env_file, lines.encode(), private=True)
         print_result(lines, end="")
         print_note("ready; press Ctrl-C to end it")
+        # What exists now stays until the end: looking through 3,000 heaters for garbage took a third of the time.
+        gc.freeze()
         try:
             await asyncio.get_running_loop().create_future()
         finally:

@@ -31,6 +31,10 @@ _RATED_LITRES: Mapping[Volume, float] = {
     Volume.GALLONS_80: 288.0,
 }
 _WH_PER_LITRE_KELVIN = 1.163
+#: Fewer kelvin tell no heat capacity; by its own target a total is off by no more than this part.
+_LEAST_KELVIN, _COUNTED_PART = 5.0, 0.02
+#: First byte of the code of a response to a control; the temperature of no charge (PROTOCOL 6.8).
+_CONTROL, _CHARGE_CELSIUS = 0x02, 35.0
 #: Mean of the tank in degC at which its outlet runs cold: estimate, least and most water.
 _EMPTY_CELSIUS = (38.0, 41.0, 36.0)
 #: Litres that come after the upper sensor has fallen to ``_LAG_CELSIUS``, in the same order.
@@ -99,12 +103,43 @@ def usable_water_of(
 
 
 def volume_of(status: DeviceStatus) -> Volume:
-    """Return the size whose heat capacity is nearest to the count of a full recovery."""
-    total, minimum = status.total_energy_capacity, status.heat_min_op_temperature
-    if total is None or minimum is None:
+    """Return the size of the tank by the heater's energy counts; 65 gallons where they do not tell.
+
+    The heat above the lowest setpoint is the total minus what is missing, whatever the setpoint. When
+    nothing is missing the total tells it, by the setpoint, or just after that was changed, when counts
+    and charge still belong to the old one, by the sensors (PROTOCOL 6.8).
+    """
+    total, missing = status.total_energy_capacity, status.available_energy_capacity
+    minimum = status.heat_min_op_temperature
+    upper, lower = status.tank_upper_temperature, status.tank_lower_temperature
+    if total is None or missing is None or minimum is None or upper is None or lower is None:
         return Volume.GALLONS_65
-    kelvin = status.dhw_temperature_setting.celsius - minimum.celsius
-    if kelvin < 5:  # the target differs from the setpoint by up to 2 K (PROTOCOL 6.8)
-        return Volume.GALLONS_65
-    capacity = total.watt_hours / (kelvin - 2 * status.in_tou_window)
-    return min(WH_PER_KELVIN, key=lambda size: abs(WH_PER_KELVIN[size] - capacity))
+    by_sensors = (upper.celsius + lower.celsius) / 2 - minimum.celsius
+    if by_sensors >= _LEAST_KELVIN and missing.watt_hours > 0:
+        return _nearest((total.watt_hours - missing.watt_hours) / by_sensors)[0]
+    by_setpoint = status.dhw_temperature_setting.celsius - minimum.celsius
+    by_setpoint -= 2 * status.in_tou_window
+    if by_setpoint >= _LEAST_KELVIN and not _counts_are_late(status):
+        size, miss = _nearest(total.watt_hours / by_setpoint)
+        if miss <= _COUNTED_PART or by_sensors < _LEAST_KELVIN:
+            return size
+    if by_sensors >= _LEAST_KELVIN:
+        return _nearest(total.watt_hours / by_sensors)[0]
+    return Volume.GALLONS_65
+
+
+def _nearest(capacity: float) -> tuple[Volume, float]:
+    """Return the size nearest to a heat capacity in Wh/K, and by which part of it that is off."""
+    size = min(WH_PER_KELVIN, key=lambda one: abs(WH_PER_KELVIN[one] - capacity))
+    return size, abs(capacity / WH_PER_KELVIN[size] - 1)
+
+
+def _counts_are_late(status: DeviceStatus) -> bool:
+    """Return whether the status shows a new setpoint with the counts of the old one."""
+    if status.command is not None and status.command >> 24 == _CONTROL:
+        return True
+    upper, setpoint = status.tank_upper_temperature, status.dhw_temperature_setting.celsius
+    if upper is None or setpoint <= _CHARGE_CELSIUS:
+        return False
+    due = 100 * (upper.celsius - _CHARGE_CELSIUS) / (setpoint - _CHARGE_CELSIUS)
+    return abs(status.dhw_charge_per - min(max(due, 0.0), 100.0)) > 2

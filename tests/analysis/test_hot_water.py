@@ -10,9 +10,12 @@ from typing import Any
 import pytest
 
 from navien_nwp500 import usable_water, usable_water_of
+from navien_nwp500.analysis.hot_water import volume_of
 from navien_nwp500.exceptions import ValueOutOfRangeError
 from navien_nwp500.models import UsableWater, Volume
-from navien_nwp500.protocol.types import DHWMode
+from navien_nwp500.protocol.fields import decode_fields, encode_fields
+from navien_nwp500.protocol.status import DeviceStatus
+from navien_nwp500.protocol.types import DHWMode, HalfCelsius
 from navien_nwp500.simulator import Heater
 
 MIDNIGHT = datetime(2026, 1, 1, tzinfo=timezone.utc)
@@ -94,6 +97,30 @@ def test_a_status_tells_the_size_of_the_tank(volume: Volume, window: bool) -> No
     expected = usable_water(upper.celsius, lower.celsius, volume=volume, cold=10.0)
     assert usable_water_of(status, cold=10.0) == expected
     assert usable_water_of(status, cold=10.0, volume=volume) == expected
+
+
+@pytest.mark.parametrize("volume", [Volume.GALLONS_50, Volume.GALLONS_65, Volume.GALLONS_80])
+@pytest.mark.parametrize("hot", [False, True])
+def test_the_size_is_told_while_the_counts_are_those_of_the_old_setpoint(
+    volume: Volume, hot: bool
+) -> None:
+    """A new setpoint is shown one message before the counts and the charge that follow it."""
+    celsius = 60.6 if hot else 56.0
+    heater = Heater(
+        now=MIDNIGHT, draws=None, volume=volume, upper_celsius=celsius, lower_celsius=celsius
+    )
+    before = heater.status()
+    for setpoint in (96, 100, 104, 108, 113, 116, 117, 124, 130):
+        heater.set_setpoint(HalfCelsius(setpoint))
+        heater.status()  # the late one
+        assert volume_of(heater.status()) == volume, setpoint
+        changes = {"dhwTemperatureSetting": setpoint, "command": 0x02000020}
+        late = decode_fields(DeviceStatus, {**encode_fields(before), **changes})
+        assert volume_of(late) == volume, setpoint
+        # At the panel no control is answered; charge tells a raise, and a size that nearly fits not.
+        pushed = decode_fields(DeviceStatus, {**encode_fields(late), "command": 0x04000004})
+        if setpoint > 121 or not hot:
+            assert volume_of(pushed) == volume, setpoint
 
 
 def test_an_element_that_is_on_counts_as_having_run() -> None:

@@ -56,6 +56,7 @@ NAMES = {
     "tou_status": {"False": 0},
     "tou_override_status": {"True": 1},
 }
+_KEYS = {spec.name: spec.key for spec in field_specs(DeviceStatus)}
 NOT_SENT = {"timestamp", "freeze_protection_temp_min", "freeze_protection_temp_max"}
 
 
@@ -79,8 +80,12 @@ def log_numbers(line: dict[str, str]) -> dict[str, int]:
 
 
 def log_status(line: dict[str, str]) -> DeviceStatus:
-    keys = {spec.name: spec.key for spec in field_specs(DeviceStatus)}
-    body = {keys[name]: value for name, value in log_numbers(line).items()}
+    return status_of_numbers(log_numbers(line))
+
+
+def status_of_numbers(numbers: dict[str, int]) -> DeviceStatus:
+    """Return the status that numbers by field name make."""
+    body = {_KEYS[name]: value for name, value in numbers.items()}
     return decode_status(json.dumps(body).encode())
 
 

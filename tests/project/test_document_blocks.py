@@ -171,17 +171,22 @@ def parsed(line: str) -> Iterator[click.Context]:
         command, parent = found, context
 
 
-@pytest.mark.parametrize("line", LINES)
-def test_a_command_of_the_documents_is_valid(
-    line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_every_command_of_the_documents_is_valid(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    for word in shlex.split(line, comments=True):
-        if re.fullmatch(r"[\w-]+\.(csv|har|jsonl?|txt)", word):
-            (tmp_path / word).touch()
-    *_, last = parsed(line)
-    whole = getattr(last.command, "invoke_without_command", True)
-    assert whole, f"{line}: the subcommand is missing"
+    for line in LINES:
+        files = re.findall(r"(?<!\S)[\w-]+\.(?:csv|har|jsonl?|txt)(?!\S)", line)
+        for name in files:
+            Path(name).touch()
+        try:
+            *_, last = parsed(line)
+        except click.ClickException as error:
+            pytest.fail(f"{line}: {error.format_message()}")
+        for name in files:
+            Path(name).unlink(missing_ok=True)
+        whole = getattr(last.command, "invoke_without_command", True)
+        assert whole, f"{line}: the subcommand is missing"
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,6 @@ from .figures import Figure, Sample, at_most
 from .turns import in_turns, progress
 
 _DAY_MS = 86_400_000
-_POLL = 300.0
 _START = datetime(2025, 1, 1, tzinfo=timezone.utc)
 _START_MS = int(_START.timestamp() * 1000)
 _QUARTER_COLUMNS = "time, seconds_known, wh, watts_max, charge_avg, upper_avg, lower_avg"
@@ -36,11 +35,11 @@ _STATUS_COLUMNS = "time, current_inst_power, tank_upper_temperature, tank_lower_
 
 def measure(quick: bool) -> list[Figure]:
     """Fill a file, ask it, and make a month for the demo."""
-    weeks, rounds = (4, 1) if quick else (52, 15)
+    weeks, poll, rounds = (4, 1800.0, 1) if quick else (52, 300.0, 15)
     progress(f"history: {weeks} weeks")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "history.db"
-        _fill(path, weeks // 2)
+        _fill(path, weeks // 2, poll)
         size = path.stat().st_size / weeks * 365 / 7 / 1e6
         questions = _ask(path, rounds)
         past = Path(folder) / "past.db"
@@ -55,12 +54,12 @@ def measure(quick: bool) -> list[Figure]:
     ]
 
 
-def _fill(path: Path, fortnights: int) -> None:
+def _fill(path: Path, fortnights: int, poll: float) -> None:
     heater = Heater(now=_START)
     rows = []
-    for number in range(1, 14 * 288 + 1):
-        heater.advance(_POLL, coarse=True)
-        rows.append((int(number * _POLL * 1000), heater.status_numbers()))
+    for number in range(1, round(14 * 86_400 / poll) + 1):
+        heater.advance(poll, coarse=True)
+        rows.append((int(number * poll * 1000), heater.status_numbers()))
     with Database(path) as database:
         store = HistoryStore(database)
         stored = store.ensure_heater("0123456789ab", zone="America/New_York")

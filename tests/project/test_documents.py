@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import importlib
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from support.cli import run, run_program
 
 ROOT = Path(__file__).parents[2]
 
@@ -43,15 +43,10 @@ def test_every_command_and_field_is_in_its_document() -> None:
 def test_the_readme_program_on_the_simulator_runs(tmp_path: Path) -> None:
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.S)
     program = next(block for block in blocks if "Simulator(" in block)
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", program],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    assert re.fullmatch(r"\d+ %\n", done.stdout)
+    (tmp_path / "program.py").write_text(program, "utf-8")
+    code, out, err = run_program(tmp_path / "program.py", cwd=tmp_path)
+    assert (code, err) == (0, "")
+    assert re.fullmatch(r"\d+ %\n", out)
 
 
 def test_every_make_target_of_the_readme_exists() -> None:
@@ -60,7 +55,7 @@ def test_every_make_target_of_the_readme_exists() -> None:
         assert re.search(rf"^{target}:", makefile, re.M)
 
 
-def test_the_commands_of_getting_started_lead_to_a_report(tmp_path: Path) -> None:
+async def test_the_commands_of_getting_started_lead_to_a_report(tmp_path: Path) -> None:
     text = (ROOT / "docs" / "GETTING_STARTED.md").read_text("utf-8")
     commands = [
         re.findall(r"^navien-nwp500 (.*?)(?: +#.*)?$", section.partition("\n## ")[0], re.M)[0]
@@ -69,10 +64,8 @@ def test_the_commands_of_getting_started_lead_to_a_report(tmp_path: Path) -> Non
     ]
     assert len(commands) == 2
     for command in commands:
-        # Without warnings as errors: matplotlib for Python 3.9 uses names that pyparsing renamed.
-        words = [sys.executable, "-m", "navien_nwp500", *command.split()]
-        done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=60)
-        assert done.returncode == 0, done.stderr
+        code, _, err = await run(tmp_path, *command.split())
+        assert code == 0, err
     assert "60 readings" in (tmp_path / "tank.html").read_text("utf-8")
 
 

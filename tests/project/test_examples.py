@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 import navien_nwp500
+from support.cli import environment, run_program
 from support.home_assistant_schema import SENSOR_CLASSES
 from support.programs import running
 
@@ -24,31 +25,9 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 LIMIT = 60.0
 
 
-def command(name: str, *words: str) -> list[str]:
-    return [sys.executable, "-W", "error", str(EXAMPLES / name), *words]
-
-
-def environment() -> dict[str, str]:
-    clean = {key: value for key, value in os.environ.items() if not key.startswith("NAVILINK_")}
-    return {**clean, "PYTHONIOENCODING": "utf-8"}
-
-
-def run_to_end(name: str, *words: str, cwd: Path) -> tuple[int, str, str]:
-    """Run an example; return its exit code, output and errors."""
-    done = subprocess.run(
-        command(name, *words),
-        cwd=cwd,
-        env=environment(),
-        capture_output=True,
-        encoding="utf-8",
-        timeout=LIMIT,
-    )
-    return done.returncode, done.stdout, done.stderr
-
-
 def run(name: str, *words: str, cwd: Path) -> list[str]:
     """Run an example with the simulator, check that it succeeds, and return its output lines."""
-    code, out, err = run_to_end(name, *words, "--simulate", cwd=cwd)
+    code, out, err = run_program(EXAMPLES / name, *words, "--simulate", cwd=cwd)
     assert (code, err) == (0, "")
     return out.splitlines()
 
@@ -79,7 +58,7 @@ def test_the_check_of_the_connection_receives_statuses(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["debug_aws_creds.py", "debug_websocket.py"])
 def test_a_check_without_an_account_stops_at_the_configuration(name: str, tmp_path: Path) -> None:
-    code, out, err = run_to_end(f"debug/{name}", cwd=tmp_path)
+    code, out, err = run_program(EXAMPLES / "debug" / name, cwd=tmp_path)
     assert (code, err) == (1, "")
     assert out.startswith("failed     configuration") and ".env.template" in out
 
@@ -87,8 +66,8 @@ def test_a_check_without_an_account_stops_at_the_configuration(name: str, tmp_pa
 @pytest.mark.skipif(sys.platform == "win32", reason="signals as Unix has them")
 def test_the_production_monitor_records_until_ctrl_c(tmp_path: Path) -> None:
     csv = tmp_path / "tank.csv"
-    words = command("tank_monitoring_production.py", "tank.csv", "--simulate")
-    with running(*words, cwd=tmp_path, env=environment()) as process:
+    words = (str(EXAMPLES / "tank_monitoring_production.py"), "tank.csv", "--simulate")
+    with running(sys.executable, *words, cwd=tmp_path, env=environment()) as process:
         deadline = time.monotonic() + LIMIT
         while not csv.exists() or csv.read_bytes().count(b"\n") < 4:
             assert process.poll() is None, process.communicate()
@@ -102,7 +81,7 @@ def test_the_production_monitor_records_until_ctrl_c(tmp_path: Path) -> None:
 
 def test_one_shot_reports_hot_water_by_its_exit_code(tmp_path: Path) -> None:
     assert re.fullmatch(r"NWP500: \d+ % charged, fault: none", run("one_shot.py", cwd=tmp_path)[0])
-    code, _, err = run_to_end("one_shot.py", "101", "--simulate", cwd=tmp_path)
+    code, _, err = run_program(EXAMPLES / "one_shot.py", "101", "--simulate", cwd=tmp_path)
     assert (code, err) == (1, "")
 
 

@@ -72,5 +72,9 @@ def test_a_module_is_there_as_an_attribute() -> None:
 
 def test_the_short_help_of_a_command_is_the_first_sentence_of_its_help() -> None:
     found = {name: commands.get_command(click.Context(commands), name) for name in COMMANDS}
-    assert [name for name, command in found.items() if command is None or command.name != name] == []
-    assert {name: command.get_short_help_str(200) for name, command in found.items() if command} == COMMANDS
+    assert [
+        name for name, command in found.items() if command is None or command.name != name
+    ] == []
+    assert {
+        name: command.get_short_help_str(200) for name, command in found.items() if command
+    } == COMMANDS

@@ -55,7 +55,9 @@ def undocumented_imports(source: str) -> list[str]:
 
 
 def test_documents_and_examples_import_from_documented_places() -> None:
-    found = {place: undocumented_imports(source) for place, source in {**BLOCKS, **PROGRAMS}.items()}
+    found = {
+        place: undocumented_imports(source) for place, source in {**BLOCKS, **PROGRAMS}.items()
+    }
     assert {place: imports for place, imports in found.items() if imports} == {}
 
 

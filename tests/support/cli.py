@@ -34,6 +34,25 @@ def fork_server() -> ForkServer:
     return ForkServer(environment())
 
 
+def run_program(
+    program: Path, *arguments: str, cwd: Path, **variables: str
+) -> tuple[int, str, str]:
+    """Run a Python program to its end: its exit code, stdout and stderr."""
+    if AVAILABLE:
+        env = environment(**variables)
+        return fork_server().run(cwd, arguments, None, env, int(LIMIT), program=program)
+    done = subprocess.run(
+        [sys.executable, str(program), *arguments],
+        cwd=cwd,
+        env=environment(**variables),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=LIMIT,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
 async def start(
     cwd: Path,
     *arguments: str,

@@ -158,7 +158,7 @@ def _price(price: Decimal) -> int:
         raise ValueOutOfRangeError(
             f"a price must be from 0 to {_MAX_PRICE // 10**_DECIMAL_PLACES} per kWh"
         )
-    return int(_rounded(price).scaleb(_DECIMAL_PLACES, _EXACT))
+    return int(written_price(price).scaleb(_DECIMAL_PLACES, _EXACT))
 
 
 def _interval(period: TOUPeriod) -> dict[str, int]:
@@ -263,7 +263,7 @@ def largest_group(periods: Iterable[TOUPeriod]) -> int:
 
 
 def _check_coverage(where: str, periods: Iterable[TOUPeriod]) -> None:
-    spans = [(_minute(period.start), _minute(period.end)) for period in periods]
+    spans = [(minute_of_day(period.start), minute_of_day(period.end)) for period in periods]
     expected = 0
     for first, last in [*sorted(spans), (24 * 60, 24 * 60)]:
         if first > expected:
@@ -277,7 +277,8 @@ def _check_coverage(where: str, periods: Iterable[TOUPeriod]) -> None:
         expected = last + 1
 
 
-def _minute(time: datetime.time) -> int:
+def minute_of_day(time: datetime.time) -> int:
+    """Return the minutes since midnight."""
     return time.hour * 60 + time.minute
 
 
@@ -285,82 +286,8 @@ def _format_minutes(first: int, last: int) -> str:
     return " to ".join(f"{minute // 60:02d}:{minute % 60:02d}" for minute in (first, last))
 
 
-class TOUDifference(NamedTuple):
-    """Time of day at which two plans have other prices, or one of them has none.
-
-    ``end`` is the last minute. ``first`` and ``second`` are the lowest and the highest price in
-    each plan; None where it has no period.
-    """
-
-    months: frozenset[int]
-    days: frozenset[Weekday]
-    start: datetime.time
-    end: datetime.time
-    first: tuple[Decimal, Decimal] | None
-    second: tuple[Decimal, Decimal] | None
-
-
-class _Span(NamedTuple):
-    """The same difference without its dates, in minutes of the day."""
-
-    start: int
-    end: int
-    first: tuple[Decimal, Decimal] | None
-    second: tuple[Decimal, Decimal] | None
-
-
-def compare_tou(
-    first: Sequence[TOUPeriod], second: Sequence[TOUPeriod]
-) -> tuple[TOUDifference, ...]:
-    """Return where the prices of two plans differ, however the plans are cut into periods.
-
-    Prices are compared as they are written, with 5 decimal places.
-    """
-    found: dict[_Span, dict[int, set[Weekday]]] = {}
-    for month in sorted(EVERY_MONTH):
-        for day in Weekday:
-            one, other = (
-                [period for period in plan if month in period.months and day in period.days]
-                for plan in (first, second)
-            )
-            for span in _differing_spans(one, other):
-                found.setdefault(span, {}).setdefault(month, set()).add(day)
-    differences = []
-    for span, days_of in found.items():
-        months_of: dict[frozenset[Weekday], set[int]] = {}
-        for month, days in days_of.items():
-            months_of.setdefault(frozenset(days), set()).add(month)
-        start, end = (datetime.time(*divmod(minute, 60)) for minute in (span.start, span.end))
-        differences += [
-            TOUDifference(frozenset(months), days, start, end, span.first, span.second)
-            for days, months in months_of.items()
-        ]
-    return tuple(differences)
-
-
-def _differing_spans(first: Sequence[TOUPeriod], second: Sequence[TOUPeriod]) -> list[_Span]:
-    edges = {0, 24 * 60}
-    for period in (*first, *second):
-        edges |= {_minute(period.start), _minute(period.end) + 1}
-    spans: list[_Span] = []
-    for start, end in zip(sorted(edges), sorted(edges)[1:]):
-        prices = _prices_at(first, start), _prices_at(second, start)
-        if prices[0] == prices[1]:
-            continue
-        if spans and spans[-1][1:] == (start - 1, *prices):
-            start = spans.pop().start
-        spans.append(_Span(start, end - 1, *prices))
-    return spans
-
-
-def _prices_at(periods: Iterable[TOUPeriod], minute: int) -> tuple[Decimal, Decimal] | None:
-    for period in periods:
-        if _minute(period.start) <= minute <= _minute(period.end):
-            return _rounded(period.price_min), _rounded(period.price_max)
-    return None
-
-
-def _rounded(price: Decimal) -> Decimal:
+def written_price(price: Decimal) -> Decimal:
+    """Round a price half up to the 5 decimal places with which it is written."""
     return price.quantize(Decimal(f"1E-{_DECIMAL_PLACES}"), context=_EXACT)
 
 
@@ -396,8 +323,8 @@ def _day_peaks(periods: Sequence[TOUPeriod], midnight: datetime.datetime) -> lis
         return []
     return sorted(
         PeakWindow(
-            midnight + datetime.timedelta(minutes=_minute(period.start)),
-            midnight + datetime.timedelta(minutes=_minute(period.end) + 1),
+            midnight + datetime.timedelta(minutes=minute_of_day(period.start)),
+            midnight + datetime.timedelta(minutes=minute_of_day(period.end) + 1),
         )
         for period in today
         if period.price_max == max(prices)

@@ -17,12 +17,12 @@ from navien_nwp500.protocol.tou import (
     TOUInfo,
     TOUPeriod,
     check_tou,
-    compare_tou,
     decode_tou,
     encode_tou_mqtt,
     encode_tou_rest,
     peak_windows,
 )
+from navien_nwp500.protocol.tou_comparison import compare_tou
 
 at = datetime.time
 NOT_AN_INTEGER = [True, 2.0, None, "2", [2], -2, 2**70]

@@ -15,7 +15,8 @@ from ...device import NaviLinkDevice
 from ...exceptions import ConfigurationError, PlanCopyError
 from ...protocol.schedules import Reservation, ReservationProgram
 from ...protocol.status import DeviceStatus
-from ...protocol.tou import TOUPeriod, compare_tou
+from ...protocol.tou import TOUPeriod
+from ...protocol.tou_comparison import compare_tou
 from ...protocol.types import DHWMode, TouStatus
 from .context import wait_response
 from .formatting import both_units

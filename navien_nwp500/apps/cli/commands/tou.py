@@ -20,7 +20,8 @@ from ....device import NaviLinkDevice
 from ....exceptions import ConfigurationError, PlanCopyError
 from ....protocol.commands import TOU_OFF, TOU_ON
 from ....protocol.status import DeviceStatus
-from ....protocol.tou import TOUInfo, TOUPeriod, check_tou, compare_tou, peak_windows
+from ....protocol.tou import TOUInfo, TOUPeriod, check_tou, peak_windows
+from ....protocol.tou_comparison import compare_tou
 from ....protocol.types import TouOverride, TouStatus
 from ..context import CommandContext, open_device, wait_response
 from ..formatting import print_json

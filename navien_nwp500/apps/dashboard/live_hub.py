@@ -13,6 +13,8 @@ from ..._util.aio import cancel_and_wait, run_until_first, wait_at_most
 
 #: Seconds between two pings, which keep a connection open and find one that is dead.
 HEARTBEAT = 15.0
+#: Seconds between two messages that say no more than that: the script of a page sees no pings.
+BEAT = 15.0
 #: Seconds a socket has to send what waits, and to close, at the end.
 CLOSE_SECONDS = 2.0
 #: Open sockets at most; a browser uses one for each of its tabs.
@@ -40,6 +42,12 @@ class LiveSocket:
         """Let it be closed when all is sent."""
         self.end = (code, reason)
         self._changed.set()
+
+    async def beat(self) -> None:
+        """Send a message at times, also when nothing happens."""
+        while True:
+            await asyncio.sleep(BEAT)
+            self.put("beat", '{"type":"beat"}')
 
     async def send(self, socket: web.WebSocketResponse) -> None:
         """Send what waits, as it comes, until it is to be closed."""
@@ -89,7 +97,7 @@ class LiveHub:
         self._sockets.add(one)
         try:
             # A page that reads slowly holds nobody up: each socket has its own task.
-            await run_until_first(one.send(socket), _read(socket))
+            await run_until_first(one.send(socket), one.beat(), _read(socket))
             await _close(socket, request, *(one.end or (WSCloseCode.OK, b"")))
         finally:
             self._sockets.discard(one)

@@ -7,13 +7,15 @@ import re
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Iterator
+from uuid import uuid4
 
+import aiohttp
 import pytest
 from hypothesis import HealthCheck, given, settings
 
 pytest.importorskip("sqlalchemy")
 
-from navien_nwp500.apps.dashboard import api, history_api
+from navien_nwp500.apps.dashboard import api, history_api, live_hub
 from navien_nwp500.apps.dashboard.web_server import BODY_BYTES
 from navien_nwp500.history.command_log import CommandLog
 from navien_nwp500.history.database import Database
@@ -151,3 +153,31 @@ def test_answers_to_any_request_are_as_described(
 
         check()
     assert min(statuses) < 300 or path in ("/api/live", "/api/session"), "none was right"
+
+
+@needs_schemathesis
+def test_messages_of_the_socket_are_as_described(
+    bench: DashboardBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import jsonschema_rs
+
+    monkeypatch.setattr(live_hub, "BEAT", 0.05)
+    schema = DOCUMENT["components"]["schemas"]["LiveMessage"]
+    document = {**schema, "components": DOCUMENT["components"]}
+    body = {"id": str(uuid4()), "command": "power", "arguments": {"on": False}}
+
+    async def receive() -> None:
+        missing = {"hello", "now", "beat", "history", "command"}
+        jar = aiohttp.CookieJar(unsafe=True)
+        origin = {"Origin": bench.address.rstrip("/")}
+        async with aiohttp.ClientSession(bench.address, cookie_jar=jar, headers=origin) as page:
+            token = {"token": bench.access.new_token()}
+            (await page.post("/api/session", json=token)).release()
+            async with page.ws_connect("/api/live") as socket:
+                (await page.post("/api/heaters/1/commands", json=body)).release()
+                while missing:
+                    message = await socket.receive_json()
+                    jsonschema_rs.validate(document, message)
+                    missing.discard(message["type"])
+
+    bench.call(receive)

@@ -16,17 +16,31 @@ export function whenSignedOut(callback) { onSignedOut = callback; }
 
 async function request(path, options) {
   let response;
+  let content;
   try {
     response = await fetch(path, { credentials: "same-origin", cache: "no-store", ...options });
+    content = await response.text(); // may be cut off
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new ApiError(0, "The dashboard does not answer. Is its program running?");
   }
-  if (response.ok) return response.status === 204 ? null : response.json();
-  const body = await response.json().catch(() => ({}));
-  const { code, text } = body.error || {};
+  const body = decoded(content);
+  if (response.ok && body !== undefined) return body;
+  if (response.ok) throw new ApiError(0, "This address answers, but not as the dashboard does. Does something else serve it now?");
+  const { code, text } = (body && body.error) || {};
   if (response.status === 401 && path !== "api/session") onSignedOut();
   throw new ApiError(response.status, text || `The dashboard answered with error ${response.status}.`, code);
+}
+
+/** The value of an answer; undefined where it is no JSON, as of a proxy or a page to sign in to a network. */
+function decoded(content) {
+  if (!content) return null;
+  try {
+    return JSON.parse(content);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    return undefined;
+  }
 }
 
 export const get = (path, signal) => request(path, { signal });

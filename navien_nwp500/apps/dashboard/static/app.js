@@ -131,7 +131,7 @@ class App {
 
   /** A loss is told once, and its end; that the page was not seen for a while is no loss. */
   announceConnection(word) {
-    if (word === "closed" && !this.lost) this.announce("The connection to the dashboard is lost.");
+    if ((word === "closed" || word === "blocked") && !this.lost) this.announce("The connection to the dashboard is lost.");
     if (word === "open" && this.lost) this.announce("Connected again.");
     this.lost = word === "paused" ? this.lost : word !== "open";
   }

@@ -13,6 +13,8 @@ const TICK = 5000;
 /** Why what is shown is not followed. */
 const UNREACHED = {
   closed: "The dashboard cannot be reached, so this may no longer be true.",
+  blocked: "The dashboard answers, but no live connection opens, so this may no longer be true. "
+    + "A proxy in between must pass WebSockets.",
   "signed-out": "You are not signed in, so this may no longer be true.",
 };
 
@@ -45,7 +47,7 @@ export class Now {
     this.showTitle();
   }
 
-  /** The connection to the server is "open", "closed", "signed-out", or "paused" while the page is not seen. */
+  /** The connection to the server is "open", "closed", "blocked", "signed-out", or "paused" while the page is not seen. */
   connection(word) {
     if (word === "open" && this.link !== "open") this.connectedAt = Date.now();
     this.link = word;

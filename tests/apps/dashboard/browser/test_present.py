@@ -118,6 +118,39 @@ def test_a_hidden_page_has_no_connection(
     expect(page.locator("#old")).to_be_hidden()
 
 
+def test_a_silent_connection_is_given_up_and_a_blocked_one_is_named(
+    bench: Any, new_page: NewPage, browser_thread: Any
+) -> None:
+    opened = new_page()
+    opened.page.clock.install()
+    network = "passes"
+
+    def connect(socket: Any) -> None:
+        if network == "blocks":
+            socket.close()
+            return
+        server = socket.connect_to_server()
+        server.on_message(lambda text: socket.send(text) if network == "passes" else None)
+
+    opened.page.route_web_socket("**/api/live", connect)
+    page = opened.open(bench.new_address())
+    link = page.locator("#link")
+    # Cut without a word, as while a machine sleeps: the socket stays open.
+    network = "swallows"
+    page.clock.fast_forward("00:50")
+    expect(link).to_have_text(re.compile("No connection"))
+    network = "passes"
+    page.clock.fast_forward("00:50")
+    expect(link).to_have_text("Live")
+    network = "blocks"
+    page.clock.fast_forward("00:50")
+    expect(page.locator("#old")).to_contain_text("must pass WebSockets")
+    network = "passes"
+    page.clock.fast_forward("00:15")
+    expect(link).to_have_text("Live")
+    expect(page.locator("#old")).to_be_hidden()
+
+
 def test_twelve_tabs_are_live(open_bench: Any, new_page: NewPage, browser_thread: Any) -> None:
     bench = open_bench()
     opened = new_page(viewport={"width": 390, "height": 600})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import isfinite
-from typing import Mapping
+from typing import Mapping, NamedTuple
 
 from ..exceptions import ValueOutOfRangeError
 from ..models import UsableWater
@@ -33,8 +33,8 @@ _RATED_LITRES: Mapping[Volume, float] = {
 _WH_PER_LITRE_KELVIN = 1.163
 #: Fewer kelvin tell no heat capacity; by its own target a total is off by no more than this part.
 _LEAST_KELVIN, _COUNTED_PART = 5.0, 0.02
-#: First byte of the code of a response to a control; the temperature of no charge (PROTOCOL 6.8).
-_CONTROL, _CHARGE_CELSIUS = 0x02, 35.0
+#: First byte of the codes of controls, which the response to one has too (PROTOCOL 4.2).
+_CONTROL = 0x02
 #: Mean of the tank in degC at which its outlet runs cold: estimate, least and most water.
 _EMPTY_CELSIUS = (38.0, 41.0, 36.0)
 #: Litres that come after the upper sensor has fallen to ``_LAG_CELSIUS``, in the same order.
@@ -105,41 +105,37 @@ def usable_water_of(
 def volume_of(status: DeviceStatus) -> Volume:
     """Return the size of the tank by the heater's energy counts; 65 gallons where they do not tell.
 
-    The heat above the lowest setpoint is the total minus what is missing, whatever the setpoint. When
-    nothing is missing the total tells it, by the setpoint, or just after that was changed, when counts
-    and charge still belong to the old one, by the sensors (PROTOCOL 6.8).
+    The total tells it by the setpoint, except just after that was changed: counts and charge still
+    belong to the old one. The heat above the lowest setpoint, which is the total minus what is
+    missing, tells it by the sensors, whatever the setpoint (PROTOCOL 6.8).
     """
     total, missing = status.total_energy_capacity, status.available_energy_capacity
     minimum = status.heat_min_op_temperature
-    upper, lower = status.tank_upper_temperature, status.tank_lower_temperature
-    if total is None or missing is None or minimum is None or upper is None or lower is None:
+    if total is None or minimum is None:
         return Volume.GALLONS_65
-    by_sensors = (upper.celsius + lower.celsius) / 2 - minimum.celsius
-    if by_sensors >= _LEAST_KELVIN and missing.watt_hours > 0:
-        return _nearest((total.watt_hours - missing.watt_hours) / by_sensors)[0]
+    found = []
     by_setpoint = status.dhw_temperature_setting.celsius - minimum.celsius
     by_setpoint -= 2 * status.in_tou_window
-    if by_setpoint >= _LEAST_KELVIN and not _counts_are_late(status):
-        size, miss = _nearest(total.watt_hours / by_setpoint)
-        if miss <= _COUNTED_PART or by_sensors < _LEAST_KELVIN:
-            return size
-    if by_sensors >= _LEAST_KELVIN:
-        return _nearest(total.watt_hours / by_sensors)[0]
-    return Volume.GALLONS_65
+    is_answer = status.command is not None and status.command >> 24 == _CONTROL
+    if by_setpoint >= _LEAST_KELVIN and not is_answer:
+        found.append(_nearest(total.watt_hours / by_setpoint))
+    upper, lower = status.tank_upper_temperature, status.tank_lower_temperature
+    if missing is not None and upper is not None and lower is not None:
+        by_sensors = (upper.celsius + lower.celsius) / 2 - minimum.celsius
+        # Of a tank that is hotter than its target the count is too low.
+        counted = missing.watt_hours > 0 or not found or found[0].miss > _COUNTED_PART
+        if by_sensors >= _LEAST_KELVIN and counted:
+            found.append(_nearest((total.watt_hours - missing.watt_hours) / by_sensors))
+    return min(found, key=lambda one: one.miss).volume if found else Volume.GALLONS_65
 
 
-def _nearest(capacity: float) -> tuple[Volume, float]:
-    """Return the size nearest to a heat capacity in Wh/K, and by which part of it that is off."""
-    size = min(WH_PER_KELVIN, key=lambda one: abs(WH_PER_KELVIN[one] - capacity))
-    return size, abs(capacity / WH_PER_KELVIN[size] - 1)
+class _Size(NamedTuple):
+    """A size of tank, and by which part its heat capacity differs from the one counted."""
+
+    volume: Volume
+    miss: float
 
 
-def _counts_are_late(status: DeviceStatus) -> bool:
-    """Return whether the status shows a new setpoint with the counts of the old one."""
-    if status.command is not None and status.command >> 24 == _CONTROL:
-        return True
-    upper, setpoint = status.tank_upper_temperature, status.dhw_temperature_setting.celsius
-    if upper is None or setpoint <= _CHARGE_CELSIUS:
-        return False
-    due = 100 * (upper.celsius - _CHARGE_CELSIUS) / (setpoint - _CHARGE_CELSIUS)
-    return abs(status.dhw_charge_per - min(max(due, 0.0), 100.0)) > 2
+def _nearest(capacity: float) -> _Size:
+    sizes = (_Size(one, abs(capacity / wh - 1)) for one, wh in WH_PER_KELVIN.items())
+    return min(sizes, key=lambda one: one.miss)

@@ -303,11 +303,11 @@ def _signer(credentials: AwsCredentials) -> Callable[..., None]:
     """Return a callback that signs the WebSocket upgrade (SigV4 in the query string)."""
     from awscrt import auth
 
-    provider = auth.AwsCredentialsProvider.new_static(
-        credentials.access_key_id, credentials.secret_key, credentials.session_token
-    )
-
     def sign(transform_args: Any) -> None:  # the SDK handles exceptions
+        # Made here, so that no copy of the credentials stays in the SDK.
+        provider = auth.AwsCredentialsProvider.new_static(
+            credentials.access_key_id, credentials.secret_key, credentials.session_token
+        )
         config = auth.AwsSigningConfig(
             algorithm=auth.AwsSigningAlgorithm.V4,
             signature_type=auth.AwsSignatureType.HTTP_REQUEST_QUERY_PARAMS,

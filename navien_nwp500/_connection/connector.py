@@ -10,7 +10,7 @@ from ..config import NaviLinkConfig
 from ..exceptions import CommunicationError, ConfigurationError, RequestTimeoutError, WebSocketError
 from ..protocol.redaction import logger
 from .credentials import AwsCredentials, CredentialsProvider
-from .rest_client import tls_context
+from .http_session import tls_context
 from .transport import HandshakeRefusedError, Transport
 
 _LOGGER = logger("navien_nwp500.connection")

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from datetime import datetime, timezone
 from typing import Any, Mapping, NamedTuple
 
@@ -152,16 +151,18 @@ class DuplicateFilter:
     """
 
     def __init__(self) -> None:
-        self._recent: deque[int] = deque(maxlen=RECENT)
+        self._recent: list[int] = []
 
     def is_duplicate(self, frame: Frame, message: Message) -> bool:
         """Return True when the frame of a message was seen recently, and remember it."""
-        if not message.session_id:
-            return False
+        return bool(message.session_id) and self.is_repeated(frame)
+
+    def is_repeated(self, frame: Frame) -> bool:
+        """Return True when the frame was seen recently, and remember it."""
         mark = hash((frame.topic, frame.payload))
         if mark in self._recent:
             return True
-        self._recent.append(mark)
+        self._recent = [*self._recent[1 - RECENT :], mark]
         return False
 
 
@@ -205,7 +206,7 @@ class RequestResponse:
         self._config = config
         self.pending = PendingRequests()
         self._duplicates = DuplicateFilter()
-        self._observed: deque[int] = deque(maxlen=RECENT)
+        self._observed = DuplicateFilter()
         self._orders: dict[str, StatusOrder] = {}
         self._limiter = RateLimiter()
         self.last_session_id = 0
@@ -265,11 +266,7 @@ class RequestResponse:
         """
         now = datetime.now(timezone.utc)
         request = observe_request(frame, now, {own_client})
-        mark = hash((frame.topic, frame.payload))  # the session id is in the payload
-        if request is None or mark in self._observed:
-            return None
-        self._observed.append(mark)
-        return request
+        return None if request is None or self._observed.is_repeated(frame) else request
 
     def fail(self, reason: BaseException) -> None:
         """Fail all pending requests because the connection has ended."""

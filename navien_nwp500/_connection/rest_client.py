@@ -9,12 +9,10 @@ from __future__ import annotations
 import asyncio
 import re
 import ssl
-import threading
 import time
 import zlib
 from email.utils import parsedate_to_datetime
-from functools import cached_property, lru_cache
-from pathlib import Path
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Mapping
 
 from .._util.text import clean_text
@@ -31,6 +29,7 @@ from ..exceptions import (
 from ..protocol import capture
 from ..protocol.redaction import mask_text
 from .failures import explain_failure
+from .http_session import HttpSession, tls_context
 from .process import OwnProcess
 from .proxy import Proxy, find_proxy, refusal
 
@@ -38,14 +37,8 @@ if TYPE_CHECKING:
     import aiohttp
 
 
-#: Seconds an idle connection stays open. Calls come in a row or an hour apart, and an open
-#: connection takes 300 KB, most of it asyncio's read buffer for TLS (measured, Python 3.11).
-IDLE_TIMEOUT = 0.5
-
 #: Largest response, as sent and inflated; a list of 20 heaters has some 15 KB.
 MAX_BODY_BYTES = 4 * 1024 * 1024
-
-_LOADING = threading.Lock()
 
 
 class RedirectedError(CommunicationError):
@@ -67,12 +60,11 @@ class RestClient:
         self._ca_file = config.ca_file
         self._timeout = config.rest_timeout
         self._given_session = session
-        self._own_session: aiohttp.ClientSession | None = None
+        self._http: HttpSession | None = None
         self._closed = False
         self._proxy: Proxy | None = None
         #: TLS of the calls; True is that of the session.
         self._tls: ssl.SSLContext | bool = True
-        self._prepared = False
         self._process = OwnProcess()
         #: Seconds the clock of the cloud is ahead of the local clock; None before the first call.
         self.clock_skew: float | None = None
@@ -93,7 +85,7 @@ class RestClient:
         ConfigurationError when ``ca_file`` cannot be read.
         """
         self._process.check()
-        session = await self._session()
+        http = await self._session()
         import aiohttp  # loaded by now, in a thread or by the caller
 
         headers = {"User-Agent": f"navien_nwp500/{__version__}", "Accept-Encoding": "gzip, deflate"}
@@ -104,19 +96,22 @@ class RestClient:
         proxy, tls = self._proxy, self._tls
         capture.log_call(capture.OUT, method, path, query if body is None else body)
         try:
-            async with session.request(
-                method,
-                url,
-                json=body,
-                params=query,
-                headers=headers,
-                timeout=timeout,
-                ssl=tls,
-                allow_redirects=False,
-                auto_decompress=False,  # aiohttp inflates without a limit
-                proxy=None if proxy is None else f"http://{proxy.address}",
-                proxy_headers=None if proxy is None else proxy.headers,
-            ) as response:
+            async with (
+                http.turns,
+                http.session.request(
+                    method,
+                    url,
+                    json=body,
+                    params=query,
+                    headers=headers,
+                    timeout=timeout,
+                    ssl=tls,
+                    allow_redirects=False,
+                    auto_decompress=False,  # aiohttp inflates without a limit
+                    proxy=None if proxy is None else f"http://{proxy.address}",
+                    proxy_headers=None if proxy is None else proxy.headers,
+                ) as response,
+            ):
                 status, content = response.status, await _read_body(path, response)
                 location = response.headers.get("Location")
                 retry_after = _parse_retry_after(response.headers.get("Retry-After"))
@@ -137,71 +132,40 @@ class RestClient:
         return _parse_envelope(path, status, content, retry_after)
 
     async def close(self) -> None:
-        """Close the session, unless it belongs to the caller; later calls raise CommunicationError."""
+        """Leave the session; later calls raise CommunicationError."""
         async with self._lock:
             self._closed = True
-            if self._own_session is not None:
-                await self._own_session.close()
-                self._own_session = None
+            if self._http is not None:
+                http, self._http = self._http, None
+                await http.leave()
 
-    async def _session(self) -> aiohttp.ClientSession:
+    async def _session(self) -> HttpSession:
         async with self._lock:
             if self._closed:
                 raise CommunicationError("the client is closed; create a new one")
-            if not self._prepared:
-                self._proxy = await asyncio.to_thread(find_proxy, self._base_url)
-                if self._given_session is not None and self._ca_file is not None:
-                    self._tls = await asyncio.to_thread(tls_context, self._ca_file)
-                self._prepared = True
-            if self._given_session is not None:
-                if self._given_session.closed:
-                    raise ConfigurationError(
-                        "the aiohttp session given as session= is closed; keep it open as long as "
-                        "the client"
-                    )
-                return self._given_session
-            if self._own_session is None:
-                # Loading certificates and aiohttp from disk would block the event loop.
-                context = await asyncio.to_thread(tls_context, self._ca_file)
-                import aiohttp
-
-                connector = aiohttp.TCPConnector(ssl=context, keepalive_timeout=IDLE_TIMEOUT)
-                self._own_session = aiohttp.ClientSession(
-                    connector=connector, cookie_jar=aiohttp.DummyCookieJar()
+            if self._http is None:
+                self._http = await self._open_session()
+            if self._given_session is not None and self._given_session.closed:
+                raise ConfigurationError(
+                    "the aiohttp session given as session= is closed; keep it open as long as the "
+                    "client"
                 )
-            return self._own_session
+            return self._http
+
+    async def _open_session(self) -> HttpSession:
+        self._proxy = await asyncio.to_thread(find_proxy, self._base_url)
+        if self._given_session is not None and self._ca_file is None:
+            return HttpSession(self._given_session)
+        # Loading certificates and aiohttp from disk would block the event loop.
+        context = await asyncio.to_thread(tls_context, self._ca_file)
+        if self._given_session is None:
+            return HttpSession.join(context, self._base_url)
+        self._tls = context
+        return HttpSession(self._given_session)
 
     @cached_property
     def _lock(self) -> asyncio.Lock:
         return asyncio.Lock()
-
-
-def tls_context(ca_file: Path | None) -> ssl.SSLContext:
-    """Return a TLS context that trusts the given certificates, or those of the system.
-
-    Clients share one context per file until the file changes, because each takes 1 MB and 30 ms;
-    so it must not be modified. Raises ConfigurationError when the file cannot be read.
-    """
-    import aiohttp  # noqa: F401  (loaded here once, in a thread)
-
-    with _LOADING:  # so that clients that start at the same time load it once
-        if ca_file is None:
-            return _shared_context(None)
-        try:
-            state = ca_file.stat()
-            return _shared_context(str(ca_file), state.st_mtime_ns, state.st_size)
-        except ssl.SSLError as error:
-            raise ConfigurationError(
-                f"ca_file {ca_file} cannot be read: it contains no valid certificate in PEM format"
-            ) from error
-        except OSError as error:
-            reason = error.strerror or error
-            raise ConfigurationError(f"ca_file {ca_file} cannot be read: {reason}") from error
-
-
-@lru_cache(maxsize=8)
-def _shared_context(ca_file: str | None, *_version: int) -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=ca_file)
 
 
 async def _read_body(path: str, response: aiohttp.ClientResponse) -> bytes:

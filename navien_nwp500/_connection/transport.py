@@ -12,7 +12,7 @@ import uuid
 from abc import ABC, abstractmethod
 from typing import Any, TypeVar
 
-from .._util.aio import wait_at_most
+from .._util.aio import SmallQueue, wait_at_most
 from ..exceptions import RequestTimeoutError, WebSocketError
 from ..protocol.messages import Frame
 from ..protocol.redaction import logger
@@ -53,7 +53,7 @@ class Transport(ABC):
 
     def __init__(self) -> None:
         self.client_id = str(uuid.uuid4())
-        self._incoming: asyncio.Queue[Frame | None] = asyncio.Queue()
+        self._incoming: SmallQueue[Frame | None] = SmallQueue()
         self._end: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     def __repr__(self) -> str:
@@ -111,12 +111,12 @@ class Transport(ABC):
             _LOGGER.debug("disconnecting: %r", error)
 
     def _received(self, frame: Frame) -> None:
-        self._incoming.put_nowait(frame)
+        self._incoming.put(frame)
 
     def _connection_ended(self, reason: str) -> None:
         if self.connected:
             self._end.set_result(reason)
-            self._incoming.put_nowait(None)
+            self._incoming.put(None)
 
     def _require_connected(self) -> None:
         if not self.connected:

@@ -204,6 +204,27 @@ class LatestValue(Generic[T]):
             self._reader.set_result(None)
 
 
+class SmallQueue(Generic[T]):
+    """A queue with one reader. ``asyncio.Queue`` takes 3 KB, as much as a status."""
+
+    def __init__(self) -> None:
+        self._values: list[T] = []
+        self._reader: asyncio.Future[None] | None = None
+
+    def put(self, value: T) -> None:
+        """Append a value and wake the reader."""
+        self._values.append(value)
+        if self._reader is not None and not self._reader.done():
+            self._reader.set_result(None)
+
+    async def get(self) -> T:
+        """Wait for a value; return the oldest."""
+        while not self._values:
+            self._reader = asyncio.get_running_loop().create_future()
+            await self._reader
+        return self._values.pop(0)
+
+
 def ignore_lost_transport() -> ContextManager[None]:
     """Ignore the AttributeError of a TLS transport that has lost its connection.
 

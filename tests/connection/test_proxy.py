@@ -19,8 +19,8 @@ from navien_nwp500 import (
     NaviLinkConfig,
     WebSocketError,
 )
+from navien_nwp500._connection.http_session import tls_context
 from navien_nwp500._connection.proxy import Proxy, find_proxy
-from navien_nwp500._connection.rest_client import tls_context
 from navien_nwp500.apps.diagnostics.checks import State, diagnose
 from navien_nwp500.simulator import Simulator
 from navien_nwp500.simulator.cloud import certificates

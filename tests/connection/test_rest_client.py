@@ -25,7 +25,8 @@ from navien_nwp500 import (
     RequestTimeoutError,
 )
 from navien_nwp500._connection.cloud_device import MAX_PAGES, list_devices
-from navien_nwp500._connection.rest_client import MAX_BODY_BYTES, tls_context
+from navien_nwp500._connection.http_session import tls_context
+from navien_nwp500._connection.rest_client import MAX_BODY_BYTES
 from navien_nwp500.simulator import Simulator
 from navien_nwp500.simulator.faults import RestFault
 from support.reliability_tools import LIMIT, fast_config, within_limit

@@ -35,7 +35,7 @@ import aiohttp
 from soak_faults import CASES, Body
 
 from navien_nwp500 import NaviLinkClient, NaviLinkConfig, NaviLinkDevice, ReconnectConfig
-from navien_nwp500._connection.rest_client import tls_context
+from navien_nwp500._connection.http_session import tls_context
 from navien_nwp500._util.aio import cancel_and_wait
 from navien_nwp500.exceptions import NaviLinkError
 from navien_nwp500.history.csv import BufferedCsvRecorder

@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import AsyncGenerator, Awaitable, Callable, NamedTuple, Sequence
 
 from ..._connection.connector import MAX_CLOCK_SKEW, Connector
+from ..._connection.http_session import tls_context
 from ..._connection.proxy import find_proxy
-from ..._connection.rest_client import tls_context
 from ..._connection.transport import HandshakeRefusedError, Transport
 from ...client import NaviLinkClient, choose_transports
 from ...config import NaviLinkConfig

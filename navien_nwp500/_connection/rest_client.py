@@ -92,30 +92,27 @@ class RestClient:
         if token is not None:
             headers["authorization"] = token  # the token alone, without "Bearer" (PROTOCOL 1.1)
         url = self._base_url + path
-        timeout = aiohttp.ClientTimeout(total=self._timeout)
-        proxy, tls = self._proxy, self._tls
+        options: dict[str, Any] = {
+            "json": body,
+            "params": query,
+            "headers": headers,
+            "timeout": aiohttp.ClientTimeout(total=self._timeout),
+            "ssl": self._tls,
+            "allow_redirects": False,
+            "auto_decompress": False,  # aiohttp inflates without a limit
+        }
+        proxy = self._proxy
+        if proxy is not None:
+            options.update(proxy=f"http://{proxy.address}", proxy_headers=proxy.headers)
         capture.log_call(capture.OUT, method, path, query if body is None else body)
         try:
-            async with (
-                http.turns,
-                http.session.request(
-                    method,
-                    url,
-                    json=body,
-                    params=query,
-                    headers=headers,
-                    timeout=timeout,
-                    ssl=tls,
-                    allow_redirects=False,
-                    auto_decompress=False,  # aiohttp inflates without a limit
-                    proxy=None if proxy is None else f"http://{proxy.address}",
-                    proxy_headers=None if proxy is None else proxy.headers,
-                ) as response,
-            ):
-                status, content = response.status, await _read_body(path, response)
-                location = response.headers.get("Location")
-                retry_after = _parse_retry_after(response.headers.get("Retry-After"))
-                self.clock_skew = _measure_skew(response.headers.get("Date"))
+            async with http.turns:
+                self._check_open()  # closed while this call waited
+                async with http.session.request(method, url, **options) as response:
+                    status, content = response.status, await _read_body(path, response)
+            location = response.headers.get("Location")
+            retry_after = _parse_retry_after(response.headers.get("Retry-After"))
+            self.clock_skew = _measure_skew(response.headers.get("Date"))
         except asyncio.TimeoutError as error:
             raise RequestTimeoutError(
                 f"{path}: no response within {self._timeout:g} s; try again later"
@@ -141,16 +138,18 @@ class RestClient:
 
     async def _session(self) -> HttpSession:
         async with self._lock:
-            if self._closed:
-                raise CommunicationError("the client is closed; create a new one")
+            self._check_open()
             if self._http is None:
                 self._http = await self._open_session()
-            if self._given_session is not None and self._given_session.closed:
-                raise ConfigurationError(
-                    "the aiohttp session given as session= is closed; keep it open as long as the "
-                    "client"
-                )
             return self._http
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise CommunicationError("the client is closed; create a new one")
+        if self._given_session is not None and self._given_session.closed:
+            raise ConfigurationError(
+                "the aiohttp session given as session= is closed; keep it open as long as the client"
+            )
 
     async def _open_session(self) -> HttpSession:
         self._proxy = await asyncio.to_thread(find_proxy, self._base_url)

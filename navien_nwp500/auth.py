@@ -13,16 +13,18 @@ import asyncio
 import contextlib
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, AsyncContextManager, Mapping, TypeVar
+from typing import TYPE_CHECKING, Any, AsyncContextManager, Mapping
 
 from ._connection.credentials import (
     AwsCredentials,
-    ExpiringCredentials,
     Tokens,
+    later_of,
     parse_aws_credentials,
     parse_tokens,
+    usable,
 )
 from ._connection.rest_client import RestClient
+from ._connection.rest_errors import is_throttled, is_unauthorized, is_wrong_password
 from ._connection.session_file import SavedSession, SessionFile
 from ._util.aio import cancel_and_wait
 from .config import NaviLinkConfig, same_email
@@ -30,7 +32,6 @@ from .exceptions import (
     APIError,
     ConfigurationError,
     InvalidCredentialsError,
-    MaintenanceError,
     ProtocolError,
     TokenExpiredError,
 )
@@ -45,14 +46,8 @@ __all__ = ["AwsCredentials", "NaviLinkAuth"]
 
 _LOGGER = logger("navien_nwp500.auth")
 
-#: ``code`` of a rejected e-mail or password; the HTTP status is 200 (PROTOCOL 1.3).
-WRONG_PASSWORD = 1001
-#: Codes below are HTTP statuses.
-FIRST_OWN_CODE = 1000
 #: Role that is used when the cloud does not tell it (PROTOCOL 1.10).
 OWNER = "O"
-
-C = TypeVar("C", bound=ExpiringCredentials)
 
 #: Seconds ``close`` waits for a refresh that is under way: its token may serve only once.
 _FINISH_SECONDS = 10.0
@@ -132,14 +127,14 @@ class NaviLinkAuth:
         try:
             return await self._rest.send(method, path, body, query, tokens.access_token)
         except APIError as error:
-            if not _is_unauthorized(error):
+            if not is_unauthorized(error):
                 raise
         _LOGGER.debug("%s: token rejected, renewing it", path)
         tokens = await self._valid_tokens(refused=tokens)
         try:
             return await self._rest.send(method, path, body, query, tokens.access_token)
         except APIError as error:
-            if not _is_unauthorized(error):
+            if not is_unauthorized(error):
                 raise
             raise TokenExpiredError(
                 f"{path}: the cloud rejects a token that it has just issued; sign in again"
@@ -152,9 +147,9 @@ class NaviLinkAuth:
         (PROTOCOL 1.16). Raises as ``call``.
         """
         async with self._lock:
-            if not _usable(self._aws_credentials, refused):
+            if not usable(self._aws_credentials, refused):
                 await self._load()
-            return _usable(self._aws_credentials, refused) or await self._renew_aws_credentials()
+            return usable(self._aws_credentials, refused) or await self._renew_aws_credentials()
 
     async def user_type(self) -> str:
         """Return the role in the account, which time-of-use calls need (PROTOCOL 1.10).
@@ -231,9 +226,9 @@ class NaviLinkAuth:
 
     async def _valid_tokens(self, *, refused: Tokens | None = None) -> Tokens:
         async with self._lock:
-            if not _usable(self._tokens, refused):
+            if not usable(self._tokens, refused):
                 await self._load()
-            if not _usable(self._tokens, refused):
+            if not usable(self._tokens, refused):
                 await self._renew_tokens()
             assert self._tokens is not None
             return self._tokens
@@ -248,11 +243,11 @@ class NaviLinkAuth:
                 )
                 self._refreshing.add_done_callback(self._refresh_ended)
             await asyncio.shield(self._refreshing)
-            if _usable(self._tokens, old):
+            if usable(self._tokens, old):
                 return
         async with self._file_lock():
             await self._load()
-            if not _usable(self._tokens, old):
+            if not usable(self._tokens, old):
                 await self._sign_in()
 
     async def _refresh(self, old: Tokens) -> None:
@@ -263,7 +258,7 @@ class NaviLinkAuth:
         """
         async with self._file_lock():
             await self._load()
-            if _usable(self._tokens, old):
+            if usable(self._tokens, old):
                 return
             assert self._tokens is not None
             rejected = self._tokens
@@ -273,12 +268,12 @@ class NaviLinkAuth:
                 if self._tokens == rejected:
                     raise ProtocolError("/auth/refresh: the response holds no token")
             except APIError as error:
-                if _is_unauthorized(error):
+                if is_unauthorized(error):
                     _LOGGER.debug("the session has ended: %s", error)
                     await self._load()  # a process without the lock may have renewed it
-                    if not _usable(self._tokens, old) and self._file is not None:
+                    if not usable(self._tokens, old) and self._file is not None:
                         await self._file.delete(rejected, self.user_id)
-                elif not self._password or error.is_server_error or _is_throttled(error):
+                elif not self._password or error.is_server_error or is_throttled(error):
                     raise
             except ProtocolError:
                 if not self._password:
@@ -308,7 +303,7 @@ class NaviLinkAuth:
         if self._aws_credentials is None:
             async with self._file_lock():
                 await self._load()
-                if not _usable(self._aws_credentials, refused):
+                if not usable(self._aws_credentials, refused):
                     self._aws_credentials = None
                     await self._sign_in()
         if self._aws_credentials is None:
@@ -326,12 +321,12 @@ class NaviLinkAuth:
             try:
                 data = await self._rest.send("POST", path, body, token=self._tokens.access_token)
             except APIError as error:
-                if token_may_be_old and _is_unauthorized(error):
+                if token_may_be_old and is_unauthorized(error):
                     await self._renew_tokens()
                     if self._aws_credentials is not None:  # a sign-in brought new ones
                         return None
                     continue
-                if _is_throttled(error):
+                if is_throttled(error):
                     raise  # other calls would add to the load
                 _LOGGER.debug("%s rejected (%s), trying the next call", path, error.code)
                 return error
@@ -350,7 +345,7 @@ class NaviLinkAuth:
         try:
             data = await self._rest.send("POST", "/user/sign-in", body)
         except APIError as error:
-            if not _is_refusal(error):
+            if not is_wrong_password(error):
                 raise
             self._rejected = (email.casefold(), password)
             raise InvalidCredentialsError(
@@ -371,8 +366,8 @@ class NaviLinkAuth:
         saved = await self._file.read(self._email) if self._file and self._email else None
         if saved is None:
             return
-        self._tokens = _later(self._tokens, saved.tokens)
-        self._aws_credentials = _later(self._aws_credentials, saved.aws_credentials)
+        self._tokens = later_of(self._tokens, saved.tokens)
+        self._aws_credentials = later_of(self._aws_credentials, saved.aws_credentials)
         if self.user is None:
             self.user = UserInfo(user_seq=saved.user_seq, user_type=saved.user_type)
 
@@ -393,38 +388,3 @@ class NaviLinkAuth:
         old = self._tokens.refresh_token if self._tokens else ""
         self._tokens = parse_tokens(token, old) or self._tokens
         self._aws_credentials = parse_aws_credentials(token) or self._aws_credentials
-
-
-def _usable(credentials: C | None, refused: C | None) -> C | None:
-    valid = credentials is not None and credentials.fresh and credentials != refused
-    return credentials if valid else None
-
-
-def _later(ours: C | None, other: C | None) -> C | None:
-    if ours is None or other is None:
-        return ours or other
-    return max(ours, other, key=lambda found: found.expires_at)
-
-
-def _is_unauthorized(error: APIError) -> bool:
-    return 401 in (error.status_code, error.code)
-
-
-def _is_refusal(error: APIError) -> bool:
-    """Return True when a failed sign-in means wrong credentials (PROTOCOL 1.3).
-
-    Codes decide: 401, or one of the service's own codes with HTTP 200; 1001 is the recorded one,
-    and another must not lead to a second try either. Words decide only where they were recorded.
-    429, other HTTP errors and server errors never mean it, whatever their text.
-    """
-    if _is_throttled(error) or error.is_server_error:
-        return False
-    if _is_unauthorized(error) or error.code == WRONG_PASSWORD:
-        return True
-    own_code = (error.code or 0) >= FIRST_OWN_CODE or error.reason == "USER_NOT_FOUND"
-    return error.status_code == 200 and own_code
-
-
-def _is_throttled(error: APIError) -> bool:
-    """Return True when the cloud asks to wait: it answers nothing now, whatever is asked."""
-    return isinstance(error, MaintenanceError) or 429 in (error.status_code, error.code)

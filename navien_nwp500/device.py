@@ -1,9 +1,10 @@
 """One heater: read its state, control it, watch it.
 
 Every control (setpoint, mode, power and the like) makes the heater re-evaluate its demand and may
-start the compressor or an element (PROTOCOL 9.12); writing a list starts nothing (PROTOCOL 8.3). So a setting that already has the wanted value is not sent (``force=True`` sends
-it), nothing is repeated, commands are spaced by ``NaviLinkConfig.command_interval`` seconds, and
-nothing is queued across a lost connection.
+start the compressor or an element (PROTOCOL 9.12); writing a list starts nothing (PROTOCOL 8.3). So
+a setting that already has the wanted value is not sent (``force=True`` sends it), nothing is
+repeated, commands are spaced by ``NaviLinkConfig.command_interval`` seconds, and nothing is queued
+across a lost connection.
 
 Every command returns the status with which the heater confirms it, and raises
 
@@ -57,7 +58,7 @@ from .protocol.schedules import (
     ReservationProgram,
 )
 from .protocol.status import DeviceStatus
-from .protocol.tou import TOUInfo, TOUPeriod, decode_tou, encode_tou_put
+from .protocol.tou import TOUInfo, TOUPeriod, encode_tou_put
 from .protocol.types import DhwControl, DHWMode, RecircMode
 
 __all__ = ["NaviLinkDevice", "find_devices"]
@@ -70,7 +71,6 @@ class NaviLinkDevice:
         self, info: DeviceInfo, auth: NaviLinkAuth, pool: ConnectionPool, config: NaviLinkConfig
     ) -> None:
         self._cloud = CloudDevice(info, auth)
-        self._auth = auth
         self._pool = pool
         self._config = config
         self._mqtt = NaviLinkMQTT(pool, self.address)
@@ -164,11 +164,7 @@ class NaviLinkDevice:
         Raises APIError, and DeviceOfflineError when the heater cannot send its serial number.
         """
         features = await self.get_features()
-        serial = features.controller_serial_number or ""
-        query = {**await self._tou_identity(), "controllerId": serial}
-        info = decode_tou(await self._auth.call("GET", "/device/tou", query=query), partly=True)
-        warn_of_unreadable("/device/tou", info.unreadable)
-        return info
+        return await self._cloud.request_tou(features.controller_serial_number or "")
 
     async def set_tou_info(self, info: TOUInfo) -> None:
         """Replace the time-of-use plan stored in the cloud, which the maker's app shows.
@@ -179,16 +175,7 @@ class NaviLinkDevice:
         """
         plan = encode_tou_put(info)
         self._commands.check_writable()
-        body = {**await self._tou_identity(), **plan}
-        await self._auth.call("PUT", "/device/tou", body=body)
-
-    async def _tou_identity(self) -> dict[str, str]:
-        return {
-            "additionalValue": self.address.additional_value,
-            "macAddress": self.address.mac_address,
-            "userId": self._auth.user_id,
-            "userType": await self._auth.user_type(),
-        }
+        await self._cloud.store_tou(plan)
 
     async def get_connectivity_status(self) -> dict[str, int]:
         """Request whether the heater is online, as ``{"device_connected": n}``.
@@ -523,8 +510,8 @@ class NaviLinkDevice:
     ) -> Mapping[str, Any]:
         """Replace the time-of-use plan in the heater, then the copy in the cloud.
 
-        Returns what was sent to the heater. The copy is what the maker's app shows. A name, utility or ZIP code that is None stays as it
-        is in the cloud. Raises as ``set_tou_schedule`` while nothing is stored, and PlanCopyError
+        Returns what was sent to the heater. The copy is what the maker's app shows. A name, utility
+        or ZIP code that is None stays as it is in the cloud. Raises as ``set_tou_schedule`` while nothing is stored, and PlanCopyError
         when the heater has stored the plan and the cloud has not; calling it again is safe.
         """
         sent = await self.set_tou_schedule(periods, enabled=enabled, dry_run=dry_run)

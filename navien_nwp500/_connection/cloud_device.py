@@ -18,6 +18,7 @@ from ..protocol.account import DeviceInfo, FirmwareInfo, LastError, parse_device
 from ..protocol.fields import decode_each, decode_fields, require_list
 from ..protocol.messages import DEVICE_TYPE, Address, plain_mac
 from ..protocol.redaction import logger
+from ..protocol.tou import TOUInfo, decode_tou
 
 _LOGGER = logger("navien_nwp500.device")
 
@@ -34,7 +35,17 @@ class RestAccount(Protocol):
     def user_id(self) -> str:
         """E-mail of the account."""
 
-    async def call(self, method: str, path: str, *, body: Mapping[str, Any]) -> Any:
+    async def user_type(self) -> str:
+        """Return the role in the account."""
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Mapping[str, Any] | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> Any:
         """Make a REST call; returns the ``data`` of the response."""
 
 
@@ -149,14 +160,32 @@ class CloudDevice:
         warn_of_unreadable("/device/firmware/info", unreadable)
         return found
 
+    async def request_tou(self, serial: str) -> TOUInfo:
+        """Request the stored time-of-use plan, with the serial number (PROTOCOL 1.10, 1.11)."""
+        query = {**self._identity, "userType": await self._account.user_type()}
+        query["controllerId"] = serial
+        data = await self._account.call("GET", "/device/tou", query=query)
+        info = decode_tou(data, partly=True)
+        warn_of_unreadable("/device/tou", info.unreadable)
+        return info
+
+    async def store_tou(self, plan: Mapping[str, Any]) -> None:
+        """Replace the stored time-of-use plan by an encoded one (PROTOCOL 1.10)."""
+        body = {**self._identity, "userType": await self._account.user_type(), **plan}
+        await self._account.call("PUT", "/device/tou", body=body)
+
     async def post(self, path: str) -> Any:
         """Make a POST call about this heater; returns the ``data`` of the response."""
-        body = {
+        return await self._account.call("POST", path, body=self._identity)
+
+    @property
+    def _identity(self) -> dict[str, str]:
+        """Keys of every call about this heater."""
+        return {
             "macAddress": self.address.mac_address,
             "additionalValue": self.address.additional_value,
             "userId": self._account.user_id,
         }
-        return await self._account.call("POST", path, body=body)
 
     @asynccontextmanager
     async def explain_timeout(self) -> AsyncIterator[None]:

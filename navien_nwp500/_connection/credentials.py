@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Any, Mapping, Protocol
+from typing import Any, Mapping, Protocol, TypeVar
 
 from ..protocol.account import UserInfo
 
@@ -41,6 +41,22 @@ class AwsCredentials(ExpiringCredentials):
     access_key_id: str = field(repr=False)
     secret_key: str = field(repr=False)
     session_token: str = field(repr=False)
+
+
+C = TypeVar("C", bound=ExpiringCredentials)
+
+
+def usable(credentials: C | None, refused: C | None) -> C | None:
+    """Return credentials that are fresh, and are not the refused ones; else None."""
+    valid = credentials is not None and credentials.fresh and credentials != refused
+    return credentials if valid else None
+
+
+def later_of(ours: C | None, other: C | None) -> C | None:
+    """Return the credentials that expire later; None counts as expired."""
+    if ours is None or other is None:
+        return ours or other
+    return max(ours, other, key=lambda found: found.expires_at)
 
 
 class CredentialsProvider(Protocol):

@@ -31,7 +31,7 @@ from .turns import progress
 
 ROOT = Path(__file__).parents[1]
 #: Sign-ins a second of one process; two cores carry no more beside the cloud and the polls.
-SIGN_INS = 50
+SIGN_INS = 40
 #: Seconds between two lines of progress.
 _SAY_SECONDS = 15.0
 TRIGGER = """

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
-from typing import Protocol, Sequence
+from typing import AsyncIterator, Protocol, Sequence
 
 from ..._util.aio import cancel_and_wait, with_timeouts
 from ...client import NaviLinkClient
@@ -24,6 +25,8 @@ _LOGGER = logging.getLogger("navien_nwp500.fleet")
 RELIST_SECONDS = 3600.0
 #: Seconds before an account that failed is tried again, doubled each time up to the second.
 RETRY_SECONDS = (5.0, 600.0)
+#: Sign-ins that may run at a time; one takes one to two seconds.
+_AT_ONCE = 10
 
 
 class Put(Protocol):
@@ -41,19 +44,26 @@ class Put(Protocol):
 
 
 class SignInRateLimiter:
-    """Turns to sign in, so many a second: a takeover would otherwise sign in thousands at once."""
+    """Turns to sign in, so many a second, and no more at a time than in one second, or ten.
+
+    A takeover would otherwise sign in thousands at once. And where the cloud or this machine is slow, ever
+    more would wait for each other until their time limits, and begin again.
+    """
 
     def __init__(self, per_second: float) -> None:
         self._interval = 1 / per_second
         self._next = 0.0
+        self._places = asyncio.Semaphore(max(_AT_ONCE, round(per_second)))
 
-    async def turn(self) -> None:
-        """Wait for the next turn."""
-        loop = asyncio.get_running_loop()
-        now = loop.time()
-        at = max(now, self._next)
-        self._next = at + self._interval
-        await asyncio.sleep(at - now)
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Wait for the next turn; it lasts as long as the block."""
+        async with self._places:
+            now = asyncio.get_running_loop().time()
+            at = max(now, self._next)
+            self._next = at + self._interval
+            await asyncio.sleep(at - now)
+            yield
 
 
 @dataclass
@@ -108,15 +118,19 @@ class AccountRecorder:
             delay = min(2 * delay, longest)
 
     async def _record(self) -> None:
-        await self._limiter.turn()
         password = self._account.password()
         config = replace(self._config, email=self._account.email, password=password)
         async with NaviLinkClient(config) as client:
+            async with self._limiter.turn():
+                devices = await client.get_devices()
+                for device in devices[:1]:  # the others use its connection
+                    await (await device.get_mqtt_connection()).connect()
             try:
                 while True:
-                    self._start_watching(await client.get_devices())
+                    self._start_watching(devices)
                     self._state.word = "recording"
                     await self._wait_for_failure()
+                    devices = await client.get_devices()
             finally:
                 await cancel_and_wait(*self._tasks.values())
                 self._tasks.clear()

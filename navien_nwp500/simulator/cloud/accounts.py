@@ -11,7 +11,7 @@ import json
 import secrets
 from dataclasses import astuple, dataclass, field
 from functools import cached_property
-from typing import Any, Callable, Iterable, Mapping, Sequence
+from typing import Any, Callable, Iterable, Mapping, Sequence, TypeVar
 
 from .sigv4 import IssuedKeys
 
@@ -26,6 +26,8 @@ _JWT_SIGNATURE_BYTES = 256
 _REFRESH_BYTES = (256, 12, 880, 16)
 _SECRET_BYTES = 30
 _SESSION_TOKEN_BYTES = 260
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -118,8 +120,17 @@ class IssuedTokens:
     expires_in: float
 
 
+def _remove_oldest(entries: dict[str, T], expired: Callable[[T], bool]) -> None:
+    """Remove entries in the order of their issue, up to one that has not expired.
+
+    A look at all of them at each sign-in would take most of the time of thousands of accounts.
+    """
+    while entries and expired(entries[oldest := next(iter(entries))]):
+        del entries[oldest]
+
+
 class _Issued:
-    """Valid secrets with their values, each removed once it has expired."""
+    """Secrets with their values; those that have expired are not found, and removed later."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
@@ -127,7 +138,7 @@ class _Issued:
 
     def add(self, secret: str, value: CloudAccount, lifetime: float) -> None:
         now = self._now()
-        self._entries = {key: entry for key, entry in self._entries.items() if entry[1] > now}
+        _remove_oldest(self._entries, lambda entry: entry[1] <= now)
         self._entries[secret] = (value, now + lifetime)
 
     def find(self, secret: str) -> CloudAccount | None:
@@ -220,11 +231,7 @@ class AccountBook:
             expires_at=now + self.keys_lifetime,
         )
         # Expired keys are kept for a while, so that the rejection says expired and not unknown.
-        self._keys = {
-            key_id: entry
-            for key_id, entry in self._keys.items()
-            if entry[1].expires_at > now - LIFETIME_SECONDS
-        }
+        _remove_oldest(self._keys, lambda entry: entry[1].expires_at <= now - LIFETIME_SECONDS)
         self._keys[keys.access_key_id] = (account, keys)
         self._on_issued()
         return keys

@@ -9,7 +9,7 @@ import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Callable
+from typing import Callable, Iterator
 
 import aiohttp
 import psycopg
@@ -25,6 +25,9 @@ from navien_nwp500.history.schema import to_ms
 from navien_nwp500.history.store import HistoryStore
 from support.background_simulator import BackgroundSimulator
 from support.programs import start_program
+
+if sys.platform == "linux":
+    import resource
 
 LIMIT = 90.0
 PIPE = asyncio.subprocess.PIPE
@@ -91,13 +94,25 @@ async def test_accounts_are_recorded_and_metrics_name_none(
     assert password not in text and password.encode() not in errors
 
 
+@pytest.fixture
+def open_files() -> Iterator[int]:
+    """Lower the limit of open files, as systems do; return what they allow."""
+    resource = pytest.importorskip("resource")
+    before, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (512, most))
+    yield most
+    resource.setrlimit(resource.RLIMIT_NOFILE, (before, most))
+
+
 async def test_a_shard_records_its_part_without_postgresql(
-    accounts: Path, cloud_settings: dict[str, str], tmp_path: Path
+    accounts: Path, cloud_settings: dict[str, str], tmp_path: Path, open_files: int
 ) -> None:
     file = tmp_path / "history.db"
     words = ("--database", str(file), "--shard", "1/2", *COMMON)
     process = await start(accounts, cloud_settings, *words)
     address = await metrics_url(process)
+    if sys.platform == "linux":  # an account needs a connection
+        assert resource.prlimit(process.pid, resource.RLIMIT_NOFILE) == (open_files, open_files)
     mine = sum(account.slot % 2 == 0 for account in read_accounts(accounts))
     assert 0 < mine < ACCOUNTS
     while True:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import signal
@@ -17,18 +18,23 @@ import pytest
 
 from apps.fleet.conftest import ACCOUNTS
 from navien_nwp500 import ConfigurationError
-from navien_nwp500.apps.cli.commands.record import choose_division
-from navien_nwp500.apps.fleet.accounts_file import AccountsFile, read_accounts
-from navien_nwp500.apps.fleet.fleet import Fleet, FleetSettings, Shard
+from navien_nwp500._util.aio import cancel_and_wait
+from navien_nwp500._util.files import write_atomically
+from navien_nwp500.apps.cli.commands.record import choose_division, record_command
+from navien_nwp500.apps.fleet.accounts_file import SLOTS, AccountsFile, read_accounts
+from navien_nwp500.apps.fleet.fleet import Fleet, FleetSettings, HeldSlots, Shard
+from navien_nwp500.apps.fleet.metrics import serve_fleet_metrics
 from navien_nwp500.history.database import Database
 from navien_nwp500.history.schema import to_ms
 from navien_nwp500.history.store import HistoryStore
+from navien_nwp500.simulator.simulator import email_of
 from support.background_simulator import BackgroundSimulator
 from support.programs import start_program
 
 if sys.platform == "linux":
     import resource
 
+EXAMPLES = Path(__file__).parents[3] / "examples" / "fleet"
 LIMIT = 90.0
 PIPE = asyncio.subprocess.PIPE
 COMMON = ("--interval", "1", "--sign-ins", "100", "--listen", "127.0.0.1:0")
@@ -142,6 +148,53 @@ def test_impossible_divisions_are_refused(
 ) -> None:
     with pytest.raises(ConfigurationError, match=sentence):
         choose_division(str(tmp_path / "history.db"), slots, shard)
+
+
+async def test_accounts_start_and_end_with_the_file_and_a_refused_one_is_tried_again(
+    cloud: BackgroundSimulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("FLEET", cloud.sim.config.password or "")
+    monkeypatch.setenv("WRONG", "not yet")
+    file = tmp_path / "fleet.json"
+
+    def name(**variables: str) -> None:
+        entries = [{"email": email, "password_env": name} for email, name in variables.items()]
+        write_atomically(file, json.dumps({"accounts": entries}).encode())
+
+    one, two = email_of(0), email_of(1)
+    name(**{one: "FLEET", two: "WRONG"})
+    config = replace(cloud.sim.config, polling_interval=1)
+    settings = FleetSettings(config, sign_ins_per_second=100, beat=0.05)
+    fleet = Fleet(AccountsFile(file), Shard(str(tmp_path / "history.db"), 1, 1), settings)
+    async with serve_fleet_metrics(fleet, "127.0.0.1", 0) as address:
+        ready = await fetch(address.replace("/metrics", "/readyz"))
+        assert ready == (503, "the database cannot be written\n")
+    task = asyncio.ensure_future(fleet.run())
+
+    def states() -> dict[str, str]:
+        return {email: state.word for email, state in fleet.states.items()}
+
+    await wait_for(lambda: states() == {one: "recording", two: "refused"})
+    monkeypatch.setenv("WRONG", cloud.sim.config.password or "")
+    name(**{two: "WRONG"})
+    await wait_for(lambda: states() == {two: "recording"})
+    await cancel_and_wait(task)
+
+
+def test_the_examples_are_accepted() -> None:
+    accounts = read_accounts(EXAMPLES / "fleet.json")
+    named = [account.password_env for account in accounts if account.password_env]
+    for example in ("compose.yaml", "kubernetes.yaml"):
+        text = (EXAMPLES / example).read_text("utf-8")
+        assert all(name in text for name in ("PGPASSWORD", *named)), example
+        words = re.findall(r"^ +- (--\w.*)$", text, re.M)
+        assert len(words) == 4
+        words = [word.replace("/etc/navien", str(EXAMPLES)) for word in words]
+        options = record_command.make_context("record", words).params
+        division = choose_division(options["database"], options["slots"], options["shard"])
+        assert isinstance(division, HeldSlots)
+        replicas = int(re.findall(r"replicas: (\d)", text)[0])
+        assert (replicas - 1) * options["slots"] >= SLOTS, "one can be missing"
 
 
 async def test_what_waits_is_written_at_the_end(

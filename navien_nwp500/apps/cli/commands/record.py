@@ -28,13 +28,16 @@ if TYPE_CHECKING:
     "--accounts", type=INPUT_FILE, required=True, help="JSON file that names the accounts."
 )
 @click.option(
-    "--database", metavar="URL", required=True, help="History, postgresql://USER@HOST/NAME."
+    "--database",
+    metavar="URL",
+    required=True,
+    help="History, postgresql://USER@HOST/NAME; a file with --shard.",
 )
 @click.option(
     "--slots",
     metavar="N",
     type=click.IntRange(1, 64),
-    help="Hold at most so many of the 64 slots.",
+    help="Hold at most so many of the 64 slots: 32 for each of three, one of which stands by.",
 )
 @click.option("--shard", metavar="N/OF", help="Without PostgreSQL: a fixed part of the accounts.")
 @click.option(
@@ -67,7 +70,8 @@ async def record_command(
 
     Accounts are divided into 64 slots. Processes with --slots share them through PostgreSQL: one
     that dies or freezes is replaced by another within seconds, and no account is recorded twice.
-    --shard 2/5 records the second of five fixed parts, and nothing guards against doubles.
+    --shard 2/5 records the second of five fixed parts: nothing replaces one that has ended, and
+    nothing prevents two with the same number.
     Passwords are in variables or files that the accounts file names; it is read again when it changes.
 
     \b

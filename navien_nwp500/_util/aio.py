@@ -75,7 +75,10 @@ async def cancel_and_wait(*tasks: asyncio.Task[Any]) -> None:
 
 
 async def run_until_first(*parts: Awaitable[Any]) -> None:
-    """Run awaitables concurrently until the first ends or raises, then cancel the others."""
+    """Run awaitables concurrently until the first ends or raises, then cancel the others.
+
+    Of several errors one is raised. When the caller is cancelled, that counts, not what fails then.
+    """
     tasks = [asyncio.ensure_future(part) for part in parts]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -83,6 +86,9 @@ async def run_until_first(*parts: Awaitable[Any]) -> None:
             task.result()
     finally:
         await cancel_and_wait(*tasks)
+        for task in tasks:
+            if not task.cancelled():
+                task.exception()  # retrieved, so that asyncio does not report it
 
 
 async def in_thread(

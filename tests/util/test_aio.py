@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+from typing import Any
 
 import pytest
 
-from navien_nwp500._util.aio import LatestValue, cancel_and_wait, wait_at_most
+from navien_nwp500._util.aio import LatestValue, cancel_and_wait, run_until_first, wait_at_most
 
 
 async def test_latest_value_keeps_only_the_latest() -> None:
@@ -91,3 +93,24 @@ async def test_tasks_are_ended_also_when_the_caller_is_cancelled() -> None:
     release.set()
     await asyncio.wait({ending, task})
     assert was_waiting and ending.cancelled()
+
+
+async def test_what_fails_while_it_is_cancelled_is_not_reported_by_asyncio() -> None:
+    reported: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
+
+    async def failing() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            raise OSError("no such file")
+
+    running = asyncio.ensure_future(run_until_first(failing(), asyncio.sleep(60)))
+    for _ in range(2):
+        await asyncio.sleep(0)
+    running.cancel()
+    await asyncio.wait({running})
+    assert running.cancelled()
+    del running
+    gc.collect()
+    assert reported == []

@@ -87,7 +87,7 @@ class Situation(NamedTuple):
     folder: str | None = None
     html: bool = False
     rest: RestFault | None = None
-    #: Commands that do not ask what is broken here; another situation shows that.
+    #: Commands that do not meet it; another situation shows what they do.
     without: AbstractSet[str] = frozenset()
 
     def right(self, command: str) -> set[int]:
@@ -98,6 +98,23 @@ class Situation(NamedTuple):
 
 def each(commands: set[str], *codes: int) -> dict[str, set[int]]:
     return {command: {*codes} for command in commands}
+
+
+def dealt(commands: list[str], turn: int) -> set[str]:
+    """Return the commands that another of the four situations without a working cloud shows.
+
+    There all commands of a group fail at the same call, so they are dealt among the four.
+    """
+    groups: dict[str, list[str]] = {}
+    for command in commands:
+        if command not in WITHOUT_CLOUD:
+            groups.setdefault(command.split()[0], []).append(command)
+    return {
+        command
+        for group in groups.values()
+        for place, command in enumerate(group)
+        if (place - turn) % min(len(group), 4)
+    }
 
 
 def situations(commands: list[str], folders: Mapping[str, str], port: int) -> dict[str, Situation]:
@@ -130,19 +147,22 @@ def situations(commands: list[str], folders: Mapping[str, str], port: int) -> di
             html=True,
         ),
         "a cloud that answers garbage": Situation(
-            local, {1}, rest=RestFault(200, GARBAGE), without=once
+            local, {1}, rest=RestFault(200, GARBAGE), without=once | dealt(commands, 0)
         ),
         "a cloud that answers other types": Situation(
-            local, {1}, rest=RestFault(200, wrong_type), without=once
+            local, {1}, rest=RestFault(200, wrong_type), without=once | dealt(commands, 1)
         ),
         "a cloud that does not speak TLS": Situation(
-            local, {1}, variables={"NAVILINK_BASE_URL": f"https://{garbage}/api/v2.1"}
+            local,
+            {1},
+            variables={"NAVILINK_BASE_URL": f"https://{garbage}/api/v2.1"},
+            without=dealt(commands, 2),
         ),
         "a broker that answers garbage": Situation(
             {**each(WITHOUT_BROKER, 0), **KEYLESS},
             {1},
             variables={"NAVILINK_WEBSOCKET_URL": f"wss://{garbage}/mqtt"},
-            without=once,
+            without=once | dealt(commands, 3),
         ),
     }
 

@@ -23,7 +23,7 @@ COMMANDS = {
     "devices": "List the devices of the account; only the NWP500 is supported.",
     "doctor": "Check the connection step by step and suggest fixes.",
     "energy": "Show the energy used per day or month.",
-    "forecast": "Tell when the water is hot, with a band that holds in 8 of 10 cases.",
+    "forecast": "Tell when the water will be hot, and how sure that is.",
     "history": "Keep and use the history of your heaters.",
     "info": "Show the model, firmware and functions of the heater.",
     "install-service": "Print a systemd unit or a container file.",

@@ -44,22 +44,22 @@ _MODES = {
 @click.command("boost", short_help="Heat now for a while, then restore the settings.")
 @click.argument("stop", type=click.Choice(["stop"]), required=False, metavar="[stop]")
 @click.option(
-    "--until", metavar="HH:MM", type=option_type(parse_time), help="End it at this time of day."
+    "--until", metavar="HH:MM", type=option_type(parse_time), help="End at this time of day."
 )
 @click.option(
     "--litres",
     metavar="N",
     type=Number(min=1, max=1000),
-    help="End it when the tank gives so many litres of hot water (40 C).",
+    help="End when the tank can give this many litres of hot water (40 C).",
 )
 @click.option(
-    "--mode", type=click.Choice([*_MODES]), help="Mode meanwhile.  [default: the present]"
+    "--mode", type=click.Choice([*_MODES]), help="Mode of the boost.  [default: the present]"
 )
 @click.option(
     "--temperature",
     metavar="120F|49C",
     type=option_type(parse_degrees),
-    help="Setpoint meanwhile.  [default: the present, or a step more to start]",
+    help="Setpoint of the boost.  [default: the present, or a step more if heating needs it]",
 )
 @WRITE_OPTIONS
 @run_async
@@ -75,8 +75,8 @@ async def boost_command(
 ) -> None:
     """Heat now for a while, then restore the settings.
 
-    Time of use is off meanwhile. Mode, setpoint and time of use are restored at the end, at Ctrl-C,
-    and by "set boost stop"; each only if nobody else has changed it. After a crash or a power cut
+    Time of use is off until the end. Mode, setpoint and time of use are restored at the end, at Ctrl-C,
+    and by "set boost stop"; each only if it was not changed elsewhere. After a crash or a power cut
     the next boost, "set boost stop" or monitor restores them. One boost at a time for each heater.
 
     Example: navien-nwp500 set boost --until 18:30

@@ -66,7 +66,7 @@ WHILE_WATCHED = 30.0
     metavar="HOST:PORT",
     help="Address to listen on; with port 0 the system chooses one.",
 )
-@click.option("--read-only", is_flag=True, help="Show the heaters, and let nobody change them.")
+@click.option("--read-only", is_flag=True, help="Show the heaters without controls.")
 @click.option(
     "--password-file",
     type=INPUT_FILE,
@@ -88,14 +88,14 @@ WHILE_WATCHED = 30.0
     "names",
     multiple=True,
     metavar="NAME",
-    help="Further name of this machine in the address of the page.",
+    help="Another host name of this machine, for the address of the page.",
 )
 @click.option("--address", is_flag=True, help="Print a new address to sign in with, and end.")
 @click.option(
     "--past",
     metavar="DAYS",
     type=click.IntRange(1, 366),
-    help="With --simulate: begin with a history of so many days.",
+    help="With --simulate: begin with a history of this many days.",
 )
 @click.option("--no-browser", is_flag=True, help="Open no browser.")
 @click.option(
@@ -103,7 +103,7 @@ WHILE_WATCHED = 30.0
     "seconds",
     type=Number(min=0, min_open=True),
     metavar="SECONDS",
-    help="End by itself after so many seconds.",
+    help="End after this many seconds.",
 )
 @run_async
 async def dashboard_command(
@@ -118,9 +118,9 @@ async def dashboard_command(
 ) -> None:
     """Record your heaters and show them on a page, until Ctrl-C.
 
-    Prints the address of the page, which signs one browser in within an hour; --address prints
-    another one. From other machines the page is reached with a password, or through a proxy. The
-    history is that of monitor --database; with --simulate it is a temporary file.
+    Prints the address of the page, which can sign in one browser within an hour; --address prints
+    another one. For other machines it needs a password, or a proxy. The history is the one of
+    monitor --database; with --simulate it is a temporary file.
 
     Example: navien-nwp500 dashboard --listen 127.0.0.1:9501
     """

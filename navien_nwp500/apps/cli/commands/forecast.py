@@ -33,7 +33,7 @@ from ..runner import run_async
     "--litres",
     metavar="N",
     type=Number(min=0, min_open=True, max=9999),
-    help="Also tell when there are so many litres of water at 40 degrees Celsius.",
+    help="Also tell when there will be this many litres of water at 40 degrees Celsius.",
 )
 @COLD
 @click.option(
@@ -54,11 +54,12 @@ async def forecast_command(
     database: str | None,
     **account: Any,
 ) -> None:
-    """Tell when the water is hot, with a band that holds in 8 of 10 cases.
+    """Tell when the water will be hot, and how sure that is.
 
-    Times need no history; with --history or --database the figures of your heater are learned from
-    its recoveries, which needs the extra "analysis", and kept for later forecasts, those of status
-    and monitor too. Without a foreseeable start it tells what is known.
+    Each time has a band that holds in 8 of 10 cases. When nothing tells when heating starts, there
+    is no time, but what is known. No history is needed. With --history or --database the figures of
+    your heater are learned from past recoveries, which needs the extra "analysis"; they are kept
+    for later forecasts, also those of status and monitor.
 
     Example: navien-nwp500 forecast --simulate --json
     """

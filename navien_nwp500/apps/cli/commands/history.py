@@ -128,7 +128,7 @@ async def export_command(
 @JSON
 @run_async
 async def info_command(database: str | None, as_json: bool) -> None:
-    """Show the place and size of the history, and what it has of each heater.
+    """Show the place, the size and the heaters of the history.
 
     Example: navien-nwp500 history info --database history.db
     """

@@ -112,9 +112,9 @@ def plan_command(context: click.Context, /, **options: Any) -> None:
     """Propose when to heat, so that hot water costs less.
 
     Learns from at least 14 days of history when you draw water, and looks for setpoints and
-    time-of-use windows that save money at the prices of a tariff, and that are no colder than now.
-    The best plan is tried in the simulator. Says so when nothing is worth changing. Nothing is sent:
-    that is plan apply. Needs the extra "analysis".
+    time-of-use windows that save money at the prices of a tariff, without colder water than now.
+    The best plan is tried in the simulator. Says so when nothing is worth changing. Sends nothing;
+    plan apply does. Needs the extra "analysis".
 
     Example: navien-nwp500 plan --history tank.csv --tariff plan.json
     """

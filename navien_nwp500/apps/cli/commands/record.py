@@ -31,13 +31,14 @@ if TYPE_CHECKING:
     "--database",
     metavar="URL",
     required=True,
-    help="History, postgresql://USER@HOST/NAME; a file with --shard.",
+    help="History database: postgresql://USER@HOST/NAME; with --shard also a file.",
 )
 @click.option(
     "--slots",
     metavar="N",
     type=click.IntRange(1, 64),
-    help="Hold at most so many of the 64 slots: 32 for each of three, one of which stands by.",
+    help="Largest number of the 64 slots for this process: 32 for each of three, one of which "
+    "stands by.",
 )
 @click.option("--shard", metavar="N/OF", help="Without PostgreSQL: a fixed part of the accounts.")
 @click.option(
@@ -70,9 +71,9 @@ async def record_command(
 
     Accounts are divided into 64 slots. Processes with --slots share them through PostgreSQL: one
     that dies or freezes is replaced by another within seconds, and no account is recorded twice.
-    --shard 2/5 records the second of five fixed parts: nothing replaces one that has ended, and
-    nothing prevents two with the same number.
-    Passwords are in variables or files that the accounts file names; it is read again when it changes.
+    --shard 2/5 records the second of five fixed parts: nothing replaces a process that has ended,
+    and nothing prevents two with the same number. The accounts file names variables or files with
+    the passwords, and is read again when it changes.
 
     \b
     Example: navien-nwp500 record --accounts fleet.json --slots 32

@@ -49,9 +49,14 @@ _LEAD = timedelta(days=3)
     "--last",
     metavar="N",
     type=click.IntRange(min=1),
-    help="The last N runs.  [default: 5, with --since all]",
+    help="Show the last N runs.  [default: 5, with --since all]",
 )
-@click.option("--since", type=_DATE, metavar="DATE", help="Runs since then, by the heater's clock.")
+@click.option(
+    "--since",
+    type=_DATE,
+    metavar="DATE",
+    help="Show the runs since this date, by the heater's clock.",
+)
 @click.option(
     "--ask-heater",
     is_flag=True,
@@ -85,10 +90,10 @@ async def why_command(
 ) -> None:
     """Tell why the heater started and stopped heating.
 
-    Reads recordings of monitor --csv, or the history of monitor --database, with the requests of
-    other clients that were recorded meanwhile. Sure: the heater's rules say so, and nothing else
-    fits. Likely: other causes fit too. With --ask-heater, what the reservations did is told from
-    what a person did.
+    Reads recordings of monitor --csv, or the history of monitor --database, and the requests of
+    other clients that monitor recorded with them. Sure: the heater's rules say so, and nothing else
+    fits. Likely: other causes fit too. With --ask-heater it can distinguish a change by a
+    reservation from one by a person.
 
     Example: navien-nwp500 why tank.csv --last 3
     """

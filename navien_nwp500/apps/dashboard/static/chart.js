@@ -5,9 +5,13 @@ import { bandPath, fitting, groups, linePath, niceSteps, stepPath } from "./scal
 import { clock, moment } from "./units.js";
 
 const DAY = 86400000;
+/** A day has an hour more when clocks are set back. */
+const LONGEST_DAY = 25 * 3600000;
 const TABLE_ROWS = 62;
 /** Pixels of a drag that selects; a shorter one is a tap. */
 const DRAG = 8;
+/** Pixels around the cursor where a tap ends it. */
+const NEAR = 12;
 
 /** Mean, least and largest of a line's values; a setting has only the one list. */
 const listsOf = (values) => (Array.isArray(values) ? { mean: values, min: values, max: values } : values);
@@ -42,7 +46,7 @@ export class Chart {
     slider.addEventListener("pointerdown", (event) => this.press(event));
     slider.addEventListener("pointermove", (event) => this.move(event));
     slider.addEventListener("pointerup", (event) => this.release(event));
-    slider.addEventListener("pointercancel", () => this.select(null));
+    slider.addEventListener("pointercancel", () => this.cancel());
     slider.addEventListener("pointerleave", (event) => {
       if (event.pointerType === "mouse" && !this.drag) this.on.cursor(null);
     });
@@ -56,27 +60,39 @@ export class Chart {
 
   press(event) {
     if (!this.series || event.button !== 0) return;
-    this.drag = { start: this.place(event), wide: false };
+    this.drag = { start: this.place(event), wide: false, cursor: this.cursor };
     if (event.pointerType !== "touch") this.slider.setPointerCapture(event.pointerId);
   }
 
   move(event) {
     if (!this.series) return;
     const { drag } = this;
-    if (drag && event.pointerType !== "touch") {
-      drag.wide = drag.wide || Math.abs(this.place(event) - drag.start) >= DRAG;
-      if (drag.wide) this.select(drag.start, this.place(event));
-    } else {
-      this.on.cursor(this.indexAt(this.place(event)));
-    }
+    if (drag) drag.wide = drag.wide || Math.abs(this.place(event) - drag.start) >= DRAG;
+    if (drag && !drag.wide) return;
+    if (drag && event.pointerType !== "touch") this.select(drag.start, this.place(event));
+    else this.on.cursor(this.indexAt(this.place(event)));
+  }
+
+  /** A finger that began on the chart scrolls the page: it reads no value. */
+  cancel() {
+    const { drag } = this;
+    this.select(null);
+    if (drag && this.series) this.on.cursor(drag.cursor);
   }
 
   release(event) {
     const { drag } = this;
     this.select(null);
     if (!drag || !this.series) return;
-    if (drag.wide) this.on.zoom(...[drag.start, this.place(event)].sort((a, b) => a - b).map((x) => this.timeAt(x)));
+    if (event.pointerType === "touch") this.touch(drag, this.place(event));
+    else if (drag.wide) this.on.zoom(...[drag.start, this.place(event)].sort((a, b) => a - b).map((x) => this.timeAt(x)));
     else this.on.cursor(this.indexAt(this.place(event)));
+  }
+
+  /** Read the value at a tap, or where a finger that was drawn aside left; a tap at the cursor ends it. */
+  touch(drag, place) {
+    const ends = !drag.wide && drag.cursor !== null && Math.abs(this.x(this.series.times[drag.cursor]) - place) < NEAR;
+    this.on.cursor(ends ? null : this.indexAt(place));
   }
 
   /** Draw what is selected, or end the selection. */
@@ -195,7 +211,8 @@ export class Chart {
     const index = cursor ?? this.newest;
     const known = index >= 0 && index < times.length;
     const when = !known ? "" : bucket >= DAY ? moment(times[index], false) : moment(times[index]);
-    this.time.textContent = known && cursor === null ? `newest, ${bucket >= DAY ? when : clock(times[index])}` : when;
+    const { from, to } = this.series.range;
+    this.time.textContent = known && cursor === null ? `newest, ${to - from > LONGEST_DAY ? when : clock(times[index])}` : when;
     const values = this.lines.map((line) => (known ? line.mean[index] : null));
     const texts = values.map((value) => (value === null ? "–" : this.spec.text(value)));
     this.legend.replaceChildren(...this.lines.map((line, at) => element("li", {},

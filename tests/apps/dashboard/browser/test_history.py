@@ -236,6 +236,7 @@ def test_quick_clicks_count_from_what_was_asked_for_last(
     click_while_waiting("‹", "Month", "Year", "Week")
     expect(label).to_have_text("9 to 15 March 2026")
     expect(page.locator(".spans input:checked")).to_have_value("week")
+    expect(page.locator("#power .at")).to_have_text(re.compile("^newest, Thu 12 Mar, 0[78]:"))
     click_while_waiting("Day", "+", "+")
     expect(label).to_have_text("12 March 2026, 09:00 to 15:00")
 
@@ -259,11 +260,25 @@ def test_one_cursor_reads_all_charts(bench: Any, new_page: NewPage, browser_thre
     expect(page.locator("#temperatures .legend b").first).to_have_text(upper)
     expect(page.locator("#charge .legend b")).to_have_text(f"{int(status.dhw_charge_percent)} %")
     expect(page.locator(".mark path")).to_have_count(3)
-    box = page.locator("#charge .reader").bounding_box()
-    page.touchscreen.tap(box["x"] + box["width"] * 0.75, box["y"] + box["height"] / 2)
-    expect(page.locator("#power .at")).to_contain_text(re.compile("1[78]:"))
+    at = page.locator("#power .at")
     page.keyboard.press("Escape")
-    expect(page.locator("#power .at")).to_have_text("newest, 23:55")
+    expect(at).to_have_text("newest, 23:55")
+
+    # A finger that scrolls the page reads nothing; a tap does, and another one at its place ends that.
+    def place() -> dict[str, float]:
+        box = page.locator("#charge .reader").bounding_box()
+        return {"x": box["x"] + box["width"] * 0.75, "y": box["y"] + box["height"] / 2}
+
+    start, session = place(), page.context.new_cdp_session(page)
+    for kind, up in (("Start", 0), ("Move", 20), ("Move", 60), ("Move", 150), ("Cancel", 150)):
+        points = [] if kind == "Cancel" else [{**start, "y": start["y"] - up}]
+        session.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": points})
+    page.wait_for_function("() => scrollY > 50")
+    expect(at).to_have_text("newest, 23:55")
+    page.touchscreen.tap(**place())
+    expect(at).to_contain_text(re.compile("1[78]:"))
+    page.touchscreen.tap(**place())
+    expect(at).to_have_text("newest, 23:55")
 
 
 def test_new_values_are_added_unless_the_past_is_read(

@@ -322,7 +322,7 @@ def _summary(series: ValueSeries, span: TimeSpan, unit: str, now: int) -> dict[s
         "power": f"Power: {mean:.0f} W on average, at most {_largest(power):.0f} W.",
         "tank": f"Water in the upper part of the tank {_temperatures(upper, unit)}, in the lower "
         f"part {_temperatures(lower, unit)}.",
-        "charge": f"Hot water: {_least(charge):.0f} to {_largest(charge):.0f} %.",
+        "charge": f"Hot water: {_between(_least(charge), _largest(charge))} %.",
         "energy": f"Energy: {_kwh(energy)}{gaps}.",
     }
 
@@ -339,7 +339,12 @@ def _temperatures(values: BucketValues, unit: str) -> str:
     low, high = _least(values), _largest(values)
     if unit == "F":
         low, high = 1.8 * low + 32, 1.8 * high + 32
-    return f"{low:.0f} to {high:.0f} °{unit}"
+    return f"{_between(low, high)} °{unit}"
+
+
+def _between(low: float, high: float) -> str:
+    first, last = f"{low:.0f}", f"{high:.0f}"
+    return first if first == last else f"{first} to {last}"
 
 
 def _energy_sentence(
@@ -360,10 +365,15 @@ def _amount(period: EnergyPeriod, currency: str | None) -> str:
 
 
 def _share(period: EnergyPeriod) -> str:
-    return f", known for {period.known:.1%} of the time" if period.known < 0.995 else ""
+    if period.known >= 0.995:
+        return ""
+    percent = int(100 * period.known)
+    return f", known for {percent or 'less than 1'} % of the time"
 
 
 def _kwh(wh: float) -> str:
+    if wh < 100:
+        return f"{wh:.0f} Wh"
     return f"{wh / 1000:.1f} kWh" if wh < 99_950 else f"{wh / 1000:.0f} kWh"
 
 

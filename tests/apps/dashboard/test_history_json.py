@@ -88,13 +88,13 @@ def test_a_day_is_shown_with_its_neighbours_and_in_words(
     assert (found["gaps"], found["source"]) == ([], "status")
     assert found["summary"] == {
         "power": "Power: 50 W on average, at most 600 W.",
-        "tank": "Water in the upper part of the tank 50 to 50 °C, in the lower part 40 to 40 °C.",
-        "charge": "Hot water: 60 to 60 %.",
+        "tank": "Water in the upper part of the tank 50 °C, in the lower part 40 °C.",
+        "charge": "Hot water: 60 %.",
         "energy": "Energy: 1.2 kWh.",
     }
     today = series_json(store, heater, span="day", now=NOW, unit="F")
     assert (today["range"]["previous"], today["range"]["next"]) == (START, None)
-    assert "122 to 122 °F" in today["summary"]["tank"]
+    assert "tank 122 °F, in" in today["summary"]["tank"]
     none = series_json(store, heater, since=START - 5 * HOUR, until=START - 4 * HOUR, now=NOW)
     assert none["summary"]["power"].startswith("Nothing is recorded: 9 June 2026, 19:00")
 
@@ -147,7 +147,7 @@ def test_energy_and_cost_are_compared_with_the_day_before(
     # 6 to 7 o'clock for 0.10, then 0.30.
     assert found["before"]["cost"] == 0.24 and found["before"]["energy_wh"] == 1200
     assert found["summary"] == (
-        "1.1 kWh for 0.33 EUR so far, known for 68.1% of the time; 1.2 kWh for 0.24 EUR in the day "
+        "1.1 kWh for 0.33 EUR so far, known for 68 % of the time; 1.2 kWh for 0.24 EUR in the day "
         "before."
     )
     without = periods_json(store, heater, span="year", at=START, now=NOW)

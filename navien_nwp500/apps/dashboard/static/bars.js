@@ -46,7 +46,7 @@ export class Bars {
     const cost = money(total.cost, this.periods.currency);
     const known = total.energy_wh !== null;
     const words = known ? [energy(total.energy_wh), cost] : ["nothing recorded"];
-    if (known && total.known < COMPLETE) words.push(`${Math.floor(total.known * 100)} % of the time known`);
+    if (known && total.known < COMPLETE) words.push(`${Math.floor(total.known * 100) || "less than 1"} % of the time known`);
     const bar = drawing("svg", { class: "total", viewBox: "0 0 100 4", preserveAspectRatio: "none", "aria-hidden": "true" },
       drawing("rect", { width: 100, height: 4, class: "rail" }),
       drawing("rect", { width: (100 * (total.energy_wh || 0)) / most, height: 4, class: "energy" }));

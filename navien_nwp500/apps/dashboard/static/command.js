@@ -19,7 +19,10 @@ function newId() {
 const pause = (milliseconds) => new Promise((resolve) => { setTimeout(resolve, milliseconds); });
 
 export class CommandSender {
-  /** `on(state)` gets {outcome, text, what}; the outcome is "running" until the answer is known. */
+  /**
+   * `on(state, sent)` gets {outcome, text} of a command, "running" until the answer is known, and what was
+   * sent: {id, heater, name, what}.
+   */
   constructor(on) {
     this.on = on;
     this.pending = null;
@@ -37,12 +40,12 @@ export class CommandSender {
   /** Send a command, unless another one is on its way. `what` says it in words. */
   async send(heater, command, values, what) {
     if (this.pending) return;
-    const pending = { id: newId(), heater, what };
+    const pending = { id: newId(), heater: heater.id, name: heater.name, what };
     this.pending = pending;
     sessionStorage.setItem(KEY, JSON.stringify(pending));
     this.running();
     try {
-      this.take(await post(pathOf(heater, "commands"), { id: pending.id, command, arguments: values }));
+      this.take(await post(pathOf(heater.id, "commands"), { id: pending.id, command, arguments: values }));
       if (this.pending === pending) await this.follow(pending);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
@@ -70,13 +73,14 @@ export class CommandSender {
   }
 
   running() {
-    this.on({ outcome: "running", text: `${this.pending.what}: waiting for the heater's answer …` });
+    this.on({ outcome: "running", text: `${this.pending.what}: waiting for the heater's answer …` }, this.pending);
   }
 
   end(state) {
-    if (!this.pending) return;
+    const sent = this.pending;
+    if (!sent) return;
     this.pending = null;
     sessionStorage.removeItem(KEY);
-    this.on(state);
+    this.on(state, sent);
   }
 }

@@ -15,7 +15,8 @@ function group(name, title, ...children) {
 
 export class Controls {
   constructor() {
-    this.sender = new CommandSender((state) => this.show(state));
+    this.sender = new CommandSender((state, sent) => this.show(state, sent));
+    this.result = null;
     this.dialog = byId("confirm");
     this.updates = [];
     byId("confirm-yes").addEventListener("click", () => this.dialog.close("yes"));
@@ -25,7 +26,9 @@ export class Controls {
 
   /** Draw the controls of a heater; without any, as with --read-only, nothing is shown. */
   use(heater) {
+    const other = this.heater && this.heater.id !== heater.id;
     this.heater = heater;
+    if (other) this.showResult(this.sender.pending ? this.result : null);
     // What is being entered stays when the connection was lost, or the server was started again and does
     // not know yet what the heater can.
     const drawn = JSON.stringify([heater.id, heater.controls, units.unitInUse()]);
@@ -135,7 +138,7 @@ export class Controls {
 
   ask(command, values, what, details, word) {
     if (this.sender.pending || this.dialog.open) return;
-    this.question = { heater: this.heater.id, command, values, what };
+    this.question = { heater: this.heater, command, values, what };
     byId("confirm-title").textContent = `${what}?`;
     byId("confirm-text").textContent = details;
     byId("confirm-yes").textContent = word;
@@ -149,12 +152,19 @@ export class Controls {
     if (this.dialog.returnValue === "yes") this.sender.send(heater, command, values, what);
   }
 
-  show({ outcome, text }) {
-    const line = byId("command-status");
-    line.className = outcome;
-    say(line, text);
-    line.hidden = false;
+  show(state, sent) {
+    this.showResult({ ...state, sent });
     this.enable();
+  }
+
+  /** Say what became of a command; of which heater, where another one is shown. */
+  showResult(result) {
+    this.result = result;
+    const line = byId("command-status");
+    const { outcome, text, sent } = result || { outcome: "", text: "" };
+    line.className = outcome;
+    say(line, result && this.heater && sent.heater !== this.heater.id ? `${sent.name}: ${text}` : text);
+    line.hidden = false;
   }
 
   /** Wait with further commands until the answer is known. */

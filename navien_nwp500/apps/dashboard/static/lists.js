@@ -47,7 +47,7 @@ export function showRuns(runs, currency, open) {
 function event(one) {
   return element("li", { class: one.kind },
     element("p", { class: "line-of" }, element("span", { class: "soft" }, one.label)),
-    element("p", {}, units.sentence(one.text), one.ended ? element("span", { class: "soft" }, ` Ended ${units.moment(one.ended)}.`) : null));
+    element("p", {}, units.sentence(one.text), one.ended && one.kind !== "command" ? element("span", { class: "soft" }, ` Ended ${units.moment(one.ended)}.`) : null));
 }
 
 /** Starts and stops of heating are left out: the runs show them. */

@@ -26,11 +26,14 @@ export function knownRuns(values) {
 
 const point = (x, y) => `${x.toFixed(1)} ${y.toFixed(1)}`;
 
-/** The path of a line through the known values; a lone value is a dot. */
+/** Pixels of the dash that shows a lone value. */
+const DASH = 3;
+
+/** The path of a line through the known values; a lone value is a dash. */
 export function linePath(values, x, y) {
   return knownRuns(values).map((run) => {
-    const points = run.map((index) => point(x(index), y(values[index])));
-    return `M${points.join("L")}${run.length === 1 ? "h.1" : ""}`;
+    if (run.length === 1) return `M${point(x(run[0]) - DASH / 2, y(values[run[0]]))}h${DASH}`;
+    return `M${run.map((index) => point(x(index), y(values[index]))).join("L")}`;
   }).join("");
 }
 
@@ -38,7 +41,7 @@ export function linePath(values, x, y) {
 export function stepPath(values, x, y) {
   return knownRuns(values).map((run) => {
     const steps = run.map((index, place) =>
-      `${place ? "V" : `M${x(index).toFixed(1)} `}${y(values[index]).toFixed(1)}H${x(index + 1).toFixed(1)}`);
+      `${place ? "V" : `M${x(index).toFixed(1)} `}${y(values[index]).toFixed(1)}H${Math.max(x(index + 1), x(run[0]) + DASH).toFixed(1)}`);
     return steps.join("");
   }).join("");
 }

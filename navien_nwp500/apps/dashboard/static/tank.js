@@ -62,6 +62,7 @@ export class Tank {
       this.svg.style.setProperty("--upper-warmth", `${100 * warmth(status.upper_c)}%`);
       this.svg.style.setProperty("--lower-warmth", `${100 * warmth(status.lower_c)}%`);
     }
+    this.svg.classList.toggle("known", Boolean(status));
     this.charge.textContent = status ? percent(charge) : "";
     this.upper.textContent = status ? temperature(status.upper_c) : "";
     this.lower.textContent = status ? temperature(status.lower_c) : "";

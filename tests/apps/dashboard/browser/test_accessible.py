@@ -31,11 +31,13 @@ def violations(page: Any, within: str = "html") -> list[str]:
 
 
 def overflow(page: Any, width: int) -> list[str]:
-    """Return the elements that reach beyond the right edge of a window of this width."""
+    """Return the elements that reach beyond the right edge of their card, or of a window of this width."""
     found: list[str] = page.evaluate(
-        """width => [...document.body.querySelectorAll('*')].filter(one =>
-          one.getBoundingClientRect().right > width + 1 && !one.closest('.scroll, .unseen, svg')
-        ).map(one => one.outerHTML.slice(0, 120))""",
+        """width => [...document.body.querySelectorAll('*')].filter(one => {
+          const card = one.closest('.card');
+          const edge = card ? card.getBoundingClientRect().right : width;
+          return one.getBoundingClientRect().right > edge + 1 && !one.closest('.scroll, .unseen, svg');
+        }).map(one => one.outerHTML.slice(0, 120))""",
         width,
     )
     # A phone shows a page that is too wide in a larger window.

@@ -222,6 +222,20 @@ def test_heater_and_unit_are_chosen_and_remembered(
     page.locator(".unit").get_by_text("°C").click()
     expect(page.locator("#facts")).to_contain_text("Set to50.5 °C")
     expect(page.locator("#water-unit")).to_have_text("litres of hot water left")
+    # What is said of a command names its heater where another one is shown.
+    held: list[Any] = []
+    page.route("**/commands", lambda route: held.append(route))
+    page.locator(".control.power").get_by_role("button", name="Off").click()
+    page.locator("#confirm-yes").click()
+    result = page.locator("#command-status")
+    expect(result).to_have_text(re.compile("^Switch the heater off: waiting"))
+    choice.select_option(index=0)
+    expect(result).to_have_text(re.compile("^NWP500 2: Switch the heater off: waiting"))
+    held[0].continue_()
+    expect(result).to_have_class("confirmed")
+    expect(result).to_have_text(re.compile("^NWP500 2: "))
+    choice.select_option(index=1)
+    expect(result).to_be_empty()
     page.reload()
     expect(page.locator("#facts")).to_contain_text("Set to50.5 °C")
     assert choice.input_value() == "2"

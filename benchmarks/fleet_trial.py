@@ -59,6 +59,7 @@ class Trial:
         self._stack, self._logs = stack, logs
         self.accounts, self.interval = accounts, interval
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._numbers = itertools.count(1)
         self.server = stack.enter_context(_postgres())
         self.url = self.server.new_database()
         with Database(self.url):
@@ -87,7 +88,7 @@ class Trial:
         words = ["record", "--accounts", str(self._file), "--database", self.url]
         words += ["--slots", str(slots), "--interval", str(self.interval)]
         words += ["--sign-ins", str(SIGN_INS), "--listen", f"127.0.0.1:{port}"]
-        name = f"record-{len(self._processes)}"
+        name = f"record-{next(self._numbers)}"
         process = self._start(name, words, {**os.environ, **self._variables, **with_password})
         return Recorder(process, port)
 

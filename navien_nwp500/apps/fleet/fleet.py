@@ -30,6 +30,9 @@ _LOGGER = logging.getLogger("navien_nwp500.fleet")
 _SAFE_PART = 0.8
 #: Seconds between two tries to open the database, doubled up to the second.
 _REOPEN_SECONDS = (0.1, 5.0)
+#: Seconds after a session was lost in which only the slots that were held before are taken: the others
+#: have lost theirs too, and get them back, with the accounts that are signed in.
+_OTHERS_FIRST_SECONDS = 6.0
 
 
 class Division(Protocol):
@@ -62,12 +65,16 @@ class HeldSlots:
         self.limit: float | None = limit
         self._where, self._count = where, count
         self._session = SlotSession(where, limit=limit)
+        #: Time from which any slot may be taken; None before the first session.
+        self._any_from: float | None = None
 
     def open(self, before: AbstractSet[int]) -> Database:
         self._session = SlotSession(self._where, limit=self.limit or 0)
         self._session.open()
-        # After a restart of the database everybody gets back what was theirs, with its connections.
-        self._session.take(self._count, before or _shuffled())
+        now = time.monotonic()
+        self._any_from = now if self._any_from is None else now + _OTHERS_FIRST_SECONDS
+        self._session.take(self._count, before)
+        self._take_any()
         return self._session
 
     @property
@@ -76,7 +83,11 @@ class HeldSlots:
 
     def check(self) -> None:
         self._session.check()
-        self._session.take(self._count, _shuffled())
+        self._take_any()
+
+    def _take_any(self) -> None:
+        if self._any_from is not None and time.monotonic() >= self._any_from:
+            self._session.take(self._count, _shuffled())
 
     def close(self) -> None:
         self._session.close()

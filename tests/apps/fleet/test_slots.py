@@ -11,6 +11,8 @@ import psycopg
 import pytest
 
 from navien_nwp500 import ConfigurationError
+from navien_nwp500.apps.fleet import fleet
+from navien_nwp500.apps.fleet.fleet import HeldSlots
 from navien_nwp500.exceptions import HistoryError
 from navien_nwp500.history.database import Database
 from navien_nwp500.history.slots import SlotSession
@@ -101,6 +103,32 @@ def test_a_lock_that_is_not_in_the_session_is_noticed(url: str) -> None:
             connection.exec_driver_sql("SELECT pg_advisory_unlock_all()")
         with pytest.raises(HistoryError, match="PgBouncer"):
             one.check()
+
+
+def test_after_a_restart_a_process_that_stood_by_lets_the_others_have_their_slots_back(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    holder, spare = HeldSlots(url, 64, 60), HeldSlots(url, 64, 60)
+    try:
+        for one in (holder, spare):
+            one.open(frozenset())
+        before = holder.held
+        assert len(before) == 64 and not spare.held
+        for one in (holder, spare):  # both sessions end
+            one.close()
+        spare.open(frozenset())
+        spare.check()
+        assert not spare.held
+        holder.open(before)
+        assert holder.held == before
+        holder.close()
+        monkeypatch.setattr(fleet, "_OTHERS_FIRST_SECONDS", 0.0)
+        spare.close()
+        spare.open(frozenset())
+        wait_until(lambda: len(spare.held) == 64 or spare.check() is not None)
+    finally:
+        holder.close()
+        spare.close()
 
 
 def test_slots_need_postgresql(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import Any, AsyncGenerator, Iterable, Mapping, Protocol, Sequence, TypeVar
+from typing import Any, AsyncGenerator, Collection, Iterable, Mapping, Protocol, Sequence, TypeVar
 
 from ._connection.cloud_device import CloudDevice, warn_of_unreadable
 from ._connection.command_sender import CommandSender
@@ -442,12 +442,24 @@ class NaviLinkDevice:
     # no heating (PROTOCOL 8.3).
 
     async def set_reservations(
-        self, reservations: Iterable[Reservation], *, enabled: bool = True, dry_run: bool = False
+        self,
+        reservations: Iterable[Reservation],
+        *,
+        enabled: bool = True,
+        unchecked: Collection[Reservation] = (),
+        dry_run: bool = False,
     ) -> ReservationProgram:
-        """Replace all reservations; returns them as read back. An empty list clears them."""
+        """Replace all reservations; returns them as read back. An empty list clears them.
+
+        ``unchecked``: reservations that this heater had before, to be restored whatever their values.
+        """
         wanted = tuple(reservations)
         return await self._schedules.change_reservations(
-            lambda _: wanted, enabled=enabled, replace_all=True, dry_run=dry_run
+            lambda _: wanted,
+            enabled=enabled,
+            replace_all=True,
+            unchecked=unchecked,
+            dry_run=dry_run,
         )
 
     async def enable_reservations(self, on: bool, *, dry_run: bool = False) -> ReservationProgram:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 from functools import cached_property
-from typing import Any, Callable, Iterable, Mapping, NamedTuple, Sequence, TypeVar
+from typing import Any, Callable, Collection, Iterable, Mapping, NamedTuple, Sequence, TypeVar
 
 from .._util.numbers import shown
 from ..config import NaviLinkConfig
@@ -83,12 +83,14 @@ class ScheduleWriter:
         *,
         enabled: bool | None = None,
         replace_all: bool = False,
+        unchecked: Collection[Reservation] = (),
         dry_run: bool = False,
     ) -> ReservationProgram:
         """Read the reservations, apply a change, write them all, and confirm by reading again.
 
         ``enabled`` None keeps the program on or off; a program that was never set is switched on.
         A list with an entry that cannot be read is changed only by a ``change`` that replaces all.
+        ``unchecked``: reservations that were in the heater before, besides those that are now.
         """
         await self._sender.check(WRITE_RESERVATIONS)
         features = await self._sender.features()
@@ -99,7 +101,7 @@ class ScheduleWriter:
             body = encode_reservations(
                 on,
                 wanted,
-                unchecked=before.reservations,
+                unchecked=(*before.reservations, *unchecked),
                 lowest=features.dhw_temperature_min,
                 highest=features.dhw_temperature_max,
             )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Callable, Collection, Iterable, Mapping, Sequence, TypeVar
 
 from .._util.numbers import is_within, shown
@@ -107,7 +107,8 @@ class Reservation:
     """Change of setpoint, then mode, at a time on some weekdays; it has no end time.
 
     ``mode`` may be given as a DHWMode; a mode that a reservation cannot have raises
-    ValueOutOfRangeError. An unknown mode that was read from a heater keeps its number.
+    ValueOutOfRangeError. An unknown mode that was read from a heater keeps its number. ``as_read``: the
+    entry that the heater sent, which may say the same in other numbers.
     """
 
     days: frozenset[Weekday]
@@ -115,6 +116,7 @@ class Reservation:
     mode: ReservationMode
     temperature: HalfCelsius
     enabled: bool = True
+    as_read: tuple[int, ...] = field(default=(), compare=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "mode", _reservation_mode(self.mode))
@@ -153,10 +155,18 @@ class Reservation:
         raw = _entry(entry)
         time = datetime.time(raw["hour"], raw["min"])
         mode, temperature = ReservationMode(raw["mode"]), HalfCelsius(raw["param"])
-        return cls(unpack_days(raw["week"]), time, mode, temperature, raw["enable"] == 2)
+        days, enabled = unpack_days(raw["week"]), raw["enable"] == 2
+        return cls(days, time, mode, temperature, enabled, tuple(raw.values()))
 
     def to_entry(self) -> dict[str, int]:
-        """Encode as an entry: enable 2 on, 1 off; param in half degrees Celsius."""
+        """Encode as an entry: enable 2 on, 1 off; param in half degrees Celsius.
+
+        What was read and not changed is returned as it was.
+        """
+        if self.as_read:
+            entry = dict(zip(_ENTRY, self.as_read))
+            if Reservation.from_entry(entry) == self:
+                return entry
         return _to_entry(self.enabled, self.days, self.time, self.mode, self.temperature)
 
     def check(

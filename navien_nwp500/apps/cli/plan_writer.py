@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Iterable, Iterator
+from typing import Collection, Iterable, Iterator
 
 from ...device import NaviLinkDevice
 from ...exceptions import ConfigurationError, PlanCopyError
@@ -121,7 +121,8 @@ async def undo_plan(heater: NaviLinkDevice, backup: Backup) -> None:
     else:  # without periods nobody knows a plan that could be followed
         await wait_response(heater.set_tou(backup.tou_on and not backup.replaced_periods))
     now = await wait_response(heater.get_reservations())
-    await _write_reservations(heater, backup.program, now)
+    # The heater had them, so it may have them again, also with values that are not set from here.
+    await _write_reservations(heater, backup.program, now, backup.program.reservations)
     await _write_setting(heater, backup.mode, backup.setpoint.celsius)
 
 
@@ -135,11 +136,18 @@ async def _write_periods(
 
 
 async def _write_reservations(
-    heater: NaviLinkDevice, wanted: ReservationProgram, present: ReservationProgram
+    heater: NaviLinkDevice,
+    wanted: ReservationProgram,
+    present: ReservationProgram,
+    unchecked: Collection[Reservation] = (),
 ) -> None:
     same = frozenset(wanted.reservations) == frozenset(present.reservations)
     if not same or wanted.enabled != present.enabled:
-        await wait_response(heater.set_reservations(wanted.reservations, enabled=wanted.enabled))
+        await wait_response(
+            heater.set_reservations(
+                wanted.reservations, enabled=wanted.enabled, unchecked=unchecked
+            )
+        )
 
 
 async def _write_setting(heater: NaviLinkDevice, mode: DHWMode, celsius: float) -> None:

@@ -23,6 +23,7 @@ from ...protocol.messages import LOAD_SWITCHED, SNAPSHOT
 from ...protocol.schedules import (
     MAX_RECIRCULATION_ENTRIES,
     RecirculationProgram,
+    Reservation,
     ReservationProgram,
 )
 from ...protocol.status import DeviceStatus
@@ -107,6 +108,7 @@ class Heater:
         self._start = now
         self._pending_seconds = 0.0
         self._pushes: list[DeviceStatus] = []
+        self._accepted: set[Reservation] = set()
 
     @property
     def now(self) -> datetime:
@@ -230,19 +232,20 @@ class Heater:
             self._push(SNAPSHOT)
 
     def write_reservations(self, program: ReservationProgram) -> None:
-        """Replace the reservations; an entry that is stored already is not checked (PROTOCOL 8.3).
+        """Replace the reservations; an entry that was ever stored is not checked (PROTOCOL 8.3).
 
         Raises ValueOutOfRangeError; the old list then stays.
         """
         self._catch_up()
-        stored, entries = self.settings.reservations.entries, program.reservations
+        entries = program.reservations
+        self._accepted.update(self.settings.reservations.entries)
         low, high = map(HalfCelsius, TEMPERATURE.parameters[0].limits(self.features))
         if len(entries) > MAX_RESERVATIONS:
             raise ValueOutOfRangeError(
                 f"{len(entries)} reservations; the heater stores {MAX_RESERVATIONS}"
             )
         for reservation in entries:
-            if reservation not in stored:
+            if reservation not in self._accepted:
                 reservation.check(lowest=low, highest=high)
         self.settings.reservations.entries = entries
         self.set_reservations_enabled(program.enabled)

@@ -23,7 +23,7 @@ from navien_nwp500.apps.cli.saved_plans import (
     save_plan,
 )
 from navien_nwp500.device import NaviLinkDevice
-from navien_nwp500.exceptions import DeviceOfflineError
+from navien_nwp500.exceptions import DeviceOfflineError, ValueOutOfRangeError
 from navien_nwp500.protocol.calendar import EVERY_DAY, EVERY_MONTH
 from navien_nwp500.protocol.schedules import Reservation, ReservationMode, ReservationProgram
 from navien_nwp500.protocol.tou import TOUPeriod
@@ -181,6 +181,29 @@ def test_a_constant_setpoint_is_set_at_once(
     assert settings_of(output)[:2] == (110, 1) and background.reservations == ()
     assert invoke("plan undo --yes")[0] == 0
     assert settings_of(output) == before and set(background.reservations) == set(TWO)
+
+
+def test_undo_restores_reservations_byte_for_byte_that_are_not_written_from_here(
+    invoke: Invoke, background: BackgroundSimulator, tmp_path: Path, data_folder: Path
+) -> None:
+    """Hotter than the heater's limit, of an unknown mode, and off in another number than ours."""
+    hot = {"enable": 0, "week": 0b1111101, "hour": 5, "min": 30, "mode": 7, "param": 150}
+    stored = background.sim.units[0].heater.settings.reservations
+    stored.entries = (Reservation.from_entry(hot), *TWO)
+    before = entries_of(background)
+    write_heating_plan(tmp_path)
+    assert invoke("plan apply heating.json --yes")[0] == 0
+    assert set(background.reservations) == {TOP_UP, HOLD}
+    code, _, err = invoke("plan undo --yes")
+    assert code == 0, err
+    assert hot in before and entries_of(background) == before
+    # As a new wish the same is refused.
+    with pytest.raises(ValueOutOfRangeError):
+        Reservation.from_entry(hot).check()
+
+
+def entries_of(background: BackgroundSimulator) -> list[dict[str, int]]:
+    return sorted((one.to_entry() for one in background.reservations), key=str)
 
 
 def test_other_files_are_refused_with_a_sentence(

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..heater_model import HeaterModel
+from .tank_layers import HEATED, LAYERS
 from .zone_arrays import Array, heat_watts, power_watts
 
 #: Parts of a step for which the heat pump may run.
@@ -38,7 +39,8 @@ class FreeTank:
     def figures(self, stored: Array, hours: float) -> tuple[Array, Array, Array]:
         """Return loss, heat and electricity of a step in Wh, from the heat above the lowest mean."""
         mean = self.least + stored / self.model.wh_per_kelvin
-        lower = np.clip(2 * mean - self.top, self.cold, mean)
+        above = LAYERS - HEATED
+        lower = np.clip((LAYERS * mean - above * self.top) / HEATED, self.cold, mean)
         loss = np.maximum(0.0, self.model.jacket_watts_per_kelvin * (mean - self.air)) * hours
         heat = heat_watts(self.model, lower, self.air) * hours
         return loss, heat, power_watts(self.model, lower, self.air) * hours

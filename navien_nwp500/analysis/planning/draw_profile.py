@@ -14,11 +14,11 @@ from typing import Iterator, NamedTuple, Sequence
 import numpy as np
 import pandas as pd
 
-from ...protocol.types import Flag
 from ..heater_model import HeaterModel
 from ..intervals import DAY_MS
 from ..recoveries import Recovery
 from ..two_zone import WH_PER_LITRE_KELVIN
+from .draw_tracking import LONGEST_MS, MIXED_GAP, track_tank
 from .heating_plan import DAY_STEPS, STEP_MINUTES
 from .zone_arrays import Array, heat_watts, power_watts
 
@@ -26,16 +26,6 @@ _EPOCH = date(1970, 1, 1)
 _STEP_MS = STEP_MINUTES * 60_000
 #: A day counts when so much of it is recorded.
 WHOLE_DAY = 0.9
-#: Longer intervals between statuses do not tell draws.
-_LONGEST_MS = 20 * 60_000
-#: Falls of the lower sensor in K that are draws: at rest, with a draw seen at a poll, and in a run.
-_FALL_AT_REST, _FALL_SEEN, _FALL_IN_RUN = 0.35, 0.15, 1.0
-#: After a start and a stop the sensors move by themselves (PROTOCOL 9.7, 14.2).
-_AFTER_CHANGE_MS = 20 * 60_000
-#: A poll that shows a draw stands for at least so many litres.
-_LEAST_LITRES = 3.0
-#: At the end of a recovery the sensors of a tank of one temperature differ less, in K.
-_MIXED_GAP = 1.5
 #: The bottom of a mixed tank loses this part of its loss, below the sensor (PROTOCOL 14.4).
 _BOTTOM_SHARE = 0.8
 #: Litres at 40 degC that count as a shower.
@@ -92,42 +82,10 @@ def learn_draws(
     water in degC.
     """
     air = air_celsius(statuses, model)
-    raw = _raw_heat(statuses, model, cold, air)
+    raw = track_tank(statuses, model, cold, air).drawn_wh
     scaled, balanced = _balance(statuses, found, raw, model, air)
     days = tuple(_days(statuses, scaled))
     return DrawHistory(days, cold, air, balanced)
-
-
-def _raw_heat(statuses: pd.DataFrame, model: HeaterModel, cold: float, air: float) -> Array:
-    """Return the heat of each interval by the fall of the lower sensor alone, in Wh."""
-    upper, lower = (statuses[name].to_numpy(dtype=float) for name in ("upper", "lower"))
-    hours = statuses["length"].to_numpy() / 3.6e6
-    usable = (statuses["known"] & (statuses["length"] <= _LONGEST_MS)).to_numpy()
-    running = statuses["heat_pump"].to_numpy()
-    half = model.wh_per_kelvin / 2
-    gap = np.maximum(0.0, upper - lower)
-    rest = (model.jacket_watts_per_kelvin / 2 * (lower - air) + model.bottom_watts / 2) / half
-    rises = heat_watts(model, lower, air) / half * (0.5 + 0.5 * np.minimum(1, gap / 2.3))
-    expected = np.where(running, rises, -rest) * hours
-    fall = expected - np.append(np.diff(lower), 0.0)
-    drawing = (statuses["dhw_use"] == Flag.ACTIVE).to_numpy()
-    seen = drawing | np.append(drawing[1:], False)
-    limit = np.where(seen, _FALL_SEEN, np.where(running, _FALL_IN_RUN, _FALL_AT_REST))
-    limit = np.where(_just_changed(statuses, running) & ~seen, np.inf, limit)
-    size = model.wh_per_kelvin / HeaterModel.wh_per_kelvin
-    reach = (1 - np.exp(-(gap + 0.7) / 16.7)) * np.maximum(1.0, lower - cold) / (34 * size)
-    litres = np.where(fall > limit, fall / reach, 0.0)
-    litres = np.where(drawing, np.maximum(litres, _LEAST_LITRES), litres)
-    heat = np.minimum(litres, 100.0) * WH_PER_LITRE_KELVIN * np.maximum(0.0, upper - cold)
-    return np.nan_to_num(np.where(usable, heat, 0.0))
-
-
-def _just_changed(statuses: pd.DataFrame, running: Array) -> Array:
-    """Return whether the heat pump started or stopped shortly before each status."""
-    when = statuses["ms"].to_numpy()
-    changed: Array = np.append(False, running[1:] != running[:-1])
-    last = np.maximum.accumulate(np.where(changed, when, 0))
-    return when - last < _AFTER_CHANGE_MS
 
 
 def _balance(
@@ -166,7 +124,7 @@ def _balance(
 
 
 def _mixed(statuses: pd.DataFrame, row: int) -> bool:
-    return bool(abs(statuses["upper"].iat[row] - statuses["lower"].iat[row]) < _MIXED_GAP)
+    return bool(abs(statuses["upper"].iat[row] - statuses["lower"].iat[row]) < MIXED_GAP)
 
 
 def _heat_in(statuses: pd.DataFrame, model: HeaterModel, air: float) -> Array:
@@ -192,7 +150,7 @@ def _losses(statuses: pd.DataFrame, model: HeaterModel, air: float) -> Array:
 def _days(statuses: pd.DataFrame, heat: Array) -> Iterator[DrawDay]:
     """Return the draws of each day of which enough is recorded, in the heater's time."""
     local = (statuses["ms"] + statuses["offset"]).to_numpy()
-    middle = local + np.minimum(statuses["length"], _LONGEST_MS).to_numpy() // 2
+    middle = local + np.minimum(statuses["length"], LONGEST_MS).to_numpy() // 2
     known = np.where(statuses["known"], statuses["length"], 0)
     covered = pd.Series(known).groupby(local // DAY_MS).sum()
     for number in covered[covered >= WHOLE_DAY * DAY_MS].index:

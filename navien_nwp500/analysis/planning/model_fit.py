@@ -10,8 +10,11 @@ import pandas as pd
 
 from ...protocol.types import Flag
 from ..heater_model import HeaterModel
+from ..hot_water import COLD_CELSIUS
 from ..recoveries import Recovery
 from ..thermal import TankSize
+from .draw_tracking import TankTrack, track_tank
+from .tank_layers import Tanks
 from .zone_arrays import Array, heat_watts, power_watts
 
 #: The prior counts as much as so many recoveries.
@@ -20,6 +23,8 @@ _PRIOR_RUNS = 6
 _LEAST_RUNS = 4
 #: The start is left out: the machine warms, and cold water passes the sensor (PROTOCOL 14.2).
 _START_MS = 30 * 60_000
+#: Steps of 5 minutes of the longest recovery that is modelled.
+_LONGEST_STEPS = 200
 #: Range of the installer's lowest setpoint in degC (PROTOCOL 6.8).
 _MINIMUM = (35.0, 45.0)
 
@@ -37,20 +42,24 @@ def fit_model(
     found: Sequence[Recovery],
     tank: TankSize,
     air: float,
+    cold: float = COLD_CELSIUS,
     old: HeaterModel | None = None,
 ) -> ModelFit:
-    """Fit rate and yield of the heat pump to recoveries without draws.
+    """Fit rate and yield of the heat pump to recoveries without draws; ``air`` and ``cold`` in degC.
 
     ``old`` is the model so far. It stays unless the new one predicts every other recovery better.
     """
     old = (old or HeaterModel()).for_volume(tank.volume)
     old = replace(old, wh_per_kelvin=tank.wh_per_k)
     runs = [_settled(statuses, run) for run in found if run.whole and not run.element_wh]
-    cases = np.array([_case(part, old, air) for part in runs if _quiet(part)]).reshape(-1, 2)
+    quiet = [part for part in runs if _quiet(part)]
+    if len(quiet) < _LEAST_RUNS:
+        return _few(old, len(quiet))
+    track = track_tank(statuses, old, cold, air)
+    found_cases = [_case(part, old, air, track) for part in quiet]
+    cases = np.array([one for one in found_cases if one is not None]).reshape(-1, 2)
     if len(cases) < _LEAST_RUNS:
-        return ModelFit(
-            old, len(cases), f"{len(cases)} quiet recoveries are too few to refit the heater"
-        )
+        return _few(old, len(cases))
     trial = _fitted(old, cases[::2])
     if _error(trial, old, cases[1::2]) >= _error(old, old, cases[1::2]):
         return ModelFit(old, len(cases), "the recordings fit the heater's usual figures")
@@ -78,17 +87,40 @@ def _quiet(part: pd.DataFrame) -> bool:
     )
 
 
-def _case(part: pd.DataFrame, model: HeaterModel, air: float) -> tuple[float, float]:
-    """Return heat and electricity of a run, each by that of the model."""
-    lower = part["lower"].to_numpy()[:-1]
+def _few(model: HeaterModel, count: int) -> ModelFit:
+    return ModelFit(model, count, f"{count} quiet recoveries are too few to refit the heater")
+
+
+def _case(
+    part: pd.DataFrame, model: HeaterModel, air: float, track: TankTrack
+) -> tuple[float, float] | None:
+    """Return heat and electricity of a run, each by that of the model; None with an unknown tank."""
+    lower = part["lower"].to_numpy()
     hours = part["length"].to_numpy()[:-1] / 3.6e6
-    mean = part[["upper", "lower"]].mean(axis=1).to_numpy()
-    lost = model.jacket_watts_per_kelvin * (mean[:-1] - air) + model.bottom_watts / 2
-    gained = model.wh_per_kelvin * (mean[-1] - mean[0]) + float((lost * hours).sum())
     used = float((part["heat_pump_watts"].to_numpy()[:-1] * hours).sum())
-    heat = float((heat_watts(model, lower, air) * hours).sum())
-    power = float((power_watts(model, lower, air) * hours).sum())
-    return gained / max(heat, 1.0), used / max(power, 1.0)
+    power = float((power_watts(model, lower[:-1], air) * hours).sum())
+    place = min(int(np.searchsorted(track.rows, part.index[0])), len(track.rows) - 1)
+    modelled = _hours_to_heat(model, track.layers[place], air, lower[-1] - model.stop_overshoot)
+    if modelled is None:
+        return None
+    return modelled / float(hours.sum()), used / max(power, 1.0)
+
+
+def _hours_to_heat(model: HeaterModel, layers: Array, air: float, until: float) -> float | None:
+    """Return how long the model heats these layers until the lower sensor is at ``until``."""
+    if np.isnan(layers).any():
+        return None
+    tanks = Tanks(model, layers[:1, None], layers[:1, None])
+    tanks.layers = layers[:, None, None].copy()
+    lower = float(tanks.lower[0, 0])
+    for count in range(_LONGEST_STEPS):
+        before = lower
+        tanks.step(300.0, air, heat_watts(model, tanks.heated, air), 0.0)
+        lower = float(tanks.lower[0, 0])
+        if lower >= until:
+            part = (until - before) / max(lower - before, 1e-6)
+            return (count + float(np.clip(part, 0.0, 1.0))) / 12
+    return None
 
 
 def _fitted(old: HeaterModel, cases: Array) -> HeaterModel:

@@ -12,6 +12,7 @@ from ..heater_model import HeaterModel
 from .draw_profile import DrawHistory
 from .heating_plan import DAY_STEPS, HeatingPlan, PlanWindow
 from .model_fit import ModelFit
+from .plan_replay import ReplayResult
 from .plan_run import DOUBTFUL_KELVIN, Limits, PlanRunner, WeekResults
 from .present_settings import PresentSettings
 from .price_weeks import PriceWeek
@@ -24,6 +25,7 @@ from .zone_arrays import Array
 SEARCH_WORLDS, _PROMISE_WORLDS, _MOST_COLUMNS = 6, 10, 60
 #: Two-sided 80 % of Student's distribution, by degrees of freedom.
 _STUDENT = {3: 1.638, 4: 1.533, 5: 1.476, 6: 1.440, 7: 1.415, 8: 1.397, 9: 1.383}
+_STUDENT_MANY = 1.282
 #: Among plans that save so much of the best, the simplest is taken.
 _NEARLY = 0.95
 
@@ -37,7 +39,7 @@ class PlanCase:
     settings: PresentSettings
     limits: Limits
     weeks: Sequence[PriceWeek]
-    scale: float
+    replay: ReplayResult
     volume: Volume
     notes: tuple[str, ...]
     fixed: bool
@@ -61,8 +63,10 @@ def runner_of(
     return PlanRunner(model, sample_weeks(draws, weeks, worlds=worlds, seed=seed), limits)
 
 
-def year_figures(results: WeekResults, runner: PlanRunner, row: int, scale: float) -> YearFigures:
-    """Return the figures of the plan in a row of the results; ``scale`` is for costs and energy."""
+def year_figures(
+    results: WeekResults, runner: PlanRunner, row: int, by: ReplayResult
+) -> YearFigures:
+    """Return the figures of the plan in a row of the results, corrected by the replay."""
     weeks = runner.weeks
     worlds = len(np.unique(weeks.worlds))
     shares = weeks.shares / worlds
@@ -70,8 +74,8 @@ def year_figures(results: WeekResults, runner: PlanRunner, row: int, scale: floa
     step = int(results.coldest_step[row, column])
     place, rest = divmod(step, DAY_STEPS)
     return YearFigures(
-        cost=float((results.cost[row] * shares).sum()) * scale,
-        kwh=float((results.watt_hours[row] * shares).sum()) * scale / 1000,
+        cost=float((results.cost[row] * shares).sum()) * by.cost,
+        kwh=float((results.watt_hours[row] * shares).sum()) * by.energy / 1000,
         starts=float(results.starts[row].mean()),
         coldest=float(results.coldest[row, column]),
         coldest_at=((place + 6) % 7, rest),
@@ -81,11 +85,12 @@ def year_figures(results: WeekResults, runner: PlanRunner, row: int, scale: floa
 
 
 class PlanPromise(NamedTuple):
-    """A plan on fresh weeks."""
+    """A plan on fresh weeks; ``beyond``: what it saves more than other times can, by a cooler tank."""
 
     plan: HeatingPlan
     figures: YearFigures
     saving: Saving
+    beyond: float = 0.0
 
 
 def promises_of(
@@ -93,25 +98,23 @@ def promises_of(
 ) -> tuple[list[PlanPromise], YearFigures]:
     """Return the plans that save, the best first, on weeks that the search did not see.
 
-    No promise is higher than ``most``; what a plan saves beyond it does not count.
+    A plan whose saving is not certain without what is beyond ``most`` does not count.
     """
     runner = runner_of(
         case.fit.model, case.draws, case.weeks, case.limits, _PROMISE_WORLDS, wishes.seed + 1
     )
     results = runner.run([case.settings.plan, *plans])
-    now = year_figures(results, runner, 0, case.scale)
+    now = year_figures(results, runner, 0, case.replay)
     found = []
     reach = _doubts(results, runner, case, plans)
     for row, plan in enumerate(plans, 1):
-        saving = _saving(results.cost[0] - results.cost[row], runner, case.scale)
+        figures = year_figures(results, runner, row, case.replay)
+        unsure = _STUDENT_MANY * case.replay.error * figures.cost
+        saving = _saving(results.cost[0] - results.cost[row], runner, case.replay.cost, unsure)
+        saving = Saving(saving.value, saving.low - reach[row], saving.high + reach[row])
         beyond = max(0.0, saving.value - most)
-        saving = Saving(
-            saving.value - beyond,
-            saving.low - reach[row] - beyond,
-            saving.high + reach[row] - beyond,
-        )
-        found.append(PlanPromise(plan, year_figures(results, runner, row, case.scale), saving))
-    found = [one for one in found if one.saving.low > 0]
+        found.append(PlanPromise(plan, figures, saving, beyond))
+    found = [one for one in found if one.saving.low > one.beyond]
     found.sort(key=lambda one: -one.saving.value)
     if not found:
         return [], now
@@ -131,8 +134,11 @@ def _distinct(found: Sequence[PlanPromise]) -> list[PlanPromise]:
     return list(kinds.values())
 
 
-def _saving(differences: Array, runner: PlanRunner, scale: float) -> Saving:
-    """Return the mean saving over possible years, and the band for one more year."""
+def _saving(differences: Array, runner: PlanRunner, scale: float, unsure: float) -> Saving:
+    """Return the mean saving over possible years, and the band for one more year.
+
+    ``unsure`` is what the error of the model adds to the band, on each side.
+    """
     weeks = runner.weeks
     numbers = np.unique(weeks.worlds)
     years = np.array(
@@ -140,7 +146,7 @@ def _saving(differences: Array, runner: PlanRunner, scale: float) -> Saving:
     )
     years = years * scale
     spread = float(years.std(ddof=1)) * _STUDENT.get(len(years) - 1, 1.38)
-    spread *= float(np.sqrt(1 + 1 / len(years)))
+    spread = float(np.hypot(spread * np.sqrt(1 + 1 / len(years)), unsure))
     mean = float(years.mean())
     return Saving(mean, mean - spread, mean + spread)
 
@@ -153,7 +159,7 @@ def _doubts(
     if not results.doubtful.any():
         return reach
     worlds = len(np.unique(runner.weeks.worlds))
-    shares = runner.weeks.shares * case.scale / worlds
+    shares = runner.weeks.shares * case.replay.cost / worlds
     usual = ((results.cost[0] - results.cost) * shares).sum(axis=1)
     for shift in (-DOUBTFUL_KELVIN, DOUBTFUL_KELVIN):
         runner.window_start = WINDOW_START + shift

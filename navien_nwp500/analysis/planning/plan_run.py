@@ -17,7 +17,8 @@ from ..hot_water import SHOWER_CELSIUS
 from ..two_zone import WH_PER_LITRE_KELVIN
 from . import start_rules
 from .heating_plan import DAY_STEPS, STEP_MINUTES, WEEK_STEPS, HeatingPlan
-from .zone_arrays import Array, Tanks, heat_watts, power_watts
+from .tank_layers import Tanks
+from .zone_arrays import Array, heat_watts, power_watts
 
 _SECONDS = STEP_MINUTES * 60.0
 _HOURS = _SECONDS / 3600
@@ -133,7 +134,7 @@ class PlanRunner:
             if step == DAY_STEPS:
                 counts, stored = _Counts(shape), tanks.stored_wh()
             setpoint, window = setpoints[step], held[step]
-            upper = tanks.outlet(weeks.cold)
+            upper = tanks.upper
             before = running
             running = self._heat_pump(tanks, upper, running, setpoint, window, changed[step])
             if (modes != DHWMode.HEAT_PUMP).any():
@@ -148,7 +149,7 @@ class PlanRunner:
             if window.any():
                 near = np.abs(setpoint - upper - start_rules.WINDOW_START) < DOUBTFUL_KELVIN
                 counts.doubtful |= window & ~running & near
-            self._draw(tanks, upper, counts, step)
+            self._draw(tanks, counts, step)
         counts.cost += (stored - tanks.stored_wh()) * self._heat_price
         return self._results(counts, watts)
 
@@ -188,10 +189,10 @@ class PlanRunner:
 
     def _heat(self, tanks: Tanks, running: Array, element: Array, started: Array) -> Array:
         """Heat for a step; return the electricity used in Wh."""
-        model, air = self.model, self.weeks.air
+        model, air, water = self.model, self.weeks.air, tanks.heated
         # A run cools the air that it takes in; the figures of PROTOCOL 14.2 are by the air at rest.
-        heat = np.where(running, heat_watts(model, tanks.lower, air), 0.0)
-        used = np.where(running, power_watts(model, tanks.lower, air) * _HOURS, 0.0)
+        heat = np.where(running, heat_watts(model, water, air), 0.0)
+        used = np.where(running, power_watts(model, water, air) * _HOURS, 0.0)
         used = used + np.where(started, model.start_wh, 0.0)
         power: Array = 0.0
         if element.any():
@@ -200,17 +201,17 @@ class PlanRunner:
         tanks.step(_SECONDS, air, heat, power)
         return used
 
-    def _draw(self, tanks: Tanks, upper: Array, counts: _Counts, step: int) -> None:
+    def _draw(self, tanks: Tanks, counts: _Counts, step: int) -> None:
         weeks = self.weeks
         wanted = weeks.draws[step]
         where = np.flatnonzero(wanted > 0)
         if len(where):
-            outlet = upper[:, where]
+            outlet = tanks.outlet[:, where]
             # Warm water is mixed with less cold water; below 40 degC nothing is mixed.
             warm = np.maximum(outlet, SHOWER_CELSIUS) - weeks.cold
             litres = wanted[where] / (WH_PER_LITRE_KELVIN * warm)
             tanks.draw(where, litres, weeks.cold)
-            outlet = np.minimum(outlet, tanks.outlet(weeks.cold)[:, where])
+            outlet = np.minimum(outlet, tanks.outlet[:, where])
             counts.add_draw(step, where, outlet, weeks.showers[step, where])
         if step % 3 == 0:
             counts.fewest = np.minimum(counts.fewest, self._litres(tanks))

@@ -15,8 +15,10 @@ from .proposal import Confirm, PlanWishes, Saving, SimulatedWeek, TrialWeek
 _SLACK_KELVIN = 0.5
 #: Factor on the draws of all weeks of the simulator but the first.
 _MORE = 1.15
+#: Few weeks raise a promise by so much at most.
+_MOST_PART = 1.3
 #: A saving that may be a smaller part of the cost than this is none.
-_LEAST_SAVING = 0.02
+LEAST_SAVING = 0.02
 #: After a plan that was too cold, the next one is warmer by so much at most, in K.
 WARMER_KELVIN = 3.0
 
@@ -60,11 +62,12 @@ class SimulatorTrial:
             self._present = self._simulate(self._case.settings.plan)
         found = self._simulate(promise.plan)
         results = self._runner.run([self._case.settings.plan, promise.plan])
-        year = WEEKS_OF_YEAR * self._case.scale / len(self._columns)
+        year = WEEKS_OF_YEAR * self._case.replay.cost / len(self._columns)
         gained = results.cost[0, self._columns] - results.cost[1, self._columns]
         pair = (self._cost(self._present) - self._cost(found)) * year, float(gained.sum()) * year
         saving = _corrected(promise.saving, *pair)
-        return TrialVerdict(saving, pair, *self._objection(saving, found, self._present, cost))
+        certain = saving.low - promise.beyond
+        return TrialVerdict(saving, pair, *self._objection(certain, found, self._present, cost))
 
     def _simulate(self, plan: HeatingPlan) -> list[SimulatedWeek]:
         assert self._confirm is not None
@@ -96,35 +99,33 @@ class SimulatorTrial:
 
     def _objection(
         self,
-        saving: Saving,
+        certain: float,
         found: Sequence[SimulatedWeek],
         present: Sequence[SimulatedWeek],
         cost: float,
     ) -> tuple[str | None, float]:
-        coldest, now = (min(week.coldest for week in weeks) for weeks in (found, present))
-        floor = now if self._explicit is None else self._explicit
+        if self._explicit is None:  # one moment of a few weeks is luck
+            coldest, floor = (sum(one.coldest for one in o) / len(o) for o in (found, present))
+            name = f"now it is {floor:.1f}"
+        else:
+            coldest, floor = min(week.coldest for week in found), self._explicit
+            name = f"the limit is {floor:.1f}"
         if coldest < floor - _SLACK_KELVIN:
-            text = (
-                f"The best plan gets as cold as {coldest:.1f} °C in the simulator; the limit is "
-                f"{floor:.1f}."
-            )
+            text = f"The best plan gets as cold as {coldest:.1f} °C in the simulator; {name}."
             return text, floor - coldest
         more = sum(week.missed for week in found) - sum(week.missed for week in present)
         if more > 0:
             return f"With the best plan the simulator misses {more} more showers.", WARMER_KELVIN
-        if saving.low <= _LEAST_SAVING * abs(cost):
+        if certain <= LEAST_SAVING * abs(cost):
             return "In the simulator its saving is within its uncertainty, or next to nothing.", 0.0
         return None, 0.0
 
 
 def _corrected(saving: Saving, simulated: float, model: float) -> Saving:
-    """Return the saving by the simulator's part of the model's, their difference in the band.
-
-    The simulator may lower a promise; a lucky week does not raise it.
-    """
-    part = min(1.0, max(0.0, simulated / model)) if model > 0 else 0.0
+    """Return the saving by the simulator's part of the model's, half of the correction in the band."""
+    part = min(_MOST_PART, max(0.0, simulated / model)) if model > 0 else 0.0
     value = saving.value * part
-    apart = 0.5 * (saving.value - value)
-    low = float(np.hypot((saving.value - saving.low) * max(part, 0.2), apart))
-    high = float(np.hypot((saving.high - saving.value) * max(part, 0.2), apart))
+    apart = 0.5 * abs(saving.value - value)
+    low = float(np.hypot(saving.value - saving.low, apart))
+    high = float(np.hypot(saving.high - saving.value, apart))
     return Saving(value, value - low, value + high)

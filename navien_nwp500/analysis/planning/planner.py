@@ -12,7 +12,6 @@ from decimal import Decimal
 from typing import Callable, Sequence
 
 import numpy as np
-import pandas as pd
 
 from ...exceptions import ConfigurationError
 from ...history.recordings import Recording
@@ -30,20 +29,19 @@ from .heating_plan import DAY_STEPS, HeatingPlan, PlanWindow
 from .model_fit import fit_model, lowest_setpoint
 from .plan_promise import SEARCH_WORLDS, PlanCase, promises_of, runner_of, year_figures
 from .plan_reasons import with_reasons
+from .plan_replay import replay_days
 from .plan_run import Limits, PlanRunner, WeekResults
 from .plan_search import ROUNDS, Scored, SearchSpace, search
-from .plan_trial import WARMER_KELVIN, SimulatorTrial
+from .plan_trial import LEAST_SAVING, WARMER_KELVIN, SimulatorTrial
 from .present_settings import present_settings
 from .price_weeks import PriceWeek, mean_day, mean_price_windows, price_weeks, top_price_windows
 from .proposal import Confirm, PlanProposal, PlanWishes, Saving
-from .zone_arrays import Array
+from .tank_layers import LAYERS, OUTLET
 
 #: Whole days of history that a plan needs.
 LEAST_DAYS = 14
 #: Plans that the simulator tries, one after another, until it confirms one.
-_TRIES = 2
-#: Model and recording may differ by so much before costs are scaled.
-_ALIKE = 0.10
+_TRIES = 3
 
 
 def make_plan(
@@ -63,7 +61,7 @@ def make_plan(
     case, runner, present = _prepare(recording, source, wishes, progress)
     bound, times = _bounds(case, runner, present, wishes)
     progress(_bound_text(bound, times, source.currency))
-    figures = year_figures(present, runner, 0, case.scale)
+    figures = year_figures(present, runner, 0, case.replay)
     proposal = PlanProposal(
         "",
         case.settings.plan,
@@ -76,6 +74,8 @@ def make_plan(
         fit=case.fit,
         draws=case.draws,
     )
+    if _as_now(wishes) and times < LEAST_SAVING * figures.cost:
+        return replace(proposal, verdict=_leave())
     space = _space(case, wishes)
     found = search(
         runner,
@@ -100,7 +100,8 @@ def _prepare(
         raise ConfigurationError("the recording has no tank temperatures; a plan needs both")
     found = recoveries(statuses)
     tank = tank_of(statuses, None)
-    fit = fit_model(statuses, found, tank, air_celsius(statuses, HeaterModel()))
+    air = air_celsius(statuses, HeaterModel())
+    fit = fit_model(statuses, found, tank, air, wishes.cold)
     draws = learn_draws(statuses, found, fit.model, cold=wishes.cold)
     _check_days(draws)
     progress(
@@ -114,14 +115,16 @@ def _prepare(
     limits = Limits(minimum, wishes.floor, wishes.min_showers, wishes.shower_litres)
     runner = runner_of(fit.model, draws, weeks, limits, SEARCH_WORLDS, wishes.seed)
     present = runner.run([settings.plan])
-    recorded = float(sum(run.heat_pump_wh + run.element_wh for run in found))
-    known_days = float(statuses.loc[statuses["known"], "length"].sum()) / 86_400_000
-    scale, said = _scale(recorded / known_days, float(present.watt_hours.mean()) / 7)
-    paid = _paid_text(statuses, mean_day(weeks), present)
-    notes = (*source.notes, *settings.notes, *said, *paid, *_coverage(draws))
+    replay = replay_days(statuses, draws, fit.model, settings.plan, limits, mean_day(weeks))
+    notes = (*source.notes, *settings.notes, *replay.notes, *_coverage(draws))
     fixed = isinstance(source, FixedPrices)
-    case = PlanCase(fit, draws, settings, limits, weeks, scale, tank.volume, notes, fixed)
+    case = PlanCase(fit, draws, settings, limits, weeks, replay, tank.volume, notes, fixed)
     return case, runner, present
+
+
+def _as_now(wishes: PlanWishes) -> bool:
+    """Return whether the water is to stay as hot as it is."""
+    return wishes.floor is None and wishes.min_showers is None
 
 
 def _check_modes(source: PriceSource, wishes: PlanWishes) -> None:
@@ -160,34 +163,6 @@ def _coverage(draws: DrawHistory) -> tuple[str, ...]:
     return (text,)
 
 
-def _scale(recorded: float, modelled: float) -> tuple[float, tuple[str, ...]]:
-    """Return the factor for costs, and what is said about it."""
-    ratio = recorded / modelled if modelled > 0 else 1.0
-    if abs(ratio - 1) <= _ALIKE:
-        return 1.0, ()
-    text = (
-        f"The model of the present settings uses {modelled / 1000:.1f} kWh a day, the recording "
-        f"{recorded / 1000:.1f}: all figures are scaled by {ratio:.2f}."
-    )
-    return ratio, (text,)
-
-
-def _paid_text(statuses: pd.DataFrame, day: Array, present: WeekResults) -> tuple[str, ...]:
-    """Say when the heater ran at other prices than the model thinks: it learned other times of draws."""
-    local = (statuses["ms"] + statuses["offset"]).to_numpy()
-    hours = np.where(statuses["known"], statuses["length"], 0) / 3.6e6
-    used = ((statuses["heat_pump_watts"] + statuses["element_watts"]) * hours).to_numpy()
-    recorded = float((used * day[local // 1_800_000 % 48]).sum() / max(1.0, used.sum()))
-    modelled = float(present.cost.sum() / max(1.0, present.watt_hours.sum())) * 1000
-    if modelled <= 0 or abs(recorded / modelled - 1) <= _ALIKE:
-        return ()
-    text = (
-        f"In the recording a kWh cost {recorded:.3f} on average, in the model {modelled:.3f}: it has learned "
-        "the times of some draws only roughly."
-    )
-    return (text,)
-
-
 def _space(case: PlanCase, wishes: PlanWishes) -> SearchSpace:
     present = case.settings.plan
     top = max([present.setpoint, *(one.setpoint for one in present.entries)])
@@ -209,7 +184,7 @@ def _space(case: PlanCase, wishes: PlanWishes) -> SearchSpace:
         day=day,
         modes=wishes.modes,
         flat=case.flat,
-        as_hot=wishes.floor is None and wishes.min_showers is None,
+        as_hot=_as_now(wishes),
     )
 
 
@@ -223,12 +198,14 @@ def _bounds(
     floor = float(present.coldest.min()) - 0.5 if limits.floor is None else limits.floor
     # The showers that must be there are heat that must be there (PROTOCOL 14.8).
     litres = (limits.min_showers or 0.0) * limits.shower_litres
-    if limits.min_showers is None and limits.floor is None:
+    if _as_now(wishes):
         litres = max(0.0, float(present.fewest.min()) - 3.0)
     heat = litres * WH_PER_LITRE_KELVIN * (SHOWER_CELSIUS - weeks.cold)
     last = 19.0 * WH_PER_LITRE_KELVIN * (highest - weeks.cold)
     wanted = model.empty_celsius + (heat - last) / model.wh_per_kelvin if litres else 0.0
-    least = max(wanted, (min(floor, highest) + weeks.cold) / 2)
+    # Hot water down to the outlet is enough for the floor.
+    hot = (LAYERS - OUTLET) / LAYERS
+    least = max(wanted, weeks.cold + hot * (min(floor, highest) - weeks.cold))
     tank = FreeTank(model, highest, min(least, highest - 1), weeks.air, weeks.cold)
     bound = times = 0.0
     columns = np.flatnonzero(weeks.worlds < 3)
@@ -245,7 +222,7 @@ def _bounds(
         bound += float(now - cost) * weeks.shares[column]
         # The same electricity at the lowest price of all.
         times += float(now - used * prices.min()) * weeks.shares[column]
-    factor = case.scale / len(np.unique(weeks.worlds[columns]))
+    factor = case.replay.cost / len(np.unique(weeks.worlds[columns]))
     bound = max(0.0, bound * factor)
     return bound, min(bound, max(0.0, times * factor))
 
@@ -271,8 +248,7 @@ def _decide(
     if not keeping:
         return replace(proposal, verdict=_impossible(found[0], case, wishes))
     # Who asked for nothing keeps water as hot as now: only other times count as a saving.
-    as_now = wishes.floor is None and wishes.min_showers is None
-    most = proposal.bound_times if as_now else float("inf")
+    most = proposal.bound_times if _as_now(wishes) else float("inf")
     promises, present = promises_of(case, wishes, keeping[:40], most)
     proposal = replace(proposal, present_figures=present)
     if case.flat:  # more starts wear the machine for nothing
@@ -330,7 +306,7 @@ def _impossible(best: Scored, case: PlanCase, wishes: PlanWishes) -> str:
         case.fit.model, case.draws, case.weeks, case.limits, SEARCH_WORLDS, wishes.seed
     )
     results = runner.run([best.plan])
-    figures = year_figures(results, runner, 0, 1.0)
+    figures = year_figures(results, runner, 0, case.replay)
     day, step = figures.coldest_at
     days = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
     when = f"{days[day]} at {step // 12:02d}:{step % 12 * 5:02d}"

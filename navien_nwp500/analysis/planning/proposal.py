@@ -62,7 +62,7 @@ class PlanWishes:
     cold: float = COLD_CELSIUS
     shower_litres: float = 60.0
     seed: int = 1
-    trial_weeks: int = 2
+    trial_weeks: int = 3
 
 
 class YearFigures(NamedTuple):

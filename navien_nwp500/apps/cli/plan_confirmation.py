@@ -19,11 +19,11 @@ _WH_PER_LITRE_KELVIN = 1.163
 _WARM = 40.0
 
 
-def simulate_week(plan: HeatingPlan, week: TrialWeek, *, coarse: bool = False) -> SimulatedWeek:
+def simulate_week(plan: HeatingPlan, week: TrialWeek) -> SimulatedWeek:
     """Return what a plan does in a week of the simulated heater, a Sunday before it included.
 
     Draws take as much water as their heat needs at the temperature of the moment, as behind a mixing
-    tap. ``coarse``: in a quarter of the time, with fewer steps. Raises ConfigurationError without the simulator's packages.
+    tap. Raises ConfigurationError without the simulator's packages.
     """
     try:
         import numpy as np
@@ -58,7 +58,7 @@ def simulate_week(plan: HeatingPlan, week: TrialWeek, *, coarse: bool = False) -
         outlet = heater.tank.outlet
         if heat > 0:
             heater.draw(heat / (_WH_PER_LITRE_KELVIN * (max(outlet, _WARM) - week.cold)), 5)
-        heater.advance(300, coarse=coarse)
+        heater.advance(300, coarse=True)
         if heat > 0:
             outlet = min(outlet, heater.tank.outlet)
             coldest = min(coldest, outlet)

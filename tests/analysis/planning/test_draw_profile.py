@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,7 @@ from navien_nwp500.protocol.types import DHWMode
 from support.simulated_history import DEFAULT, LATE, DayPlan
 
 
+@lru_cache(maxsize=None)
 def learned(path: Path) -> DrawHistory:
     statuses = add_intervals(load([path]).table)
     return learn_draws(statuses, recoveries(statuses), HeaterModel(), cold=15.0)

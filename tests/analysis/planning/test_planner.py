@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,15 +36,15 @@ from navien_nwp500.protocol.types import DHWMode, HalfCelsius
 from support.day_tariffs import FLAT, MILD, PEAK
 
 PRESENT = HeatingPlan(HalfCelsius(121))
-#: The same heater in the simulator, with fewer steps; plans that it objects to are K apart, not tenths.
-confirm = partial(simulate_week, coarse=True)
 
 
 def test_showers_after_work_are_heated_before_and_the_heater_holds_back(late_file: Path) -> None:
     said: list[str] = []
     wishes = PlanWishes(trial_weeks=1)
     recording = load([late_file])
-    found = make_plan(recording, PEAK, wishes, confirm=confirm, rounds=2, progress=said.append)
+    found = make_plan(
+        recording, PEAK, wishes, confirm=simulate_week, rounds=2, progress=said.append
+    )
     plan, saving = found.plan, found.saving
     assert plan is not None and saving is not None and found.figures is not None, found.verdict
     # Heated before the price rises, held back after it; a window alone leaves the water too cold. The
@@ -65,7 +64,7 @@ def test_showers_after_work_are_heated_before_and_the_heater_holds_back(late_fil
 
 
 def test_the_default_household_leaves_it_as_it_is(default_file: Path) -> None:
-    found = make_plan(load([default_file]), MILD, confirm=confirm, rounds=2)
+    found = make_plan(load([default_file]), MILD, confirm=simulate_week, rounds=2)
     assert found.plan is None
     assert found.verdict.startswith("Leave it as it is")
     # It heats when electricity is cheap already: hardly anything comes from other times.

@@ -76,7 +76,7 @@ class HeaterFeed:
                 self.on_update()
         except NaviLinkError as error:
             self._end(error)
-        except Exception as error:
+        except Exception as error:  # a mistake of this program: what waits for the feed must know
             _LOGGER.exception("the feed ends")
             self._end(NaviLinkError(f"unexpected {type(error).__name__}"))
         finally:

@@ -7,7 +7,8 @@ from typing import Iterator
 
 from ...analysis.summary import Report
 from .charts import COLOURS, Chart, charts, svg
-from .tables import KeyFigure, ReportTable, facts, hourly, notes, tables, title
+from .notes import notes
+from .tables import KeyFigure, ReportTable, facts, hourly, tables, title
 
 #: Inches. Each chart is drawn twice, so that its text is readable on a wide and a narrow screen.
 _WIDE, _NARROW = 9.6, 4.2

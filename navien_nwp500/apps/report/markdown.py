@@ -7,7 +7,8 @@ from typing import Iterator, Sequence
 
 from ..._util.text import clean_text
 from ...analysis.summary import Report
-from .tables import ReportTable, facts, notes, tables, title
+from .notes import notes
+from .tables import ReportTable, facts, tables, title
 
 
 def markdown(report: Report) -> str:

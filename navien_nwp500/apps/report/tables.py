@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import math
-from datetime import datetime, timedelta, timezone
-from typing import Any, Callable, Iterator, NamedTuple, Sequence
+from datetime import datetime, timezone
+from typing import Any, Callable, NamedTuple, Sequence
 
 from ...analysis.causes import Reason
-from ...analysis.hot_water import SHOWER_CELSIUS
 from ...analysis.intervals import DAY_MS, HOUR_MS
 from ...analysis.summary import Report
 from ...protocol.types import DHWMode
+from .number_texts import (
+    NOTHING,
+    count_text,
+    hours_text,
+    kwh_text,
+    money_text,
+    number_text,
+    percent_text,
+)
 
 #: Number of days with hourly tables on the page; all hours are in the JSON.
 HOURLY_DAYS = 14
-NOTHING = "–"
 
 
 class KeyFigure(NamedTuple):
@@ -46,28 +53,30 @@ def facts(report: Report) -> list[KeyFigure]:
     known_days = total["ms"] / DAY_MS
     energy = total["energy_wh"]
     whole = [run.hours for run in report.recoveries if run.whole]
-    recoveries = _count(len(report.recoveries), "recovery", "recoveries") + (
+    recoveries = count_text(len(report.recoveries), "recovery", "recoveries") + (
         f", {sum(whole) / len(whole):.1f} h on average" if whole else ""
     )
     found = [
-        KeyFigure("Energy", f"{_kwh(energy)} kWh", _split(total)),
+        KeyFigure("Energy", f"{kwh_text(energy)} kWh", _split(total)),
         KeyFigure(
             "A day",
-            f"{_kwh(energy / known_days) if known_days else NOTHING} kWh",
-            f"mean {_or(total['mean_power'], '.0f')} W, most {total['highest_power']:.0f} W",
+            f"{kwh_text(energy / known_days) if known_days else NOTHING} kWh",
+            f"mean {number_text(total['mean_power'], '.0f')} W, most {total['highest_power']:.0f} W",
         ),
         KeyFigure(
             "Heat pump",
-            f"{_hours(total['heat_pump_ms'])} h",
-            f"{_percent(total['duty'])} of the time, {_count(total['starts'], 'start')}; {recoveries}",
+            f"{hours_text(total['heat_pump_ms'])} h",
+            f"{percent_text(total['duty'])} of the time, {count_text(total['starts'], 'start')}; {recoveries}",
         ),
         KeyFigure(
-            "Element", f"{_hours(total['element_ms'])} h", f"{_kwh(total['element_wh'])} kWh"
+            "Element",
+            f"{hours_text(total['element_ms'])} h",
+            f"{kwh_text(total['element_wh'])} kWh",
         ),
         KeyFigure(
             "Lowest charge",
             f"{total['lowest_charge']:.0f} %",
-            f"{_hours(total['low_charge_ms'])} h below 20 %",
+            f"{hours_text(total['low_charge_ms'])} h below 20 %",
         ),
     ]
     if not math.isnan(total["lowest_showers_most"]):
@@ -80,7 +89,7 @@ def facts(report: Report) -> list[KeyFigure]:
         KeyFigure(
             "Seen",
             f"{math.floor(total['coverage'] * 1000) / 10:.1f} %",
-            f"{_count(total['readings'], 'reading')}; {_count(len(report.gaps), 'gap')}",
+            f"{count_text(total['readings'], 'reading')}; {count_text(len(report.gaps), 'gap')}",
         )
     )
     return found
@@ -88,97 +97,13 @@ def facts(report: Report) -> list[KeyFigure]:
 
 def _cost(report: Report) -> KeyFigure:
     total, tariff = report.total, report.tariff
-    even = _money(total["even_low"], total["even_high"])
+    even = money_text(total["even_low"], total["even_high"])
     note = f"the same energy spread evenly over each day: {even}"
     if tariff is not None and tariff.basis:
         note = f"{total['cost_likely']:.2f} {tariff.basis}; {note}"
-    money = _money(total["cost_low"], total["cost_high"])
+    money = money_text(total["cost_low"], total["cost_high"])
     currency = "" if tariff is None or tariff.currency is None else f" {tariff.currency}"
     return KeyFigure("Cost", money + currency, note)
-
-
-def notes(report: Report) -> Iterator[str]:
-    """Return notes about the data behind the figures."""
-    yield from data_notes(report)
-    yield (
-        "A reading holds until the next, at most three usual intervals, but 15 minutes in any case "
-        "and never more than 2 hours; a longer silence is a gap, in which nothing is counted or "
-        "drawn. Sums of days with gaps are therefore too low. Coverage is the time in which a "
-        "reading holds."
-    )
-    yield (
-        "The heater measures one power. Heat pump and element are told apart by what runs; when "
-        "both do, 450 W are the heat pump's. Rest is what neither took."
-    )
-    yield (
-        f"Showers: {report.assume.shower_litres:.0f} litres each at {SHOWER_CELSIUS:.0f} °C, mains "
-        f"at {report.assume.cold_celsius:.0f} °C, a tank of {report.tank.text}, and no heating "
-        "meanwhile. The outlet turns cold when the mean of both sensors is 38 °C, between 36 and 41; "
-        "this gives the range, and from less than 100 litres the range alone is shown."
-    )
-    cop = report.cop
-    yield f"COP: {cop.text}." if cop.value else f"This recording cannot carry a COP: {cop.text}."
-    if report.recording.offsets > 1:
-        yield (
-            "The clock changed: days have their own length, and charts of the whole go on with "
-            "the clock of the beginning."
-        )
-
-
-def data_notes(report: Report) -> Iterator[str]:
-    """Return notes about these recordings: their time zone, and what was left out."""
-    yield _zone_note(report)
-    if report.recording.heater is None:
-        yield "The recording does not name its heater: rows of two heaters would count as one."
-    for source in report.recording.sources:
-        if source.torn:
-            yield f"{source.name}: its last line was torn and is left out."
-        if source.impossible:
-            yield (
-                f"{source.name}: {_count(source.impossible, 'reading')} left out, recorded by a "
-                "clock that was wrong."
-            )
-        if not source.readings:
-            yield f"{source.name}: no reading in it."
-    if report.recording.repeated:
-        yield f"{report.recording.repeated} readings were in two files and count once."
-    yield from _tariff_notes(report)
-    if report.statuses["setpoint"].isna().all():
-        yield "This recording has no setpoint and no mode: its columns are an older version's."
-
-
-def _tariff_notes(report: Report) -> Iterator[str]:
-    if report.tariff is None:
-        return
-    if report.tariff.label:
-        yield f"Prices: {report.tariff.label}."
-    yield from report.tariff.notes
-    missing = report.total["energy_wh"] - report.total["priced_wh"]
-    if missing > 0.5:
-        yield (
-            f"The tariff has no price for {_kwh(missing)} of {_kwh(report.total['energy_wh'])} kWh: "
-            "costs are of the rest."
-        )
-
-
-def _zone_note(report: Report) -> str:
-    recording = report.recording
-    if recording.zone is None:
-        zones = {f"{_zone_offset(ms)}" for ms in recording.table["offset"].unique()}
-        return (
-            "The recording does not name the heater's time zone: days, hours and prices are those "
-            f"of the clock that recorded it ({', '.join(sorted(zones))}). If the heater is "
-            "elsewhere, name its zone with --zone."
-        )
-    named = {zone for source in recording.sources for zone in source.zones}
-    others = ", ".join(sorted(named - {recording.zone}))
-    return f"Days, hours and prices are in the time zone {recording.zone}" + (
-        f"; the recording also names {others}." if others else "."
-    )
-
-
-def _zone_offset(ms: float) -> str:
-    return str(timezone(timedelta(milliseconds=int(ms))))
 
 
 def tables(report: Report) -> list[ReportTable]:
@@ -241,7 +166,7 @@ def date(local_ms: float) -> str:
 def _days(report: Report) -> ReportTable:
     columns = dict(_DAY_COLUMNS)
     if report.prices is not None:
-        columns["cost"] = lambda row: _money(row["cost_low"], row["cost_high"])
+        columns["cost"] = lambda row: money_text(row["cost_low"], row["cost_high"])
     rows = [[cell(row) for cell in columns.values()] for row in report.days.to_dict("records")]
     note = "Energies are of the time seen. h below: hours with the charge below 20 %."
     return ReportTable("Days", note, tuple(columns), rows)
@@ -253,8 +178,8 @@ def _recoveries(report: Report) -> ReportTable:
         (
             _stamp(run.start),
             f"{run.hours:.1f}",
-            _kwh(run.heat_pump_wh),
-            _kwh(run.element_wh),
+            kwh_text(run.heat_pump_wh),
+            kwh_text(run.element_wh),
             f"{run.charge_before} to {run.charge_after}",
             "whole" if run.whole else "in part",
             NOTHING if cause is None else _reason(cause.text, cause.started),
@@ -281,10 +206,10 @@ def _prices(report: Report) -> ReportTable:
     assert report.prices is not None
     rows = [
         (
-            _money(row["price_low"], row["price_high"], 5),
-            _kwh(row["energy_wh"]),
-            _hours(row["ms"]),
-            _money(row["cost_low"], row["cost_high"]),
+            money_text(row["price_low"], row["price_high"], 5),
+            kwh_text(row["energy_wh"]),
+            hours_text(row["ms"]),
+            money_text(row["cost_low"], row["cost_high"]),
         )
         for row in report.prices.to_dict("records")
     ]
@@ -294,7 +219,7 @@ def _prices(report: Report) -> ReportTable:
 
 
 def _number(name: str, form: str, divisor: float = 1) -> Callable[[Any], str]:
-    return lambda row: _or(row[name] / divisor, form)
+    return lambda row: number_text(row[name] / divisor, form)
 
 
 def _showers(name: str) -> Callable[[Any], str]:
@@ -358,13 +283,13 @@ def _cop(report: Report) -> tuple[str, str]:
         return NOTHING, cop.text
     return (
         f"{cop.value:.1f} ± {cop.margin:.1f}",
-        f"from {_count(cop.runs, 'recovery', 'recoveries')}; see the notes",
+        f"from {count_text(cop.runs, 'recovery', 'recoveries')}; see the notes",
     )
 
 
 def _split(total: Any) -> str:
     parts = (("heat_pump_wh", "heat pump"), ("element_wh", "element"), ("other_wh", "rest"))
-    return ", ".join(f"{name} {_kwh(total[part])}" for part, name in parts)
+    return ", ".join(f"{name} {kwh_text(total[part])}" for part, name in parts)
 
 
 def _clock(local_ms: float) -> datetime:
@@ -373,30 +298,3 @@ def _clock(local_ms: float) -> datetime:
 
 def _stamp(when: datetime | None) -> str:
     return "goes on" if when is None else f"{when:%Y-%m-%d %H:%M}"
-
-
-def _or(value: float, form: str) -> str:
-    return NOTHING if math.isnan(value) else f"{value:{form}}"
-
-
-def _kwh(wh: float) -> str:
-    return f"{wh / 1000:.2f}"
-
-
-def _hours(ms: float) -> str:
-    return f"{ms / HOUR_MS:.1f}"
-
-
-def _percent(share: float) -> str:
-    return f"{_or(share * 100, '.0f')} %"
-
-
-def _count(number: float, noun: str, several: str = "") -> str:
-    return f"{number:.0f} {noun if number == 1 else several or noun + 's'}"
-
-
-def _money(low: float, high: float, places: int = 2) -> str:
-    if math.isnan(low):
-        return NOTHING
-    least, most = f"{low:.{places}f}", f"{high:.{places}f}"
-    return least if least == most else f"{least} to {most}"

@@ -12,7 +12,8 @@ from apps.report.test_report import PUMP, REST, Recorded, every, recorded, word
 from navien_nwp500.analysis.prices import FixedPrices, PriceInterval, PriceSeries
 from navien_nwp500.analysis.summary import summarize
 from navien_nwp500.apps.report.json_output import document
-from navien_nwp500.apps.report.tables import data_notes, facts, tables
+from navien_nwp500.apps.report.notes import data_notes
+from navien_nwp500.apps.report.tables import facts, tables
 from navien_nwp500.exceptions import ConfigurationError
 from navien_nwp500.history.recordings import load
 

@@ -23,7 +23,7 @@ from navien_nwp500.analysis.summary import summarize
 from navien_nwp500.apps.cli.app import navien_nwp500
 from navien_nwp500.apps.report.html import page
 from navien_nwp500.apps.report.json_output import document
-from navien_nwp500.apps.report.tables import notes
+from navien_nwp500.apps.report.notes import notes
 from navien_nwp500.exceptions import ConfigurationError, ValueOutOfRangeError
 from navien_nwp500.history.csv import CsvRecorder
 from navien_nwp500.history.csv_format import FIXED_COLUMNS

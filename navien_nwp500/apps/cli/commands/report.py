@@ -156,7 +156,8 @@ def _same(path: Path, other: Path) -> bool:
 
 
 def _lines(report: Report) -> Iterator[str]:
-    from ...report.tables import data_notes, facts
+    from ...report.notes import data_notes
+    from ...report.tables import facts
 
     yield from map(_format, facts(report))
     for note in data_notes(report):

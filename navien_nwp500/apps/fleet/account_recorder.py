@@ -68,13 +68,13 @@ class SignInRateLimiter:
 
 @dataclass
 class AccountState:
-    """State of an account, for metrics: ``word`` is one of waiting, recording, retrying, refused."""
+    """State of an account, for metrics: ``phase`` is one of waiting, recording, retrying, refused."""
 
     slot: int
-    word: str = "waiting"
+    phase: str = "waiting"
     devices: dict[str, NaviLinkDevice] = field(default_factory=dict)
     missed: int = 0
-    heard: float | None = None
+    status_at: float | None = None
 
 
 class AccountRecorder:
@@ -105,14 +105,14 @@ class AccountRecorder:
                 continue
             except (InvalidCredentialsError, ConfigurationError) as error:
                 # Rejected credentials are not sent twice: the account is tried again when the file changes.
-                self._state.word = "refused"
+                self._state.phase = "refused"
                 _LOGGER.error("account in slot %d: %s", self._account.slot, error)
                 return
             except NaviLinkError as error:
-                self._state.word = "retrying"
+                self._state.phase = "retrying"
                 _LOGGER.warning("account in slot %d: %s", self._account.slot, error)
             except Exception:  # an error of this program with one account must not end the others
-                self._state.word = "retrying"
+                self._state.phase = "retrying"
                 _LOGGER.exception("account in slot %d", self._account.slot)
             await asyncio.sleep(delay * random.uniform(0.75, 1.25))
             delay = min(2 * delay, longest)
@@ -128,7 +128,7 @@ class AccountRecorder:
             try:
                 while True:
                     self._start_watching(devices)
-                    self._state.word = "recording"
+                    self._state.phase = "recording"
                     await self._wait_for_failure()
                     devices = await client.get_devices()
             finally:
@@ -168,7 +168,7 @@ class AccountRecorder:
                     self._state.missed += 1
                     found = alerts.no_response()
                 else:
-                    self._state.heard = loop.time()
+                    self._state.status_at = loop.time()
                     found = alerts.check(status)
                 if status is not None or found:
                     mac, name = device.mac_address, device.name

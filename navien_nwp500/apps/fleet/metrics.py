@@ -17,8 +17,8 @@ from ..._util.metrics_server import serve_collector
 from ...models import HealthState
 from .fleet import Fleet
 
-#: States of an account, in ``AccountState.word``.
-ACCOUNT_STATES = ("waiting", "recording", "retrying", "refused")
+#: Phases of an account, in ``AccountState.phase``.
+ACCOUNT_PHASES = ("waiting", "recording", "retrying", "refused")
 
 
 class FleetCollector(Collector):
@@ -48,12 +48,12 @@ class FleetCollector(Collector):
         }
         for name, (meaning, value) in counters.items():
             yield CounterMetricFamily(name, meaning, value)
-        found = Counter(state.word for state in states)
+        found = Counter(state.phase for state in states)
         accounts = GaugeMetricFamily(
             "navien_fleet_accounts", "Accounts by state.", labels=["state"]
         )
-        for word in ACCOUNT_STATES:
-            accounts.add_metric([word], found[word])
+        for phase in ACCOUNT_PHASES:
+            accounts.add_metric([phase], found[phase])
         yield accounts
         devices = [device for state in states for device in state.devices.values()]
         healths = Counter(device.health.state for device in devices)
@@ -67,11 +67,11 @@ class FleetCollector(Collector):
         now = asyncio.get_running_loop().time()
         longest: dict[int, float] = {}
         for state in self._fleet.states.values():
-            if state.heard is not None:
-                longest[state.slot] = max(longest.get(state.slot, 0.0), now - state.heard)
+            if state.status_at is not None:
+                longest[state.slot] = max(longest.get(state.slot, 0.0), now - state.status_at)
         family = GaugeMetricFamily(
-            "navien_account_last_heard_seconds",
-            "Time since the last status of the account of the slot that was heard longest ago.",
+            "navien_account_last_status_seconds",
+            "Longest time without a status among the accounts of the slot.",
             labels=["slot"],
         )
         for slot, seconds in sorted(longest.items()):

@@ -172,7 +172,7 @@ async def test_accounts_start_and_end_with_the_file_and_a_refused_one_is_tried_a
     task = asyncio.ensure_future(fleet.run())
 
     def states() -> dict[str, str]:
-        return {email: state.word for email, state in fleet.states.items()}
+        return {email: state.phase for email, state in fleet.states.items()}
 
     await wait_for(lambda: states() == {one: "recording", two: "refused"})
     monkeypatch.setenv("WRONG", cloud.sim.config.password or "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 #: Milliseconds for anything that takes a moment, on a busy machine.
 LIMIT = 60_000
@@ -58,13 +58,27 @@ class Page:
         """Return the requests so far for one kind of the API, such as series."""
         return [url for url in self.requests if f"/{what}" in urlsplit(url).path]
 
+    def check(self) -> None:
+        """Check that nothing was wrong, and nothing was requested from elsewhere; forget it."""
+        errors, requests = self.errors[:], self.requests[:]
+        self.errors.clear()
+        self.requests.clear()
+        assert errors == []
+        assert [url for url in requests if not url.startswith(("http://127.0.0.1:", "blob:"))] == []
+
+    def forget(self) -> None:
+        """Leave the dashboard, which still runs, without cookies and settings; check what was done."""
+        self.page.unroute_all()
+        # A page of the same server: for another one the browser starts another process.
+        self.page.goto(urljoin(self.page.url, "/none"))
+        self.page.evaluate("localStorage.clear()")
+        self.context.clear_cookies()
+        self.check()
+
     def close(self) -> None:
-        """Close it; nothing was wrong, and nothing was requested from elsewhere."""
+        """Close it, and check what it did."""
         self.context.close()
-        assert self.errors == []
-        assert [
-            url for url in self.requests if not url.startswith(("http://127.0.0.1:", "blob:"))
-        ] == []
+        self.check()
 
 
 def expect(found: Any) -> Any:

@@ -9,7 +9,7 @@ import asyncio
 import threading
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Callable, Coroutine, TypeVar
 from zoneinfo import ZoneInfo
@@ -42,14 +42,16 @@ POLL = timedelta(minutes=5)
 LIMIT = 60.0
 
 
-def recorded_day() -> list[tuple[datetime, DeviceStatus]]:
+@lru_cache(maxsize=None)
+def recorded_day() -> tuple[tuple[datetime, DeviceStatus], ...]:
     """Return the statuses of the day before, and of this morning; none in the gap."""
-    heater, found = Heater(now=DAY, seed=7), []
+    heater = Heater(now=DAY, seed=7)
+    found: list[tuple[datetime, DeviceStatus]] = []
     while heater.now < NOW:
         if not GAP[0] <= heater.now < GAP[1]:
             found.append((heater.now, heater.status()))
         heater.advance(POLL.total_seconds())
-    return found
+    return tuple(found)
 
 
 def write_history(path: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Iterator
 
@@ -66,6 +67,23 @@ def new_page(browser: Any, browser_thread: ThreadPoolExecutor) -> Iterator[Calla
     yield open_page
     for page in pages:
         browser_thread.submit(page.close).result()
+
+
+@pytest.fixture(scope="session")
+def only_page(browser: Any, browser_thread: ThreadPoolExecutor) -> Iterator[Page]:
+    page = browser_thread.submit(partial(Page, browser, has_touch=True)).result()
+    yield page
+    browser_thread.submit(page.close).result()
+
+
+@pytest.fixture
+def same_page(only_page: Page, browser_thread: ThreadPoolExecutor) -> Iterator[Page]:
+    """A page that tests share, as a new one costs a second of the processor.
+
+    It has neither cookies nor settings. Name it after the fixture of the dashboard.
+    """
+    yield only_page
+    browser_thread.submit(only_page.forget).result()
 
 
 @pytest.fixture(scope="session")

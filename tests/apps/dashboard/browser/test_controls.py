@@ -44,12 +44,11 @@ def set_temperature(page: Any, degrees: int) -> None:
 
 
 def test_what_is_asked_for_is_confirmed_by_the_heater(
-    open_bench: Any, new_page: NewPage, browser_thread: Any
+    open_bench: Any, same_page: Page, browser_thread: Any
 ) -> None:
     bench = open_bench()
-    opened = new_page()
-    sent = posts(opened)
-    page = opened.open(bench.new_address())
+    sent = posts(same_page)
+    page = same_page.open(bench.new_address())
     result = page.locator("#command-status")
     set_temperature(page, 123)
     expect(result).to_have_class("confirmed")
@@ -81,11 +80,10 @@ def test_what_is_asked_for_is_confirmed_by_the_heater(
 
 
 def test_cancel_sends_nothing_and_a_wrong_number_is_not_asked_for(
-    bench: Any, new_page: NewPage, browser_thread: Any
+    bench: Any, same_page: Page, browser_thread: Any
 ) -> None:
-    opened = new_page()
-    sent = posts(opened)
-    page = opened.open(bench.new_address())
+    sent = posts(same_page)
+    page = same_page.open(bench.new_address())
     page.locator(".control.power").get_by_role("button", name="Off").click()
     page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
     page.locator(".control.power").get_by_role("button", name="Off").click()
@@ -98,22 +96,18 @@ def test_cancel_sends_nothing_and_a_wrong_number_is_not_asked_for(
     assert sent == []
 
 
-def test_a_refusal_is_said_in_words(
-    open_bench: Any, new_page: NewPage, browser_thread: Any
-) -> None:
+def test_a_refusal_is_said_in_words(open_bench: Any, same_page: Page, browser_thread: Any) -> None:
     bench = open_bench()
-    page = new_page().open(bench.new_address())
+    page = same_page.open(bench.new_address())
     bench.do(bench.faults.inject, RefuseWrites(fail_code=5))
     set_temperature(page, 123)
     expect(page.locator("#command-status")).to_have_class("refused")
     expect(page.get_by_role("status")).to_contain_text("NWP500 refused")
 
 
-def test_no_answer_is_said_in_words(
-    open_bench: Any, new_page: NewPage, browser_thread: Any
-) -> None:
+def test_no_answer_is_said_in_words(open_bench: Any, same_page: Page, browser_thread: Any) -> None:
     bench = open_bench(answer_timeout=1.5)
-    page = new_page().open(bench.new_address())
+    page = same_page.open(bench.new_address())
     result = page.locator("#command-status")
     bench.do(bench.faults.inject, DropMessages())
     set_temperature(page, 123)
@@ -124,12 +118,11 @@ def test_no_answer_is_said_in_words(
 
 
 def test_a_double_click_and_a_reload_send_once(
-    open_bench: Any, new_page: NewPage, browser_thread: Any
+    open_bench: Any, same_page: Page, browser_thread: Any
 ) -> None:
     bench = open_bench()
-    opened = new_page()
-    sent = posts(opened)
-    page = opened.open(bench.new_address())
+    sent = posts(same_page)
+    page = same_page.open(bench.new_address())
     result = page.locator("#command-status")
     bench.do(bench.faults.inject, DelayMessages())
     page.get_by_label("Temperature in °F").fill("123")
@@ -153,12 +146,11 @@ def test_a_double_click_and_a_reload_send_once(
 
 
 def test_a_command_that_a_restarted_server_does_not_know_is_not_sent_again(
-    open_bench: Any, new_page: NewPage, browser_thread: Any
+    open_bench: Any, same_page: Page, browser_thread: Any
 ) -> None:
     bench = open_bench()
-    opened = new_page()
-    sent = posts(opened)
-    page = opened.open(bench.new_address())
+    sent = posts(same_page)
+    page = same_page.open(bench.new_address())
     page.route("**/commands", lambda route: route.abort())
     set_temperature(page, 123)
     expect(page.locator("#command-status")).to_contain_text("does not know this command")
@@ -166,10 +158,10 @@ def test_a_command_that_a_restarted_server_does_not_know_is_not_sent_again(
 
 
 def test_a_dashboard_that_only_shows_has_no_controls(
-    open_bench: Any, new_page: NewPage, browser_thread: Any
+    open_bench: Any, same_page: Page, browser_thread: Any
 ) -> None:
     bench = open_bench(read_only=True)
-    page = new_page().open(bench.new_address())
+    page = same_page.open(bench.new_address())
     expect(page.get_by_text("Read only")).to_be_visible()
     expect(page.locator("#controls")).to_be_hidden()
     assert page.locator("#controls-list").evaluate("one => one.childElementCount") == 0

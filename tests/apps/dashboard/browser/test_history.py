@@ -7,6 +7,7 @@ import json
 import re
 import threading
 from datetime import datetime, timedelta
+from functools import lru_cache
 from statistics import mean
 from typing import Any, Callable
 from urllib.parse import parse_qs, urlsplit
@@ -19,9 +20,6 @@ from support.dashboard_bench import DAY, GAP, POLL, recorded_day
 NewPage = Callable[..., Page]
 DAY_MS = 86_400_000
 YESTERDAY = f"&span=day&at={to_ms(DAY) + DAY_MS // 2}"
-STATUSES = {
-    when: status for when, status in recorded_day() if DAY <= when < DAY + timedelta(days=1)
-}
 VALUES: dict[str, list[Callable[[DeviceStatus], float]]] = {
     "power": [lambda status: int(status.current_inst_power)],
     "temperatures": [
@@ -32,13 +30,16 @@ VALUES: dict[str, list[Callable[[DeviceStatus], float]]] = {
 }
 
 
-def open_day(bench: Any, new_page: NewPage, **options: Any) -> Any:
-    """Return a page with the day before, in Celsius."""
-    opened = new_page(**options)
-    opened.page.add_init_script("localStorage.setItem('unit', 'C')")
-    page = opened.open(
-        bench.address if options.get("storage_state") else bench.new_address(YESTERDAY)
-    )
+@lru_cache(maxsize=None)
+def statuses_of_day() -> dict[datetime, DeviceStatus]:
+    end = DAY + timedelta(days=1)
+    return {when: status for when, status in recorded_day() if DAY <= when < end}
+
+
+def open_day(bench: Any, opened: Page) -> Any:
+    """Return the page with the day before, in Celsius."""
+    page = opened.open(bench.new_address(YESTERDAY))
+    page.locator(".unit").get_by_text("°C").click()
     expect(page.locator("#range")).to_have_text("Wednesday, 11 March 2026")
     expect(page.locator("#runs button").first).to_be_visible()
     return page
@@ -59,7 +60,7 @@ def table_rows(details: Any) -> list[list[str]]:
 
 
 def within(start: datetime, length: timedelta) -> list[DeviceStatus]:
-    return [status for when, status in STATUSES.items() if start <= when < start + length]
+    return [status for when, status in statuses_of_day().items() if start <= when < start + length]
 
 
 def path_points(path: str) -> list[list[tuple[float, float]]]:
@@ -88,9 +89,9 @@ def asked(page: Any, act: Callable[[], object]) -> dict[str, str]:
 
 
 def test_each_chart_shows_what_was_recorded(
-    bench: Any, new_page: NewPage, browser_thread: Any
+    bench: Any, same_page: Page, browser_thread: Any
 ) -> None:
-    page = open_day(bench, new_page)
+    page = open_day(bench, same_page)
     half_hour = timedelta(minutes=30)
     starts = [DAY + half_hour * index for index in range(48)]
     known = [start for start in starts if within(start, half_hour)]
@@ -113,13 +114,13 @@ def test_each_chart_shows_what_was_recorded(
 
 
 def test_lines_have_the_right_height_and_break_at_a_gap(
-    bench: Any, new_page: NewPage, browser_thread: Any
+    bench: Any, same_page: Page, browser_thread: Any
 ) -> None:
-    page = open_day(bench, new_page)
+    page = open_day(bench, same_page)
     chart = page.locator("#power")
     pieces = path_points(chart.locator(".line").get_attribute("d"))
-    before = [status for when, status in STATUSES.items() if when < GAP[0]]
-    after = [status for when, status in STATUSES.items() if when >= GAP[1]]
+    before = [status for when, status in statuses_of_day().items() if when < GAP[0]]
+    after = [status for when, status in statuses_of_day().items() if when >= GAP[1]]
     valid = 15 * 60 // POLL.seconds - 1  # buckets after the last status before the gap
     assert [len(piece) for piece in pieces] == [len(before) + valid, len(after)]
     for piece, statuses in zip(pieces, (before, after)):
@@ -135,9 +136,9 @@ def test_lines_have_the_right_height_and_break_at_a_gap(
 
 
 def test_energy_runs_and_events_are_those_of_the_history(
-    bench: Any, new_page: NewPage, browser_thread: Any
+    bench: Any, same_page: Page, browser_thread: Any
 ) -> None:
-    page = open_day(bench, new_page)
+    page = open_day(bench, same_page)
     rows = table_rows(page.locator("#bars-table"))
     hour = timedelta(hours=1)
     assert len(rows) == 24
@@ -160,13 +161,13 @@ def test_energy_runs_and_events_are_those_of_the_history(
     with page.expect_download() as download:
         page.get_by_role("link", name="Download CSV").click()
     lines = list(csv.DictReader(download.value.path().read_text("utf-8").splitlines()))
-    assert len(lines) == len(STATUSES)
+    assert len(lines) == len(statuses_of_day())
 
 
 def test_zoom_and_steps_ask_the_server_again(
-    bench: Any, new_page: NewPage, browser_thread: Any
+    bench: Any, same_page: Page, browser_thread: Any
 ) -> None:
-    page = open_day(bench, new_page)
+    page = open_day(bench, same_page)
     label, plot = page.locator("#range"), page.locator("#power .reader")
 
     def button(name: str) -> Callable[[], object]:
@@ -210,9 +211,9 @@ def test_zoom_and_steps_ask_the_server_again(
 
 
 def test_quick_clicks_count_from_what_was_asked_for_last(
-    bench: Any, new_page: NewPage, browser_thread: Any
+    bench: Any, same_page: Page, browser_thread: Any
 ) -> None:
-    page = open_day(bench, new_page)
+    page = open_day(bench, same_page)
     label = page.locator("#range")
     page.goto(f"{bench.address}#span=day&at={to_ms(DAY) - DAY_MS}")
     expect(label).to_have_text("Tuesday, 10 March 2026")
@@ -241,9 +242,9 @@ def test_quick_clicks_count_from_what_was_asked_for_last(
     expect(label).to_have_text("12 March 2026, 09:00 to 15:00")
 
 
-def test_one_cursor_reads_all_charts(bench: Any, new_page: NewPage, browser_thread: Any) -> None:
-    page = open_day(bench, new_page, has_touch=True)
-    newest = STATUSES[max(STATUSES)]
+def test_one_cursor_reads_all_charts(bench: Any, same_page: Page, browser_thread: Any) -> None:
+    page = open_day(bench, same_page)
+    newest = statuses_of_day()[max(statuses_of_day())]
     legend = page.locator("#power .legend b")
     expect(legend).to_have_text(f"{int(newest.current_inst_power)} W")
     power = page.get_by_role("slider", name="Power at a time")
@@ -251,7 +252,7 @@ def test_one_cursor_reads_all_charts(bench: Any, new_page: NewPage, browser_thre
     for key in ("Home", "ArrowRight", "ArrowRight", "Shift+ArrowRight"):
         page.keyboard.press(key)
     when = DAY + 12 * POLL
-    status = STATUSES[when]
+    status = statuses_of_day()[when]
     expect(legend).to_have_text(f"{int(status.current_inst_power)} W")
     expect(power).to_have_attribute(
         "aria-valuetext", re.compile(rf"01:00: Power {int(status.current_inst_power)} W")
@@ -313,17 +314,16 @@ def test_new_values_are_added_unless_the_past_is_read(
 
 
 def test_a_year_is_one_request_of_bounded_size(
-    bench: Any, new_page: NewPage, browser_thread: Any
+    bench: Any, same_page: Page, browser_thread: Any
 ) -> None:
-    opened = new_page()
-    page = opened.open(bench.new_address())
+    page = same_page.open(bench.new_address())
     kinds = ("series", "periods", "runs", "events")
-    before = [len(opened.asked_for(kind)) for kind in kinds]
+    before = [len(same_page.asked_for(kind)) for kind in kinds]
     with page.expect_response(lambda answer: "/series?" in answer.url) as answer:
         page.locator(".spans").get_by_text("Year").click()
     series = json.loads(answer.value.text())
     expect(page.locator("#range")).to_have_text("2026")
     expect(page.locator("#totals dt").first).to_have_text("2026")
     assert series["bucket_ms"] == DAY_MS and len(series["times"]) == 365
-    assert [len(opened.asked_for(kind)) for kind in kinds] == [count + 1 for count in before]
+    assert [len(same_page.asked_for(kind)) for kind in kinds] == [count + 1 for count in before]
     assert page.locator("#charts").evaluate("one => one.querySelectorAll('*').length") < 400

@@ -22,10 +22,10 @@ HIDE = """state => {
 
 
 def test_it_shows_the_present_status_and_follows_it(
-    open_bench: Any, new_page: NewPage, browser_thread: Any
+    open_bench: Any, same_page: Page, browser_thread: Any
 ) -> None:
     bench = open_bench()
-    page = new_page().open(bench.new_address())
+    page = same_page.open(bench.new_address())
     assert "token" not in page.url
     status = bench.do(bench.heater().status)
     facts = page.locator("#facts")
@@ -151,10 +151,11 @@ def test_a_silent_connection_is_given_up_and_a_blocked_one_is_named(
     expect(page.locator("#old")).to_be_hidden()
 
 
-def test_twelve_tabs_are_live(open_bench: Any, new_page: NewPage, browser_thread: Any) -> None:
+def test_seven_tabs_are_live(open_bench: Any, new_page: NewPage, browser_thread: Any) -> None:
+    """Show that tabs need no lasting HTTP request: a browser has six connections to a server."""
     bench = open_bench()
     opened = new_page(viewport={"width": 390, "height": 600})
-    tabs = [opened.open(bench.new_address()), *(opened.new_tab() for _ in range(11))]
+    tabs = [opened.open(bench.new_address()), *(opened.new_tab() for _ in range(6))]
     for tab in tabs[1:]:
         tab.goto(bench.address, wait_until="commit")
     for tab in tabs:
@@ -182,11 +183,11 @@ def test_one_signs_in_with_an_address_that_serves_once(
 
 
 def test_an_ended_session_has_a_way_back_in(
-    open_bench: Any, new_page: NewPage, browser_thread: Any, tmp_path: Path
+    open_bench: Any, same_page: Page, browser_thread: Any, tmp_path: Path
 ) -> None:
     write_password(tmp_path / "password", "correct horse")
     bench = open_bench(password_hash=read_password_hash(tmp_path / "password"))
-    page = new_page().page
+    page = same_page.page
     page.goto(bench.address)
     expect(page.locator("#content")).to_be_hidden()
     page.get_by_label("Password").fill("wrong")
@@ -210,10 +211,10 @@ def test_an_ended_session_has_a_way_back_in(
 
 
 def test_heater_and_unit_are_chosen_and_remembered(
-    open_bench: Any, new_page: NewPage, browser_thread: Any
+    open_bench: Any, same_page: Page, browser_thread: Any
 ) -> None:
     bench = open_bench(heaters=2)
-    page = new_page().open(bench.new_address())
+    page = same_page.open(bench.new_address())
     bench.do(bench.heater(1).set_setpoint, HalfCelsius(101))
     bench.refresh(1)
     choice = page.get_by_label("Heater", exact=True)

@@ -24,6 +24,8 @@ from .query_handler import HeaterReply, refusal
 _IDENTITY = ("deviceType", "macAddress", "additionalValue")
 #: The pause before a capture with a single point in time starts again.
 _MIN_PAUSE = timedelta(seconds=1)
+#: Interval in which pushes are looked for, seconds.
+_STEP = 1.0
 _ZERO = timedelta(0)
 
 
@@ -67,6 +69,11 @@ class Replay:
     def now(self) -> datetime:
         """Time of the heater's own clock."""
         return self._start + self._elapsed
+
+    @property
+    def seconds_until_step(self) -> float:
+        """Seconds until ``advance`` is to be called again."""
+        return _STEP
 
     def status(self, command: int = STATUS.code) -> DeviceStatus:
         """Return the status of the present time."""

@@ -116,6 +116,11 @@ class Heater:
         return self._clock + timedelta(seconds=self._pending_seconds)
 
     @property
+    def seconds_until_step(self) -> float:
+        """Seconds until ``advance`` simulates a step; before that it only counts the time."""
+        return self._step_seconds(coarse=False) - self._pending_seconds
+
+    @property
     def features(self) -> DeviceFeatures:
         """Features of this heater."""
         return build_features(self.settings)

@@ -41,8 +41,7 @@ _LOGGER = logging.getLogger("navien_nwp500.simulator")
 
 #: Delay of a reply, in seconds of the heater's time (PROTOCOL 9.9).
 REPLY_SECONDS = (2.0, 4.0)
-#: Interval of the simulation in seconds of the heater's time, and its minimum in real seconds.
-CONTROLLER_STEP = 1.0
+#: Shortest interval of the simulation in real seconds.
 MIN_STEP = 0.02
 #: Seconds of real time in which the broker must respond, on a busy machine too.
 _BROKER_TIMEOUT = 60.0
@@ -53,6 +52,10 @@ class SteppedHeater(Protocol):
 
     @property
     def now(self) -> datetime: ...
+
+    @property
+    def seconds_until_step(self) -> float:
+        """Return the seconds until ``advance`` has something to do."""
 
     def status(self, command: int = STATUS.code) -> DeviceStatus: ...
 
@@ -168,9 +171,9 @@ class WifiModule:
     async def _publish(self, client: MqttClient) -> None:
         """Run the simulation and publish the frames that are due."""
         loop = asyncio.get_running_loop()
-        step = max(self._clock.real_seconds(CONTROLLER_STEP), MIN_STEP)
         while True:
             self.catch_up()
+            step = max(self._clock.real_seconds(self.heater.seconds_until_step), MIN_STEP)
             while self._outbox and self._outbox[0][0] <= loop.time():
                 _, frame = self._outbox.popleft()
                 # QoS 0: a wait for PUBACK would cost 40 ms a message, because TCP delays its ACK.

@@ -54,6 +54,18 @@ def commands(pushes: list[DeviceStatus]) -> list[int]:
     return [int(push.command or 0) for push in pushes]
 
 
+def test_pushes_come_with_the_steps_that_are_due() -> None:
+    """A module that waits until each step sends the same as one that asks all the time."""
+    often, seldom = heater(), heater()
+    assert (often.seconds_until_step, seldom.seconds_until_step) == (10, 10)
+    found: list[list[tuple[float, int]]] = [[], []]
+    for pushes, one in zip(found, (often, seldom)):
+        while (elapsed := (one.now - MIDNIGHT).total_seconds()) < 900:
+            wait = 0.5 if one is often else one.seconds_until_step
+            pushes += [(elapsed + wait, command) for command in commands(one.advance(wait))]
+    assert found[0] == found[1] and found[0]
+
+
 @pytest.mark.parametrize(
     ("raw", "counts"),
     [(120, 1369), (121, 1404), (122, 1439), (123, 1475), (125, 1545), (127, 1615), (129, 1685)],

@@ -8,11 +8,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from ..protocol.types import DeciCelsius, Flag
-from .quarters import VALID_MS
+from .quarters import QUARTER_MS, VALID_MS
 from .schema import STATUS
 from .spans import TimeSpan
 from .store import HistoryStore, StoredHeater
-from .value_series import milliseconds
+from .value_series import milliseconds, recorded_bounds
 
 _WH = 3_600_000
 _HEAT_PUMP = STATUS.c.comp_use == int(Flag.ACTIVE)
@@ -71,6 +71,20 @@ def heating_runs(store: HistoryStore, heater: StoredHeater, span: TimeSpan) -> l
             )
         )
     return found[::-1]
+
+
+def runs_known_from(store: HistoryStore, heater: StoredHeater) -> int | None:
+    """Return the ms since 1970 from which statuses are stored, if older ones were deleted; else None."""
+    recorded = recorded_bounds(store, heater)
+    query = sa.select(sa.func.min(STATUS.c.time)).where(STATUS.c.heater_id == heater.id)
+    with store.database.reading() as connection:
+        first: int | None = connection.execute(query).scalar_one()
+    if recorded is None:
+        return None
+    begin, end = recorded
+    if first is None:
+        return end
+    return first if first >= begin + QUARTER_MS else None
 
 
 def _query(store: HistoryStore, heater: StoredHeater, begin: int, end: int) -> Any:

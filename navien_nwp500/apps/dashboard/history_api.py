@@ -15,7 +15,6 @@ from ...history.schema import to_datetime, to_ms
 from ...history.store import HistoryStore, StoredHeater
 from .api_error import bad_request, json_response
 from .history_json import events_json, periods_json, runs_json, series_json
-from .run_causes_json import add_causes
 from .threads import Threads
 from .watched_heater import WatchedHeater
 
@@ -83,8 +82,15 @@ class HistoryApi:
         schedules = self._find_heater(request).schedules
 
         def runs(store: HistoryStore, heater: StoredHeater) -> dict[str, Any]:
-            found = runs_json(store, heater, since=since, until=until, prices=self._prices)
-            return add_causes(found, store, heater, schedules, since=since, until=until)
+            return runs_json(
+                store,
+                heater,
+                since=since,
+                until=until,
+                prices=self._prices,
+                reservations=schedules.reservations,
+                plan=schedules.plan,
+            )
 
         return await self._answer(request, runs)
 

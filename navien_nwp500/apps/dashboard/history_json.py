@@ -10,17 +10,14 @@ from __future__ import annotations
 import time
 from typing import Any, Iterable, Sequence
 
-from ...analysis.causes import CAUSE_FIELDS, Knowledge, OwnCommand, RunCause, run_causes
 from ...analysis.prices.price_series import ClockSpan, PriceSource
 from ...exceptions import ConfigurationError
 from ...history.alerts import REQUEST
-from ...history.cause_records import stored_records
 from ...history.command_log import CommandLog
 from ...history.energy_periods import EnergyPeriod, PriceTable, energy_periods
-from ...history.heating_runs import StoredRun, heating_runs
+from ...history.heating_runs import heating_runs, runs_known_from
 from ...history.schema import to_datetime, to_ms
 from ...history.spans import (
-    DAY_MS,
     HOUR_MS,
     TimeSpan,
     moment_label,
@@ -38,15 +35,12 @@ from ...history.value_series import (
     recorded_gaps,
     value_series,
 )
+from ...protocol.schedules import ReservationProgram
+from ...protocol.tou import TOUPeriod
+from .run_causes_json import add_causes
 
 #: The shortest gap that is an event.
 _GAP_MS = 60_000
-#: The longest range whose runs are given their causes, which takes 0.2 s a month.
-_CAUSES_MS = 32 * DAY_MS
-#: What left the tank before a run is seen from the run before it.
-_BEFORE_MS = DAY_MS
-#: A status that shows the request for heat may come after the first one that shows the heat.
-_LATE_MS = 60_000
 #: Kinds of events that are not shown: the runs say the same, and requests of other clients the causes.
 _HIDDEN = {"mode", REQUEST}
 #: Digits that are kept: the page shows fewer.
@@ -125,8 +119,13 @@ def runs_json(
     since: int,
     until: int,
     prices: PriceSource | None = None,
+    reservations: ReservationProgram | None = None,
+    plan: Sequence[TOUPeriod] | None = None,
 ) -> dict[str, Any]:
-    """Return the heating runs of a range, the newest first; of at most a month with their causes."""
+    """Return the heating runs of a range, the newest first; those of its last month with their causes.
+
+    ``reservations`` and ``plan`` are the schedules that the heater has at present.
+    """
     found = range_span(since, until, heater.time_zone)
     runs = heating_runs(store, heater, found)
     table = None
@@ -135,10 +134,7 @@ def runs_json(
         ends = [run.end or run.start for run in runs] + [found.end]
         whole = range_span(min(found.start, runs[-1].start), max(ends) + HOUR_MS, heater.time_zone)
         table = PriceTable(_price_rows(prices, heater, whole) or ())
-    causes: list[RunCause] = []
-    if runs and until - since <= _CAUSES_MS:
-        causes = _causes(store, heater, runs[-1].start - _BEFORE_MS, found.end)
-    return {
+    content = {
         "runs": [
             {
                 "start": run.start,
@@ -155,35 +151,29 @@ def runs_json(
                 "upper_to_c": run.upper_to,
                 "lower_from_c": run.lower_from,
                 "lower_to_c": run.lower_to,
-                **_cause_json(causes, run),
+                "cause": None,
+                "certainty": None,
+                "stop": None,
                 "label": _run_label(heater, run.start, run.end),
             }
             for run in runs
-        ]
+        ],
+        "note": _deleted(store, heater, found),
     }
+    return add_causes(
+        content, store, heater, since=since, until=until, reservations=reservations, plan=plan
+    )
 
 
-def _causes(store: HistoryStore, heater: StoredHeater, since: int, until: int) -> list[RunCause]:
-    """Return what is known of why the heater heated in a time."""
-    found = stored_records(store, heater, CAUSE_FIELDS, since=since, until=until)
-    commands = [
-        OwnCommand.of_record(to_datetime(one.asked), one.name, one.who) for one in found.commands
-    ]
-    known = Knowledge(requests=found.requests, commands=commands, zone=found.zone)
-    return run_causes(found.statuses, known)
-
-
-def _cause_json(causes: Sequence[RunCause], run: StoredRun) -> dict[str, str | None]:
-    """Return cause, certainty and stop of a run in words, None where they are not known.
-
-    A cause is that of a request for heat, which begins up to minutes before heat and ends with it.
-    """
-    for one in reversed(causes):
-        begins, ends = to_ms(one.start), None if one.end is None else to_ms(one.end)
-        if begins <= run.start + _LATE_MS and (ends is None or ends >= run.start):
-            stop = None if one.stopped is None else one.stopped.text
-            return {"cause": one.text, "certainty": one.started.certainty, "stop": stop}
-    return {"cause": None, "certainty": None, "stop": None}
+def _deleted(store: HistoryStore, heater: StoredHeater, span: TimeSpan) -> str | None:
+    """Return that statuses of a span were deleted, from which its heating runs would be known."""
+    known = runs_known_from(store, heater)
+    if known is None or known <= span.start:
+        return None
+    return (
+        "Older statuses were deleted: heating runs are known from "
+        f"{moment_label(known, heater.time_zone)} on."
+    )
 
 
 def events_json(

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping
+from typing import Any, Mapping, Sequence
 
 from ...analysis.causes import CAUSE_FIELDS, Knowledge, OwnCommand, RunCause, run_causes
 from ...history.cause_records import stored_records
 from ...history.schema import to_datetime, to_ms
 from ...history.spans import DAY_MS
 from ...history.store import HistoryStore, StoredHeater
-from .known_schedules import KnownSchedules
+from ...protocol.schedules import ReservationProgram
+from ...protocol.tou import TOUPeriod
 
 #: The newest part of a range in which causes are told: they are judged from every status.
 LONGEST_MS = 32 * DAY_MS
@@ -24,10 +25,11 @@ def add_causes(
     content: dict[str, Any],
     store: HistoryStore,
     heater: StoredHeater,
-    schedules: KnownSchedules,
     *,
     since: int,
     until: int,
+    reservations: ReservationProgram | None,
+    plan: Sequence[TOUPeriod] | None,
 ) -> dict[str, Any]:
     """Add cause, certainty and stop to the runs of ``runs_json``; they stay None where unknown."""
     if not content["runs"]:
@@ -41,8 +43,8 @@ def add_causes(
             OwnCommand(to_datetime(one.asked), _COMMAND_NAMES.get(one.name, one.name), one.who)
             for one in records.commands
         ],
-        reservations=schedules.reservations,
-        plan=schedules.plan,
+        reservations=reservations,
+        plan=plan,
         zone=records.zone,
     )
     causes = [(to_ms(one.start), one) for one in run_causes(records.statuses, known)]

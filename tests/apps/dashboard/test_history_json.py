@@ -144,6 +144,7 @@ def test_energy_and_cost_are_compared_with_the_day_before(
     }
     assert found["rows"][7]["energy_wh"] is None and found["rows"][7]["known"] == 0
     assert found["total"]["energy_wh"] == 1100 and found["total"]["cost"] == 0.33
+    assert sum(row["energy_wh"] or 0 for row in found["rows"]) == found["total"]["energy_wh"]
     # 6 to 7 o'clock for 0.10, then 0.30.
     assert found["before"]["cost"] == 0.24 and found["before"]["energy_wh"] == 1200
     assert found["summary"] == (
@@ -178,7 +179,24 @@ def test_runs_have_their_cost_and_what_is_known_of_their_cause(
         **{name: found[1][name] for name in ("cause", "certainty", "stop")},
         "label": "Wed 10 Jun 2026, 06:00, 2 h",
     }
-    assert runs_json(store, heater, since=START, until=START + HOUR)["runs"] == []
+    assert runs_json(store, heater, since=START, until=START + HOUR) == {"runs": [], "note": None}
+
+
+def test_deleted_statuses_are_no_time_without_runs(
+    store: HistoryStore, heater: StoredHeater
+) -> None:
+    def note(since: int) -> str | None:
+        return runs_json(store, heater, since=since, until=NOW)["note"]
+
+    store.prune(START + 12 * HOUR)
+    assert note(START) == (
+        "Older statuses were deleted: heating runs are known from Wed 10 Jun 2026, 12:00 on."
+    )
+    assert note(START + 12 * HOUR) is None
+    store.prune(NOW)
+    assert note(START + 24 * HOUR) == (
+        "Older statuses were deleted: heating runs are known from Thu 11 Jun 2026, 05:00 on."
+    )
 
 
 @pytest.mark.parametrize(

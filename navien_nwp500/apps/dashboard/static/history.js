@@ -209,7 +209,7 @@ export class History {
       get(pathOf(id, "periods", this.zoomed ? { span: this.span(), at: Math.round((from + to) / 2) } : time), signal),
       get(pathOf(id, "runs", shown), signal), get(pathOf(id, "events", shown), signal)]);
     this.bars.show(periods);
-    showRuns(runs.runs, periods.currency, (start, end) => this.zoomTo(start - HOUR / 2, (end ?? shown.to) + HOUR / 2));
+    showRuns(runs, periods.currency, (start, end) => this.zoomTo(start - HOUR / 2, (end ?? shown.to) + HOUR / 2));
     showEvents(events.events);
   }
 

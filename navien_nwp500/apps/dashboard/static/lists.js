@@ -40,8 +40,11 @@ function run(one, currency, open) {
     reason ? element("p", { class: "soft" }, reason) : null);
 }
 
-export function showRuns(runs, currency, open) {
-  fillList("runs", runs.map((one) => () => run(one, currency, open)), "No heating run in this time.");
+/** `note` says of which part of the time the runs are not known. */
+export function showRuns({ runs, note }, currency, open) {
+  const items = runs.map((one) => () => run(one, currency, open));
+  if (note && runs.length) items.push(() => element("li", { class: "soft" }, note));
+  fillList("runs", items, note || "No heating run in this time.");
 }
 
 function event(one) {

@@ -89,6 +89,7 @@ def test_cancel_sends_nothing_and_a_wrong_number_is_not_asked_for(
     page.locator(".control.power").get_by_role("button", name="Off").click()
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_be_hidden()
+    expect(page.locator(".control.power").get_by_role("button", name="Off")).to_be_focused()
     page.get_by_label("Temperature in °F").fill("300")
     page.locator(".control.temperature .primary").click()
     expect(page.get_by_role("dialog")).to_be_hidden()

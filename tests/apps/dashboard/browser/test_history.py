@@ -12,10 +12,12 @@ from statistics import mean
 from typing import Any, Callable
 from urllib.parse import parse_qs, urlsplit
 
+from navien_nwp500.history.database import Database
 from navien_nwp500.history.schema import to_ms
+from navien_nwp500.history.store import HistoryStore
 from navien_nwp500.protocol.status import DeviceStatus
 from support.browser_page import Page, expect
-from support.dashboard_bench import DAY, GAP, POLL, recorded_day
+from support.dashboard_bench import DAY, GAP, NOW, POLL, recorded_day
 
 NewPage = Callable[..., Page]
 DAY_MS = 86_400_000
@@ -286,6 +288,8 @@ def test_new_values_are_added_unless_the_past_is_read(
     open_bench: Any, new_page: NewPage, browser_thread: Any
 ) -> None:
     bench = open_bench()
+    with Database(bench.folder / "history.db") as database:
+        HistoryStore(database).prune(to_ms(NOW - timedelta(hours=2)))
     opened = new_page()
     opened.page.clock.install()
     sockets: list[Any] = []
@@ -293,6 +297,7 @@ def test_new_values_are_added_unless_the_past_is_read(
     page = opened.open(bench.new_address())
     newest = page.locator("#power .at")
     expect(newest).to_have_text(re.compile("newest, 0[78]:"))
+    expect(page.locator("#runs")).to_contain_text("known from Thu 12 Mar 2026, 06:00 on")
 
     def store() -> None:
         stored = lambda text: '"type":"history"' in text  # noqa: E731

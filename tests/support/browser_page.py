@@ -26,9 +26,12 @@ class Page:
 
     def __init__(self, browser: Any, **options: Any) -> None:
         # Without motion: drawing costs much where there is no graphics card.
-        usual = {"viewport": {"width": 1400, "height": 900}, "reduced_motion": "reduce"}
-        # Elsewhere than the heater, whose days are shown.
-        usual["timezone_id"] = "Asia/Kolkata"
+        usual = {
+            "viewport": {"width": 1400, "height": 900},
+            "reduced_motion": "reduce",
+            # Elsewhere than the heater, whose days are shown.
+            "timezone_id": "Asia/Kolkata",
+        }
         self.context = browser.new_context(**{**usual, **options})
         self.context.set_default_timeout(LIMIT)
         self.requests: list[str] = []

@@ -25,6 +25,7 @@ from navien_nwp500 import (
     RequestTimeoutError,
     WebSocketError,
 )
+from navien_nwp500._connection import cloud_device
 from navien_nwp500._connection.subscriptions import PUSH_TRIES
 from navien_nwp500.history.csv import CsvRecorder
 from navien_nwp500.models import HealthState
@@ -116,11 +117,12 @@ async def test_connectivity_is_2_only_after_a_response(
     assert await device.get_connectivity_status() == {"device_connected": 0}
 
 
-async def test_all_pages_of_a_large_account_are_listed() -> None:
-    async with Simulator(speed=600, heaters=41) as sim:
+async def test_all_pages_of_a_large_account_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cloud_device, "PAGE_SIZE", 2)
+    async with Simulator(speed=600, heaters=5) as sim:
         async with NaviLinkClient(sim.config) as client:
             found = await client.get_devices()
-    assert len({device.mac_address for device in found}) == 41
+    assert len({device.mac_address for device in found}) == 5
 
 
 async def test_listing_again_gives_the_same_objects(client: NaviLinkClient) -> None:

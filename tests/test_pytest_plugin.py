@@ -46,6 +46,8 @@ def run(folder: Path, tests: str, *options: str, absent: str = "") -> Run:
         missing = f"raise ModuleNotFoundError('No module named {absent}', name={absent!r})\n"
         (first / f"{absent}.py").write_text(missing)
     words = ["-p", PLUGIN, "-p", "no:cacheprovider", "--strict-markers", "-W", "error", *options]
+    # Plugins that are installed for other tests take more time than all else.
+    words += ["-p", "no:schemathesis", "-p", "no:hypothesispytest", "-p", "no:anyio"]
     # Older releases of pytest-asyncio warn of an option that newer ones do not have.
     words += ["-W", 'ignore:The configuration option "asyncio_default_fixture_loop_scope']
     done = subprocess.run(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import click
@@ -74,15 +75,19 @@ async def simulate_command(
     raise_open_file_limit()
     entries = [] if replay is None else read_capture(replay)
     # Looking through 3,000 heaters for garbage, while they start and after that, took half of the time.
-    gc.disable()
-    async with import_simulator()(
-        speed=speed,
-        heaters=heaters,
-        accounts=accounts,
-        latency=latency / 1000,
-        replay=entries,
-        state=state,
-    ) as simulator:
+    async with AsyncExitStack() as stack:
+        stack.callback(gc.enable)
+        gc.disable()
+        simulator = await stack.enter_async_context(
+            import_simulator()(
+                speed=speed,
+                heaters=heaters,
+                accounts=accounts,
+                latency=latency / 1000,
+                replay=entries,
+                state=state,
+            )
+        )
         lines = "".join(f"{name}={value}\n" for name, value in simulator.environment.items())
         if env_file is not None:
             write_atomically(env_file, lines.encode(), private=True)

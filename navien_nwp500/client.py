@@ -49,7 +49,8 @@ class NaviLinkClient:
     Without ``config`` the settings are those of ``NaviLinkConfig.from_environment()``: the
     ``NAVILINK_…`` variables and a ``.env`` file. Credentials may also come later, with
     ``authenticate(email, password)``, and win. ``session`` is an aiohttp session to use; the caller
-    closes it, and ``ca_file`` applies to the calls made with it, too. Raises ConfigurationError when a variable holds a bad value.
+    closes it, and ``ca_file`` applies to the calls made with it, too. Raises ConfigurationError
+    when a variable holds a bad value.
     """
 
     def __init__(

@@ -523,8 +523,9 @@ class NaviLinkDevice:
         """Replace the time-of-use plan in the heater, then the copy in the cloud.
 
         Returns what was sent to the heater. The copy is what the maker's app shows. A name, utility
-        or ZIP code that is None stays as it is in the cloud. Raises as ``set_tou_schedule`` while nothing is stored, and PlanCopyError
-        when the heater has stored the plan and the cloud has not; calling it again is safe.
+        or ZIP code that is None stays as it is in the cloud. Raises as ``set_tou_schedule`` while
+        nothing is stored, and PlanCopyError when the heater has stored the plan and the cloud has
+        not; calling it again is safe.
         """
         sent = await self.set_tou_schedule(periods, enabled=enabled, dry_run=dry_run)
         if dry_run:

@@ -1,10 +1,10 @@
 """Send commands to one heater and confirm them.
 
 Every control makes the heater re-evaluate its demand and may start the compressor (PROTOCOL 9.12);
-the write of a list does not (PROTOCOL 8.3). So a setting that already has the wanted value, by a status
-requested for it, is not sent, nothing is sent twice, commands are spaced, and a command succeeds only if the heater's response,
-or a second look at its status, confirms the new state. After a refusal as too soon, commands are held
-back for a while (PROTOCOL 4.4).
+the write of a list does not (PROTOCOL 8.3). So a setting that already has the wanted value, by a
+status requested for it, is not sent, nothing is sent twice, commands are spaced, and a command
+succeeds only if the heater's response, or a second look at its status, confirms the new state.
+After a refusal as too soon, commands are held back for a while (PROTOCOL 4.4).
 """
 
 from __future__ import annotations

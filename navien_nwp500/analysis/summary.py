@@ -32,8 +32,9 @@ class Report:
     ``hours`` and ``days`` have a row for each hour or day with a status. ``local``: its start in
     ms, in the recording's zone (an hour repeated by a clock change has two rows with different
     ``offset``). Energies in Wh, times in ms, shares from 0 to 1. ``prices`` has a row for each
-    price, or band of prices: Wh and cost; ``tariff`` names it. Unknown values are NaN, and estimates of showers from less than 100 litres,
-    which have a range alone (``…_least`` and ``…_most``).
+    price, or band of prices: Wh and cost; ``tariff`` names it. Unknown values are NaN, and
+    estimates of showers from less than 100 litres, which have a range alone (``…_least`` and
+    ``…_most``).
     """
 
     recording: Recording

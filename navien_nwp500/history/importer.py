@@ -64,9 +64,10 @@ def import_file(
     """Add the readings of a CSV recording or a capture to the database.
 
     ``heater`` is the MAC address for a file that names none, or its last four digits, and for a
-    capture, whose addresses are masked; ``zone`` is for a file that names none. The requests that were
-    recorded beside a CSV file of one heater are added too. The file is read whole before anything is written. When ``stop`` is set, what was added stays. Raises ConfigurationError
-    with file and line if it is neither, or names no heater, and HistoryError and OSError.
+    capture, whose addresses are masked; ``zone`` is for a file that names none. The requests that
+    were recorded beside a CSV file of one heater are added too. The file is read whole before
+    anything is written. When ``stop`` is set, what was added stays. Raises ConfigurationError with
+    file and line if it is neither, or names no heater, and HistoryError and OSError.
     """
     result, stop = Imported(path), stop or Event()
     if _is_capture(path):

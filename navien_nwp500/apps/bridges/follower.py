@@ -53,11 +53,12 @@ class Follower:
     """Follower of one heater while ``run`` runs.
 
     ``updates`` gets a value when a status arrived or health, features or energy changed; it has one
-    reader. ``heating`` has the events of heating runs, None without ``with_schedules``; its times are
-    those of ``now``, the heater's clock. ``features`` and ``energy`` are None until the heater has sent them; so are
-    ``reservations`` and ``tou_plan``, which are requested only ``with_schedules``. Polls are
-    ``interval`` seconds after the latest status, whoever requested it; with ``busy_interval`` they come
-    so often while the heater heats, and for a while after a setting or its activity has changed.
+    reader. ``heating`` has the events of heating runs, None without ``with_schedules``; its times
+    are those of ``now``, the heater's clock. ``features`` and ``energy`` are None until the heater
+    has sent them; so are ``reservations`` and ``tou_plan``, which are requested only
+    ``with_schedules``. Polls are ``interval`` seconds after the latest status, whoever requested
+    it; with ``busy_interval`` they come so often while the heater heats, and for a while after a
+    setting or its activity has changed.
     """
 
     def __init__(

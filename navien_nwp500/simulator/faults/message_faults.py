@@ -168,7 +168,8 @@ class ForeignMessages(MessageFault):
 class ChangeFields(MessageFault):
     """Messages have other ``values`` in the fields of a ``section``, "status" or "feature".
 
-    The section "response" is all of the response. Every JSON value is possible. New keys are added; the keys in ``missing`` are removed.
+    The section "response" is all of the response. Every JSON value is possible. New keys are added;
+    the keys in ``missing`` are removed.
     """
 
     name = "change_fields"

@@ -51,8 +51,8 @@ class Heater:
     """One NWP500. The next ``status`` shows a setting; its consequences come with ``advance``.
 
     ``min_setpoint`` is the installer's lowest setpoint. The default tank is at the start threshold,
-    so the heat pump starts within a minute. With ``draws`` None nobody draws water. A value out of range raises ValueOutOfRangeError and changes
-    nothing.
+    so the heat pump starts within a minute. With ``draws`` None nobody draws water. A value out of
+    range raises ValueOutOfRangeError and changes nothing.
     """
 
     def __init__(

@@ -37,12 +37,13 @@ _CA_NAME = "ca.pem"
 class CloudServer:
     """The servers of a set of accounts, running inside ``async with``.
 
-    While it runs it has ``base_url``, ``websocket_url``, ``ca_file`` (PEM certificate of the authority that signed the
-    server's), ``broker_port`` (plain MQTT, for the heaters) and, with a ``latency`` in seconds for
-    each direction, ``latency_proxy``. ``broker`` names a broker, see ``choose_broker``, and
-    ``refresh_token_reuse`` and ``on_issued`` are settings of ``AccountBook``. ``port``,
-    ``certificates`` and ``ca_file`` are those of an earlier run; without them they are chosen and
-    made. Raises ConfigurationError if that broker is not installed, OSError if it does not start.
+    While it runs it has ``base_url``, ``websocket_url``, ``ca_file`` (PEM certificate of the
+    authority that signed the server's), ``broker_port`` (plain MQTT, for the heaters) and, with a
+    ``latency`` in seconds for each direction, ``latency_proxy``. ``broker`` names a broker, see
+    ``choose_broker``, and ``refresh_token_reuse`` and ``on_issued`` are settings of
+    ``AccountBook``. ``port``, ``certificates`` and ``ca_file`` are those of an earlier run; without
+    them they are chosen and made. Raises ConfigurationError if that broker is not installed,
+    OSError if it does not start.
     """
 
     base_url: str

@@ -49,7 +49,7 @@ class HealthTracker:
         #: True when a status came from a heater that was taken to be offline; polled once, at once.
         self.recheck = False
         self._rechecked = False
-        self._watchers: set[LatestValue[HealthState]] = set()
+        self._watchers: list[LatestValue[HealthState]] = []
 
     def health(self, reconnects: int, bad_messages: int) -> Health:
         """Return the present health, with the counters of the connection."""
@@ -96,14 +96,14 @@ class HealthTracker:
     async def watch(self, health: Callable[[], Health]) -> AsyncGenerator[Health, None]:
         """Yield the present health, and again after each change of state."""
         changes: LatestValue[HealthState] = LatestValue()
-        self._watchers.add(changes)
+        self._watchers.append(changes)
         try:
             yield health()
             while True:
                 if await changes.get() is not None:
                     yield health()
         finally:
-            self._watchers.discard(changes)
+            self._watchers.remove(changes)
 
 
 def _now() -> datetime:
@@ -126,8 +126,8 @@ class NaviLinkMQTT:
         self._tracker = HealthTracker()
         self._outages = 0
         self._dropped = Notifier()
-        self._watchers: set[LatestValue[DeviceStatus]] = set()
-        self._monitors: set[LatestValue[DeviceStatus]] = set()
+        self._watchers: list[LatestValue[DeviceStatus]] = []
+        self._monitors: list[LatestValue[DeviceStatus]] = []
         self._callback: StatusCallback | None = None
         self._subscriber = Subscriber(
             address,
@@ -261,13 +261,13 @@ class NaviLinkMQTT:
         """
         check_interval("polling_interval", polling_interval)
         queue: LatestValue[DeviceStatus] = LatestValue()
-        self._monitors.add(queue)
+        self._monitors.append(queue)
         statuses = self._watch(polling_interval, queue)
         try:
             async for status in statuses:
                 await self._call_back(status)
         finally:
-            self._monitors.discard(queue)
+            self._monitors.remove(queue)
             await statuses.aclose()
 
     async def stop_monitoring(self) -> None:
@@ -303,7 +303,7 @@ class NaviLinkMQTT:
         self._attach()
         await self._connection.wait_connected()
         polls = AdaptivePolls(self, interval) if callable(interval) else RegularPolls(interval)
-        self._watchers.add(queue)
+        self._watchers.append(queue)
         poll: asyncio.Task[int] | None = None
         try:
             while not queue.closed:
@@ -317,7 +317,7 @@ class NaviLinkMQTT:
                         yield status
                 if queue.closed:
                     return
-                outages = poll.result()
+                outages, poll = poll.result(), None
                 polls.on_poll()
                 while not (queue.closed or self._tracker.recheck or outages != self._outages):
                     status = await queue.get(polls.due - time.monotonic())
@@ -326,7 +326,7 @@ class NaviLinkMQTT:
                     elif time.monotonic() >= polls.due:
                         break
         finally:
-            self._watchers.discard(queue)
+            self._watchers.remove(queue)
             if poll is not None:
                 await cancel_and_wait(poll)
                 if not poll.cancelled():

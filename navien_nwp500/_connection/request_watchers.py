@@ -17,21 +17,21 @@ class RequestWatchers:
 
     def __init__(self, subscriber: Subscriber) -> None:
         self._subscriber = subscriber
-        self._queues: set[asyncio.Queue[ClientRequest]] = set()
+        self._queues: list[asyncio.Queue[ClientRequest]] = []
 
     async def watch(
         self, connect: Callable[[], Awaitable[None]]
     ) -> AsyncGenerator[ClientRequest, None]:
         """Connect, and yield each request without end. Raises as ``connect`` does."""
         queue: asyncio.Queue[ClientRequest] = asyncio.Queue(CAPACITY)
-        self._queues.add(queue)
+        self._queues.append(queue)
         self._subscriber.on_request = self._put
         try:
             await connect()
             while True:
                 yield await queue.get()
         finally:
-            self._queues.discard(queue)
+            self._queues.remove(queue)
             if not self._queues:
                 self._subscriber.on_request = None
 

@@ -193,14 +193,15 @@ class LatestValue(Generic[T]):
     async def get(self, limit: float | None = None) -> T | None:
         """Return the value; None after ``limit`` seconds, after ``wake``, or when closed and empty."""
         if self._value is None and not self.closed:
-            self._reader = asyncio.get_running_loop().create_future()
-            if limit is None:
+            loop = asyncio.get_running_loop()
+            self._reader = loop.create_future()
+            # No exception at the limit: with its traceback it would be a cycle, at each poll.
+            timer = None if limit is None else loop.call_later(max(limit, 0), self.wake)
+            try:
                 await self._reader
-            else:
-                try:
-                    await wait_at_most(limit, self._reader)
-                except asyncio.TimeoutError:
-                    return None
+            finally:
+                if timer is not None:
+                    timer.cancel()
         value, self._value = self._value, None
         return value
 

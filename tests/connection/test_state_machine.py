@@ -388,7 +388,7 @@ class FaultMachine(RuleBasedStateMachine):
         self.watchers.clear()
         session: Any = self.client._pool.first
         assert not session._requests.pending and session._changed.waiting == set()
-        assert self.device._mqtt._watchers == set()
+        assert not self.device._mqtt._watchers
         left = [task for task in asyncio.all_tasks() if task.get_name().startswith("navilink")]
         assert left == []
 

@@ -29,8 +29,6 @@ EMAIL = "user@example.com"
 #: A simulated cloud; entered, its variables.
 World = AsyncContextManager[dict[str, str]]
 
-#: So many accounts sign in at the same time.
-AT_ONCE = 20
 #: Such a part of the measured time passes before it, until what a start leaves open has closed.
 SETTLE = 0.25
 
@@ -143,13 +141,11 @@ async def _measure(world: World, accounts: int, seconds: float, interval: float)
 async def _listed(
     found: dict[str, str], accounts: int, stack: AsyncExitStack
 ) -> list[NaviLinkDevice]:
-    """Every account's heaters, some accounts at a time."""
-    room = asyncio.Semaphore(AT_ONCE)
+    """Every account's heaters; all accounts start together."""
 
     async def listed(account: int) -> list[NaviLinkDevice]:
-        async with room:
-            client = await stack.enter_async_context(NaviLinkClient(_config(found, account)))
-            return await client.get_devices()
+        client = await stack.enter_async_context(NaviLinkClient(_config(found, account)))
+        return await client.get_devices()
 
     lists = await asyncio.gather(*map(listed, range(accounts)))
     return [device for some in lists for device in some]

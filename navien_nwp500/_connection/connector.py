@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import Callable, Mapping
 
+from .._util.aio import turns
 from ..config import NaviLinkConfig
 from ..exceptions import CommunicationError, ConfigurationError, RequestTimeoutError, WebSocketError
 from ..protocol.redaction import logger
@@ -86,7 +87,8 @@ class Connector:
         failure: CommunicationError | None = None
         for url in self._urls:
             try:
-                transport = await kind.open(url, credentials, ca_bytes)
+                async with turns(url):
+                    transport = await kind.open(url, credentials, ca_bytes)
             except (WebSocketError, RequestTimeoutError) as error:
                 _LOGGER.debug("%s: %s", url, error)
                 failure = failure if isinstance(failure, HandshakeRefusedError) else error

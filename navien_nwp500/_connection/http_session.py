@@ -21,30 +21,27 @@ if TYPE_CHECKING:
 
 #: Seconds an idle connection stays open. Calls come in a row or an hour apart.
 IDLE_TIMEOUT = 0.5
-#: Calls that run at the same time; others wait for their turn, outside of their time limit.
-CALLS_AT_ONCE = 20
 
 _LOADING = threading.Lock()
 
 
 class HttpSession:
-    """An aiohttp session and the turns of its calls, shared until the last client leaves.
+    """An aiohttp session, shared until the last client leaves.
 
     Without cookies, nothing of one account reaches the calls of another.
     """
 
     def __init__(self, session: aiohttp.ClientSession, key: _Key | None = None) -> None:
         self.session = session
-        self.turns = asyncio.Semaphore(CALLS_AT_ONCE)
         self._key = key
         self._users = 0
 
     @classmethod
-    def join(cls, context: ssl.SSLContext, base_url: str) -> HttpSession:
-        """Return the session of this event loop, service and TLS context; ``leave`` it at the end."""
+    def join(cls, context: ssl.SSLContext) -> HttpSession:
+        """Return the session of this event loop and TLS context; ``leave`` it at the end."""
         import aiohttp
 
-        key = (asyncio.get_running_loop(), context, base_url)
+        key = (asyncio.get_running_loop(), context)
         shared = _SHARED.get(key)
         if shared is None:
             connector = aiohttp.TCPConnector(ssl=context, limit=0, keepalive_timeout=IDLE_TIMEOUT)
@@ -65,7 +62,7 @@ class HttpSession:
             await self.session.close()
 
 
-_Key = Tuple[asyncio.AbstractEventLoop, ssl.SSLContext, str]
+_Key = Tuple[asyncio.AbstractEventLoop, ssl.SSLContext]
 #: Held by the clients alone: a client that is never closed leaves nothing behind here.
 _SHARED: WeakValueDictionary[_Key, HttpSession] = WeakValueDictionary()
 

@@ -15,6 +15,7 @@ from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Mapping
 
+from .._util.aio import turns
 from .._util.text import clean_text
 from .._util.version import __version__
 from ..config import NaviLinkConfig
@@ -106,7 +107,7 @@ class RestClient:
             options.update(proxy=f"http://{proxy.address}", proxy_headers=proxy.headers)
         capture.log_call(capture.OUT, method, path, query if body is None else body)
         try:
-            async with http.turns:
+            async with turns(self._base_url):
                 self._check_open()  # closed while this call waited
                 async with http.session.request(method, url, **options) as response:
                     status, content = response.status, await _read_body(path, response)
@@ -158,7 +159,7 @@ class RestClient:
         # Loading certificates and aiohttp from disk would block the event loop.
         context = await asyncio.to_thread(tls_context, self._ca_file)
         if self._given_session is None:
-            return HttpSession.join(context, self._base_url)
+            return HttpSession.join(context)
         self._tls = context
         return HttpSession(self._given_session)
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from dataclasses import replace
 
 import pytest
 
-from navien_nwp500 import CommunicationError, NaviLinkAuth, NaviLinkConfig
+from navien_nwp500 import CommunicationError, NaviLinkAuth, NaviLinkClient, NaviLinkConfig
 from navien_nwp500._connection import http_session
 from navien_nwp500._connection.http_session import HttpSession, tls_context
+from navien_nwp500._util import aio
 from navien_nwp500._util.aio import cancel_and_wait
 from navien_nwp500.simulator import Simulator
 from navien_nwp500.simulator.faults import RestFault
@@ -48,7 +50,7 @@ async def test_accounts_share_a_session_until_the_last_is_closed() -> None:
 
 
 async def test_calls_beyond_the_limit_wait_for_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_session, "CALLS_AT_ONCE", 2)
+    monkeypatch.setattr(aio, "AT_ONCE", 2)
     async with Simulator(accounts=4) as sim:
         sim.faults.rest[SIGN_IN] = RestFault(delay=10 * LIMIT)
         accounts = [NaviLinkAuth(account(sim, number)) for number in range(4)]
@@ -57,7 +59,7 @@ async def test_calls_beyond_the_limit_wait_for_their_turn(monkeypatch: pytest.Mo
         (shared,) = http_session._SHARED.values()
         await wait_until(lambda: shared._users == 4)
         await asyncio.sleep(0)
-        assert shared.turns.locked() and sim.counters.calls[SIGN_IN] == 2
+        assert aio.turns(sim.config.base_url).locked() and sim.counters.calls[SIGN_IN] == 2
         # One is closed while it waits: it sends nothing when its turn comes.
         await accounts[2].close()
         sim.faults.clear()
@@ -70,19 +72,45 @@ async def test_calls_beyond_the_limit_wait_for_their_turn(monkeypatch: pytest.Mo
         await asyncio.gather(*(one.close() for one in accounts))
 
 
-def test_event_loops_and_services_have_their_own() -> None:
+async def test_connects_beyond_the_limit_wait_for_their_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(aio, "AT_ONCE", 2)
+    async with Simulator(accounts=3, speed=600) as sim:
+        turns = aio.turns(sim.config.websocket_url)
+        await turns.acquire()
+        await turns.acquire()
+        clients = [NaviLinkClient(account(sim, number)) for number in range(3)]
+        devices = [(await client.get_devices())[0] for client in clients]
+        polls = [asyncio.ensure_future(device.get_status()) for device in devices]
+        await wait_until(lambda: turns._waiters is not None and len(turns._waiters) == 3)
+        assert sim.counters.handshakes == 0
+        await clients[0].close()  # it gives its turn back
+        turns.release()
+        await within_limit(asyncio.wait(polls))
+        assert [poll.exception() is None for poll in polls] == [False, True, True]
+        assert sim.counters.handshakes == 2
+        await asyncio.gather(*(client.close() for client in clients))
+
+
+def test_an_event_loop_has_its_own_session_and_turns() -> None:
     found = []
     context = tls_context(None)
 
-    async def use(url: str) -> None:
-        shared = HttpSession.join(context, url)
-        other = HttpSession.join(context, f"{url}/v2")
-        assert shared is HttpSession.join(context, url) and shared is not other
-        for one in (shared, shared, other):
-            await one.leave()
-        assert shared.session.closed and other.session.closed
-        found.append(shared)
+    async def use() -> None:
+        shared = HttpSession.join(context)
+        assert shared is HttpSession.join(context)
+        turns = aio.turns("a")
+        assert aio.turns("a") is turns is not aio.turns("b")
+        for _ in range(2):
+            assert not shared.session.closed
+            await shared.leave()
+        assert shared.session.closed
+        found.extend((shared, turns))
 
     for _ in range(2):
-        asyncio.run(use("https://127.0.0.1:1"))
-    assert found[0] is not found[1] and not http_session._SHARED
+        asyncio.run(use())
+    assert len(set(map(id, found))) == 4 and not http_session._SHARED
+    del found[:]
+    gc.collect()
+    assert not [kind for _, kind in aio._TURNS.keys() if kind in "ab"]

@@ -76,10 +76,10 @@ def test_the_steps_of_every_pattern_grow_like_the_text(make: Callable[[int], str
 )
 def test_the_count_finds_patterns_that_take_the_square(pattern: str) -> None:
     def growth(make: Callable[[int], str]) -> float:
-        short, long = (count_steps(re.compile(pattern), make(size)) for size in (120, 480))
+        short, long = (count_steps(re.compile(pattern), make(size)) for size in (60, 240))
         return long / short
 
-    assert max(map(growth, LONG)) > 10
+    assert any(growth(make) > 10 for make in LONG)
 
 
 def test_a_large_payload_is_masked_whole(

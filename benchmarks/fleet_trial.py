@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -56,6 +57,7 @@ class Trial:
     """A cloud, a database and the processes of a fleet; ``logs`` is the folder of their logs."""
 
     def __init__(self, stack: ExitStack, accounts: int, interval: float, logs: Path) -> None:
+        _check_open_files(accounts)
         self._stack, self._logs = stack, logs
         self.accounts, self.interval = accounts, interval
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -246,6 +248,15 @@ def cpu_seconds(pid: int) -> float:
     """Return the seconds of a processor that a process has used (Linux)."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / float(os.sysconf("SC_CLK_TCK"))
+
+
+def _check_open_files(accounts: int) -> None:
+    """Check that the cloud may have the connections of each heater and client, and of its gateway."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if most < 6 * accounts:
+        raise TrialError(
+            f"the cloud opens {6 * accounts:,} files; {most:,} are allowed (ulimit -Hn)"
+        )
 
 
 def _free_port() -> int:

@@ -23,7 +23,7 @@ _LOGGER = logging.getLogger("navien_nwp500.fleet")
 
 #: Seconds after which the heaters of an account are listed again: one may have been added.
 RELIST_SECONDS = 3600.0
-#: Seconds before an account that failed is tried again, doubled each time up to the second.
+#: Seconds before an account that failed is tried again, doubled each time it fails up to the second.
 RETRY_SECONDS = (5.0, 600.0)
 #: Sign-ins that may run at a time; one takes one to two seconds.
 _AT_ONCE = 10
@@ -97,25 +97,24 @@ class AccountRecorder:
 
     async def run(self) -> None:
         """Record; return only if the password is missing or the cloud refuses it."""
-        delay, longest = RETRY_SECONDS
+        first, longest = RETRY_SECONDS
+        delay = 0.0
         while True:
             try:
                 await self._record()
-                delay = RETRY_SECONDS[0]
-                continue
             except (InvalidCredentialsError, ConfigurationError) as error:
                 # Rejected credentials are not sent twice: the account is tried again when the file changes.
                 self._state.phase = "refused"
                 _LOGGER.error("account in slot %d: %s", self._account.slot, error)
                 return
             except NaviLinkError as error:
-                self._state.phase = "retrying"
                 _LOGGER.warning("account in slot %d: %s", self._account.slot, error)
             except Exception:  # an error of this program with one account must not end the others
-                self._state.phase = "retrying"
                 _LOGGER.exception("account in slot %d", self._account.slot)
+            delay = 0.0 if self._state.phase == "recording" else delay  # it has worked
+            delay = min(max(2 * delay, first), longest)
+            self._state.phase = "retrying"
             await asyncio.sleep(delay * random.uniform(0.75, 1.25))
-            delay = min(2 * delay, longest)
 
     async def _record(self) -> None:
         password = self._account.password()
@@ -130,11 +129,21 @@ class AccountRecorder:
                     self._start_watching(devices)
                     self._state.phase = "recording"
                     await self._wait_for_failure()
-                    devices = await client.get_devices()
+                    devices = await self._list_again(client)
             finally:
                 await cancel_and_wait(*self._tasks.values())
                 self._tasks.clear()
                 self._state.devices.clear()
+
+    async def _list_again(self, client: NaviLinkClient) -> list[NaviLinkDevice]:
+        """List the heaters; none when that fails, because those that are known go on."""
+        try:
+            return await client.get_devices()
+        except InvalidCredentialsError:
+            raise
+        except NaviLinkError as error:
+            _LOGGER.warning("account in slot %d: listing again: %s", self._account.slot, error)
+            return []
 
     def _start_watching(self, devices: Sequence[NaviLinkDevice]) -> None:
         for device in devices:

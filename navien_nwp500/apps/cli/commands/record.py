@@ -86,8 +86,10 @@ async def record_command(
     except ModuleNotFoundError as error:
         raise ConfigurationError(missing_extra("a fleet", error.name, "fleet")) from error
     address = None if listen is None else parse_listen(listen)
-    # A fleet runs for months, so reconnecting is never given up.
-    config = NaviLinkConfig.from_environment(reconnect=ReconnectConfig(max_retries=None))
+    # A fleet runs for months, so reconnecting is never given up. All connections of a process may be lost
+    # together: the first tries are spread over 15 seconds, or none would end its TLS handshake in time.
+    reconnect = ReconnectConfig(max_retries=None, initial_delay=30.0)
+    config = NaviLinkConfig.from_environment(reconnect=reconnect)
     log_to_stderr(config.log_level)
     raise_open_file_limit()
     if interval is not None:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import ceil, floor, hypot
+from statistics import NormalDist, median
 from typing import NamedTuple, Sequence
 
-__all__ = ["NOW", "Band", "Calibration", "Score", "Spread", "deviation", "unlearned_spread"]
+__all__ = ["NOW", "Band", "Calibration", "Score", "deviation", "unlearned_errors"]
 
 #: A band is never narrower, in minutes: a status is up to 5 minutes old, sensors have steps.
 NARROWEST_MINUTES = 5.0
@@ -22,6 +23,8 @@ SCORES_A_RUN = 3
 MOST_SCORES = MOST_RUNS * SCORES_A_RUN
 #: Scores of a heater of which nothing is known: nine parts of a normal distribution.
 PRIOR_SCORES = (-1.282, -0.842, -0.524, -0.253, 0.0, 0.253, 0.524, 0.842, 1.282)
+#: Finer parts of it.
+_NORMAL = tuple(NormalDist().inv_cdf((part + 0.5) / 20) for part in range(20))
 #: Parts of the deviation: jitter of both sensors and the stop (0.2 K each, PROTOCOL 14.1), in
 #: minutes; at a start how long the lower sensor holds (14.2), in minutes; as parts of the time, the
 #: heat pump's rate between heaters, measured heat 1250 ± 100 W (14.2), and the air, 1.5 K of 27 W each.
@@ -33,12 +36,13 @@ _RATE_PART, _AIR_PART = 0.08, 0.035
 #: An unknown air temperature: 6 K.
 _UNKNOWN_AIR_PART = 0.14
 #: Until own recoveries tell, towards later: cold water that one status does not show, in Wh at a
-#: start and by the gap between the zones in a run, and water drawn until the end, as part of the
-#: time. Chosen so that 8 of 10 simulated recoveries fit, after draws and without them.
-_START_COLD_WH, _RUN_COLD_PART, _DRAWN_PART = 300.0, 0.5, 0.2
+#: start and by the gap between the zones in a run. Chosen so that 8 of 10 simulated recoveries fit.
+_START_COLD_WH, _RUN_COLD_PART = 300.0, 0.4
+#: The rate of a heater whose recoveries are not known is 12 % off, with ``_RATE_PART``.
+_UNLEARNED_RATE_PART = 0.09
 #: The same in a run, in minutes: how far above the setpoint it stops, 0.3 to 1.1 K, and how much
 #: of that the lower sensor shows already.
-_RUN_SENSOR_MINUTES = 11.0
+_RUN_SENSOR_MINUTES = 10.0
 _MINUTES_PER_WH = 60 / 1200
 
 
@@ -78,27 +82,29 @@ def deviation(
     return hypot(*parts)
 
 
-class Spread(NamedTuple):
-    """Deviations in minutes towards earlier and later, of a heater without recordings."""
+def unlearned_errors(
+    minutes: float,
+    expected: float,
+    *,
+    gap_wh: float,
+    hidden_wh: float,
+    starting: bool,
+    added: Sequence[float],
+) -> list[float]:
+    """Return by how much a forecast of so many minutes may be too short, before recoveries tell.
 
-    earlier: float
-    later: float
-
-
-def unlearned_spread(
-    minutes: float, expected: float, *, gap_wh: float, hidden_wh: float, starting: bool
-) -> Spread:
-    """Return how far off a forecast may be before recoveries of this heater tell.
-
-    ``expected``: its ``deviation``. ``hidden_wh``: heat that it counts and that a quiet tank lacks.
+    Nine parts of equal weight, as ``PRIOR_SCORES``. ``expected``: its ``deviation``. ``hidden_wh``:
+    heat that it counts and that a quiet tank lacks. ``added``: minutes that draws add, on some days.
     """
     cold_wh = _START_COLD_WH if starting else _RUN_COLD_PART * gap_wh
     sensor = 0.0 if starting else _RUN_SENSOR_MINUTES
-    drawn = minutes * _DRAWN_PART
-    return Spread(
-        hypot(expected, sensor, hidden_wh * _MINUTES_PER_WH / PRIOR_SCORES[-1]),
-        hypot(expected, sensor, cold_wh * _MINUTES_PER_WH, drawn),
-    )
+    expected = hypot(expected, minutes * _UNLEARNED_RATE_PART)
+    earlier = hypot(expected, sensor, hidden_wh * _MINUTES_PER_WH)
+    later = hypot(expected, sensor, cold_wh * _MINUTES_PER_WH)
+    own = [one * (earlier if one < 0 else later) for one in _NORMAL]
+    errors = sorted(one + more for one in own for more in added)
+    parts = len(PRIOR_SCORES) + 1
+    return [errors[len(errors) * part // parts] for part in range(1, parts)]
 
 
 class Score(NamedTuple):
@@ -124,31 +130,36 @@ class Calibration:
         expected: float,
         *,
         starting: bool = False,
-        unlearned: Spread | None = None,
+        unlearned: Sequence[float] | None = None,
     ) -> Band:
         """Return the band of a forecast by its ``deviation``; it does not begin before now.
 
-        ``unlearned``: what counts while there are few scores; without it the ``deviation``.
+        ``unlearned``: errors in minutes that count while there are few scores; without them the
+        ``deviation``.
         """
-        earlier, later = unlearned or (expected, expected)
-        prior = [one * (earlier if one < 0 else later) / expected for one in PRIOR_SCORES]
+        prior = PRIOR_SCORES if unlearned is None else [one / expected for one in unlearned]
         if starting:
-            low, high = _quantiles(self.start_scores, minutes, ENOUGH_RUNS, prior)
+            low, middle, high = _quantiles(self.start_scores, minutes, ENOUGH_RUNS, prior)
         else:
-            low, high = _quantiles(self.scores, minutes, ENOUGH_RUNS * SCORES_A_RUN, prior)
+            enough = ENOUGH_RUNS * SCORES_A_RUN
+            low, middle, high = _quantiles(self.scores, minutes, enough, prior)
         least, most = minutes + low * expected, minutes + high * expected
         missing = NARROWEST_MINUTES - (most - least)
         if missing > 0:
             least, most = least - missing / 2, most + missing / 2
         if least < 0:
             least, most = 0.0, max(most, NARROWEST_MINUTES)
-        return Band(min(max(minutes, least), most), least, most)
+        return Band(min(max(minutes + middle * expected, least), most), least, most)
 
 
 def _quantiles(
     scores: Sequence[Score], minutes: float, enough: int, prior: Sequence[float]
-) -> tuple[float, float]:
-    """Return the scores between which eight of ten forecasts of about so many minutes lie."""
+) -> tuple[float, float, float]:
+    """Return the scores between which eight of ten forecasts of about so many minutes lie.
+
+    The one between is their median while there are few scores; later the figures are those of the
+    heater, and it is 0.
+    """
     near = sorted(scores, key=lambda one: abs(one.minutes - minutes))
     near = near[: max(enough, len(near) // 3)]
     values = [one.value for one in near]
@@ -156,5 +167,6 @@ def _quantiles(
     count = len(ordered)
     return (
         ordered[max(floor(0.1 * (count + 1)), 1) - 1],
+        0.0 if len(values) >= enough else median(ordered),
         ordered[min(ceil(0.9 * (count + 1)), count) - 1],
     )

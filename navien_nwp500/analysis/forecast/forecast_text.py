@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from .bands import NOW, Band
+from .bands import NARROWEST_MINUTES, NOW, Band
 from .forecast_result import Forecast, Situation
 
 __all__ = ["clock_text", "duration_text", "sentence", "time_text"]
@@ -12,6 +12,8 @@ __all__ = ["clock_text", "duration_text", "sentence", "time_text"]
 
 def duration_text(minutes: float) -> str:
     """Write a duration as "50 min" or "2 h 50 min"; from an hour on in steps of 5 minutes."""
+    if minutes < 0.5:
+        return "less than a minute"
     whole = round(minutes) if minutes < 60 else 5 * round(minutes / 5)
     hours, rest = divmod(whole, 60)
     if not hours:
@@ -32,7 +34,7 @@ def sentence(made: Forecast) -> str:
     if made.reason is not None:
         return f"No forecast: {made.reason}."
     parts = [_ready(made)]
-    if made.litres is not None:
+    if made.litres is not None and made.situation is not Situation.DRAWING:
         parts.append(_enough(made))
     parts += [f"{note[0].upper()}{note[1:]}." for note in made.notes]
     return " ".join(part for part in parts if part)
@@ -51,7 +53,8 @@ def _ready(made: Forecast) -> str:
     if situation is Situation.HOT:
         return "The water is at the setpoint."
     if situation is Situation.DRAWING and made.not_before is not None:
-        return f"While water runs: not before {clock_text(made.not_before, made.when)}."
+        goal = "" if made.litres is None else f"{made.litres:.0f} L at 40 °C "
+        return f"While water runs: {goal}not before {clock_text(made.not_before, made.when)}."
     if situation in (Situation.RESTING, Situation.OFF):
         return _at_rest(made)
     begins = ""
@@ -73,7 +76,10 @@ def _at_rest(made: Forecast) -> str:
         text += f": not before {clock_text(made.not_before, made.when)} by standby alone"
     goal = made.if_started.ready or made.if_started.end
     if goal is not None:
-        text += f"; heating now would take {duration_text(goal.minutes)}"
+        few = goal.minutes < NARROWEST_MINUTES
+        text += (
+            f"; heating now would take {'a few minutes' if few else duration_text(goal.minutes)}"
+        )
     return f"{text}."
 
 

@@ -17,11 +17,12 @@ from ...protocol.tou import TOUPeriod
 from ...protocol.types import DHWMode, HeatPumpState, Volume
 from ..heater_model import HeaterModel
 from ..hot_water import COLD_CELSIUS, usable_water_of, volume_of
-from ..two_zone import TankState
-from .bands import NOW, Band, Calibration, deviation, unlearned_spread
+from ..two_zone import LONGEST_SECONDS, TankState
+from .bands import NOW, Band, Calibration, deviation, unlearned_errors
 from .forecast_result import Bands, Forecast, Situation
 from .heating_times import SAVER_STOP_SHORT, UPPER_ELEMENT_SECONDS, Heating, heating_times
 from .learned import Learned
+from .ordinary_draws import added_minutes
 from .starts import HEAT_PUMP_MODES, Rest, Start, next_start, standby_minutes, window_end
 
 __all__ = ["Bands", "Forecast", "Situation", "forecast"]
@@ -213,7 +214,7 @@ class _Case:
         rest = self.rest
         start = next_start(self.model, rest, self.when, reservations=reservations, periods=periods)
         if start is not None:
-            times, expected = self._started(start.rest)
+            times, expected = self._started(start.rest, start.when)
             waiting = (start.when - self.when).total_seconds() / 60
             made = replace(empty, start=start, times=times.later(waiting), deviation=expected)
             made = replace(made, situation=Situation.FORESEEN)
@@ -246,13 +247,13 @@ class _Case:
             return ("a reservation may start it, which is not considered here",)
         return ()
 
-    def _started(self, rest: Rest) -> tuple[Bands, float]:
-        """Return the times if heating started now."""
+    def _started(self, rest: Rest, begin: datetime | None = None) -> tuple[Bands, float]:
+        """Return the times if heating started now, or at ``begin``."""
         condenser = rest.mode in HEAT_PUMP_MODES
         heating = self._heating(rest.setpoint, rest.mode, condenser, not condenser)
         if rest.in_window:
             heating = replace(heating, stop=heating.stop - self._window_short)
-        times, expected = self._times(rest.tank.starting(self.model), heating, True)
+        times, expected = self._times(rest.tank.starting(self.model), heating, True, begin)
         return times.later(self._start_seconds(condenser) / 60), expected
 
     def _start_seconds(self, condenser: bool) -> float:
@@ -264,13 +265,20 @@ class _Case:
         element_stop = setpoint - short if element else None
         return Heating(setpoint, self.air, setpoint, condenser, element_stop)
 
-    def _times(self, tank: TankState, heating: Heating, starting: bool) -> tuple[Bands, float]:
+    def _times(
+        self, tank: TankState, heating: Heating, starting: bool, begin: datetime | None = None
+    ) -> tuple[Bands, float]:
+        """Return the times of heating that begins now, or at ``begin``, and the deviation."""
         times = heating_times(
             *(self.model, tank, heating),
             litres=self.litres,
             volume=self.volume,
             cold=self.cold,
         )
+        # An element is as fast as expected, with or without draws.
+        fast = 0.0 if heating.condenser else LONGEST_SECONDS
+        if heating.element_stop == heating.setpoint:
+            fast = max(fast, times.ready or 0.0)
         calibration, known = self.calibration, self.status.ambient_temperature is not None
         gap_wh = tank.gap_wh(self.model)
 
@@ -279,8 +287,14 @@ class _Case:
 
         def band(minutes: float) -> Band:
             usual = expected(minutes)
-            unlearned = unlearned_spread(
-                *(minutes, usual), gap_wh=gap_wh, hidden_wh=tank.hidden_wh, starting=starting
+            if minutes <= fast:
+                return calibration.band(minutes, usual, starting=starting)
+            unlearned = unlearned_errors(
+                *(minutes, usual),
+                gap_wh=gap_wh,
+                hidden_wh=tank.hidden_wh,
+                starting=starting,
+                added=added_minutes(begin or self.when, minutes, self.model.minutes_per_litre),
             )
             return calibration.band(minutes, usual, starting=starting, unlearned=unlearned)
 

@@ -277,8 +277,11 @@ def test_more_to_heat_takes_longer() -> None:
         upper: float = 55.0, lower: float = 45.0, air: float = 20.0, setpoint: float = 58.0
     ) -> float:
         given = running(upper, lower, air=air, dhwTemperatureSetting=round(setpoint * 2))
-        return band(made(given, volume=Volume.GALLONS_65).times.end).minutes
+        found = band(made(given, volume=Volume.GALLONS_65).times.end)
+        widths.append(found.most - found.least)
+        return found.minutes
 
+    widths: list[float] = []
     for values in (
         [end(setpoint=one / 2) for one in range(112, 131)],
         [end(upper=one) for one in range(57, 44, -1)],
@@ -286,6 +289,8 @@ def test_more_to_heat_takes_longer() -> None:
         [end(air=one) for one in range(35, 2, -1)],
     ):
         assert values == sorted(values) and values[-1] > values[0]
+        longest, shortest = widths[-1], widths[-len(values)]
+        assert longest > shortest, "a band widens with the time"
 
 
 def test_what_is_there_takes_no_time() -> None:

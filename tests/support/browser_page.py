@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from contextlib import contextmanager
+from threading import Event
+from typing import Any, Iterator
 from urllib.parse import urljoin, urlsplit
 
 #: Milliseconds for anything that takes a moment, on a busy machine.
@@ -84,6 +86,18 @@ class Page:
         """Close it, and check what it did."""
         self.context.close()
         self.check()
+
+
+@contextmanager
+def late_answers(page: Any, addresses: str) -> Iterator[None]:
+    """Hold the answers to what is requested meanwhile; then all come, the first one last."""
+    hold, held = Event(), []
+    hold.set()
+    page.route(addresses, lambda route: held.append(route) if hold.is_set() else route.continue_())
+    yield
+    hold.clear()
+    while held:
+        held.pop().continue_()
 
 
 def expect(found: Any) -> Any:

@@ -158,7 +158,10 @@ export class History {
   use(heater) {
     const other = !this.heater || this.heater.id !== heater.id;
     this.heater = heater;
-    if (other) Object.assign(this, { cursor: null, shown: null });
+    if (other) {
+      Object.assign(this, { cursor: null, shown: null });
+      byId("history").dataset.shown = "nothing";
+    }
     this.load();
   }
 
@@ -211,6 +214,7 @@ export class History {
     this.bars.show(periods);
     showRuns(runs, periods.currency, (start, end) => this.zoomTo(start - HOUR / 2, (end ?? shown.to) + HOUR / 2));
     showEvents(events.events);
+    byId("history").dataset.shown = "all";
   }
 
   /** Do what was asked for while this answer was awaited; it ends this request where it asks for another time. */
@@ -227,6 +231,7 @@ export class History {
     const same = before && before.times[0] === series.times[0] && before.bucket_ms === series.bucket_ms;
     if (!same) this.cursor = null;
     Object.assign(this, { series, shown: this.view });
+    if (byId("history").dataset.shown === "nothing") byId("history").dataset.shown = "charts";
     this.charts.forEach((chart) => chart.show(series));
     this.moveCursor(this.cursor);
     const { range } = series;

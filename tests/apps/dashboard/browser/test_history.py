@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import re
-import threading
 from datetime import datetime, timedelta
 from functools import lru_cache
 from statistics import mean
@@ -16,7 +15,7 @@ from navien_nwp500.history.database import Database
 from navien_nwp500.history.schema import to_ms
 from navien_nwp500.history.store import HistoryStore
 from navien_nwp500.protocol.status import DeviceStatus
-from support.browser_page import Page, expect
+from support.browser_page import Page, expect, late_answers
 from support.dashboard_bench import DAY, GAP, NOW, POLL, recorded_day
 
 NewPage = Callable[..., Page]
@@ -219,20 +218,12 @@ def test_quick_clicks_count_from_what_was_asked_for_last(
     label = page.locator("#range")
     page.goto(f"{bench.address}#span=day&at={to_ms(DAY) - DAY_MS}")
     expect(label).to_have_text("Tuesday, 10 March 2026")
-    hold, held = threading.Event(), []
-    page.route(
-        "**/series?**",
-        lambda route: held.append(route) if hold.is_set() else route.continue_(),
-    )
 
     def click_while_waiting(*names: str) -> None:
-        """Click without an answer in between; then all answers come, the first one last."""
-        hold.set()
-        for name in names:
-            page.locator(".toolbar").get_by_text(name, exact=True).click()
-        hold.clear()
-        while held:
-            held.pop().continue_()
+        """Click without an answer in between."""
+        with late_answers(page, "**/series?**"):
+            for name in names:
+                page.locator(".toolbar, .unit").get_by_text(name, exact=True).click()
 
     click_while_waiting("›", "›")
     expect(label).to_have_text("Thursday, 12 March 2026")
@@ -242,6 +233,11 @@ def test_quick_clicks_count_from_what_was_asked_for_last(
     expect(page.locator("#power .at")).to_have_text(re.compile("^newest, Thu 12 Mar, 0[78]:"))
     click_while_waiting("Day", "+", "+")
     expect(label).to_have_text("12 March 2026, 09:00 to 15:00")
+    click_while_waiting("°F", "Today")
+    expect(label).to_have_text("Thursday, 12 March 2026")
+    expect(page.locator("#temperatures .summary")).to_contain_text("°F")
+    click_while_waiting("°C", "°F", "°C")
+    expect(page.locator("#temperatures .summary")).to_contain_text("°C")
 
 
 def test_one_cursor_reads_all_charts(bench: Any, same_page: Page, browser_thread: Any) -> None:

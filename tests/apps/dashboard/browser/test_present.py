@@ -12,7 +12,7 @@ from navien_nwp500.apps.dashboard import api
 from navien_nwp500.apps.dashboard.password_file import read_password_hash, write_password
 from navien_nwp500.protocol.types import HalfCelsius
 from navien_nwp500.simulator.faults import DropMessages
-from support.browser_page import Page, expect
+from support.browser_page import Page, expect, late_answers
 
 NewPage = Callable[..., Page]
 HIDE = """state => {
@@ -224,18 +224,26 @@ def test_heater_and_unit_are_chosen_and_remembered(
     expect(page.locator("#facts")).to_contain_text("Set to50.5 °C")
     expect(page.locator("#water-unit")).to_have_text("litres of hot water left")
     # What is said of a command names its heater where another one is shown.
-    held: list[Any] = []
-    page.route("**/commands", lambda route: held.append(route))
-    page.locator(".control.power").get_by_role("button", name="Off").click()
-    page.locator("#confirm-yes").click()
     result = page.locator("#command-status")
-    expect(result).to_have_text(re.compile("^Switch the heater off: waiting"))
-    choice.select_option(index=0)
-    expect(result).to_have_text(re.compile("^NWP500 2: Switch the heater off: waiting"))
-    held[0].continue_()
+    with late_answers(page, "**/commands"):
+        page.locator(".control.power").get_by_role("button", name="Off").click()
+        page.locator("#confirm-yes").click()
+        expect(result).to_have_text(re.compile("^Switch the heater off: waiting"))
+        choice.select_option(index=0)
+        expect(result).to_have_text(re.compile("^NWP500 2: Switch the heater off: waiting"))
     expect(result).to_have_class("confirmed")
     expect(result).to_have_text(re.compile("^NWP500 2: "))
-    choice.select_option(index=1)
+    # The charts are those of the last choice; until then no heater has those of another one.
+    charts = page.locator("#power .reader")
+    expect(charts).to_be_visible()
+    with late_answers(page, "**/series?**"):
+        for index in (1, 0, 1):
+            choice.select_option(index=index)
+        expect(charts).to_be_hidden()
+        expect(page.locator("#runs")).to_be_hidden()
+    expect(charts).to_be_visible()
+    assert "heaters/2/" in page.locator("#csv").get_attribute("href")
+    expect(page.locator("#runs")).to_be_visible()
     expect(result).to_be_empty()
     page.reload()
     expect(page.locator("#facts")).to_contain_text("Set to50.5 °C")

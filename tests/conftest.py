@@ -131,6 +131,16 @@ def find_program() -> Callable[..., str]:
     return found
 
 
+@pytest.fixture(scope="session")
+def postgres(find_program: Callable[..., str]) -> Iterator[Any]:
+    """A PostgreSQL server, which takes a second to make: tests have a database of it each."""
+    initdb = find_program("initdb")
+    from support.postgres import running_server  # not on Windows
+
+    with running_server(initdb) as server:
+        yield server
+
+
 @pytest.fixture
 def transport() -> str:
     """Transport of the clients; ``each_transport`` instead runs a test over all of them."""

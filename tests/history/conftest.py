@@ -3,18 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Callable, Iterator
 
 import pytest
-
-
-@pytest.fixture(scope="session")
-def postgres(find_program: Callable[..., str]) -> Iterator[Any]:
-    initdb = find_program("initdb")
-    from support.postgres import running_server  # not on Windows
-
-    with running_server(initdb) as server:
-        yield server
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -47,7 +47,7 @@ def simulated_recovery(seed: int) -> SimulatedRecovery:
     draw_at = POLL_MINUTES * random.randint(2, 16) if random.random() < 1 / 3 else None
     minute, step = 0.0, POLL_MINUTES
     while True:
-        heater.advance(step * 60)
+        heater.advance(step * 60, coarse=True)
         minute += step
         status = heater.status()
         if not status.comp_use.active:

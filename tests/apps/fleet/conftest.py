@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Callable, Iterator
+from typing import Any, Iterator
 
 import pytest
 
@@ -13,15 +13,6 @@ from support.background_simulator import BackgroundSimulator
 
 #: Accounts of the cloud: enough that no process of three is left without one.
 ACCOUNTS = 12
-
-
-@pytest.fixture(scope="module")
-def postgres(find_program: Callable[..., str]) -> Iterator[Any]:
-    initdb = find_program("initdb")
-    from support.postgres import running_server  # not on Windows
-
-    with running_server(initdb) as server:
-        yield server
 
 
 @pytest.fixture

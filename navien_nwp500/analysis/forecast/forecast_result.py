@@ -51,7 +51,9 @@ class Forecast:
     ``times``: what is foreseen; a time is None when it is not, or not asked (``enough``: ``litres``
     of 40 degC). ``if_started``: the same if heating started now, at rest. ``start``: a foreseen
     start. ``not_before``: no earlier, by standby alone at rest, or while water runs. ``reason``: why
-    there is no forecast at all. ``water``: hot water that is there now. ``deviation``: of ``end``.
+    there is no forecast at all. ``water``: hot water that is there now.
+    ``quiet_minutes``: of a run until ``end`` by the heater's figures alone, without what may be drawn,
+    and ``deviation``: how far off that may be.
     """
 
     when: datetime
@@ -66,6 +68,7 @@ class Forecast:
     reason: str | None = None
     #: Why a time that was asked for is not among ``times``.
     notes: tuple[str, ...] = ()
+    quiet_minutes: float = 0.0
     deviation: float = 0.0
     #: Recoveries of this heater that the figures are fitted to.
     runs: int = 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Sequence
+from typing import NamedTuple, Sequence
 
 from ...exceptions import ValueOutOfRangeError
 from ...protocol.schedules import ReservationProgram
@@ -85,6 +85,14 @@ def _missing(status: DeviceStatus) -> str | None:
     if status.error_code.active and resting:
         return "the heater reports an error and does not heat"
     return None
+
+
+class _Timed(NamedTuple):
+    """Times of one run: ``quiet_minutes`` and ``deviation`` are those of ``Forecast``."""
+
+    bands: Bands
+    quiet_minutes: float = 0.0
+    deviation: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -169,15 +177,16 @@ class _Case:
         element = status.heat_upper_use.active
         condenser = self.mode in HEAT_PUMP_MODES or running
         heating = self._heating(self.setpoint, self.mode, condenser, element)
-        times, expected = self._times(tank, heating, not self.heats)
+        made = self._times(tank, heating, not self.heats)
         notes: tuple[str, ...] = ()
         if status.in_tou_window and condenser:
             short = replace(heating, stop=heating.stop - self._window_short)
-            in_window, window_expected = self._times(tank, short, not self.heats)
-            closes = window_end(periods, self.when)
-            if closes is None or in_window.end is None or self._before(in_window.end, closes):
-                times, expected = in_window, window_expected
+            in_window = self._times(tank, short, not self.heats)
+            closes, end = window_end(periods, self.when), in_window.bands.end
+            if closes is None or end is None or self._before(end, closes):
+                made = in_window
                 notes = ("in a time-of-use window it stops 2 K below the setpoint",)
+        times = made.bands
         if status.anti_legionella_operation_busy is not None:
             if status.anti_legionella_operation_busy.active:
                 times = times._replace(end=None)
@@ -187,7 +196,8 @@ class _Case:
             situation=Situation.HEATING if self.heats else Situation.STARTING,
             times=times.later(waiting),
             notes=notes,
-            deviation=expected,
+            quiet_minutes=made.quiet_minutes,
+            deviation=made.deviation,
         )
 
     def _running_tank(self, running: bool) -> TankState:
@@ -214,9 +224,9 @@ class _Case:
         rest = self.rest
         start = next_start(self.model, rest, self.when, reservations=reservations, periods=periods)
         if start is not None:
-            times, expected = self._started(start.rest, start.when)
+            times = self._started(start.rest, start.when)
             waiting = (start.when - self.when).total_seconds() / 60
-            made = replace(empty, start=start, times=times.later(waiting), deviation=expected)
+            made = replace(empty, start=start, times=times.later(waiting))
             made = replace(made, situation=Situation.FORESEEN)
         else:
             made = replace(empty, situation=Situation.RESTING)
@@ -231,7 +241,7 @@ class _Case:
             made = replace(made, situation=Situation.HOT, times=made.times._replace(end=NOW))
         elif made.situation is not Situation.FORESEEN:
             started = rest if rest.mode not in _OFF_MODES else replace(rest, mode=_USUAL_MODE)
-            made = replace(made, if_started=self._started(started)[0])
+            made = replace(made, if_started=self._started(started))
         return made
 
     def _unknown_starts(
@@ -247,14 +257,14 @@ class _Case:
             return ("a reservation may start it, which is not considered here",)
         return ()
 
-    def _started(self, rest: Rest, begin: datetime | None = None) -> tuple[Bands, float]:
+    def _started(self, rest: Rest, begin: datetime | None = None) -> Bands:
         """Return the times if heating started now, or at ``begin``."""
         condenser = rest.mode in HEAT_PUMP_MODES
         heating = self._heating(rest.setpoint, rest.mode, condenser, not condenser)
         if rest.in_window:
             heating = replace(heating, stop=heating.stop - self._window_short)
-        times, expected = self._times(rest.tank.starting(self.model), heating, True, begin)
-        return times.later(self._start_seconds(condenser) / 60), expected
+        times = self._times(rest.tank.starting(self.model), heating, True, begin).bands
+        return times.later(self._start_seconds(condenser) / 60)
 
     def _start_seconds(self, condenser: bool) -> float:
         """Return the time from demand until the first sensor rises."""
@@ -267,8 +277,8 @@ class _Case:
 
     def _times(
         self, tank: TankState, heating: Heating, starting: bool, begin: datetime | None = None
-    ) -> tuple[Bands, float]:
-        """Return the times of heating that begins now, or at ``begin``, and the deviation."""
+    ) -> _Timed:
+        """Return the times of heating that begins now, or at ``begin``."""
         times = heating_times(
             *(self.model, tank, heating),
             litres=self.litres,
@@ -299,7 +309,9 @@ class _Case:
             return calibration.band(minutes, usual, starting=starting, unlearned=unlearned)
 
         bands = Bands(*(None if one is None else band(one) for one in times))
-        return bands, 0.0 if times.end is None else expected(times.end)
+        if times.end is None:
+            return _Timed(bands)
+        return _Timed(bands, times.end, expected(times.end))
 
     def _while_drawing(self, made: Forecast) -> Forecast:
         """Give only the earliest time while water runs, which nobody knows the end of."""

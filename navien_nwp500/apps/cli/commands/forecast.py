@@ -143,10 +143,9 @@ def _keep(
     """Keep what was learned, and the forecast of a run, which a later recording will score."""
     if context.simulated:
         return
-    end = made.times.end
-    if made.situation is Situation.HEATING and end is not None and made.deviation:
+    if made.situation is Situation.HEATING and made.times.end is not None and made.deviation:
         ms = int(made.when.timestamp() * 1000)
-        learned = learned.with_forecast(MadeForecast(ms, end.minutes, made.deviation))
+        learned = learned.with_forecast(MadeForecast(ms, made.quiet_minutes, made.deviation))
     if learned != Learned():
         file.write(heater.mac_address, learned)
 

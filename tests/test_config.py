@@ -13,9 +13,8 @@ from typing import Any
 
 import pytest
 
-from navien_nwp500 import aws_iot_websocket
-from navien_nwp500.config import NaviLinkConfig, ReconnectConfig, environment
-from navien_nwp500.config.settings import SETTINGS
+from navien_nwp500 import aws_iot_websocket, config as config_module
+from navien_nwp500.config import SETTINGS, NaviLinkConfig, ReconnectConfig
 from navien_nwp500.exceptions import ConfigurationError
 
 TEMPLATE = Path(__file__).parents[1] / ".env.template"
@@ -31,7 +30,7 @@ def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in [name for name in os.environ if name.startswith("NAVILINK_")]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(environment, "_LOGGED", set())
+    monkeypatch.setattr(config_module, "_LOGGED", set())
 
 
 def env_file(folder: Path, *lines: str) -> Path:

@@ -11,7 +11,7 @@ from ..._util.network_errors import explain_error
 from ..._util.text import clean_text, comparable
 from ...analysis.prices.openei_rates import rates_of
 from ...analysis.prices.tariff_files import MAX_BYTES
-from ...config.environment import read_environment
+from ...config import read_environment
 from ...exceptions import CommunicationError, ConfigurationError
 
 URL = "https://api.openei.org/utility_rates"

@@ -6,7 +6,7 @@ import re
 
 from ..._connection.rest_client import RedirectedError
 from ..._connection.transport import HandshakeRefusedError
-from ...config.settings import SETTINGS
+from ...config import SETTINGS
 from ...exceptions import (
     APIError,
     ConfigurationError,

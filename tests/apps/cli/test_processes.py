@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any, Callable
 
@@ -20,7 +21,7 @@ import pytest
 from rich.console import Console
 
 from navien_nwp500 import NaviLinkConfig
-from navien_nwp500.apps.cli.commands.monitor import _record
+from navien_nwp500._util.aio import in_thread
 from navien_nwp500.apps.cli.context import open_context
 from navien_nwp500.apps.cli.live_view import LiveView
 from navien_nwp500.history.alerts import Alert
@@ -221,7 +222,7 @@ async def test_a_status_is_written_once_when_monitor_is_stopped_meanwhile(
     status = Heater(now=datetime(2026, 1, 5, tzinfo=timezone.utc), seed=1).status()
     when = datetime(2026, 1, 5, tzinfo=timezone.utc)
     with BufferedCsvRecorder(tmp_path / "tank.csv") as recorder:
-        task = loop.create_task(_record(recorder.write, status, when))
+        task = loop.create_task(in_thread(partial(recorder.write, status, when)))
         assert await loop.run_in_executor(None, writing.wait, LIMIT)
         task.cancel()
         await asyncio.sleep(0)

@@ -13,7 +13,7 @@ from ...._util.aio import run_until_first
 from ...._util.extras import missing_extra
 from ...._util.files import decode_text, display_path
 from ...._util.text import clean_text
-from ....config.environment import read_environment
+from ....config import read_environment
 from ....exceptions import ConfigurationError
 from ..context import CommandContext, open_context, select_devices
 from ..learned_file import known_heater

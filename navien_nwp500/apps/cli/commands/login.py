@@ -9,8 +9,7 @@ from typing import Any
 import click
 
 from ....client import NaviLinkClient
-from ....config import NaviLinkConfig, same_email
-from ....config.environment import read_environment
+from ....config import NaviLinkConfig, read_environment, same_email
 from ....exceptions import ConfigurationError
 from ..output import print_note, print_result
 from ..runner import INTERRUPTED, log_to_stderr, run_async

@@ -84,18 +84,18 @@ def test_a_status_of_required_fields_has_none_elsewhere() -> None:
     assert encode_fields(decoded) == CORE
 
 
-@pytest.mark.parametrize("key", CORE)
-def test_a_missing_required_field_is_an_error_with_its_name(key: str) -> None:
-    body = {other: value for other, value in CORE.items() if other != key}
-    with pytest.raises(ProtocolError, match=f"{key} is missing"):
-        decode_fields(DeviceStatus, body)
+def test_a_missing_required_field_is_an_error_with_its_name() -> None:
+    for key in CORE:
+        body = {other: value for other, value in CORE.items() if other != key}
+        with pytest.raises(ProtocolError, match=f"{key} is missing"):
+            decode_fields(DeviceStatus, body)
 
 
-@pytest.mark.parametrize("key", CORE)
 @pytest.mark.parametrize("damage", DAMAGE, ids=lambda value: repr(value)[:12])
-def test_a_damaged_required_field_is_an_error_with_its_name(key: str, damage: Any) -> None:
-    with pytest.raises(ProtocolError, match=f"{key} is not an integer"):
-        status(**{key: damage})
+def test_a_damaged_required_field_is_an_error_with_its_name(damage: Any) -> None:
+    for key in CORE:
+        with pytest.raises(ProtocolError, match=f"{key} is not an integer"):
+            status(**{key: damage})
 
 
 @pytest.mark.parametrize("damage", DAMAGE, ids=lambda value: repr(value)[:12])

@@ -25,7 +25,7 @@ from navien_nwp500.protocol.fields import (
 )
 from navien_nwp500.protocol.status import DeviceStatus, DHWStatus
 
-MANY = settings(max_examples=150, deadline=None, database=None)
+MANY = settings(max_examples=100, deadline=None, database=None)
 SPECS = field_specs(DeviceStatus)
 CORE: dict[str, Any] = {spec.key: 2 for spec in SPECS if spec.required}
 

@@ -32,7 +32,7 @@ from navien_nwp500.protocol.status import DeviceStatus, DHWStatus
 from support.status_examples import CORE, IDLE, IDLE_REPLY
 
 MODEST = settings(max_examples=80, deadline=None, database=None)
-MANY = settings(max_examples=400, deadline=None, database=None)
+MANY = settings(max_examples=200, deadline=None, database=None)
 
 MAC = "0123456789ab"
 CLIENT = "3f0e7c1a-0000-4000-8000-000000000001"

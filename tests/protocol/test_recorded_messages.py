@@ -6,7 +6,7 @@ import json
 import math
 from datetime import date, datetime, time, timezone
 from decimal import Decimal
-from typing import Any
+from typing import Any, Callable
 
 import pytest
 
@@ -65,7 +65,15 @@ RUNNING = {
 }
 AT_REST = {16: "standby", 20: "standby", 27: "standby", 28: "standby"}
 
-every_message = pytest.mark.parametrize("number", range(MESSAGES))
+
+def every_message(test: Callable[[int], None]) -> Callable[[], None]:
+    """Return a test that tries each message in turn, as 30 tests of each would take longer to start."""
+
+    def try_each() -> None:
+        for number in range(MESSAGES):
+            test(number)
+
+    return try_each
 
 
 def message(number: int) -> Message:

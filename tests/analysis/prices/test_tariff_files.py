@@ -649,7 +649,7 @@ HOSTILE = [
 ]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.sampled_from(SAMPLES), st.data())
 def test_a_damaged_file_is_read_or_refused_with_a_sentence(text: str, data: st.DataObject) -> None:
     """Pieces of the text are replaced by others: nothing but ConfigurationError may come out."""

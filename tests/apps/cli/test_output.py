@@ -168,8 +168,9 @@ async def test_commands_print_plain_text_where_the_encoding_lacks_a_sign(
         "energy month": "#",
         "monitor --count 1": r"\d (°|\\xb0)?F",
         "doctor": "^ok configuration",
-        "report tank.csv --markdown": r"upper, (°|\\xb0)?C|\+-|--",
     }
+    if encoding == "ascii":  # once, as its modules take a second to load
+        signs["report tank.csv --markdown"] = r"upper, (°|\\xb0)?C|\+-|--"
     for command, sign in signs.items():
         code, out, err = await loop.run_in_executor(
             None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Iterator
@@ -76,6 +77,14 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DashboardBench]
         yield bench
 
 
+@lru_cache(maxsize=None)
+def described_api() -> Any:
+    """Return the API as schemathesis reads its description, which takes it some time."""
+    import schemathesis
+
+    return schemathesis.openapi.from_dict(with_known_values(DOCUMENT))
+
+
 def with_known_values(document: Any) -> Any:
     """Return the description with what exists here: the heater, a recorded day, a command."""
     known = {"heater": 1, "from": to_ms(DAY), "to": to_ms(NOW), "id": KNOWN_COMMAND}
@@ -116,7 +125,7 @@ def test_answers_to_any_request_are_as_described(
     from schemathesis.generation import GenerationMode
 
     method, path = operation
-    api_schema = schemathesis.openapi.from_dict(with_known_values(DOCUMENT))
+    api_schema = described_api()
     # What the description allows; and, where there is something, what it does not.
     cases = api_schema[path][method].as_strategy(generation_mode=GenerationMode.POSITIVE)
     if "{" in path or method == "POST":

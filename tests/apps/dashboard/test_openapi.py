@@ -22,7 +22,7 @@ from navien_nwp500.history.command_log import CommandLog
 from navien_nwp500.history.database import Database
 from navien_nwp500.history.schema import to_ms
 from navien_nwp500.history.store import HistoryStore
-from support.dashboard_bench import DAY, MAC, NOW, DashboardBench, write_history
+from support.dashboard_bench import DAY, LIMIT, MAC, NOW, DashboardBench, write_history
 
 DOCUMENT = json.loads((Path(api.__file__).parent / "openapi.json").read_text("utf-8"))
 KNOWN_COMMAND = "01234567-89ab-4cde-8123-456789abcdef"
@@ -77,6 +77,17 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DashboardBench]
         yield bench
 
 
+@pytest.fixture(scope="module")
+def signed_in(bench: DashboardBench) -> dict[str, str]:
+    """Cookies of one sign-in, before a test uses up the attempts that are allowed in a time."""
+    import requests
+
+    token = {"token": bench.access.new_token()}
+    answer = requests.post(f"{bench.address}api/session", json=token, timeout=LIMIT)
+    assert answer.status_code == 204
+    return answer.cookies.get_dict()
+
+
 @lru_cache(maxsize=None)
 def described_api() -> Any:
     """Return the API as schemathesis reads its description, which takes it some time."""
@@ -116,7 +127,7 @@ needs_schemathesis = pytest.mark.skipif(
 @needs_schemathesis
 @pytest.mark.parametrize("operation", sorted(operations()), ids=" ".join)
 def test_answers_to_any_request_are_as_described(
-    bench: DashboardBench, operation: tuple[str, str]
+    bench: DashboardBench, signed_in: dict[str, str], operation: tuple[str, str]
 ) -> None:
     """Requests that the description allows, and those with wrong parts, made by schemathesis."""
     import jsonschema_rs
@@ -143,8 +154,7 @@ def test_answers_to_any_request_are_as_described(
     statuses: set[int] = set()
     with requests.Session() as session:
         if path != "/api/session":
-            token = {"token": bench.access.new_token()}
-            assert session.post(f"{bench.address}api/session", json=token).status_code == 204
+            session.cookies.update(signed_in)
 
         @settings(max_examples=10, suppress_health_check=list(HealthCheck))
         @given(case=cases)
@@ -166,7 +176,7 @@ def test_answers_to_any_request_are_as_described(
 
 @needs_schemathesis
 def test_messages_of_the_socket_are_as_described(
-    bench: DashboardBench, monkeypatch: pytest.MonkeyPatch
+    bench: DashboardBench, signed_in: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import jsonschema_rs
 
@@ -177,11 +187,8 @@ def test_messages_of_the_socket_are_as_described(
 
     async def receive() -> None:
         missing = {"hello", "now", "beat", "history", "command"}
-        jar = aiohttp.CookieJar(unsafe=True)
         origin = {"Origin": bench.address.rstrip("/")}
-        async with aiohttp.ClientSession(bench.address, cookie_jar=jar, headers=origin) as page:
-            token = {"token": bench.access.new_token()}
-            (await page.post("/api/session", json=token)).release()
+        async with aiohttp.ClientSession(bench.address, cookies=signed_in, headers=origin) as page:
             async with page.ws_connect("/api/live") as socket:
                 (await page.post("/api/heaters/1/commands", json=body)).release()
                 while missing:

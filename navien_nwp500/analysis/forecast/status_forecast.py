@@ -185,7 +185,8 @@ class _Case:
             closes, end = window_end(periods, self.when), in_window.bands.end
             if closes is None or end is None or self._before(end, closes):
                 made = in_window
-                notes = ("in a time-of-use window it stops 2 K below the setpoint",)
+                if made.bands.ready is None:  # an element may reach it
+                    notes = ("in a time-of-use window it stops 2 K below the setpoint",)
         times = made.bands
         if status.anti_legionella_operation_busy is not None:
             if status.anti_legionella_operation_busy.active:

@@ -243,6 +243,10 @@ def test_a_run_in_a_window_stops_two_kelvin_short() -> None:
     short = made(running(57.0, 55.0, **window)).times
     whole = made(running(57.0, 55.0)).times
     assert short.ready is None and band(short.end).minutes < band(whole.end).minutes - 20
+    assert made(running(57.0, 55.0, **window)).notes == (
+        "in a time-of-use window it stops 2 K below the setpoint",
+    )
+    assert made(running(57.0, 55.0, **window, heatUpperUse=2, currentInstPower=5400)).notes == ()
     closing = made(running(57.0, 50.0, **window), periods=tou_plan(12, 13)).times
     assert closing == made(running(57.0, 50.0)).times, "the window ends before"
 

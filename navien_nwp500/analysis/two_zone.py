@@ -1,4 +1,4 @@
-"""A tank of two zones and its heat pump: the plant of forecast and plan, in pure functions of floats.
+"""A tank of two zones and its heat pump: the plant of the forecast, in pure functions of floats.
 
 The zones are the halves that the two sensors measure (PROTOCOL 14.1). Heat that is missing below the
 lower sensor is kept apart: the sensors do not show it, and the heat pump replaces it first (PROTOCOL

@@ -25,4 +25,4 @@ FLAT = day_tariff((0, 24, "0.30"), label="flat")
 #: Dear when people come home.
 PEAK = day_tariff((0, 16, "0.15"), (16, 21, "0.50"), (21, 24, "0.15"), label="peak")
 #: The same, less of it.
-MILD = day_tariff((0, 16, "0.30"), (16, 21, "0.45"), (21, 24, "0.30"), label="mild")
+MILD = day_tariff((0, 16, "0.33"), (16, 21, "0.45"), (21, 24, "0.33"), label="mild")

@@ -5,8 +5,9 @@ The simulation has few steps: a status may be a minute old, which at five minute
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
+from typing import Iterator
 from zoneinfo import ZoneInfo
 
 from navien_nwp500.history.csv import CsvRecorder
@@ -40,6 +41,33 @@ FAMILY: DayPlan = (
     (19.0, 45.0, 7.0),
     (20.2, 40.0, 6.0),
 )
+#: Baths in the afternoon and evening: more than a full tank gives,.
+AFTERNOON: DayPlan = (
+    (7.0, 20.0, 3.0),
+    (12.5, 30.0, 5.0),
+    (15.5, 50.0, 7.0),
+    (16.5, 50.0, 7.0),
+    (18.0, 30.0, 5.0),
+    (20.0, 40.0, 6.0),
+)
+#: One person who works at night, and two who shower in the evening.
+SHIFT: DayPlan = (
+    (4.6, 30.0, 5.0),
+    (13.2, 15.0, 4.0),
+    (16.2, 8.0, 2.0),
+    (21.7, 40.0, 6.0),
+    (22.4, 12.0, 3.0),
+)
+COUPLE: DayPlan = (
+    (6.4, 25.0, 4.0),
+    (8.1, 25.0, 4.0),
+    (12.2, 10.0, 3.0),
+    (17.6, 35.0, 6.0),
+    (19.1, 12.0, 4.0),
+    (21.4, 35.0, 6.0),
+)
+#: The litres of a plan are of a tank so hot, in degC; people want the same heat from another one.
+TANK, INLET = 58.0, 15.0
 #: A Monday.
 START = datetime(2026, 3, 2, tzinfo=timezone.utc)
 
@@ -48,29 +76,39 @@ def household(plan: DayPlan, seed: int = 0) -> Draws:
     return Draws(plan, jitter_minutes=15.0, jitter_litres=0.2, seed=seed)
 
 
-def record(
-    path: Path,
-    plan: DayPlan,
-    *,
-    days: int = 14,
-    setpoint: int = 121,
-    mode: DHWMode = DHWMode.HEAT_PUMP,
-    inlet: float = 15.0,
-    zone: str = "UTC",
-    seed: int = 0,
-) -> Heater:
-    """Record a household for some days; return the heater."""
+def litres_of(people: Draws, day: date) -> list[float]:
+    """Return the litres of each five minutes of a day."""
+    found = [0.0] * 288
+    for draw in people.on_day(day):
+        found[min(287, int(draw.start // 300))] += draw.litres
+    return found
+
+
+def live_day(heater: Heater, people: Draws, day: date) -> Iterator[tuple[int, float]]:
+    """Let people live for a day; yield the step and its litres after each five minutes.
+
+    From a colder tank they take more water, as behind a mixing tap.
+    """
+    for step, litres in enumerate(litres_of(people, day)):
+        if litres:
+            heater.draw(litres * (TANK - INLET) / (max(heater.tank.outlet, 40.0) - INLET), 5)
+        heater.advance(300, coarse=True)
+        yield step, litres
+
+
+def record(path: Path, plan: DayPlan, *, days: int = 14, seed: int = 0) -> None:
+    """Record a household for some days."""
     heater = Heater(
         now=START,
-        mode=mode,
-        setpoint=HalfCelsius(setpoint),
-        draws=household(plan, seed),
-        inlet_celsius=inlet,
+        mode=DHWMode.HEAT_PUMP,
+        setpoint=HalfCelsius(120),
+        inlet_celsius=INLET,
+        draws=None,
         seed=seed,
     )
-    with CsvRecorder(path, heater="02:00:00:00:00:01", zone=ZoneInfo(zone)) as recorder:
+    people = household(plan, seed)
+    with CsvRecorder(path, heater="02:00:00:00:00:01", zone=ZoneInfo("UTC")) as recorder:
         recorder.write(heater.status(), heater.now)
-        for _ in range(days * 288):
-            heater.advance(300, coarse=True)
-            recorder.write(heater.status(), heater.now)
-    return heater
+        for day in range(days):
+            for _ in live_day(heater, people, START.date() + timedelta(days=day)):
+                recorder.write(heater.status(), heater.now)

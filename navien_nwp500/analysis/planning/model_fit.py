@@ -143,7 +143,14 @@ def _error(model: HeaterModel, old: HeaterModel, cases: Array) -> float:
 
 
 def lowest_setpoint(statuses: pd.DataFrame, found: Sequence[Recovery], tank: TankSize) -> float:
-    """Return the installer's lowest setpoint in degC: by the energy counts, else by the starts."""
+    """Return the installer's lowest setpoint in degC, at which the heater starts (PROTOCOL 6.8).
+
+    It is told outside of windows; else it follows from the energy counts, else from the starts.
+    """
+    told = statuses["hp_lower_on_temp_setting"].dropna() / 2
+    told = told[told.between(*_MINIMUM)]
+    if len(told):
+        return float(told.mode().iloc[0])
     rows = [run.first - 1 for run in found if run.first > 0]
     starts = statuses["lower"].iloc[rows].median() if rows else float("nan")
     by_count = (statuses["setpoint"] - statuses["total_wh"] / tank.wh_per_k).median()

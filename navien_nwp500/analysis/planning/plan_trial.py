@@ -6,6 +6,7 @@ from typing import NamedTuple, Sequence
 
 import numpy as np
 
+from ..hot_water import SHOWER_CELSIUS
 from .heating_plan import DAY_STEPS, HeatingPlan
 from .plan_promise import SEARCH_WORLDS, PlanCase, PlanPromise, runner_of
 from .price_weeks import WEEKS_OF_YEAR
@@ -104,18 +105,19 @@ class SimulatorTrial:
         present: Sequence[SimulatedWeek],
         cost: float,
     ) -> tuple[str | None, float]:
-        if self._explicit is None:  # one moment of a few weeks is luck
-            coldest, floor = (sum(one.coldest for one in o) / len(o) for o in (found, present))
-            name = f"now it is {floor:.1f}"
-        else:
-            coldest, floor = min(week.coldest for week in found), self._explicit
-            name = f"the limit is {floor:.1f}"
-        if coldest < floor - _SLACK_KELVIN:
-            text = f"The best plan gets as cold as {coldest:.1f} °C in the simulator; {name}."
-            return text, floor - coldest
+        coldest, now = (min(week.coldest for week in weeks) for weeks in (found, present))
+        floor = now if self._explicit is None else self._explicit
         more = sum(week.missed for week in found) - sum(week.missed for week in present)
         if more > 0:
             return f"With the best plan the simulator misses {more} more showers.", WARMER_KELVIN
+        # Where showers are cold now, fewer of them count more than the coldest moment.
+        fewer = self._explicit is None and now < SHOWER_CELSIUS and more < 0
+        if coldest < floor - _SLACK_KELVIN and not fewer:
+            text = (
+                f"The best plan gets as cold as {coldest:.1f} °C in the simulator; the limit is "
+                f"{floor:.1f}."
+            )
+            return text, floor - coldest
         if certain <= LEAST_SAVING * abs(cost):
             return "In the simulator its saving is within its uncertainty, or next to nothing.", 0.0
         return None, 0.0

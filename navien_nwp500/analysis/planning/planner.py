@@ -18,7 +18,7 @@ from ...history.recordings import Recording
 from ...protocol.types import DHWMode
 from ..heater_model import HeaterModel
 from ..hot_water import SHOWER_CELSIUS
-from ..intervals import add_intervals
+from ..intervals import DAY_MS, add_intervals
 from ..prices import CalendarPrices, FixedPrices, PriceSource
 from ..recoveries import recoveries
 from ..thermal import tank_of
@@ -40,6 +40,8 @@ from .tank_layers import LAYERS, OUTLET
 
 #: Whole days of history that a plan needs.
 LEAST_DAYS = 14
+#: Older days count no more: people and seasons change.
+_MOST_DAYS = 92
 #: Plans that the simulator tries, one after another, until it confirms one.
 _TRIES = 3
 
@@ -58,7 +60,7 @@ def make_plan(
     ``progress`` gets sentences while it works. ``rounds``: how often the best plans are changed; fewer
     take less time. Raises ConfigurationError when recording or prices do not suffice.
     """
-    case, runner, present = _prepare(recording, source, wishes, progress)
+    case, runner, present = prepare(recording, source, wishes, progress)
     bound, times = _bounds(case, runner, present, wishes)
     progress(_bound_text(bound, times, source.currency))
     figures = year_figures(present, runner, 0, case.replay)
@@ -88,14 +90,17 @@ def make_plan(
     return _decide(case, wishes, found, proposal, confirm, progress)
 
 
-def _prepare(
+def prepare(
     recording: Recording,
     source: PriceSource,
     wishes: PlanWishes,
     progress: Callable[[str], None],
 ) -> tuple[PlanCase, PlanRunner, WeekResults]:
+    """Learn from the recording; return the case, and the present settings on sample weeks."""
     _check_modes(source, wishes)
     statuses = add_intervals(recording.table)
+    recent = statuses["ms"] > statuses["ms"].max() - _MOST_DAYS * DAY_MS
+    statuses = statuses[recent].reset_index(drop=True)
     if statuses[["upper", "lower"]].isna().all().any():
         raise ConfigurationError("the recording has no tank temperatures; a plan needs both")
     found = recoveries(statuses)

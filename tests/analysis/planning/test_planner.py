@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ pytest.importorskip("pandas", reason="the extra analysis is not installed")
 import numpy as np
 
 from navien_nwp500.analysis.heater_model import HeaterModel
+from navien_nwp500.analysis.intervals import add_intervals
+from navien_nwp500.analysis.planning.draw_profile import learn_draws
 from navien_nwp500.analysis.planning.heating_plan import (
     DAY_STEPS,
     WEEK_STEPS,
@@ -21,19 +24,26 @@ from navien_nwp500.analysis.planning.heating_plan import (
     PlanEntry,
     PlanWindow,
 )
+from navien_nwp500.analysis.planning.plan_promise import promises_of
+from navien_nwp500.analysis.planning.plan_replay import replay_days
 from navien_nwp500.analysis.planning.plan_run import Limits, PlanRunner, SampleWeeks
 from navien_nwp500.analysis.planning.plan_search import SearchSpace, search
-from navien_nwp500.analysis.planning.planner import make_plan
+from navien_nwp500.analysis.planning.planner import make_plan, prepare
 from navien_nwp500.analysis.planning.price_weeks import price_weeks, top_price_windows
 from navien_nwp500.analysis.planning.proposal import PlanWishes
 from navien_nwp500.analysis.prices import FixedPrices, PriceInterval, PriceSeries
+from navien_nwp500.analysis.recoveries import recoveries
 from navien_nwp500.apps.cli.plan_confirmation import simulate_week
 from navien_nwp500.exceptions import ConfigurationError
 from navien_nwp500.history.recordings import load
 from navien_nwp500.protocol.calendar import EVERY_DAY
-from navien_nwp500.protocol.tou import check_tou
+from navien_nwp500.protocol.schedules import ReservationProgram
+from navien_nwp500.protocol.tou import check_tou, encode_tou_mqtt
 from navien_nwp500.protocol.types import DHWMode, HalfCelsius
+from navien_nwp500.simulator import Heater
+from navien_nwp500.simulator.heater.water_draws import Draws
 from support.day_tariffs import FLAT, MILD, PEAK
+from support.simulated_history import AFTERNOON, live_day
 
 PRESENT = HeatingPlan(HalfCelsius(121))
 
@@ -61,6 +71,72 @@ def test_showers_after_work_are_heated_before_and_the_heater_holds_back(late_fil
         check_tou(periods)
     # The bound is the first thing that is said after what was learned.
     assert "saves more than" in said[1] and said[2].startswith("searching")
+
+
+WINDOW = HeatingPlan(HalfCelsius(120), windows=(PlanWindow(16 * 60, 21 * 60),))
+
+
+def simulated_cost(plan: HeatingPlan, days: int) -> float:
+    """Return the cost of some days of AFTERNOON in the simulated heater, for equal heat at the end."""
+    start = datetime(2026, 5, 3, tzinfo=timezone.utc)
+    heater = Heater(
+        now=start,
+        mode=plan.mode,
+        setpoint=plan.setpoint,
+        upper_celsius=60.0,
+        lower_celsius=55.0,
+        inlet_celsius=15.0,
+        draws=None,
+    )
+    heater.write_reservations(ReservationProgram(bool(plan.entries), plan.reservations()))
+    if plan.windows:
+        heater.write_tou_plan(True, encode_tou_mqtt(plan.periods(Decimal(2), Decimal(1))))
+    people = Draws(AFTERNOON, jitter_minutes=0.0, jitter_litres=0.0)
+    prices = np.full(288, 0.33)
+    prices[16 * 12 : 21 * 12] = 0.45
+    cost, before, stored = 0.0, heater.energy_total.heat_pump_wh, heater.tank.stored_wh
+    for day in range(days):
+        for step, _ in live_day(heater, people, start.date() + timedelta(days=day)):
+            now = heater.energy_total.heat_pump_wh
+            cost += (now - before) / 1000 * prices[step]
+            before = now
+    return cost - (heater.tank.stored_wh - stored) / 2.7 / 1000 * float(prices.mean())
+
+
+def test_a_window_alone_saves_nothing_where_a_run_starts_before_it(late_file: Path) -> None:
+    """The draw of 15:30 starts a run, which a window does not stop (PROTOCOL 9.12)."""
+    present = replace(WINDOW, windows=())
+    now = simulated_cost(present, 3)
+    assert simulated_cost(WINDOW, 3) == pytest.approx(now, rel=0.01)
+    topped = HeatingPlan(
+        HalfCelsius(120),
+        entries=(
+            PlanEntry(EVERY_DAY, 14 * 60, HalfCelsius(120)),
+            PlanEntry(EVERY_DAY, 18 * 60, HalfCelsius(96)),
+        ),
+        windows=WINDOW.windows,
+    )
+    assert simulated_cost(topped, 3) < 0.97 * now
+    wishes = PlanWishes()
+    case, _, _ = prepare(load([late_file]), MILD, wishes, lambda text: None)
+    promises, _ = promises_of(case, wishes, [WINDOW, topped], float("inf"))
+    assert [one.plan for one in promises] == [topped]
+
+
+def test_a_replay_of_the_recorded_days_costs_what_was_recorded(late_file: Path) -> None:
+    statuses = add_intervals(load([late_file]).table)
+    draws = learn_draws(statuses, recoveries(statuses), HeaterModel(), cold=15.0)
+    day = np.full(48, 0.33)
+    day[32:42] = 0.45
+    present = replace(WINDOW, windows=())
+    found = replay_days(statuses, draws, HeaterModel(), present, Limits(40.5), day)
+    assert found.days >= 10 and found.notes == ()
+    assert found.cost == pytest.approx(1.0, abs=0.05) and found.error < 0.05
+    # A heater that takes a third more than its model: corrected, said, and less certain.
+    statuses["heat_pump_watts"] *= 1.33
+    other = replay_days(statuses, draws, HeaterModel(), present, Limits(40.5), day)
+    assert other.energy == pytest.approx(1.33 * found.energy)
+    assert other.error > 0.15 and "corrected" in other.notes[0]
 
 
 def test_the_default_household_leaves_it_as_it_is(default_file: Path) -> None:

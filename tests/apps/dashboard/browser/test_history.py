@@ -39,8 +39,10 @@ def statuses_of_day() -> dict[datetime, DeviceStatus]:
 
 def open_day(bench: Any, opened: Page) -> Any:
     """Return the page with the day before, in Celsius."""
+    # Chosen before, as the page asks for everything again when the unit changes.
+    opened.page.goto(f"{bench.address}none")
+    opened.page.evaluate("localStorage.setItem('unit', 'C')")
     page = opened.open(bench.new_address(YESTERDAY))
-    page.locator(".unit").get_by_text("°C").click()
     expect(page.locator("#range")).to_have_text("Wednesday, 11 March 2026")
     expect(page.locator("#runs button").first).to_be_visible()
     return page

@@ -54,8 +54,9 @@ async def test_calls_beyond_the_limit_wait_for_their_turn(monkeypatch: pytest.Mo
     async with Simulator(accounts=4) as sim:
         sim.faults.rest[SIGN_IN] = RestFault(delay=10 * LIMIT)
         accounts = [NaviLinkAuth(account(sim, number)) for number in range(4)]
-        calls = [asyncio.ensure_future(one.sign_in()) for one in accounts]
+        calls = [asyncio.ensure_future(one.sign_in()) for one in accounts[:2]]
         await wait_until(lambda: sim.counters.calls.get(SIGN_IN) == 2)
+        calls += [asyncio.ensure_future(one.sign_in()) for one in accounts[2:]]
         (shared,) = http_session._SHARED.values()
         await wait_until(lambda: shared._users == 4)
         await asyncio.sleep(0)

@@ -34,29 +34,21 @@ LONGEST_GAP, WARMED_KELVIN = timedelta(hours=1), 0.3
 class HeatBalance:
     """Sums of the heat that leaves the tank between two runs."""
 
-    def __init__(self) -> None:
-        self._since: Sample | None = None
-        self._last: Sample | None = None
-        self._settled_at: datetime | None = None
+    def __init__(self, end: Sample | None = None) -> None:
+        """Begin with the status at which a run was over; None when that is not known."""
+        self._since = self._last = end
+        self._settled_at = None if end is None else end.when + SETTLING
         self._lost = self._seen_lost = 0.0
         self._draws = 0
         self._last_draw: datetime | None = None
-        self._missed = True  # nothing is known of what was before the recording
+        self._missed = end is None
 
-    def start_anew(self, end: Sample) -> None:
-        """Begin again with the status at which a run was over."""
-        self.__init__()  # type: ignore[misc]
-        self._since = self._last = end
-        self._settled_at = end.when + SETTLING
-        self._missed = False
-
-    def go_on_after_gap(self, sample: Sample) -> None:
-        """Take the first status after a gap; begin anew if the heater may have heated in it."""
+    def may_have_heated_before(self, sample: Sample) -> bool:
+        """Return True if the heater may have heated in the gap that ends with this status."""
         before, now = None if self._last is None else _mean(self._last), _mean(sample)
         if self._last is None or before is None or now is None:
-            return
-        if sample.when - self._last.when > LONGEST_GAP or now > before + WARMED_KELVIN:
-            self.__init__()  # type: ignore[misc]
+            return False
+        return sample.when - self._last.when > LONGEST_GAP or now > before + WARMED_KELVIN
 
     def add(self, sample: Sample, heating: bool) -> None:
         """Take the next status; the one with which heating begins is the last."""

@@ -142,8 +142,8 @@ class RunWatch:
             sample = sample.carry_forward(before)
             self._intervals.append(sample.when - before.when)
         found = self._settle(sample, gap)
-        if gap:
-            self._balance.go_on_after_gap(sample)
+        if gap and self._balance.may_have_heated_before(sample):
+            self._balance = HeatBalance()
         changes = () if before is None else tuple(changes_between(before, sample))
         self._recent.append(_Moment(sample, changes))
         self._note_held(sample, changes)
@@ -265,7 +265,7 @@ class RunWatch:
     def _ended(self, run: _Run, gap: bool = False) -> RunCause:
         last = run.last_busy
         assert last is not None
-        self._balance.start_anew(run.idle or last)
+        self._balance = HeatBalance(run.idle or last)
         self._stopped = None if gap else run.idle
         if run.end is None:
             if not gap:

@@ -53,7 +53,7 @@ def test_showers_after_work_are_heated_before_and_the_heater_holds_back(late_fil
     wishes = PlanWishes(trial_weeks=1)
     recording = load([late_file])
     found = make_plan(
-        recording, PEAK, wishes, confirm=simulate_week, rounds=2, progress=said.append
+        recording, PEAK, wishes, confirm=simulate_week, rounds=1, progress=said.append
     )
     plan, saving = found.plan, found.saving
     assert plan is not None and saving is not None and found.figures is not None, found.verdict

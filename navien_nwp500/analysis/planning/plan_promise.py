@@ -156,15 +156,18 @@ def _doubts(
 ) -> Array:
     """Return how much each saving changes with a threshold of the window 1.5 K lower or higher."""
     reach = np.zeros(len(plans) + 1)
-    if not results.doubtful.any():
+    rows: Array = np.flatnonzero(results.doubtful.any(axis=1))
+    if not len(rows):
         return reach
     worlds = len(np.unique(runner.weeks.worlds))
     shares = runner.weeks.shares * case.replay.cost / worlds
-    usual = ((results.cost[0] - results.cost) * shares).sum(axis=1)
+    usual = ((results.cost[0] - results.cost[rows]) * shares).sum(axis=1)
+    everything = [case.settings.plan, *plans]
+    tried = [everything[0], *(everything[row] for row in rows)]
     for shift in (-DOUBTFUL_KELVIN, DOUBTFUL_KELVIN):
         runner.window_start = WINDOW_START + shift
-        other = runner.run([case.settings.plan, *plans])
-        saved = ((other.cost[0] - other.cost) * shares).sum(axis=1)
-        reach = np.maximum(reach, np.abs(saved - usual))
+        other = runner.run(tried)
+        saved = ((other.cost[0] - other.cost[1:]) * shares).sum(axis=1)
+        reach[rows] = np.maximum(reach[rows], np.abs(saved - usual))
     runner.window_start = WINDOW_START
-    return np.where(results.doubtful.any(axis=1), reach, 0.0)
+    return reach

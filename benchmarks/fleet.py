@@ -41,13 +41,11 @@ def measure(
         running.name_accounts(accounts)
         began = time.monotonic()
         fleet = []
-        for number in range(PROCESSES):
+        for _ in range(PROCESSES):
             # One after the other: each signs in as fast as it can.
             fleet.append(running.start(SLOTS))
             running.wait_for(lambda: fleet[-1].metrics().get("navien_fleet_recording"), 300)
-            if fleet[-1].held:
-                running.wait_for_all(_share(running, number + 1), 0, 1200)
-        running.wait_for_all(accounts, 0, 1200)
+            running.wait_for_all(running.accounts_held(), 0, 1200)
         yield _figure("until all were recorded", "s", time.monotonic() - began)
         yield from _quiet(running, fleet, seconds)
         yield from _failures(running, fleet)
@@ -64,11 +62,6 @@ def trial(accounts: int, interval: float, logs: Path) -> Iterator[Trial]:
             progress("fleet: everything ends")
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, signal.SIG_IGN)
-
-
-def _share(running: Trial, processes: int) -> int:
-    """Return how many accounts the first processes must record; some slots hold a few more."""
-    return int(running.accounts * min(1.0, processes * SLOTS / ALL_SLOTS) * 0.9)
 
 
 def _quiet(running: Trial, fleet: Sequence[Recorder], seconds: float) -> Iterator[Figure]:

@@ -25,6 +25,7 @@ from typing import Any, Callable, Mapping, NoReturn, Sequence
 from dotenv import dotenv_values
 
 from navien_nwp500._util.files import write_atomically
+from navien_nwp500.apps.fleet.accounts_file import FleetAccount
 from navien_nwp500.history.database import Database
 from navien_nwp500.simulator.simulator import email_of
 
@@ -47,6 +48,7 @@ CREATE TRIGGER note AFTER INSERT ON status FOR EACH ROW EXECUTE FUNCTION note();
 _HOLDERS = """
 SELECT pid, count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 2 GROUP BY pid
 """
+_SLOTS = "SELECT objid FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 2"
 
 
 class TrialError(Exception):
@@ -145,6 +147,12 @@ class Trial:
     def holders(self) -> dict[int, int]:
         """Return the number of slots of each session that holds any."""
         return dict(self.query(_HOLDERS))
+
+    def accounts_held(self) -> int:
+        """Return the number of accounts whose slots are held."""
+        slots = {slot for slot, in self.query(_SLOTS)}
+        names = map(email_of, range(self.accounts))
+        return sum(FleetAccount(name).slot in slots for name in names)
 
     def silence(self, since: float) -> float:
         """Return the longest time between two rows of a heater, from a time until now."""

@@ -17,6 +17,7 @@ import tempfile
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
+import fleet_chart
 from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 
@@ -117,6 +118,7 @@ def dashboard(folder: Path) -> None:
 def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     (FOLDER / "live.svg").write_text(live_view(), "utf-8")
+    fleet_chart.main()
     with tempfile.TemporaryDirectory() as folder:
         report(Path(folder), FOLDER / "report.png")
         dashboard(Path(folder))

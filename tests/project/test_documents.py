@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import importlib
 import re
 from pathlib import Path
@@ -67,6 +68,17 @@ async def test_the_commands_of_getting_started_lead_to_a_report(tmp_path: Path) 
         code, _, err = await run(tmp_path, *command.split())
         assert code == 0, err
     assert "60 readings" in (tmp_path / "tank.html").read_text("utf-8")
+
+
+def test_the_chart_of_a_fleet_shows_what_was_measured() -> None:
+    with (ROOT / "benchmarks" / "fleet_growth.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    chart = (ROOT / "docs" / "pictures" / "fleet.svg").read_text("utf-8")
+    shown = re.findall(r">([\d,.]+)</text>", chart)
+    for row in rows:
+        assert f"{int(row['accounts']):,}" in shown
+        assert f"{float(row['megabytes']):,.0f}" in shown
+    assert rows
 
 
 def test_pictures_are_used_small_and_load_nothing() -> None:

@@ -67,7 +67,7 @@ def fit_model(
     return ModelFit(
         model,
         len(cases),
-        f"refitted from {len(cases)} quiet recoveries: heat {model.rate / old.rate:.0%} and yield "
+        f"refitted from {len(cases)} recoveries without draws: heat {model.rate / old.rate:.0%} and yield "
         f"{model.cop_scale / old.cop_scale:.0%} of the usual",
     )
 
@@ -88,7 +88,7 @@ def _quiet(part: pd.DataFrame) -> bool:
 
 
 def _few(model: HeaterModel, count: int) -> ModelFit:
-    return ModelFit(model, count, f"{count} quiet recoveries are too few to refit the heater")
+    return ModelFit(model, count, f"too few recoveries without draws to refit the heater: {count}")
 
 
 def _case(

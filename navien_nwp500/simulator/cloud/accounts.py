@@ -125,7 +125,7 @@ def _remove_oldest(entries: dict[str, T], expired: Callable[[T], bool]) -> None:
 
     A look at all of them at each sign-in would take most of the time of thousands of accounts.
     """
-    while entries and expired(entries[oldest := next(iter(entries))]):
+    while entries and expired(entries[(oldest := next(iter(entries)))]):
         del entries[oldest]
 
 

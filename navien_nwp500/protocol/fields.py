@@ -17,8 +17,9 @@ from ..exceptions import ProtocolError
 from .layouts import INTEGER_LIMIT, Layouts, ValueCache
 
 T = TypeVar("T")
-#: A function that reads all fields of a message; their names and the caches of their meanings.
-Meanings = Tuple[Callable[[Any], Any], List[Tuple[str, Dict[Any, Any]]]]
+#: A function that reads all fields, and of each its name, the cache of its meanings, and whether
+#: these are JSON objects.
+Meanings = Tuple[Callable[[Any], Any], List[Tuple[str, Dict[Any, Any], bool]]]
 
 _PLAIN_TYPES: dict[str, type[Any]] = {"int": int, "str": str}
 _SPEC = "field_spec"
@@ -161,23 +162,23 @@ def to_json(message: Any) -> dict[str, Any]:
     if cls not in _MEANINGS:
         _MEANINGS[cls] = _meanings(cls)
     read, rows = _MEANINGS[cls]
-    # Meanings are shared by all messages, so what can be changed is copied.
+    # Meanings are shared by all messages, so objects, which can be changed, are copied.
     return {
-        name: meaning.copy() if type(meaning := cache[value]) is dict else meaning
-        for (name, cache), value in zip(rows, read(message))
+        name: cache[value].copy() if is_object else cache[value]
+        for (name, cache, is_object), value in zip(rows, read(message))
         if value is not None
     }
 
 
 def _meanings(cls: type[Any]) -> Meanings:
-    """Return a function that reads all fields of a message, and the caches of their meanings."""
+    """Return the meanings of a class; the type of a field decides whether they are objects."""
     specs = field_specs(cls)
-    caches: dict[type[Any], dict[Any, Any]] = {
-        codec: ValueCache(_meaning(codec)) for codec in {one.codec for one in specs}
-    }
-    caches.update({int: _Unchanged(), str: _Unchanged()})
-    rows = [(spec.name, caches[spec.codec]) for spec in specs]
-    return attrgetter(*(name for name, _ in rows)), rows
+    rows = []
+    caches: dict[type[Any], dict[Any, Any]] = {int: _Unchanged(), str: _Unchanged()}
+    for spec in specs:
+        cache = caches.setdefault(spec.codec, ValueCache(_meaning(spec.codec)))
+        rows.append((spec.name, cache, isinstance(cache[spec.codec(0)], dict)))
+    return attrgetter(*(spec.name for spec in specs)), rows
 
 
 def _meaning(codec: type[Any]) -> Callable[[int], Any]:

@@ -27,17 +27,19 @@ _CONTAINERS = {dict, list}
 
 
 def _parse_with_json(payload: bytes) -> Any:
-    # Texts with a backslash, or two such keys, may name one key twice.
-    start = payload.find(_STATUS) + len(_STATUS)
-    if start >= len(_STATUS) and payload.count(_STATUS[:-2]) == 1 and b"\\" not in payload:
+    key = payload.find(_STATUS_KEY)
+    start = key + len(_STATUS)
+    if key >= 0 and payload.startswith(_STATUS, key):
         end = payload.find(b"}", start)
         numbers = _BLOCKS.parse(payload[start:end])
-        if numbers is not None:
-            value = _parse_whole(payload[:start] + payload[end:])
-            for part in (value, value.get("response")) if type(value) is dict else ():
-                if type(part) is dict and part.get("status") == {}:
-                    part["status"] = numbers
-                    return value
+        rest = payload[:start] + payload[end:]
+        # Texts with a backslash, or two such keys, may name one key twice.
+        if numbers is not None and rest.count(_STATUS_KEY) == 1 and b"\\" not in rest:
+            value = _parse_whole(rest)
+            holder = value.get("response", value) if type(value) is dict else None
+            if type(holder) is dict and holder.get("status") == {}:
+                holder["status"] = numbers
+                return value
     return _parse_whole(payload)
 
 
@@ -69,33 +71,36 @@ class _Blocks:
 
     def __init__(self) -> None:
         self._pairs = _Pairs()
-        # One tuple, so that other threads see parts of the same object.
-        self._latest: tuple[list[bytes], dict[str, int]] = ([], {})
+        # One tuple, so that other threads see parts of the same object: its texts, its keys, itself.
+        self._latest: tuple[list[bytes], list[str], dict[str, int]] = ([], [], {})
 
     def parse(self, block: bytes) -> dict[str, int] | None:
         """Return the object; None if it is another one than integers without white space."""
         texts = block.split(b",")
-        before, numbers = self._latest
         try:
-            found = self._changed(texts, before, numbers) if len(texts) == len(before) else None
-            found = found or dict(map(self._pairs.__getitem__, texts))
+            found = self._changed(texts)
+            if found is None:
+                found = dict(map(self._pairs.__getitem__, texts))
+                if len(found) != len(texts):  # a key twice
+                    return None
+                self._latest = texts, [*found], found
         except KeyError:
             return None
-        if len(found) != len(texts):  # a key twice
-            return None
-        self._latest = texts, found
         return found.copy()
 
-    def _changed(
-        self, texts: list[bytes], before: list[bytes], numbers: dict[str, int]
-    ) -> dict[str, int] | None:
+    def _changed(self, texts: list[bytes]) -> dict[str, int] | None:
         """Return the object before with the changed numbers; None if a key differs."""
+        before, keys, numbers = self._latest
+        if len(texts) != len(before):
+            return None
+        pairs = self._pairs
         found = numbers.copy()
-        for key, text in compress(zip(numbers, texts), map(ne, texts, before)):
-            name, number = self._pairs[text]
-            if name != key:
+        for index in compress(range(len(texts)), map(ne, texts, before)):
+            name, number = pairs[texts[index]]
+            if name != keys[index]:
                 return None
-            found[key] = number
+            found[name] = number
+        self._latest = texts, keys, found
         return found
 
 
@@ -144,7 +149,8 @@ def _installed() -> dict[str, Parser]:
 
 
 _DECODER = json.JSONDecoder()
-_STATUS = b'"status":{'
+_STATUS_KEY = b'"status":'
+_STATUS = _STATUS_KEY + b"{"
 _PAIR = re.compile(rb'"(\w+)":(-?(?:0|[1-9]\d{0,17}))')
 _BLOCKS = _Blocks()
 #: The installed parsers, the fastest first.

@@ -55,7 +55,10 @@ class Layout:
         self.unknown = [key for key in self.keys if key not in rows]
         self._rows = [rows.get(key, ("", None)) for key in self.keys]
         # One pair, so that other threads see numbers and values of the same message.
-        self._latest = ((object(),) * len(self.keys), dict(defaults))
+        self._latest: tuple[list[Any], dict[str, Any]] = (
+            [object()] * len(self.keys),
+            dict(defaults),
+        )
 
     def values(self, body: dict[str, Any]) -> dict[str, Any] | None:
         """Return the value of each field of a body with these keys; None if one is no integer.
@@ -64,11 +67,13 @@ class Layout:
         equal 1 and are other objects. Raises KeyError for a number that needs more than 64 bits.
         """
         before, values = self._latest
-        numbers = tuple(body.values())
+        numbers = [*body.values()]
         values = values.copy()
-        changed = map(is_not, numbers, before)
-        for (name, cache), number in compress(zip(self._rows, numbers), changed):
+        rows = self._rows
+        for index in compress(range(len(rows)), map(is_not, numbers, before)):
+            name, cache = rows[index]
             if cache is not None:
+                number = numbers[index]
                 if type(number) is not int:
                     return None
                 values[name] = cache[number]

@@ -64,6 +64,12 @@ HOSTILE = {
     "twice": b'{"a": 1}{"a": 1}',
     "a key twice": b'{"a": 1, "b": 2, "a": 3}',
     "a key twice in two spellings": b'{"a": 1, "b": 2, "\\u0061": 3}',
+    "a status twice": b'{"response":{"status":{"a":1},"status":{}}}',
+    "a status outside and one inside": b'{"status":{"a":1},"response":{"status":{}}}',
+    "a status in two spellings": b'{"status":{"a":1},"\\u0073tatus":{}}',
+    "a status beside a response": b'{"status":{"a":1},"response":{"b":2}}',
+    "a status in a list": b'{"response":[{"status":{"a":1}}]}',
+    "a status in a text": b'["\\"status":{","}"]',
     "a comma too many": b'{"a": 1,}',
     "a comment": b'{"a": 1 /* one */}',
     "single quotes": b"{'a': 1}",
@@ -209,6 +215,12 @@ def test_an_unusual_value_in_any_field_is_decoded_alike(odd: Any) -> None:
         assert outcome(lambda: visible(decode_fields(DeviceStatus, body))) == outcome(
             lambda: visible(decode_each_field(DeviceStatus, body))
         )
+
+
+def test_nothing_in_the_first_message_is_known_before() -> None:
+    for odd in (None, True, "1"):
+        found = _layouts(DeviceStatus)
+        assert found is not None and found.decode({**CORE, "fanPwm": odd}, {}) is None
 
 
 @pytest.mark.parametrize("more", [{}, {"newer": 3}, {"newer": "x", "newest": None}])

@@ -1,22 +1,24 @@
 """Many heaters in one process: what each costs, and whether a status is lost.
 
-The cloud runs in another process; what is counted is this one's. Heaters of one account share its
-connections, accounts have one each.
+The cloud runs in a process of its own, and each of the two measurements in another: memory that
+earlier work has left free in a process would be taken again, and not count. Heaters of one account
+share its connections, accounts have one each. Run as a module it is one measurement.
 """
 
 from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import os
 import subprocess
 import sys
 import time
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import AsyncContextManager, AsyncIterator
+from typing import AsyncIterator
 
 from dotenv import dotenv_values
 
@@ -26,9 +28,6 @@ from .figures import Figure, Sample, at_most
 from .turns import progress
 
 EMAIL = "user@example.com"
-#: A simulated cloud; entered, its variables.
-World = AsyncContextManager[dict[str, str]]
-
 #: Such a part of the measured time passes before it, until what a start leaves open has closed.
 SETTLE = 0.25
 
@@ -58,20 +57,22 @@ def measure_thousand(quick: bool) -> list[Figure]:
 
 
 def _both(number: int, seconds: float, interval: float, speed: int = 1) -> list[Figure]:
-    """Both worlds; a heater answers after two to four seconds of its own time."""
-    worlds = ((f"{number:,} of one account", number, 1), (f"{number:,} accounts", 1, number))
-    return [
-        figure
-        for who, heaters, accounts in worlds
-        for figure in _figures(who, cloud(heaters, accounts, speed), accounts, seconds, interval)
-    ]
+    """Both clouds; a heater answers after two to four seconds of its own time."""
+    kinds = ((f"{number:,} of one account", number, 1), (f"{number:,} accounts", 1, number))
+    figures = []
+    for who, heaters, accounts in kinds:
+        progress(f"many: {who}, polled every {interval:g} s for {seconds:g} s")
+        figures += _figures(who, _in_a_process(heaters, accounts, speed, seconds, interval))
+    return figures
 
 
-def _figures(
-    who: str, world: World, accounts: int, seconds: float, interval: float
-) -> list[Figure]:
-    progress(f"many: {who}, polled every {interval:g} s for {seconds:g} s")
-    found = asyncio.run(_measure(world, accounts, seconds, interval))
+def _in_a_process(*numbers: float) -> Many:
+    command = [sys.executable, "-m", "benchmarks.many", *map(str, numbers)]
+    ended = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    return Many(**json.loads(ended.stdout))
+
+
+def _figures(who: str, found: Many) -> list[Figure]:
     one = {
         "memory each": ("KiB", found.kilobytes_each, at_most(100)),
         "CPU of a poll": ("ms", found.cpu_milliseconds_a_poll, None),
@@ -108,9 +109,11 @@ async def cloud(heaters: int, accounts: int, speed: int) -> AsyncIterator[dict[s
             process.wait()
 
 
-async def _measure(world: World, accounts: int, seconds: float, interval: float) -> Many:
+async def _measure(
+    heaters: int, accounts: int, speed: int, seconds: float, interval: float
+) -> Many:
     """Watch every heater of every account for so long."""
-    async with world as found, AsyncExitStack() as stack:
+    async with cloud(heaters, accounts, speed) as found, AsyncExitStack() as stack:
         await _warm(found)
         gc.collect()
         before, began = _resident(), time.monotonic()
@@ -190,3 +193,11 @@ def _resident() -> int:
     """Bytes of memory this process holds now (Linux)."""
     pages = Path("/proc/self/statm").read_text("ascii").split()[1]
     return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+if __name__ == "__main__":
+    _heaters, _accounts, _speed = map(int, sys.argv[1:4])
+    _seconds, _interval = map(float, sys.argv[4:])
+    print(
+        json.dumps(asdict(asyncio.run(_measure(_heaters, _accounts, _speed, _seconds, _interval))))
+    )

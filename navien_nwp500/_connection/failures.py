@@ -27,6 +27,10 @@ _NO_TLS = (
     "its TLS handshake failed: a certificate that is not trusted, not valid today or for another "
     "name, or no TLS on this port; navien-nwp500 doctor tells which"
 )
+_SLOW_TLS = (
+    "its TLS handshake did not end in time: this computer or the line is too slow or busy, or there is "
+    "no TLS on this port"
+)
 _PROXY_REFUSED = (
     "the proxy does not open the connection; perhaps it requires another user or password in "
     "HTTPS_PROXY, or does not allow this address"
@@ -53,7 +57,7 @@ _SDK: Mapping[str, str] = {
     "AWS_ERROR_HTTP_CONNECTION_CLOSED": CLOSED,
     "AWS_ERROR_MQTT_UNEXPECTED_HANGUP": CLOSED,
     "AWS_IO_TLS_ERROR_NEGOTIATION_FAILURE": _NO_TLS,
-    "AWS_IO_TLS_NEGOTIATION_TIMEOUT": _NO_TLS,
+    "AWS_IO_TLS_NEGOTIATION_TIMEOUT": _SLOW_TLS,
     "AWS_ERROR_HTTP_PROXY_CONNECT_FAILED": _PROXY_REFUSED,
 }
 

@@ -144,6 +144,7 @@ async def test_a_broker_that_is_not_reached_says_why(sim: Simulator) -> None:
         ("AWS_IO_SOCKET_TIMEOUT", "it does not respond"),
         ("AWS_IO_SOCKET_CLOSED", "it closed the connection"),
         ("AWS_IO_TLS_ERROR_NEGOTIATION_FAILURE", "its TLS handshake failed"),
+        ("AWS_IO_TLS_NEGOTIATION_TIMEOUT", "its TLS handshake did not end in time"),
         ("AWS_ERROR_NEW", "text of the SDK"),
     ],
 )

@@ -313,7 +313,7 @@ def _print_summary(summary: Summary, recordings: list[str]) -> None:
         ),
         (
             f"running       heat pump {_hours(summary.heat_pump_time)} h, "
-            f"element {_hours(summary.element_time)} h, {summary.starts} compressor starts"
+            f"element {_hours(summary.element_time)} h, starts of the compressor: {summary.starts}"
         ),
         f"charge        lowest {summary.lowest_charge} %",
         f"power         highest {summary.highest_power} W",

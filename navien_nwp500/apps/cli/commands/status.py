@@ -38,8 +38,8 @@ async def status_command(as_json: bool, unit: str | None, **account: Any) -> Non
 
 
 def _table(device: NaviLinkDevice, status: DeviceStatus, unit: str | None, made: Forecast) -> str:
-    def temperature(value: Temperature) -> str:
-        return value.text if unit is None else degrees(value, status, unit)
+    def temperature(value: Temperature | None) -> str:
+        return degrees(value, status, unit) if value is None or unit else value.text
 
     sources = " and ".join(status.heat_sources) or "nothing"
     facts: dict[str, str | None] = {
@@ -47,8 +47,8 @@ def _table(device: NaviLinkDevice, status: DeviceStatus, unit: str | None, made:
         "charge": f"{status.dhw_charge_percent} %",
         "water": temperature(status.dhw_temperature),
         "setpoint": temperature(status.dhw_temperature_setting),
-        "tank": f"{degrees(status.tank_upper_temperature, status, unit)} upper, "
-        f"{degrees(status.tank_lower_temperature, status, unit)} lower",
+        "tank": f"{temperature(status.tank_upper_temperature)} upper, "
+        f"{temperature(status.tank_lower_temperature)} lower",
         "mode": "-" if status.dhw_operation_setting is None else status.dhw_operation_setting.text,
         "activity": f"{status.activity.value}, {status.current_inst_power} W ({sources} on)",
         "hot water": "in use" if status.dhw_use.active else "not in use",

@@ -86,6 +86,9 @@ def command_rows() -> Iterator[list[str]]:
 
 
 def _parameter(parameter: Parameter) -> str:
+    if issubclass(parameter.codec, Choice):
+        values = range(int(parameter.lowest), int(parameter.highest) + 1)
+        return f"{parameter.name}: " + ", ".join(f"{n} {parameter.codec(n).text}" for n in values)
     unit = getattr(parameter.codec, "unit", "")
     low, high = (
         f"`{limit}`" if isinstance(limit, str) else str(int(limit))

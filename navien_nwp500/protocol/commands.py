@@ -195,7 +195,7 @@ POWER_OFF = _control("power_off", 0x02000001, "captured", "power-off", "Switch t
     capabilities=_POWER, expects=(Expectation("dhw_operation_setting", DHWMode.POWER_OFF),))
 POWER_ON = _control("power_on", 0x02000002, "captured", "power-on", "Switch the heater on, in its previous mode.",
     capabilities=_POWER, expects=(Expectation("dhw_operation_setting", DHWMode.POWER_OFF, negated=True),))
-DHW_MODE = _control("dhw_mode", 0x02000005, "captured", "dhw-mode", "Set the mode: 1 heat pump, 2 electric, 3 energy saver, 4 high demand.",
+DHW_MODE = _control("dhw_mode", 0x02000005, "captured", "dhw-mode", "Set the mode: heat pump, electric, energy saver or high demand.",
     parameters=(Parameter("mode", DHWMode, DHWMode.HEAT_PUMP, DHWMode.HIGH_DEMAND),), capabilities=(Capability("dhw_use"),),
     value_capabilities=(
         (DHWMode.HEAT_PUMP, Capability("heatpump_use")), (DHWMode.ELECTRIC, Capability("electric_use")),
@@ -207,9 +207,9 @@ VACATION = _control("vacation", 0x02000005, "captured", "dhw-mode", "Stop heatin
     expects=(Expectation("dhw_operation_setting", DHWMode.VACATION), Expectation("vacation_day_setting", parameter="days")))
 WATER_PROGRAM = _control("water_program", 0x02000009, "APP", "reservation-mode", "Follow the reservation program.",
     capabilities=_PROGRAM)
-RECIRC_HOT_BUTTON = _control("recirculation_hot_button", 0x0200000C, "APP; argument disputed", "recirc-hotbtn", "Start recirculation once; sources disagree on its argument.",
+RECIRC_HOT_BUTTON = _control("recirculation_hot_button", 0x0200000C, "APP; argument disputed", "recirc-hotbtn", "Start recirculation once.",
     constants=(1,), capabilities=_RECIRCULATION)
-RECIRC_MODE = _control("recirculation_mode", 0x0200000D, "APP", "recirc-mode", "Set the recirculation mode: 1 always, 2 weekly, 3 hot button, 4 none.",
+RECIRC_MODE = _control("recirculation_mode", 0x0200000D, "APP", "recirc-mode", "Set the recirculation mode: always, weekly, hot button or none.",
     parameters=(Parameter("mode", RecircMode, RecircMode.ALWAYS, RecircMode.NONE),), capabilities=_RECIRCULATION,
     expects=(Expectation("recirc_operation_mode", parameter="mode"),))
 RESET_CONDENSER_FAULT = _control("reset_condenser_fault", 0x0200001F, "LIB2 live; installer level, effect on a fault untested", "cond-fault-reset", "Clear a condenser fault.")

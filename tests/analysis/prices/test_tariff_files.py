@@ -170,8 +170,12 @@ def test_fuel_adjustments_and_holidays_of_openei(write: Write) -> None:
     holidays.write_text("# of the utility\n2026-07-01  # a Wednesday\n\n")
     assert at(path, 2026, 7, 1, 17, holidays=holidays)[0] == 0.292
     assert at(path, 2026, 7, 2, 17, holidays=holidays)[0] == 0.462
-    for text, message in (("2026-07-32", "line 1.*not a date"), ("", "no dates"), ("\xff", "dat")):
-        holidays.write_text(text)
+    for text, message in (
+        (b"2026-07-32", "line 1.*not a date"),
+        (b"", "no dates"),
+        (b"\xff", "not text"),
+    ):
+        holidays.write_bytes(text)
         with pytest.raises(ConfigurationError, match=message):
             read_tariff(path, holidays=holidays)
 

@@ -9,11 +9,11 @@ import time
 from email.utils import formatdate
 from pathlib import Path
 from ssl import SSLContext
-from typing import AsyncIterator, Callable, Sequence
+from typing import Any, AsyncIterator, Callable, Sequence
 
 from aiohttp import web
 
-from ..._util.aio import ignore_lost_transport, in_thread
+from ..._util.aio import cancel_and_wait, ignore_lost_transport, in_thread
 from ..._util.files import write_atomically
 from ...exceptions import ConfigurationError
 from ..cloud.accounts import AccountBook, CloudAccount
@@ -30,6 +30,8 @@ from .mqtt_gateway import PATH, MqttGateway
 
 #: Seconds until aborted transports are no longer waited for.
 _CLOSE_SECONDS = 10.0
+#: Seconds that a TLS handshake may take when the server ends; a socket in it would stay open.
+_HANDSHAKE_SECONDS = 0.5
 _BACKLOG = 1024
 _CA_NAME = "ca.pem"
 
@@ -151,10 +153,16 @@ async def _run_https(
     await runner.setup()
     assert runner.server is not None
     transports = _Transports(runner.server)
+    loop = asyncio.get_running_loop()
     try:
-        await web.TCPSite(runner, HOST, port, ssl_context=tls, backlog=_BACKLOG).start()
-        found: int = runner.addresses[0][1]
-        yield found
+        listening = await loop.create_server(
+            transports.make_handler, HOST, port, ssl=tls, backlog=_BACKLOG
+        )
+        try:
+            found: int = listening.sockets[0].getsockname()[1]
+            yield found
+        finally:
+            listening.close()
     finally:
         await runner.cleanup()
         await transports.abort()
@@ -167,15 +175,30 @@ class _Transports:
     """
 
     def __init__(self, server: web.Server) -> None:
+        self._server = server
         self._made, self._lost = server.connection_made, server.connection_lost
         server.connection_made = self._on_made  # type: ignore[method-assign]
         server.connection_lost = self._on_lost  # type: ignore[assignment]
         self._open: dict[web.RequestHandler, tuple[asyncio.Transport, asyncio.Future[None]]] = {}
+        #: Tasks of asyncio in which a TLS handshake goes on.
+        self._accepting: set[asyncio.Task[Any]] = set()
         self._ended = False
+
+    def make_handler(self) -> web.RequestHandler:
+        """Return the protocol of an accepted connection, whose TLS handshake begins."""
+        accepting = asyncio.current_task()
+        if accepting is not None:
+            self._accepting.add(accepting)
+            accepting.add_done_callback(self._accepting.discard)
+        return self._server()
 
     async def abort(self) -> None:
         """Abort all, now and later; return when those of now are closed."""
         self._ended = True
+        if self._accepting:
+            await asyncio.wait({*self._accepting}, timeout=_HANDSHAKE_SECONDS)
+            await cancel_and_wait(*self._accepting)
+            await asyncio.sleep(0)  # asyncio closes their sockets in its next turn
         closed = [future for _, future in self._open.values()]
         for transport, _ in list(self._open.values()):
             _abort(transport)

@@ -10,6 +10,7 @@ from typing import Any, Callable, Mapping
 from aiohttp import WSCloseCode, web
 
 from ..._util.aio import cancel_and_wait, run_until_first, wait_at_most
+from ..._util.http_server import accept_websocket
 
 #: Seconds between two pings, which keep a connection open and find one that is dead.
 HEARTBEAT = 15.0
@@ -91,7 +92,7 @@ class LiveHub:
         socket = web.WebSocketResponse(
             heartbeat=HEARTBEAT, timeout=CLOSE_SECONDS, max_msg_size=1024, compress=False
         )
-        await socket.prepare(request)
+        await accept_websocket(socket, request)
         one = LiveSocket(session)
         one.put("hello", encode_json(self.greeting()))
         self._sockets.add(one)

@@ -15,6 +15,7 @@ from aiohttp.typedefs import Handler
 
 from ..._util.aio import run_until_first
 from ..._util.hosts import address_text
+from ..._util.http_server import end_with_client
 from ...analysis.forecast.learned import Learned
 from ...device import NaviLinkDevice
 from ...exceptions import HistoryError
@@ -169,7 +170,8 @@ def _application(
     parts.hub.greeting = api.greeting
     checks = RequestChecks(settings.place)
     app = web.Application(
-        middlewares=[_errors, checks.middleware(), sign_in.middleware()], client_max_size=BODY_BYTES
+        middlewares=[_errors, end_with_client, checks.middleware(), sign_in.middleware()],
+        client_max_size=BODY_BYTES,
     )
     app.on_response_prepare.append(add_headers)
     # A proxy may leave the path of its name in the requests, or take it off.
@@ -204,8 +206,6 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         code, text = _HTTP_ERRORS.get(error.status, ("not_allowed", error.reason))
         headers = {name: error.headers[name] for name in ("Allow",) if name in error.headers}
         return ApiError(error.status, code, text, headers).response()
-    except ConnectionError:
-        raise  # the browser has gone
     except Exception as error:  # the outermost level of a request: the others go on
         place = f"{type(error).__name__} at {request.method} {request.path}"
         _LOGGER.error("internal error, please report it: %s", place)

@@ -15,6 +15,7 @@ from aiohttp import web
 
 from ..._util.aio import cancel_and_wait, ignore_lost_transport, in_thread
 from ..._util.files import write_atomically
+from ..._util.http_server import end_with_client
 from ...exceptions import ConfigurationError
 from ..cloud.accounts import AccountBook, CloudAccount
 from ..cloud.broker_process import HOST, check_free, choose_broker, running_broker
@@ -118,7 +119,7 @@ class CloudServer:
         await self._gateway.cut_all()
 
     def _application(self) -> web.Application:
-        application = web.Application(middlewares=[self.faults.middleware])
+        application = web.Application(middlewares=[end_with_client, self.faults.middleware])
         application.add_routes(self._gateway.routes())
         application.add_routes(RestApi(self.book, self.counters).routes())
         application.add_routes(AdminApi(self.faults, self.counters, self._connections).routes())

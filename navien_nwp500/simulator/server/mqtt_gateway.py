@@ -11,6 +11,7 @@ import secrets
 
 from aiohttp import web
 
+from ..._util.http_server import accept_websocket
 from ..cloud.accounts import AccountBook, CloudAccount
 from ..cloud.broker_process import BrokerPorts
 from ..cloud.counters import Counters
@@ -63,7 +64,7 @@ class MqttGateway:
             _LOGGER.info("handshake rejected: %s", error)
             return _forbidden()
         stream = web.WebSocketResponse(protocols=("mqtt",), compress=False, timeout=_CLOSE_SECONDS)
-        await stream.prepare(request)
+        await accept_websocket(stream, request)
         connection = MqttConnection(
             policy, self._client_ids, self._counters, self._faults, request.transport, stream
         )

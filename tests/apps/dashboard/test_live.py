@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket as sockets
 import sqlite3
 import threading
@@ -12,10 +13,13 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 pytest.importorskip("sqlalchemy")
 
 from navien_nwp500 import ReconnectConfig
+from navien_nwp500._util.aio import cancel_and_wait
+from navien_nwp500._util.http_server import accept_websocket
 from navien_nwp500.apps.dashboard import live_hub, web_server
 from navien_nwp500.history import database as database_module
 from navien_nwp500.history.database import Database
@@ -121,6 +125,29 @@ async def open_slow_socket(bench: Bench, page: aiohttp.ClientSession) -> asyncio
 async def close_slow_socket(writer: asyncio.StreamWriter) -> None:
     writer.transport.abort()
     await asyncio.sleep(0)
+
+
+async def test_a_page_may_go_before_its_socket_is_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    async def accept_late(socket: web.WebSocketResponse, request: web.Request) -> None:
+        begun.set()
+        await wait_until(lambda: request.transport is None)
+        try:
+            await accept_websocket(socket, request)
+        finally:
+            ended.set()
+
+    monkeypatch.setattr(live_hub, "accept_websocket", accept_late)
+    async with open_bench(tmp_path) as bench, bench.page() as page:
+        opening = asyncio.ensure_future(page.ws_connect("/api/live"))
+        await within_limit(begun.wait())
+        await cancel_and_wait(opening)
+        await within_limit(ended.wait())
+        assert not bench.dashboard.hub.watched
+    assert [one.getMessage() for one in caplog.records if one.levelno >= logging.ERROR] == []
 
 
 async def test_the_end_of_the_server_closes_sockets_as_going_away(tmp_path: Path) -> None:

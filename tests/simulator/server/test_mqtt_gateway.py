@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from concurrent.futures import Future
-from typing import Any, AsyncIterator
+from dataclasses import dataclass
+from typing import Any, AsyncIterator, ClassVar
 
 import aiohttp
 import pytest
 import pytest_asyncio
+from aiohttp import web
 from awscrt import auth, exceptions, mqtt
 from awsiot import mqtt_connection_builder
 from yarl import URL
 
+from navien_nwp500._util.aio import cancel_and_wait
 from navien_nwp500.simulator.cloud.sigv4 import IssuedKeys
+from navien_nwp500.simulator.faults.base import Handler, RequestFault
 from navien_nwp500.simulator.server.cloud_server import CloudServer
 from support.cloud_tools import (
     LIMIT,
@@ -26,6 +31,7 @@ from support.cloud_tools import (
     subscribe_packet,
     tls_of,
 )
+from support.reliability_tools import wait_until
 
 in_module_loop = pytest.mark.asyncio(loop_scope="module")
 
@@ -126,6 +132,40 @@ async def test_unsigned_handshake_is_answered_403(cloud: CloudServer, query: str
         ) as answer:
             assert answer.status == 403
             assert (await answer.json())["message"] == "Forbidden"
+
+
+@dataclass
+class AfterTheClient(RequestFault):
+    """A request is handled when its client has gone."""
+
+    name = "after_the_client"
+    begun: ClassVar[asyncio.Event]
+    ended: ClassVar[asyncio.Event]
+
+    async def respond(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        self.begun.set()
+        await wait_until(lambda: request.transport is None)
+        try:
+            return await handler(request)
+        finally:
+            self.ended.set()
+
+
+@in_module_loop
+async def test_a_client_may_go_before_its_handshake_is_handled(
+    cloud: CloudServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    AfterTheClient.begun, AfterTheClient.ended = asyncio.Event(), asyncio.Event()
+    accepted = cloud.counters.handshakes
+    cloud.faults.inject(AfterTheClient())
+    async with raw_clients(cloud) as connect:
+        connecting = asyncio.ensure_future(connect())
+        await asyncio.wait_for(AfterTheClient.begun.wait(), LIMIT)
+        await cancel_and_wait(connecting)
+        await asyncio.wait_for(AfterTheClient.ended.wait(), LIMIT)
+    cloud.faults.clear()
+    assert cloud.counters.handshakes == accepted
+    assert [one.getMessage() for one in caplog.records if one.levelno >= logging.WARNING] == []
 
 
 @in_module_loop

@@ -174,7 +174,7 @@ class CommandSender:
                 message = await self.request(command, body)
             except RequestTimeoutError as error:
                 raise RequestTimeoutError(
-                    f"{self._device.name} did not answer ({command.name}); the command may still take "
+                    f"{self._device.name} did not answer {command.name}, which may still take "
                     "effect. Check its status before you send it again"
                 ) from error
             finally:
@@ -182,14 +182,15 @@ class CommandSender:
             if message.fail_code == TOO_SOON:
                 self._paused_until = time.monotonic() + self._config.refusal_pause
                 raise CommandTooSoonError(
-                    f"{self._device.name} refused ({command.name}): the command before it was too "
+                    f"{self._device.name} refused {command.name}: the command before it was too "
                     f"recent. Commands to it now pause for {self._config.refusal_pause:.0f} s; send "
                     "it again after that",
                     retry_after=self._config.refusal_pause,
                 )
         if message.fail_code is not None:
             raise CommandRejectedError(
-                f"{self._device.name} refused ({command.name}): fail code {message.fail_code}"
+                f"{self._device.name} refused {command.name} with fail code {message.fail_code}, "
+                "whose meaning is not known"
             )
         return message
 

@@ -10,7 +10,7 @@ import click
 
 from ...._util.extras import missing_extra
 from ....analysis.forecast import Forecast, Situation, forecast
-from ....analysis.forecast.forecast_text import time_text
+from ....analysis.forecast.forecast_result import time_text
 from ....analysis.forecast.learned import Learned, MadeForecast
 from ....analysis.hot_water import SHOWER_CELSIUS, SHOWER_LITRES
 from ....device import NaviLinkDevice

@@ -19,7 +19,7 @@ from ....analysis.causes import (
     between_text,
     run_causes,
 )
-from ....analysis.forecast.forecast_text import duration_text
+from ....analysis.forecast.forecast_result import duration_text
 from ....exceptions import CommunicationError, ConfigurationError
 from ....history.cause_records import CauseRecords, csv_records, stored_records
 from ....protocol.schedules import ReservationProgram

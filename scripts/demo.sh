@@ -13,6 +13,15 @@ case "${1:-}" in
         ;;
 esac
 if [ "${1:-}" = --text ]; then
-    exec "$program" monitor --simulate --speed 3000 --count 288 --csv demo.csv
+    set -- monitor --simulate --speed 3000 --count 288 --csv demo.csv
+else
+    set -- dashboard --simulate --past 30 --speed 300 --listen 127.0.0.1:0
 fi
-exec "$program" dashboard --simulate --past 30 --speed 300 --listen 127.0.0.1:0
+# Ctrl-C is the end of the demo, no error for make to report. The shell passes it on, as it does others.
+"$program" "$@" &
+trap "kill $! 2>/dev/null || :" INT TERM HUP
+while :; do
+    code=0
+    wait $! || code=$? # a signal ends this wait, too
+    kill -0 $! 2>/dev/null || exit $code
+done

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import venv
@@ -217,6 +218,41 @@ def test_the_demo_is_a_page_in_a_terminal_and_ends_by_itself_elsewhere(
     assert found is not None and found.make_context(name, arguments).params["simulate"]
     wrong = subprocess.run([*demo, "--what"], cwd=tmp_path, capture_output=True, text=True)
     assert wrong.returncode == 2 and wrong.stderr.startswith("usage: make demo")
+
+
+@pytest.mark.parametrize("to_all", [True, False], ids=["Ctrl-C", "SIGTERM"])
+def test_a_signal_ends_the_demo_and_is_no_error(tmp_path: Path, to_all: bool) -> None:
+    program = tmp_path / ".venv" / "bin" / "navien-nwp500"
+    program.parent.mkdir(parents=True)
+    program.write_text(
+        "#!/bin/sh\ntrap 'echo ended; exit 0' TERM\necho begun\nwhile :; do sleep 0.05; done\n"
+    )
+    program.chmod(0o755)
+    (tmp_path / "scripts").mkdir()
+    for name in ("Makefile", "scripts/demo.sh"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    (tmp_path / ".venv" / "runs").touch()
+    assert MAKE is not None
+    with subprocess.Popen(
+        [MAKE, "--silent", "--old-file=.venv/runs", "demo", "ARGS=--page"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            assert process.stdout is not None and process.stdout.readline() == "begun\n"
+            if to_all:
+                os.killpg(process.pid, signal.SIGINT)
+            else:
+                process.terminate()
+            out, err = process.communicate(timeout=60)
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+    assert out == "ended\n"
+    assert "rror" not in err
 
 
 def test_another_or_a_removed_python_creates_a_new_venv(checkout: Path) -> None:

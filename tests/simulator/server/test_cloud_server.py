@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import socket
 import ssl
 import sys
 import tempfile
+import warnings
 from pathlib import Path
 from typing import Callable, Iterator
 
@@ -104,3 +106,20 @@ async def test_a_tls_handshake_under_way_ends_with_the_stop(clean: Path) -> None
     # Its socket is closed, although nothing was sent.
     with early:
         assert await asyncio.to_thread(early.recv, 1) == b""
+
+
+@pytest.mark.parametrize("turns", range(4))
+async def test_a_connection_that_comes_with_the_stop_is_closed(clean: Path, turns: int) -> None:
+    """It is accepted in one turn of the event loop, and gets its transport in the next."""
+    before = asyncio.all_tasks()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        async with CloudServer([make_account()]) as cloud:
+            port = URL(cloud.base_url).port or 0
+            with socket.create_connection(("127.0.0.1", port), LIMIT):
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                await cloud.__aexit__()
+        gc.collect()
+    assert asyncio.all_tasks() == before
+    assert [str(one.message) for one in caught if f", {port})" in str(one.message)] == []

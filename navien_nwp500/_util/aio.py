@@ -258,3 +258,18 @@ def ignore_lost_transport() -> ContextManager[None]:
     ``close``, and 3.11.2 (Debian 12) after ``abort`` too.
     """
     return contextlib.suppress(AttributeError)
+
+
+async def stop_accepting(server: asyncio.Server) -> None:
+    """Close a listening server when what it has just accepted has its transport and protocol.
+
+    asyncio makes them in the next two turns; when the server is closed by then, nobody closes the
+    socket.
+    """
+    loop = asyncio.get_running_loop()
+    with contextlib.suppress(NotImplementedError):  # the loop of Windows
+        for one in server.sockets:
+            loop.remove_reader(one)
+    for _ in range(2):
+        await asyncio.sleep(0)
+    server.close()

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import socket
+import warnings
 from typing import Any
 
 import pytest
 
-from navien_nwp500._util.aio import LatestValue, cancel_and_wait, run_until_first, wait_at_most
+from navien_nwp500._util.aio import (
+    LatestValue,
+    cancel_and_wait,
+    run_until_first,
+    stop_accepting,
+    wait_at_most,
+)
 
 
 async def test_latest_value_keeps_only_the_latest() -> None:
@@ -114,3 +122,28 @@ async def test_what_fails_while_it_is_cancelled_is_not_reported_by_asyncio() -> 
     del running
     gc.collect()
     assert reported == []
+
+
+@pytest.mark.parametrize("turns", range(4))
+async def test_a_connection_is_accepted_whole_or_not_at_all(turns: int) -> None:
+    """It is accepted in one turn, and gets its transport and its protocol in the next two."""
+    made: list[asyncio.Transport] = []
+
+    class Server(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            assert isinstance(transport, asyncio.Transport)
+            made.append(transport)
+
+    server = await asyncio.get_running_loop().create_server(Server, "127.0.0.1", 0)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with socket.create_connection(server.sockets[0].getsockname()):
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            await stop_accepting(server)
+            assert len(made) == (turns > 1)
+            for transport in made:
+                transport.abort()
+            await asyncio.sleep(0)
+        gc.collect()
+    assert [str(one.message) for one in caught if "unclosed" in str(one.message)] == []

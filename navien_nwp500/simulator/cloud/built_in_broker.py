@@ -14,6 +14,7 @@ import logging
 import secrets
 from typing import AsyncIterator, NamedTuple, cast
 
+from ..._util.aio import stop_accepting
 from . import mqtt_fields, mqtt_packets
 from .mqtt_fields import PacketError
 from .mqtt_packets import MAX_PACKET_BYTES, Packet, PacketSplitter, Will
@@ -50,7 +51,7 @@ class BuiltInBroker:
             found: int = server.sockets[0].getsockname()[1]
             yield found
         finally:
-            server.close()
+            await stop_accepting(server)
             for connection in list(self._connections):
                 connection.drop()
             while self._connections:

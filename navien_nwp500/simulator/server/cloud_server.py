@@ -13,7 +13,7 @@ from typing import Any, AsyncIterator, Callable, Sequence
 
 from aiohttp import web
 
-from ..._util.aio import cancel_and_wait, ignore_lost_transport, in_thread
+from ..._util.aio import cancel_and_wait, ignore_lost_transport, in_thread, stop_accepting
 from ..._util.files import write_atomically
 from ..._util.http_server import end_with_client
 from ...exceptions import ConfigurationError
@@ -163,23 +163,10 @@ async def _run_https(
             found: int = listening.sockets[0].getsockname()[1]
             yield found
         finally:
-            await _accept_no_more(listening)
-            listening.close()
+            await stop_accepting(listening)
     finally:
         await runner.cleanup()
         await transports.abort()
-
-
-async def _accept_no_more(listening: asyncio.Server) -> None:
-    """Stop accepting, and let what was just accepted get its transport.
-
-    asyncio makes it in the next turn; when its server is closed by then, nobody closes the socket.
-    """
-    loop = asyncio.get_running_loop()
-    with contextlib.suppress(NotImplementedError):  # the loop of Windows
-        for one in listening.sockets:
-            loop.remove_reader(one)
-    await asyncio.sleep(0)
 
 
 class _Transports:

@@ -13,7 +13,7 @@ import struct
 from collections import deque
 from typing import AsyncIterator, cast
 
-from ..._util.aio import cancel_and_wait
+from ..._util.aio import cancel_and_wait, stop_accepting
 
 _BACKLOG = 1024
 #: SO_LINGER of 0 s: close with a reset.
@@ -55,7 +55,7 @@ class LatencyProxy:
             found: int = server.sockets[0].getsockname()[1]
             yield found
         finally:
-            server.close()
+            await stop_accepting(server)
             await cancel_and_wait(*self._connecting)
             for end in list(self._ends):
                 end.write(None)

@@ -138,6 +138,20 @@ async def test_the_end_of_the_proxy_leaves_no_connection() -> None:
     assert len(asyncio.all_tasks()) == 1
 
 
+@pytest.mark.parametrize("turns", range(4))
+async def test_a_connection_that_comes_with_the_end_is_cut(turns: int) -> None:
+    before = asyncio.all_tasks()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        proxy = LatencyProxy("127.0.0.1", server.getsockname()[1], LATENCY)
+        async with proxy.running() as port:
+            client = socket.create_connection(("127.0.0.1", port), LIMIT)
+            for _ in range(turns):
+                await asyncio.sleep(0)
+        assert asyncio.all_tasks() == before
+        with client, contextlib.suppress(ConnectionError):
+            assert await asyncio.to_thread(client.recv, 1) == b""
+
+
 async def test_no_byte_is_faster_than_the_latency_and_tcp_costs_a_round_trip() -> None:
     """Check lower bounds only: a busy machine may be slower."""
     loop = asyncio.get_running_loop()

@@ -8,11 +8,12 @@ with the old credentials without reporting an error (measured, awscrt 0.20 to 0.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import os
 import threading
 from abc import abstractmethod
 from concurrent.futures import Future
-from functools import lru_cache
+from functools import lru_cache, partial
 from inspect import signature
 from typing import Any, Callable, TypeVar
 from urllib.parse import urlsplit
@@ -33,6 +34,8 @@ __all__ = ["AwsIotMqtt3", "AwsIotMqtt5", "ReconnectConfig"]
 _LOGGER = logger("navien_nwp500.connection")
 
 CONNECT_TIMEOUT_MS = 5000
+#: Seconds that a process waits at exit for a connection that is not closed yet.
+EXIT_TIMEOUT = 3.0
 
 _LOADING = threading.Lock()
 
@@ -43,8 +46,10 @@ _Transport = TypeVar("_Transport", bound="_AwsIotTransport")
 
 
 class _AwsIotTransport(Transport):
-    """Common part of both transports; ``_sdk`` is the client of the SDK."""
+    """Common part of both transports."""
 
+    #: The client of the SDK, until the connection is closed or given up. The SDK's threads end after
+    #: the last one, and a traceback may hold this object for long.
     _sdk: Any
     _url: str
     _proxy: Proxy | None
@@ -67,6 +72,7 @@ class _AwsIotTransport(Transport):
         except BaseException:
             opened._connection_ended("abandoned")
             opened._abandon(connecting)
+            opened._sdk = None
             raise
         _LOGGER.debug("connected")
         return opened
@@ -80,6 +86,12 @@ class _AwsIotTransport(Transport):
             )
         self._url, self._proxy = url, find_proxy(url)
         return self._build(url, credentials, ca_bytes)
+
+    async def close(self) -> None:
+        try:
+            await super().close()
+        finally:
+            self._sdk = None
 
     # Implemented by each transport; _build runs in a thread of the executor
 
@@ -181,11 +193,7 @@ class AwsIotMqtt3(_AwsIotTransport):
         return connecting
 
     def _abandon(self, connecting: Future[Any]) -> None:
-        connecting.add_done_callback(self._disconnect_late)
-
-    def _disconnect_late(self, connecting: Future[Any]) -> None:
-        if not connecting.cancelled() and connecting.exception() is None:
-            self._sdk.disconnect()
+        connecting.add_done_callback(partial(_disconnect_late, self._sdk))
 
     def _on_message(self, topic: str, payload: bytes, **_: Any) -> None:
         self._on_sdk_message(topic, payload)
@@ -260,7 +268,7 @@ class AwsIotMqtt5(_AwsIotTransport):
         return self._connecting
 
     def _abandon(self, connecting: Future[Any]) -> None:
-        self._sdk.stop()
+        self._stop()
 
     def _on_publish(self, data: Any) -> None:
         self._on_sdk_message(data.publish_packet.topic, data.publish_packet.payload)
@@ -269,16 +277,26 @@ class AwsIotMqtt5(_AwsIotTransport):
         self._connecting.set_result(None)
 
     def _on_failure(self, data: Any) -> None:
-        self._sdk.stop()
+        self._stop()
         self._connecting.set_exception(data.exception)
 
     def _on_disconnection(self, data: Any) -> None:
-        self._sdk.stop()
+        self._stop()
         self._on_sdk_end(data.exception)
 
     def _on_stopped(self, _: Any) -> None:
         if not self._stopped.done():
             self._stopped.set_result(None)
+
+    def _stop(self) -> None:
+        sdk = self._sdk  # None when the event loop has given it up, already stopped
+        if sdk is not None:
+            sdk.stop()
+
+
+def _disconnect_late(sdk: Any, connecting: Future[Any]) -> None:
+    if not connecting.cancelled() and connecting.exception() is None:
+        sdk.disconnect()
 
 
 def _common(kind: type[Any], url: str, credentials: AwsCredentials) -> dict[str, Any]:
@@ -370,7 +388,25 @@ def _post(loop: asyncio.AbstractEventLoop, callback: Callable[..., None], *args:
 @lru_cache(maxsize=1)
 def _sdk_process() -> int:
     """Return the process that used the SDK first: a fork has none of its threads (measured)."""
+    atexit.register(_end_sdk_threads, os.getpid())
     return os.getpid()
+
+
+def _end_sdk_threads(process: int) -> None:
+    """End the SDK's threads before the process exits.
+
+    The C library runs destructors at exit, and a thread that begins a TLS handshake after that of
+    the SDK's random numbers aborts the process: a command that had printed its result ended with
+    SIGABRT, four times in 1,900 exits while a connection was opened (measured, awscrt 0.36).
+    """
+    from awscrt import common, io
+
+    # A fork has no threads of the SDK, and SDKs before awscrt 0.25 cannot wait for theirs.
+    if process != os.getpid() or not hasattr(common, "join_all_native_threads"):
+        return
+    for shared in (io.ClientBootstrap, io.DefaultHostResolver, io.EventLoopGroup):
+        shared.release_static_default()
+    common.join_all_native_threads(timeout_sec=EXIT_TIMEOUT)
 
 
 def _subscribe_error() -> type[Exception]:

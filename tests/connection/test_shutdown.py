@@ -7,9 +7,11 @@ import gc
 import json
 import os
 import re
+import sys
 import types
 from contextlib import asynccontextmanager
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any, AsyncIterator, Callable, Coroutine, Generator
 
@@ -29,6 +31,7 @@ from navien_nwp500.simulator.faults import (
     RefuseRequests,
 )
 from navien_nwp500.simulator.server.admin_api import AdminApi
+from support.cli import run_program
 from support.reliability_tools import (
     LIMIT,
     Watcher,
@@ -253,6 +256,59 @@ async def test_a_closed_client_opens_no_connection(sim: Simulator) -> None:
         assert (sim.counters.handshakes, sim.counters.sign_ins) == calls
         await client.close()
         del client, device
+
+
+# Exit of the process
+
+#: Names the threads of the SDK that are there when everything else has ended.
+PROGRAM = """
+import asyncio, atexit, gc, sys
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from navien_nwp500 import NaviLinkClient, NaviLinkConfig
+
+def threads():
+    names = []
+    for thread in Path("/proc/self/task").iterdir():
+        with suppress(OSError):
+            names.append((thread / "comm").read_text().strip())
+    return [name for name in names if name.startswith("Aws")]
+
+async def main(until, version):
+    config = replace(
+        NaviLinkConfig.from_environment(), transport="awscrt", mqtt_protocol=version
+    )
+    async with NaviLinkClient(config) as client:
+        device, = await client.get_devices()
+        if until == "read":
+            await device.get_status()
+        else:
+            while not threads():
+                await asyncio.sleep(0.001)
+        return threads()
+
+gc.disable()  # ends the threads of what no longer has a reference, at a time of its own
+atexit.register(lambda: print("left:", *threads()))
+print("used:", *asyncio.run(main(*sys.argv[1:])))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
+@pytest.mark.parametrize("version", ["MQTT3", "MQTT5"])
+@pytest.mark.parametrize("until", ["connecting", "read"])
+async def test_no_thread_of_the_sdk_outlives_the_program(
+    tmp_path: Path, until: str, version: str
+) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAM)
+    # With latency the heaters are listed before the connection is open.
+    async with Simulator(speed=600, latency=0.02 if until == "connecting" else 0) as sim:
+        run = partial(run_program, program, until, version, cwd=tmp_path, **dict(sim.environment))
+        code, out, err = await asyncio.get_running_loop().run_in_executor(None, run)
+    assert (code, err) == (0, "")
+    used, left = out.splitlines()
+    assert "AwsEventLoop" in used and left == "left:"
 
 
 # The disk

@@ -14,7 +14,7 @@ help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 12
 
 demo: $(RUNS)  ## show a simulated heater in the browser; ARGS=--text: a day in the terminal, in half a minute
-	@sh scripts/demo.sh $(ARGS)
+	@$(BIN)/python scripts/demo.py $(ARGS)
 
 # Compiled modules are always kept: the tests start hundreds of processes. Four of them run at a time,
 # also on two cores, because tests often wait.

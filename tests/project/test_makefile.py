@@ -194,6 +194,15 @@ def test_a_failed_install_keeps_the_packages_that_are_installed(
     assert subprocess.run([python, "-c", "import pip"]).returncode == 0
 
 
+def command_line(folder: Path, source: str) -> Path:
+    """Write a package with another ``main()`` than ours; return the folder for ``PYTHONPATH``."""
+    package = folder / "packages" / "navien_nwp500"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "__main__.py").write_text(source)
+    return package.parent
+
+
 @pytest.mark.parametrize(
     ("words", "command"),
     [
@@ -206,36 +215,56 @@ def test_a_failed_install_keeps_the_packages_that_are_installed(
 def test_the_demo_is_a_page_in_a_terminal_and_ends_by_itself_elsewhere(
     tmp_path: Path, words: tuple[str, ...], command: str
 ) -> None:
-    program = tmp_path / ".venv" / "bin" / "navien-nwp500"
-    program.parent.mkdir(parents=True)
-    program.write_text('#!/bin/sh\necho "$@"\n')
-    program.chmod(0o755)
-    demo = ["sh", str(ROOT / "scripts" / "demo.sh")]
-    done = subprocess.run([*demo, *words], cwd=tmp_path, capture_output=True, text=True)
+    prints = command_line(tmp_path, "import sys\ndef main(): print(*sys.argv[1:])\n")
+    demo = [sys.executable, str(ROOT / "scripts" / "demo.py")]
+    env = {**os.environ, "PYTHONPATH": str(prints)}
+    done = subprocess.run([*demo, *words], env=env, capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{command}\n", "")
     name, *arguments = command.split()
     found = navien_nwp500.get_command(click.Context(navien_nwp500), name)
     assert found is not None and found.make_context(name, arguments).params["simulate"]
-    wrong = subprocess.run([*demo, "--what"], cwd=tmp_path, capture_output=True, text=True)
+    wrong = subprocess.run([*demo, "--what"], env=env, capture_output=True, text=True)
     assert wrong.returncode == 2 and wrong.stderr.startswith("usage: make demo")
+
+
+#: A command line that ends as ours does: 130 after Ctrl-C, 0 after SIGTERM.
+UNTIL_A_SIGNAL = """
+import signal, sys, time
+
+def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        print("begun", flush=True)
+        time.sleep(600)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    finally:
+        print("ended", flush=True)
+"""
 
 
 @pytest.mark.parametrize("to_all", [True, False], ids=["Ctrl-C", "SIGTERM"])
 def test_a_signal_ends_the_demo_and_is_no_error(tmp_path: Path, to_all: bool) -> None:
-    program = tmp_path / ".venv" / "bin" / "navien-nwp500"
-    program.parent.mkdir(parents=True)
-    program.write_text(
-        "#!/bin/sh\ntrap 'echo ended; exit 0' TERM\necho begun\nwhile :; do sleep 0.05; done\n"
+    env = {**os.environ, "PYTHONPATH": str(command_line(tmp_path, UNTIL_A_SIGNAL))}
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    # Ctrl-C is ignored in what a shell has started in the background, such as these tests.
+    python.write_text(
+        "#!/bin/sh\n"
+        f'exec {sys.executable} -c "import signal, sys, runpy; sys.argv[:1] = []; '
+        "signal.signal(signal.SIGINT, signal.default_int_handler); "
+        'runpy.run_path(sys.argv[0], run_name=\'__main__\')" "$@"\n'
     )
-    program.chmod(0o755)
+    python.chmod(0o755)
     (tmp_path / "scripts").mkdir()
-    for name in ("Makefile", "scripts/demo.sh"):
+    for name in ("Makefile", "scripts/demo.py"):
         shutil.copy(ROOT / name, tmp_path / name)
     (tmp_path / ".venv" / "runs").touch()
     assert MAKE is not None
     with subprocess.Popen(
         [MAKE, "--silent", "--old-file=.venv/runs", "demo", "ARGS=--page"],
         cwd=tmp_path,
+        env=env,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

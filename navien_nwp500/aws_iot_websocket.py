@@ -13,6 +13,7 @@ import os
 import threading
 from abc import abstractmethod
 from concurrent.futures import Future
+from contextlib import suppress
 from functools import lru_cache, partial
 from inspect import signature
 from typing import Any, Callable, TypeVar
@@ -404,9 +405,10 @@ def _end_sdk_threads(process: int) -> None:
     # A fork has no threads of the SDK, and SDKs before awscrt 0.25 cannot wait for theirs.
     if process != os.getpid() or not hasattr(common, "join_all_native_threads"):
         return
-    for shared in (io.ClientBootstrap, io.DefaultHostResolver, io.EventLoopGroup):
-        shared.release_static_default()
-    common.join_all_native_threads(timeout_sec=EXIT_TIMEOUT)
+    with suppress(KeyboardInterrupt):  # the process is ending already
+        for shared in (io.ClientBootstrap, io.DefaultHostResolver, io.EventLoopGroup):
+            shared.release_static_default()
+        common.join_all_native_threads(timeout_sec=EXIT_TIMEOUT)
 
 
 def _subscribe_error() -> type[Exception]:

@@ -14,7 +14,7 @@ import threading
 from abc import abstractmethod
 from concurrent.futures import Future
 from contextlib import suppress
-from functools import lru_cache, partial
+from functools import lru_cache
 from inspect import signature
 from typing import Any, Callable, TypeVar
 from urllib.parse import urlsplit
@@ -49,8 +49,8 @@ _Transport = TypeVar("_Transport", bound="_AwsIotTransport")
 class _AwsIotTransport(Transport):
     """Common part of both transports."""
 
-    #: The client of the SDK, until the connection is closed or given up. The SDK's threads end after
-    #: the last one, and a traceback may hold this object for long.
+    #: The client of the SDK, until the connection is closed or given up; the only reference to it. The
+    #: SDK's threads end after the last client, and tracebacks may hold this object for long.
     _sdk: Any
     _url: str
     _proxy: Proxy | None
@@ -65,15 +65,15 @@ class _AwsIotTransport(Transport):
     ) -> _Transport:
         opened = cls()
         # Loading the SDK for the first time and starting its threads takes 100 ms.
-        building = opened._loop.run_in_executor(None, opened._prepare, url, credentials, ca_bytes)
-        opened._sdk = await building
+        opened._sdk = await opened._loop.run_in_executor(
+            None, opened._prepare, url, credentials, ca_bytes
+        )
         connecting = opened._connect()
         try:
             await opened._wait_for(connecting, transport.OPEN_TIMEOUT, _CONNECTING)
         except BaseException:
             opened._connection_ended("abandoned")
             opened._abandon(connecting)
-            opened._sdk = None
             raise
         _LOGGER.debug("connected")
         return opened
@@ -106,7 +106,10 @@ class _AwsIotTransport(Transport):
 
     @abstractmethod
     def _abandon(self, connecting: Future[Any]) -> None:
-        """Abandon a connect, which can still succeed later on the thread of the SDK."""
+        """Abandon a connect, which can still succeed later on the thread of the SDK.
+
+        Releases the client then.
+        """
 
     # From the thread of the SDK to the event loop
 
@@ -194,7 +197,12 @@ class AwsIotMqtt3(_AwsIotTransport):
         return connecting
 
     def _abandon(self, connecting: Future[Any]) -> None:
-        connecting.add_done_callback(partial(_disconnect_late, self._sdk))
+        connecting.add_done_callback(self._disconnect_late)
+
+    def _disconnect_late(self, connecting: Future[Any]) -> None:
+        sdk, self._sdk = self._sdk, None
+        if not connecting.cancelled() and connecting.exception() is None:
+            sdk.disconnect()
 
     def _on_message(self, topic: str, payload: bytes, **_: Any) -> None:
         self._on_sdk_message(topic, payload)
@@ -270,6 +278,7 @@ class AwsIotMqtt5(_AwsIotTransport):
 
     def _abandon(self, connecting: Future[Any]) -> None:
         self._stop()
+        self._sdk = None
 
     def _on_publish(self, data: Any) -> None:
         self._on_sdk_message(data.publish_packet.topic, data.publish_packet.payload)
@@ -293,11 +302,6 @@ class AwsIotMqtt5(_AwsIotTransport):
         sdk = self._sdk  # None when the event loop has given it up, already stopped
         if sdk is not None:
             sdk.stop()
-
-
-def _disconnect_late(sdk: Any, connecting: Future[Any]) -> None:
-    if not connecting.cancelled() and connecting.exception() is None:
-        sdk.disconnect()
 
 
 def _common(kind: type[Any], url: str, credentials: AwsCredentials) -> dict[str, Any]:

@@ -108,7 +108,7 @@ class _AwsIotTransport(Transport):
     def _abandon(self, connecting: Future[Any]) -> None:
         """Abandon a connect, which can still succeed later on the thread of the SDK.
 
-        Releases the client then.
+        ``_sdk`` is released as soon as it is not needed for that.
         """
 
     # From the thread of the SDK to the event loop

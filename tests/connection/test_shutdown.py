@@ -288,7 +288,7 @@ async def main(until, version):
                 await asyncio.sleep(0.001)
         return threads()
 
-gc.disable()  # ends the threads of what no longer has a reference, at a time of its own
+gc.disable()  # it would free a client that a traceback keeps, and so hide it, or not, by chance
 atexit.register(lambda: print("left:", *threads()))
 print("used:", *asyncio.run(main(*sys.argv[1:])))
 """

@@ -44,11 +44,15 @@ def status_to_json(status: DeviceStatus) -> dict[str, Any]:
 
 
 def connection_text(health: Health, info: DeviceInfo, problem: str | None) -> str:
-    """Return a sentence about the connection; ``problem`` is why it cannot be opened."""
+    """Return a sentence about the connection.
+
+    ``problem`` is why it could not be opened when that was last tried. The health of a heater
+    changes before its first status is read, so it tells whether the problem is over.
+    """
     name = info.name
     if not info.online and health.state is not HealthState.ONLINE:
         return f"{info.offline_text}."
-    if problem is not None:
+    if problem is not None and health.state in (HealthState.IDLE, HealthState.CONNECTING):
         return f"No connection to the NaviLink cloud: {problem}. It is tried again by itself."
     return {
         HealthState.IDLE: "Not connected to the NaviLink cloud yet.",

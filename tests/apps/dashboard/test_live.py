@@ -8,6 +8,7 @@ import socket as sockets
 import sqlite3
 import threading
 from contextlib import AsyncExitStack
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,11 @@ from aiohttp import web
 
 pytest.importorskip("sqlalchemy")
 
-from navien_nwp500 import ReconnectConfig
+from navien_nwp500 import DeviceInfo, Health, HealthState, ReconnectConfig
 from navien_nwp500._util.aio import cancel_and_wait
 from navien_nwp500._util.http_server import accept_websocket
 from navien_nwp500.apps.dashboard import live_hub, web_server
+from navien_nwp500.apps.dashboard.now_json import connection_text
 from navien_nwp500.history import database as database_module
 from navien_nwp500.history.database import Database
 from navien_nwp500.history.store import HistoryStore
@@ -226,8 +228,8 @@ async def test_an_offline_heater_among_several_is_told_and_the_other_goes_on(
             now = await now_when(page, lambda now: now["link"] == "offline" and now["alerts"])
             assert [one["kind"] for one in now["alerts"]] == ["offline"]
             sim.faults.clear()
-            now = await now_when(page, lambda now: now["status"] and not now["alerts"])
-            assert now["link_text"].endswith("answers.") and now["alerts"] == []
+            now = await now_when(page, lambda now: now["link"] == "online" and not now["alerts"])
+            assert now["link_text"].endswith("answers.") and now["status"]
     event, *_ = stored_events(bench.database, sim.units[0].record.mac_address)
     assert event["kind"] == "offline" and event["ended"] is not None
 
@@ -260,6 +262,21 @@ async def test_a_cloud_that_is_away_at_first_is_told_with_the_reason(tmp_path: P
                 sim.faults.clear()
                 now = await now_when(page, lambda now: now["link"] == "online")
                 assert now["link_text"].endswith("answers.")
+
+
+def test_the_reason_is_told_until_the_heater_is_reached_again() -> None:
+    """Also in the moment in which its first status has arrived and was not read yet."""
+    told = {
+        state
+        for state in HealthState
+        if "why" in connection_text(health(state), DeviceInfo(connected=2), "why")
+    }
+    assert told == {HealthState.IDLE, HealthState.CONNECTING}
+
+
+def health(state: HealthState) -> Health:
+    since = datetime(2026, 6, 1, tzinfo=timezone.utc)
+    return Health(state, since, last_status=None, reconnects=0, missed=0, bad_messages=0)
 
 
 async def test_alerts_are_shown_and_recorded(tmp_path: Path) -> None:

@@ -123,17 +123,29 @@ async def in_thread(
     loop = asyncio.get_running_loop()
     future = loop.run_in_executor(executor, call)
     try:
-        return await asyncio.shield(future)
+        return await finish(future)
     except asyncio.CancelledError:
-        await _wait_done(future)
         if undo is not None and future.exception() is None:
             result = future.result()
             await _wait_done(loop.run_in_executor(executor, lambda: undo(result)))
         raise
 
 
+async def finish(work: Awaitable[T]) -> T:
+    """Wait until work has ended, however often cancelled meanwhile; then raise CancelledError.
+
+    For what must not be left half done. The work itself must have an end.
+    """
+    future = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(future)
+    except asyncio.CancelledError:
+        await _wait_done(future)
+        raise
+
+
 async def _wait_done(future: asyncio.Future[T]) -> None:
-    """Wait until a thread ends, even when cancelled again."""
+    """Wait until a future ends, even when cancelled again."""
     while not future.done():
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.wait({future})

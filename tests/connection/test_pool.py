@@ -114,10 +114,11 @@ async def test_150_concurrent_requests_stay_within_the_rate_limit() -> None:
         async with NaviLinkClient(fast_config(sim)) as client:
             devices = await client.get_devices()
             asked = [one.get_status() for one in devices for _ in range(5)]
+            began = time.monotonic()
             assert len(await within_limit(asyncio.gather(*asked))) == 150
-        counters = sim.counters
-        assert counters.publishes >= 150
-        assert BURST <= counters.most_publishes <= 100
+            # How many arrive in one second, the load of this machine decides; see the next test.
+            assert time.monotonic() - began >= (150 - BURST - 1) / RATE
+        assert sim.counters.publishes >= 150
 
 
 async def test_the_rate_limit_holds_in_any_second(monkeypatch: pytest.MonkeyPatch) -> None:

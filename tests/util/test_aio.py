@@ -13,10 +13,12 @@ import pytest
 from navien_nwp500._util.aio import (
     LatestValue,
     cancel_and_wait,
+    finish,
     run_until_first,
     stop_accepting,
     wait_at_most,
 )
+from support.reliability_tools import within_limit
 
 
 async def test_latest_value_keeps_only_the_latest() -> None:
@@ -103,6 +105,26 @@ async def test_tasks_are_ended_also_when_the_caller_is_cancelled() -> None:
     assert was_waiting and ending.cancelled()
 
 
+async def test_work_is_finished_however_often_its_task_is_cancelled() -> None:
+    done: list[int] = []
+
+    async def work() -> None:
+        for step in range(3):
+            await asyncio.sleep(0.15)  # longer than cancel_and_wait waits
+            done.append(step)
+
+    async def working() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await finish(work())
+
+    task = asyncio.ensure_future(working())
+    await asyncio.sleep(0)
+    await cancel_and_wait(task)
+    assert task.cancelled() and done == [0, 1, 2]
+
+
 async def test_what_fails_while_it_is_cancelled_is_not_reported_by_asyncio() -> None:
     reported: list[Any] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
@@ -124,6 +146,15 @@ async def test_what_fails_while_it_is_cancelled_is_not_reported_by_asyncio() -> 
     assert reported == []
 
 
+async def is_closed(client: socket.socket) -> bool:
+    """Wait until the server has closed a connection that gets no data."""
+    client.setblocking(False)
+    try:
+        return await asyncio.get_running_loop().sock_recv(client, 1) == b""
+    except ConnectionResetError:
+        return True
+
+
 @pytest.mark.parametrize("turns", range(4))
 async def test_a_connection_is_accepted_whole_or_not_at_all(turns: int) -> None:
     """It is accepted in one turn, and gets its transport and its protocol in the next two."""
@@ -138,13 +169,13 @@ async def test_a_connection_is_accepted_whole_or_not_at_all(turns: int) -> None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         port = server.sockets[0].getsockname()[1]
-        with socket.create_connection(("127.0.0.1", port)):
+        with socket.create_connection(("127.0.0.1", port)) as client:
             for _ in range(turns):
                 await asyncio.sleep(0)
             await stop_accepting(server)
-            assert len(made) == (turns > 1)
             for transport in made:
                 transport.abort()
             await asyncio.sleep(0)
+            assert await within_limit(is_closed(client)), "nobody has it, and it is open"
         gc.collect()
     assert [str(one.message) for one in caught if f", {port})" in str(one.message)] == []

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Callable, Sequence
 
-from ..._util.aio import Notifier, run_until_first
+from ..._util.aio import Notifier, finish, run_until_first
 from ...analysis.forecast import Forecast, forecast
 from ...analysis.forecast.learned import Learned
 from ...config import ReconnectConfig
@@ -154,7 +154,7 @@ class WatchedHeater:
                 self._record(),
             )
         finally:
-            await self._write_waiting()
+            await finish(self._write_waiting())
 
     def _interval(self, _: DeviceStatus | None) -> float:
         """Return the time to the next poll: short for a page, and until the features are known."""

@@ -7,6 +7,7 @@ import logging
 import socket as sockets
 import sqlite3
 import threading
+import time
 from contextlib import AsyncExitStack
 from datetime import datetime, timezone
 from pathlib import Path
@@ -327,15 +328,23 @@ async def test_serving_goes_on_while_the_history_cannot_be_read(tmp_path: Path) 
 
 
 async def test_statuses_that_wait_at_the_end_are_stored(tmp_path: Path) -> None:
+    """Also when each write takes longer than the wait after which a task is cancelled again."""
     release = threading.Event()
     async with open_bench(tmp_path) as bench, bench.page() as page:
-        writing = asyncio.ensure_future(bench.heater._threads.in_order(release.wait, LIMIT))
+        recorder = bench.heater._recorder
+        write = recorder.write
+
+        def write_slowly(*entry: Any) -> None:
+            release.wait(LIMIT)
+            time.sleep(0.15)
+            write(*entry)
+
+        recorder.write = write_slowly  # type: ignore[method-assign]
         await wait_until(lambda: len(bench.heater._entries) >= 2)
         last = await get(page, "/api/heaters/1/now")
         ending = asyncio.ensure_future(bench.end())
         release.set()
         await within_limit(ending)
-        assert await writing
     with Database(bench.database) as database:
         store = HistoryStore(database)
         assert last["time"] in {one.ms for one in store.readings(store.find_heater())}

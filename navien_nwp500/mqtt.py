@@ -347,6 +347,8 @@ class NaviLinkMQTT:
                 self._tracker.change(HealthState.CONNECTING)
 
     def _note_answer(self) -> None:
+        if not self._connection.connected:
+            return  # it has dropped since, which is the newest that is known
         if self._tracker.on_answer():
             _LOGGER.warning("%s answers again.", self.address)
 

@@ -30,6 +30,7 @@ from navien_nwp500.simulator.faults import (
     ClientConnection,
     CutConnections,
     HalfOpen,
+    HeaterOffline,
     LoseReplies,
     PacketFault,
     RefuseRequests,
@@ -181,6 +182,7 @@ async def test_closing_during_a_subscription_disconnects(sim: Simulator, transpo
     sim.faults.inject(LoseReplies("suback", times=None))
     async with NaviLinkClient(fast_config(sim)) as client:
         device = (await client.get_devices())[0]
+        sim.faults.inject(HeaterOffline(heater=device.mac_address))  # it would answer before SUBACK
         operation = asyncio.ensure_future(device.get_status())
         await wait_until(lambda: sim.counters.subscribes >= 1)
         transports = open_transports()

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import AsyncIterator
 
 from navien_nwp500._util.aio import cancel_and_wait
+from support.stream_server import stream_server
 
 #: A name for the cloud that only the proxy knows (RFC 6761: never in DNS).
 CLOUD = "cloud.invalid"
@@ -29,22 +30,11 @@ class ConnectProxy:
         if password is not None:
             credentials = base64.b64encode(f"navien:{password}".encode()).decode()
             self._expected = f"Basic {credentials}"
-        self._tasks: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[ConnectProxy]:
-        server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
-        self.port = server.sockets[0].getsockname()[1]
-        try:
+        async with stream_server(self._serve) as self.port:
             yield self
-        finally:
-            server.close()
-            await cancel_and_wait(*self._tasks)
-            await server.wait_closed()
-
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.ensure_future(self._serve(reader, writer))
-        self._tasks.add(task)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

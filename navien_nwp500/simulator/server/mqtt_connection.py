@@ -14,7 +14,7 @@ from typing import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
 
 from aiohttp import WSMsgType, web
 
-from ..._util.aio import cancel_and_wait, ignore_lost_transport, wait_at_most
+from ..._util.aio import cancel_and_wait, finish, ignore_lost_transport, wait_at_most
 from ..cloud import aws_broker, mqtt_fields, mqtt_packets
 from ..cloud.aws_broker import PublishLimiter, TopicAliases
 from ..cloud.broker_process import HOST, BrokerPorts
@@ -248,14 +248,21 @@ class MqttConnection:
         try:
             await asyncio.wait(self._pumps, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for pump in self._pumps:
-                pump.cancel()
-            results = await asyncio.gather(*self._pumps, return_exceptions=True)
-            await cancel_and_wait(*self._extra_sends)
-            await close_broker_connection(reader, writer)
+            results = await finish(self._end_relay(reader, writer))
         for result in results:
             if isinstance(result, Exception):
                 raise result
+
+    async def _end_relay(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> list[BaseException | None]:
+        """End what relays, and the connection to the broker; return how each pump ended."""
+        for pump in self._pumps:
+            pump.cancel()
+        results = await asyncio.gather(*self._pumps, return_exceptions=True)
+        await cancel_and_wait(*self._extra_sends)
+        await close_broker_connection(reader, writer)
+        return results
 
     async def _checked_packets(self) -> AsyncGenerator[Packet, None]:
         """Yield the client's packets, each checked. Raise PolicyViolation or PacketError."""

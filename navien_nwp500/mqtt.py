@@ -355,18 +355,19 @@ class NaviLinkMQTT:
     async def _poll(self) -> int:
         """Poll once; the status arrives as a message. During an outage wait for its end.
 
-        Returns the number of outages until then.
+        Returns the number of outages before it was sent: an outage since is a reason to poll again.
         """
         while True:
             await self._connection.wait_connected()
+            outages = self._outages
             try:
                 await self._connection.request(self.address, STATUS)
                 self._note_answer()
-                return self._outages
+                return outages
             except RequestTimeoutError as error:
                 _LOGGER.debug("%s", error)
                 if not await self._escalate_recovery():
-                    return self._outages
+                    return outages
             except CommunicationError as error:
                 _LOGGER.debug("%s: poll ended with the connection: %s", self.address, error)
                 # Lets the connection notice the drop before the next request.

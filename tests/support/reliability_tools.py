@@ -72,10 +72,12 @@ class Watcher:
         while len(self.statuses) < start + count:
             self._more.clear()
             waiting = asyncio.ensure_future(self._more.wait())
-            done, _ = await asyncio.wait(
-                {waiting, self._task}, timeout=LIMIT, return_when=asyncio.FIRST_COMPLETED
-            )
-            waiting.cancel()
+            try:
+                done, _ = await asyncio.wait(
+                    {waiting, self._task}, timeout=LIMIT, return_when=asyncio.FIRST_COMPLETED
+                )
+            finally:
+                await cancel_and_wait(waiting)
             assert done, "no status came"
             if self._task in done:
                 self._task.result()

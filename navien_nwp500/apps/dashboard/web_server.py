@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from ..._util.aio import run_until_first
+from ..._util.aio import in_thread, run_until_first
 from ..._util.hosts import address_text
 from ..._util.http_server import end_with_client
 from ...analysis.forecast.learned import Learned
@@ -98,7 +98,8 @@ async def open_dashboard(
         threads = Threads()
         stack.callback(threads.close)
         history = await threads.in_order(_open_history, database, devices, zone)
-        stack.push_async_callback(threads.in_order, history.files.close)
+        stack.push_async_callback(in_thread, history.files.close)
+        stack.callback(threads.close)  # a request that was cancelled may still read the history
         hub = LiveHub()
         heaters = [
             WatchedHeater(

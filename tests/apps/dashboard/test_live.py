@@ -22,7 +22,8 @@ pytest.importorskip("sqlalchemy")
 from navien_nwp500 import DeviceInfo, Health, HealthState, ReconnectConfig
 from navien_nwp500._util.aio import cancel_and_wait
 from navien_nwp500._util.http_server import accept_websocket
-from navien_nwp500.apps.dashboard import live_hub, web_server
+from navien_nwp500.apps.dashboard import history_api, live_hub, web_server
+from navien_nwp500.apps.dashboard.history_json import events_json
 from navien_nwp500.apps.dashboard.now_json import connection_text
 from navien_nwp500.history import database as database_module
 from navien_nwp500.history.database import Database
@@ -174,6 +175,31 @@ async def test_a_page_that_died_does_not_keep_the_server_from_ending(
         await close_slow_socket(writer)
 
 
+async def test_the_history_stays_open_until_what_reads_it_has_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began = threading.Event()
+    found: list[dict[str, Any]] = []
+
+    def read_slowly(*arguments: Any, **options: Any) -> dict[str, Any]:
+        began.set()
+        time.sleep(0.5)
+        found.append(events_json(*arguments, **options))
+        return found[-1]
+
+    monkeypatch.setattr(web_server, "SHUTDOWN_SECONDS", 0.1)
+    monkeypatch.setattr(history_api, "events_json", read_slowly)
+    async with open_bench(tmp_path) as bench, bench.page() as page:
+        asking = asyncio.ensure_future(
+            page.get("/api/heaters/1/events?from=1000000000000&to=2000000000000")
+        )
+        await wait_until(began.is_set)
+        await within_limit(bench.end())
+        with pytest.raises(aiohttp.ClientError):
+            await within_limit(asking)
+        assert found == [{"events": []}]
+
+
 async def test_a_dead_page_is_found_by_its_missing_pong(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -186,7 +212,8 @@ async def test_a_dead_page_is_found_by_its_missing_pong(
 
 async def test_what_a_page_says_is_limited(tmp_path: Path) -> None:
     async with open_bench(tmp_path) as bench, bench.page() as page:
-        async with page.ws_connect("/api/live") as socket:
+        # The server does not wait for an answer; aiohttp hides its code when it cannot send one.
+        async with page.ws_connect("/api/live", autoclose=False) as socket:
             await socket.send_str("x" * 2000)
             assert (await within_limit(read_to_end(socket))).code == 1009
             await wait_until(lambda: not bench.dashboard.hub.watched)

@@ -24,6 +24,7 @@ from navien_nwp500.simulator.server.cloud_server import CloudServer
 from support.cloud_tools import (
     LIMIT,
     MAC,
+    RawClient,
     connect_packet,
     make_account,
     publish_packet,
@@ -31,7 +32,7 @@ from support.cloud_tools import (
     subscribe_packet,
     tls_of,
 )
-from support.reliability_tools import wait_until
+from support.reliability_tools import wait_until, within_limit
 
 in_module_loop = pytest.mark.asyncio(loop_scope="module")
 
@@ -282,13 +283,22 @@ async def test_second_connection_with_an_id_closes_the_first(cloud: CloudServer)
 @in_module_loop
 async def test_of_many_clients_with_one_id_one_remains(cloud: CloudServer) -> None:
     async with raw_clients(cloud) as connect:
-        clients = [await connect() for _ in range(5)]
+        clients = [await connect() for _ in range(6)]
+        accepted: list[RawClient] = []
+
+        async def read_to_end(client: RawClient) -> None:
+            while await client.read():
+                accepted.append(client)
+
+        reading = {asyncio.ensure_future(read_to_end(one)): one for one in clients}
         for client in clients:
             await client.send(connect_packet("crowd"))
-        last = await connect("crowd")
-        for client in clients:
-            while await client.read():
-                pass
+        left = set(reading)
+        while len(left) > 1:
+            _, left = await within_limit(asyncio.wait(left, return_when=asyncio.FIRST_COMPLETED))
+        last = reading[left.pop()]
+        await wait_until(lambda: last in accepted)
+        await cancel_and_wait(*reading)
         await last.subscribe(f"{HEATER}/#")
 
 

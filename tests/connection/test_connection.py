@@ -67,7 +67,7 @@ async def test_a_message_on_a_connection_that_then_fails_counts_as_restored_and_
 ) -> None:
     async with watched_heater(sim) as (_, _, changes):
         await next_with_state(changes, HealthState.ONLINE)
-        monkeypatch.setattr(transport_base, "OPERATION_TIMEOUT", 1.0)
+        monkeypatch.setattr(transport_base, "OPERATION_TIMEOUT", 2.0)
         sim.faults.inject(LoseReplies("suback", times=1))
         await sim._cloud.drop_connections()
         # The heater answers on the first connection, whose SUBACK never arrives.

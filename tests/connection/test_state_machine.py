@@ -109,7 +109,9 @@ class FaultMachine(RuleBasedStateMachine):
             self.sim = await TransportSimulator(transport, **options).__aenter__()
             self.record_writes()
             await self.open_client()
-            await self.device.get_status()
+            # More than one attempt where this machine stops for longer than the time limit.
+            while await self.attempt(self.device.get_status()) is None:
+                pass
             self.watchers.append(Watcher(self.device))
 
         self.do(open_all())

@@ -31,6 +31,7 @@ from support.reliability_tools import (
     fast_config,
     next_with_state,
     wait_for_state,
+    wait_until,
     watching,
     within_limit,
 )
@@ -78,6 +79,30 @@ async def test_a_message_on_a_connection_that_then_fails_counts_as_restored_and_
     lost = "Connection to the cloud lost; reconnecting."
     restored = "Connection to the cloud restored."
     assert logged == [lost, restored, lost, restored]
+
+
+async def test_a_connection_that_drops_while_an_answer_is_read_is_noticed(
+    sim: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next poll is not left to the interval, and the answer does not count for the health."""
+    async with NaviLinkClient(fast_config(sim)) as client:
+        device = (await client.get_devices())[0]
+        mqtt = await device.get_mqtt_connection()
+        answers = 0
+
+        def drop_at_first_answer() -> None:
+            nonlocal answers
+            answers += 1
+            if answers == 1:
+                mqtt._on_connection_change(HealthState.CONNECTING)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(mqtt, "_note_answer", drop_at_first_answer)
+            async with watching(device, interval=3600):
+                await wait_until(lambda: answers == 2)
+        await client.close()
+        mqtt._note_answer()
+        assert device.health.state is HealthState.IDLE
 
 
 @each_transport

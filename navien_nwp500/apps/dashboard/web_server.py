@@ -95,11 +95,10 @@ async def open_dashboard(
     cannot be opened.
     """
     async with AsyncExitStack() as stack:
-        threads = Threads()
-        stack.callback(threads.close)
-        history = await threads.in_order(_open_history, database, devices, zone)
-        stack.push_async_callback(in_thread, history.files.close)
+        threads, files = Threads(), ExitStack()
+        stack.push_async_callback(in_thread, files.close)
         stack.callback(threads.close)  # a request that was cancelled may still read the history
+        history = await threads.in_order(_open_history, files, database, devices, zone)
         hub = LiveHub()
         heaters = [
             WatchedHeater(
@@ -132,35 +131,34 @@ async def open_dashboard(
 
 
 class _History(NamedTuple):
-    """An open history: its store, and of each heater its entry, recorder and latest chosen mode."""
+    """A history: its store, and of each heater its entry, recorder and latest chosen mode."""
 
     store: HistoryStore
     heaters: Sequence[StoredHeater]
     recorders: Sequence[BufferedDatabaseRecorder]
     modes: Sequence[DHWMode]
-    files: ExitStack
 
 
 def _open_history(
-    database: str, devices: Sequence[NaviLinkDevice], zone: ZoneInfo | None
+    files: ExitStack, database: str, devices: Sequence[NaviLinkDevice], zone: ZoneInfo | None
 ) -> _History:
-    with ExitStack() as files:
-        store = HistoryStore(files.enter_context(Database(database)))
-        key = None if zone is None else zone.key
-        heaters = [store.ensure_heater(one.mac_address, name=one.name, zone=key) for one in devices]
-        recorders = [
-            BufferedDatabaseRecorder(database, heater=one.mac_address, label=one.name, zone=zone)
-            for one in devices
-        ]
-        for recorder in recorders:
-            files.enter_context(recorder)
-        modes = [
-            DHWMode(
-                store.latest(one, "dhw_operation_setting", SELECTABLE_MODES) or DHWMode.ENERGY_SAVER
-            )
-            for one in heaters
-        ]
-        return _History(store, heaters, recorders, modes, files.pop_all())
+    """Open a history, which ``files`` closes."""
+    store = HistoryStore(files.enter_context(Database(database)))
+    key = None if zone is None else zone.key
+    heaters = [store.ensure_heater(one.mac_address, name=one.name, zone=key) for one in devices]
+    recorders = [
+        BufferedDatabaseRecorder(database, heater=one.mac_address, label=one.name, zone=zone)
+        for one in devices
+    ]
+    for recorder in recorders:
+        files.enter_context(recorder)
+    modes = [
+        DHWMode(
+            store.latest(one, "dhw_operation_setting", SELECTABLE_MODES) or DHWMode.ENERGY_SAVER
+        )
+        for one in heaters
+    ]
+    return _History(store, heaters, recorders, modes)
 
 
 def _application(

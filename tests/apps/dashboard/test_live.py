@@ -200,6 +200,24 @@ async def test_the_history_stays_open_until_what_reads_it_has_ended(
             await within_limit(asking)
 
 
+async def test_a_history_that_is_opened_while_the_program_ends_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opening: list[Database] = []
+    whole = Database.open
+
+    def open_slowly(database: Database) -> None:
+        opening.append(database)
+        time.sleep(0.2)
+        whole(database)
+
+    monkeypatch.setattr(Database, "open", open_slowly)
+    starting = asyncio.ensure_future(open_bench(tmp_path).__aenter__())
+    await wait_until(lambda: bool(opening))
+    await cancel_and_wait(starting)
+    assert starting.cancelled() and all(one._engine is None for one in opening)
+
+
 async def test_a_dead_page_is_found_by_its_missing_pong(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from typing import Collection, Mapping, Sequence
 
-from ..._util.aio import run_until_first
+from ..._util.aio import finish, run_until_first, wait_at_most
 from ...config import ReconnectConfig
 from ...protocol.redaction import logger
 from .broker import Broker, BrokerClient, MqttError, Permissions, VersionChoice, text_of
@@ -214,14 +214,8 @@ async def _say_farewell(client: BrokerClient, messages: Mapping[str, str]) -> No
         for topic, text in messages.items():
             await client.publish(topic, text, qos=1, retain=True)
 
-    loop = asyncio.get_running_loop()
-    task = loop.create_task(publish(), name="publish-farewell")
-    deadline = loop.time() + FAREWELL_TIMEOUT
-    while not task.done() and loop.time() < deadline:
-        try:
-            await asyncio.wait({task}, timeout=deadline - loop.time())
-        except asyncio.CancelledError:
-            # This task is ending already; cancel_and_wait cancels it again until it has ended.
-            continue
-    if not task.cancel() and (error := task.exception()) is not None:
-        _LOGGER.debug("the last messages were not published: %s", error)
+    try:
+        # This task is ending already, and may be cancelled again until it has ended.
+        await finish(wait_at_most(FAREWELL_TIMEOUT, asyncio.ensure_future(publish())))
+    except (MqttError, asyncio.TimeoutError) as error:
+        _LOGGER.debug("the last messages were not published: %r", error)

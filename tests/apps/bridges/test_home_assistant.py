@@ -39,6 +39,7 @@ from navien_nwp500.simulator.faults import (
     RestFault,
     RevokeCredentials,
 )
+from navien_nwp500.simulator.server.latency import LatencyProxy
 from support.cli import LIMIT, run, start
 from support.home_assistant import (
     AVAILABILITY,
@@ -414,6 +415,20 @@ async def test_offline_is_published_when_the_bridge_ends(sim: Simulator, broker:
             await asyncio.wait({task}, timeout=LIMIT)
             assert task.cancelled()
         await wait_until(lambda: home.retained[BRIDGE] == home.retained[AVAILABILITY] == "offline")
+
+
+async def test_offline_is_published_to_a_broker_that_answers_late(
+    sim: Simulator, broker: AnyBroker
+) -> None:
+    """Later than a task that ends is cancelled again; the last will is one of the two topics."""
+    far = BuiltIn()
+    async with LatencyProxy("127.0.0.1", broker.port, 0.06).running() as far.port:
+        async with home_assistant(broker) as home:
+            async with bridging(sim, far):
+                await home.until(lambda one: one.available)
+            await wait_until(
+                lambda: home.retained[BRIDGE] == home.retained[AVAILABILITY] == "offline"
+            )
 
 
 async def test_a_password_the_cloud_refuses_ends_the_bridge(

@@ -29,8 +29,8 @@ MAX_SUBSCRIPTIONS = 50
 #: permission (AWS closes without a reason, PROTOCOL 2.3), and only polling is used.
 PUSH_TRIES = 2
 #: Seconds by which the end of a connection may be reported after the failure of its subscriptions.
-#: The SDK reports both from its own thread, in this order.
-DROP_DELAY = 0.2
+#: The SDK reports both from its own thread, in this order; a busy machine may stop in between.
+DROP_DELAY = 1.0
 
 
 class PushesRefusedError(WebSocketError):
@@ -133,7 +133,7 @@ class SubscribedTransport:
         try:
             await self._transport.publish(frame)
         except WebSocketError:
-            if await self._has_dropped() and self._tasks:
+            if await self._transport.wait_ended(DROP_DELAY) and self._tasks:
                 await asyncio.wait(self._tasks.values())
             if self.refusal is not None:
                 raise self.refusal from None  # it has its own cause
@@ -225,18 +225,13 @@ class SubscribedTransport:
             self._permission.record_refusal()
             return None  # polling alone will do
         except WebSocketError as error:
-            return self._explain_drop(error) if await self._has_dropped() else error
+            dropped = await self._transport.wait_ended(DROP_DELAY)
+            return self._explain_drop(error) if dropped else error
         except CommunicationError as error:
             return error
         self._pushes_granted = True
         self._permission.confirm()
         return None
-
-    async def _has_dropped(self) -> bool:
-        """Return True when the connection is down, waiting for a report that may come late."""
-        if self._transport.connected:
-            await asyncio.sleep(DROP_DELAY)
-        return not self._transport.connected
 
     def _explain_drop(self, error: WebSocketError) -> WebSocketError:
         """Return the refusal when a missing permission can be the reason of a drop."""

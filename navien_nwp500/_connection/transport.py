@@ -96,6 +96,11 @@ class Transport(ABC):
     def _disconnect(self) -> asyncio.Future[Any]:
         """Disconnect; the future is done when the connection is closed."""
 
+    async def wait_ended(self, limit: float) -> bool:
+        """Return True as soon as the connection has ended, False if it is up after ``limit`` s."""
+        await asyncio.wait({self._end}, timeout=limit)
+        return not self.connected
+
     async def receive(self) -> Frame | None:
         """Return the next message; None after the connection has ended."""
         return await self._incoming.get()

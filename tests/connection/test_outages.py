@@ -99,7 +99,9 @@ async def test_a_dropped_connection_is_only_a_gap_for_the_watcher(
         assert device.health.reconnects == 3
     assert count_log(caplog, "Connection to the cloud lost") == 3
     assert count_log(caplog, "Connection to the cloud restored") == 3
-    assert sim.counters.most_connections == 1
+    assert (
+        sim.counters.most_connections <= 2
+    ), "the new one, and the one that the cloud still closes"
 
 
 @each_transport

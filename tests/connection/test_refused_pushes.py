@@ -1,12 +1,14 @@
-"""Tests of a broker that answers the push subscription with a refusal: polling must do."""
+"""Tests of a broker that refuses the push subscription: polling must do."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
 import pytest
 
 from navien_nwp500 import HealthState, NaviLinkClient, WebSocketError
+from navien_nwp500._connection.transport import Transport
 from navien_nwp500.apps.diagnostics.checks import State, diagnose
 from navien_nwp500.simulator import Simulator
 from navien_nwp500.simulator.faults import CutConnections
@@ -48,6 +50,23 @@ async def test_without_pushes_reads_writes_and_watches_work(
         assert refuse.count == 2  # asked again with the new connection, not again and again
         assert sim.counters.connects == 2
     assert count_log(caplog, REFUSED) == 1
+
+
+async def test_a_broker_that_closes_the_connection_costs_no_request(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As AWS does it. On a busy machine the end is reported long after what failed by it."""
+    ended = Transport._connection_ended
+
+    def report_late(connection: Transport, reason: str) -> None:
+        asyncio.get_running_loop().call_later(0.4, ended, connection, reason)
+
+    monkeypatch.setattr(Transport, "_connection_ended", report_late)
+    async with Simulator(speed=600, pushes=False) as sim:
+        async with NaviLinkClient(fast_config(sim)) as client:
+            device = (await client.get_devices())[0]
+            assert (await within_limit(device.get_status())).dhw_charge_percent >= 0
+            await wait_until(lambda: client._pool.first.pushes_refused)
 
 
 async def test_pushes_come_back_when_the_broker_allows_them_again(

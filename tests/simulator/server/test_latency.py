@@ -32,7 +32,10 @@ async def connected(
 
     async def serving(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            await serve(reader, writer)
+            with contextlib.suppress(
+                ConnectionResetError
+            ):  # the proxy cuts what is open at its end
+                await serve(reader, writer)
         finally:
             writer.close()
 

@@ -26,7 +26,7 @@ from ._connection.credentials import (
 from ._connection.rest_client import RestClient
 from ._connection.rest_errors import is_throttled, is_unauthorized, is_wrong_password
 from ._connection.session_file import SavedSession, SessionFile
-from ._util.aio import cancel_and_wait
+from ._util.aio import cancel_and_wait, result_of
 from .config import NaviLinkConfig, same_email
 from .exceptions import (
     APIError,
@@ -242,7 +242,7 @@ class NaviLinkAuth:
                     self._refresh(old), name="navilink-refresh"
                 )
                 self._refreshing.add_done_callback(self._refresh_ended)
-            await asyncio.shield(self._refreshing)
+            await result_of(self._refreshing)
             if usable(self._tokens, old):
                 return
         async with self._file_lock():

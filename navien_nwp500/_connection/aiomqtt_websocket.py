@@ -14,7 +14,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any, Coroutine, TypeVar
 from urllib.parse import quote, urlsplit
 
-from .._util.aio import cancel_and_wait
+from .._util.aio import cancel_and_wait, result_of
 from ..exceptions import WebSocketError
 from ..protocol.messages import Frame
 from ..protocol.redaction import library_logger, logger
@@ -124,7 +124,7 @@ class PureMqtt3(Transport):
         await self._run_operation(publishing, "publishing")
 
     def _disconnect(self) -> asyncio.Future[Any]:
-        return asyncio.shield(self._running)
+        return asyncio.ensure_future(result_of(self._running))
 
     async def _run_operation(self, operation: Coroutine[Any, Any, _T], doing: str) -> _T:
         """Run an operation of aiomqtt in a task: it does not end when the connection drops."""

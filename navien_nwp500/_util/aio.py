@@ -137,18 +137,31 @@ async def finish(work: Awaitable[T]) -> T:
     For what must not be left half done. The work itself must have an end.
     """
     future = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(future)
-    except asyncio.CancelledError:
-        await _wait_done(future)
-        raise
+    if not await _wait_done(future):
+        return future.result()
+    if not future.cancelled():
+        future.exception()  # retrieved, so that asyncio does not report it
+    raise asyncio.CancelledError
 
 
-async def _wait_done(future: asyncio.Future[T]) -> None:
-    """Wait until a future ends, even when cancelled again."""
+async def _wait_done(future: asyncio.Future[T]) -> bool:
+    """Wait until a future ends, even when cancelled; return True when that was asked for."""
+    cancelled = False
     while not future.done():
-        with contextlib.suppress(asyncio.CancelledError):
+        try:
             await asyncio.wait({future})
+        except asyncio.CancelledError:
+            cancelled = True
+    return cancelled
+
+
+async def result_of(future: asyncio.Future[T]) -> T:
+    """Return the result of work that has another owner: a cancelled wait leaves it alone.
+
+    asyncio.shield would report, on Python 3.14, an error of the work after that.
+    """
+    await asyncio.wait({future})
+    return future.result()
 
 
 async def with_timeouts(

@@ -6,7 +6,7 @@ import asyncio
 import gc
 import socket
 import warnings
-from typing import Any
+from typing import Any, Awaitable, Callable
 
 import pytest
 
@@ -14,6 +14,7 @@ from navien_nwp500._util.aio import (
     LatestValue,
     cancel_and_wait,
     finish,
+    result_of,
     run_until_first,
     stop_accepting,
     wait_at_most,
@@ -123,6 +124,30 @@ async def test_work_is_finished_however_often_its_task_is_cancelled() -> None:
     await asyncio.sleep(0)
     await cancel_and_wait(task)
     assert task.cancelled() and done == [0, 1, 2]
+
+
+@pytest.mark.parametrize("wait", [finish, result_of])
+async def test_what_fails_after_its_wait_was_cancelled_is_not_reported(
+    wait: Callable[[asyncio.Future[None]], Awaitable[None]],
+) -> None:
+    """Unlike asyncio.shield, which prints a traceback on Python 3.14."""
+    reported: list[Any] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: reported.append(context))
+    work: asyncio.Future[None] = loop.create_future()
+    waiting = asyncio.ensure_future(wait(work))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert not work.done()
+    work.set_exception(OSError("no space"))
+    await asyncio.wait({waiting})
+    assert waiting.cancelled()
+    assert isinstance(work.exception(), OSError), "its owner has it"
+    del work, waiting
+    gc.collect()
+    assert reported == []
 
 
 async def test_what_fails_while_it_is_cancelled_is_not_reported_by_asyncio() -> None:

@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Any, Awaitable, Iterable, Iterator, Option
 
 import click
 
-from ...._util.aio import run_until_first
+from ...._util.aio import result_of, run_until_first
 from ...._util.files import decode_text, display_path
 from ....device import NaviLinkDevice
 from ....exceptions import ConfigurationError, NaviLinkError, ProtocolError
@@ -135,7 +135,7 @@ async def _write_during(
     loop = asyncio.get_running_loop()
     writer = loop.create_task(_write(records, file, speed), name="capture-write")
     try:
-        await run_until_first(requests, asyncio.shield(writer))
+        await run_until_first(requests, result_of(writer))
     finally:
         records.put_nowait(None)
         await writer

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Callable, Sequence
 
 import click
 
-from ...._util.aio import in_thread
+from ...._util.aio import in_thread, result_of
 from ...._util.files import display_path
 from ..database_option import DATABASE, open_store
 from ..options import INPUT_FILE, JSON, OUTPUT_FILE, Group
@@ -84,7 +84,7 @@ async def _import_until_stopped(import_one: Callable[..., Imported]) -> Imported
     stop = Event()
     task = asyncio.ensure_future(in_thread(partial(import_one, stop=stop)))
     try:
-        return await asyncio.shield(task)
+        return await result_of(task)
     except asyncio.CancelledError:
         stop.set()
         found = await task

@@ -32,10 +32,9 @@ async def connected(
 
     async def serving(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            with contextlib.suppress(
-                ConnectionResetError
-            ):  # the proxy cuts what is open at its end
-                await serve(reader, writer)
+            await serve(reader, writer)
+        except ConnectionResetError:
+            pass  # the proxy cuts what is open at its end
         finally:
             writer.close()
 
